@@ -1,0 +1,274 @@
+"""What happened: the facts that state is folded from. Granted is not taken (R3); a fold never re-decides (DESIGN 3)."""
+
+from typing import Literal
+
+import msgspec
+
+from controller.commands import Command
+from controller.inputs import AnyInput
+from controller.policy import Lease, Version
+
+AlarmName = Literal[
+    "DoorForcedOpen", "DoorHeldOpen", "LONE_OCCUPANT", "ESCORT_LEFT", "OVERSTAY", "EXIT_IRREGULAR",
+    "OCCUPANCY_MISMATCH", "BADGE_LOST", "BADGE_IN_TWO_PLACES", "EQUIPMENT_UNCHECKED", "EMERGENCY_ENTRY", "DURESS",
+    "TAMPER", "FIRE", "GAS", "REPEATED_DENIALS", "READER_FAULT", "BOARD_FAULT", "JOURNAL_UNAVAILABLE",
+    "CLOCK_UNTRUSTED", "LINK_LOST", "FORK",
+]  # fmt: skip
+"""The closed list of alarms (RULES)."""
+
+
+class Explanation(msgspec.Struct, frozen=True, gc=False):
+    """Why: the reason's name, its rule id, and the inputs that decided it. The sentence is made from these by
+    :func:`controller.reasons.remedy` in zh-CN or English."""
+
+    reason: str
+    rule: str
+    inputs: dict[str, str | int] = {}
+
+
+class Event(msgspec.Struct, frozen=True, tag_field="type", tag=str, omit_defaults=True):
+    """Base of all events; ``type`` on the wire is the class name."""
+
+
+class AccessGranted(Event, frozen=True):
+    """The rules allow it and the door is being unlocked. ``badge`` is the integer id; ``out``: a way out."""
+
+    access_point: str
+    door: str
+    badge: int
+    holder: int
+    number: str
+    because: Explanation
+    until_mono_us: int
+    out: bool = False
+    customer: int | None = None
+
+
+class AccessPending(Event, frozen=True):
+    """The tap counts, but something is awaited (a second person, an escort, a guard)."""
+
+    access_point: str
+    door: str
+    badge: int
+    holder: int
+    number: str
+    because: Explanation
+    until_mono_us: int
+    out: bool = False
+    customer: int | None = None
+
+
+class AccessDenied(Event, frozen=True):
+    """Refused. ``badge`` and ``holder`` are None when the credential is unknown."""
+
+    access_point: str
+    door: str
+    because: Explanation
+    badge: int | None = None
+    holder: int | None = None
+    number: str = ""
+    out: bool = False
+    customer: int | None = None
+
+
+class AccessTaken(Event, frozen=True):
+    """The door opened under a grant: the person passed from one area to the other (R3, MEANINGS 14)."""
+
+    access_point: str
+    door: str
+    badge: int
+    holder: int
+    number: str
+    from_area: str
+    to_area: str
+    customer: int | None = None
+
+
+class AccessLapsed(Event, frozen=True):
+    """A grant ended without the door having opened."""
+
+    access_point: str
+    door: str
+    badge: int
+    holder: int
+    number: str = ""
+
+
+class ExitByRequest(Event, frozen=True):
+    """A door opened on its REX without a badge: somebody unknown left (MEANINGS 12)."""
+
+    door: str
+    area: str
+
+
+class DoorUnlocked(Event, frozen=True):
+    """The lock was released, with its recorded cause (DESIGN §5.4)."""
+
+    door: str
+    cause: Literal["grant", "rex", "fire", "command"]
+    until_mono_us: int | None
+
+
+class DoorLocked(Event, frozen=True):
+    """The lock is in its locked state again."""
+
+    door: str
+
+
+class DoorOpened(Event, frozen=True):
+    """The leaf opened."""
+
+    door: str
+
+
+class DoorClosed(Event, frozen=True):
+    """The leaf closed."""
+
+    door: str
+
+
+class DoorModeChanged(Event, frozen=True):
+    """The door's mode: ``controlled`` as usual, ``released`` by fire, ``locked_down``."""
+
+    door: str
+    mode: Literal["controlled", "released", "locked_down"]
+
+
+class AlarmRaised(Event, frozen=True):
+    """An alarm stands for ``subject`` (a door, area, reader, board, zone, edge or badge number)."""
+
+    alarm: AlarmName
+    subject: str
+    rule: str
+    inputs: dict[str, str | int] = {}
+
+
+class AlarmAcknowledged(Event, frozen=True):
+    """An operator has seen it."""
+
+    alarm: AlarmName
+    subject: str
+    operator: str
+    note: str
+
+
+class AlarmCleared(Event, frozen=True):
+    """The cause is gone."""
+
+    alarm: AlarmName
+    subject: str
+
+
+class FireLatched(Event, frozen=True):
+    """A zone's release is latched; ``input_active`` follows the input."""
+
+    zone: str
+
+
+class FireReset(Event, frozen=True):
+    """The latch was reset by command."""
+
+    zone: str
+
+
+class InputRecorded(Event, frozen=True):
+    """An input of no consequence for doors, kept as a fact (fire or gas input level, tamper level)."""
+
+    subject: str
+    kind: Literal["fire", "gas", "tamper", "mains", "battery"]
+    active: bool
+
+
+class DeviceStateChanged(Event, frozen=True):
+    """A reader or board works or does not."""
+
+    device: str
+    kind: Literal["reader", "board"]
+    working: bool
+    cause: str = ""
+
+
+class LinkStateChanged(Event, frozen=True):
+    """The connection to the broker came or went."""
+
+    up: bool
+
+
+class EdgeStarted(Event, frozen=True):
+    """A new boot or process start: pendings and grants are void, presence is as last known and uncertain."""
+
+    boot_id: str
+    software: str
+    wall_trusted: bool
+
+
+class EdgeStopped(Event, frozen=True):
+    """An orderly stop."""
+
+    cause: str
+
+
+class PolicyChanged(Event, frozen=True):
+    """The policy in force."""
+
+    version: Version
+    digest: str
+
+
+class LeaseAccepted(Event, frozen=True):
+    """A lease counts from here (MEANINGS 17-19)."""
+
+    lease: Lease
+    accepted_wall_us: int
+    accepted_mono_us: int
+    boot_id: str
+
+
+class CommandDone(Event, frozen=True):
+    """A command's result. ``result`` ``done`` or ``refused`` (then ``because``)."""
+
+    command_id: str
+    command: Command
+    operator: str
+    result: Literal["done", "refused"]
+    because: Explanation | None = None
+
+
+class JournalStateChanged(Event, frozen=True):
+    """Committing stopped or resumed."""
+
+    available: bool
+    cause: str = ""
+
+
+class RangeLost(Event, frozen=True):
+    """Records that can no longer be had (DESIGN 4)."""
+
+    journal_id: str
+    from_seq: int
+    to_seq: int
+
+
+AnyEvent = (
+    AccessGranted | AccessPending | AccessDenied | AccessTaken | AccessLapsed | ExitByRequest | DoorUnlocked | DoorLocked
+    | DoorOpened | DoorClosed | DoorModeChanged | AlarmRaised | AlarmAcknowledged | AlarmCleared | FireLatched | FireReset
+    | InputRecorded | DeviceStateChanged | LinkStateChanged | EdgeStarted | EdgeStopped | PolicyChanged | LeaseAccepted
+    | CommandDone | JournalStateChanged | RangeLost
+)  # fmt: skip
+
+
+class Record(msgspec.Struct, frozen=True):
+    """One stimulus that changed anything, with all that it caused: the unit of journal, wire and ledger (DESIGN 2).
+
+    Its JSON bytes are made once, on the edge, and never re-encoded. ``seq`` starts at 1 and has no gaps within a
+    ``journal_id``. hash(n) = SHA-256(hash(n-1) ‖ bytes(n)), hash(0) = 32 zero bytes.
+    """
+
+    journal_id: str
+    seq: int
+    at_us: int
+    mono_us: int
+    boot_id: str
+    policy_version: Version | None
+    input: AnyInput
+    events: tuple[AnyEvent, ...]

@@ -1,0 +1,183 @@
+"""What reaches the engine: one tagged type per kind of stimulus. Recorded as they came, for replay and what-if (DESIGN 2)."""
+
+from typing import Literal
+
+import msgspec
+
+from controller.commands import Command
+from controller.policy import Lease, Version
+
+
+class Input(msgspec.Struct, frozen=True, tag_field="type", tag=str, omit_defaults=True):
+    """Base of all inputs; ``type`` on the wire is the class name."""
+
+
+class CardRead(Input, frozen=True):
+    """A card was read at an access point.
+
+    ``credential``: :func:`controller.policy.credential_key`. ``assurance``: ``authenticated`` when the card proved a key,
+    ``identified`` for a bare number (MEANINGS 30). ``read_at_mono_us``: boot time at the reader (L4). ``exchange_us``: how
+    long the card's cryptographic exchange took (relay outliers).
+    """
+
+    access_point: str
+    technology: str
+    credential: bytes
+    assurance: Literal["authenticated", "identified"]
+    read_at_mono_us: int
+    exchange_us: int = 0
+
+
+class CardRefused(Input, frozen=True):
+    """A card that could not be accepted at the reader: ``not_authenticated`` (wrong or factory key) or ``two_cards``."""
+
+    access_point: str
+    cause: Literal["not_authenticated", "two_cards"]
+    technology: str
+    read_at_mono_us: int
+
+
+class DoorContact(Input, frozen=True):
+    """The door position switch changed."""
+
+    door: str
+    open: bool
+
+
+class RexPressed(Input, frozen=True):
+    """Request to exit at a door (L1)."""
+
+    door: str
+
+
+class FireInput(Input, frozen=True):
+    """A zone's fire input; latched by the engine until ``ResetFire`` (MEANINGS 27)."""
+
+    zone: str
+    active: bool
+
+
+class GasInput(Input, frozen=True):
+    """Gas discharge in a zone (MEANINGS 27)."""
+
+    zone: str
+    active: bool
+
+
+class TamperInput(Input, frozen=True):
+    """A tamper contact. ``subject``: a door, reader or enclosure id."""
+
+    subject: str
+    active: bool
+
+
+class DeviceFaulted(Input, frozen=True):
+    """A reader or board stopped working. ``cause`` is one line for a technician."""
+
+    device: str
+    kind: Literal["reader", "board"]
+    cause: str
+
+
+class DeviceRecovered(Input, frozen=True):
+    """The device works again."""
+
+    device: str
+    kind: Literal["reader", "board"]
+
+
+class LockFeedback(Input, frozen=True):
+    """What the board read back after a write: the lock's output differs from or matches what was asked."""
+
+    door: str
+    unlocked: bool
+
+
+class LinkChanged(Input, frozen=True):
+    """The broker connection came or went."""
+
+    up: bool
+
+
+class Started(Input, frozen=True):
+    """The edge process started. Pending taps and outstanding grants do not survive it (MEANINGS 10)."""
+
+    boot_id: str
+    software: str
+
+
+class Stopped(Input, frozen=True):
+    """The edge process stops in order."""
+
+    cause: str
+
+
+class PolicyApplied(Input, frozen=True):
+    """A policy took force on this edge."""
+
+    version: Version
+    digest: str
+
+
+class LeaseArrived(Input, frozen=True):
+    """A lease for the policy in force."""
+
+    lease: Lease
+
+
+class CommandArrived(Input, frozen=True):
+    """A verified command (session, expiry and id are checked by the agent before this)."""
+
+    command_id: str
+    command: Command
+    operator: str
+
+
+class ForkFound(Input, frozen=True):
+    """The server knows a record of ours at ``seq`` with another hash (DESIGN 2)."""
+
+    journal_id: str
+    seq: int
+
+
+class RecordsLost(Input, frozen=True):
+    """A range that can no longer be had was declared lost (DESIGN 4)."""
+
+    journal_id: str
+    from_seq: int
+    to_seq: int
+
+
+class JournalChanged(Input, frozen=True):
+    """The journal stopped or resumed committing (MEANINGS 1, 2)."""
+
+    available: bool
+    cause: str = ""
+
+
+class TimeElapsed(Input, frozen=True):
+    """A deadline that the engine asked for has come. Recorded only if it changed anything."""
+
+
+AnyInput = (
+    CardRead
+    | CardRefused
+    | DoorContact
+    | RexPressed
+    | FireInput
+    | GasInput
+    | TamperInput
+    | DeviceFaulted
+    | DeviceRecovered
+    | LockFeedback
+    | LinkChanged
+    | Started
+    | Stopped
+    | PolicyApplied
+    | LeaseArrived
+    | CommandArrived
+    | ForkFound
+    | RecordsLost
+    | JournalChanged
+    | TimeElapsed
+)

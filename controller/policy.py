@@ -1,0 +1,230 @@
+"""What an edge needs to decide: the policy, its deltas and leases (DESIGN 5, MEANINGS 4, 5, 7, 17, 18).
+
+The bulk types are ``array_like`` with integer ids: small on the wire, fast to decode. No names of persons (DESIGN 11).
+Times are integer microseconds UTC, intervals ``[from, until)``; ``FOREVER_US`` stands for no end.
+"""
+
+import hashlib
+from typing import Literal, TypeVar
+
+import msgspec
+
+from controller.site import Site
+
+FOREVER_US = 2**62
+
+BadgeKind = Literal["customer", "staff", "temporary"]
+BadgeStatus = Literal["issued", "active", "suspended", "lost", "revoked", "expired"]
+CustomerKind = Literal["organisation", "individual", "supplier", "partner"]
+CustomerStatus = Literal["active", "suspended", "ended"]
+
+
+class Version(msgspec.Struct, frozen=True, order=True, array_like=True, gc=False):
+    """A policy's version. A server restored from an older copy raises ``epoch``; ``n`` counts within it."""
+
+    epoch: int
+    n: int
+
+
+class Customer(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """``quota`` is the number of badge slots of the customer's kind (B2). ``until_us``: when the last contract ends (B6)."""
+
+    id: int
+    code: str
+    kind: CustomerKind
+    status: CustomerStatus
+    quota: int
+    until_us: int = FOREVER_US
+
+
+class Holder(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Who carries badges. ``customer`` is None for own staff. ``keyholder``: the 7-day lease by recorded decision."""
+
+    id: int
+    customer: int | None = None
+    may_escort: tuple[str, ...] = ()
+    keyholder: bool = False
+
+
+class GrantArea(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Permission for one area within ``[from_us, until_us)``, when the schedule allows (None: always)."""
+
+    area: str
+    from_us: int = 0
+    until_us: int = FOREVER_US
+    schedule: str | None = None
+
+
+class Grant(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A set of area permissions that many badges share. The union counts (MEANINGS 7)."""
+
+    id: int
+    areas: tuple[GrantArea, ...]
+
+
+class Badge(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A pass. ``credential`` is :func:`credential_key` of the card; ``number`` is printed on the badge.
+
+    ``slot`` and ``generation`` carry the quota (customer badges only): of one slot only the highest generation works.
+    """
+
+    id: int
+    credential: bytes
+    number: str
+    kind: BadgeKind
+    status: BadgeStatus
+    holder: int
+    customer: int | None
+    grant: int
+    from_us: int = 0
+    until_us: int = FOREVER_US
+    slot: int | None = None
+    generation: int = 1
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """One whole policy for one edge. Lists are sorted by id: the canonical encoding is the digest's input."""
+
+    version: Version
+    site: Site
+    customers: tuple[Customer, ...] = ()
+    holders: tuple[Holder, ...] = ()
+    grants: tuple[Grant, ...] = ()
+    badges: tuple[Badge, ...] = ()
+
+
+class Delta(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The change from policy ``base`` to ``version``. ``digest`` is that of the policy it produces.
+
+    The tuples hold whole new entries, the ``gone_*`` tuples ids. ``site`` None: unchanged.
+    """
+
+    base: Version
+    version: Version
+    digest: str
+    site: Site | None = None
+    customers: tuple[Customer, ...] = ()
+    holders: tuple[Holder, ...] = ()
+    grants: tuple[Grant, ...] = ()
+    badges: tuple[Badge, ...] = ()
+    gone_customers: tuple[int, ...] = ()
+    gone_holders: tuple[int, ...] = ()
+    gone_grants: tuple[int, ...] = ()
+    gone_badges: tuple[int, ...] = ()
+
+
+class Lease(msgspec.Struct, frozen=True):
+    """The server vouches for one policy at ``issued_at_us``. Seconds from acceptance, per badge kind (MEANINGS 17-19)."""
+
+    version: Version
+    digest: str
+    issued_at_us: int
+    temporary_s: int = 1_800
+    customer_s: int = 8 * 3_600
+    staff_s: int = 24 * 3_600
+    keyholder_s: int = 7 * 86_400
+
+
+def credential_key(key: bytes, technology: str, number: str) -> bytes:
+    """The 16-byte keyed hash by which a card is known in policies, records and on the wire (DESIGN 11).
+
+    ``key``: the site's keyed-hash key, 32 bytes. Keyed BLAKE2b over ``technology:number``.
+    """
+    return hashlib.blake2b(f"{technology}:{number}".encode(), digest_size=16, key=key, person=b"menjin-card").digest()
+
+
+class PolicyError(ValueError):
+    """A snapshot or delta that cannot be used: it does not decode, or does not produce the digest it names."""
+
+
+def encode_policy(policy: Policy) -> bytes:
+    """The canonical bytes of a policy: JSON, lists sorted by id. The digest is over these."""
+
+    return msgspec.json.encode(
+        msgspec.structs.replace(
+            policy,
+            customers=tuple(sorted(policy.customers, key=_by_id)),
+            holders=tuple(sorted(policy.holders, key=_by_id)),
+            grants=tuple(sorted(policy.grants, key=_by_id)),
+            badges=tuple(sorted(policy.badges, key=_by_id)),
+        )
+    )
+
+
+def decode_policy(canonical: bytes) -> Policy:
+    """The reverse of :func:`encode_policy`. Raises :class:`PolicyError`."""
+    try:
+        return _policy_decoder.decode(canonical)
+    except (msgspec.DecodeError, RecursionError, ValueError) as error:
+        raise PolicyError(f"policy snapshot: {error}") from error
+
+
+def digest_of(canonical: bytes) -> str:
+    """SHA-256 of the canonical bytes, in hexadecimal."""
+    return hashlib.sha256(canonical).hexdigest()
+
+
+def apply_delta(policy: Policy, delta: Delta) -> Policy:
+    """The policy that ``delta`` makes of ``policy``. Raises :class:`PolicyError` when ``base`` is not this version or
+    the digest differs from what the delta names."""
+    if delta.base != policy.version:
+        raise PolicyError(f"delta from {delta.base} on policy {policy.version}")
+    merged = Policy(
+        version=delta.version,
+        site=delta.site if delta.site is not None else policy.site,
+        customers=_merge(policy.customers, delta.customers, delta.gone_customers),
+        holders=_merge(policy.holders, delta.holders, delta.gone_holders),
+        grants=_merge(policy.grants, delta.grants, delta.gone_grants),
+        badges=_merge(policy.badges, delta.badges, delta.gone_badges),
+    )
+    if digest_of(encode_policy(merged)) != delta.digest:
+        raise PolicyError(f"delta {delta.version} does not produce the digest it names")
+    return merged
+
+
+def make_delta(old: Policy, new: Policy) -> Delta:
+    """The delta that turns ``old`` into ``new``."""
+    customers, gone_customers = _difference(old.customers, new.customers)
+    holders, gone_holders = _difference(old.holders, new.holders)
+    grants, gone_grants = _difference(old.grants, new.grants)
+    badges, gone_badges = _difference(old.badges, new.badges)
+    return Delta(
+        base=old.version,
+        version=new.version,
+        digest=digest_of(encode_policy(new)),
+        site=new.site if new.site != old.site else None,
+        customers=customers,
+        holders=holders,
+        grants=grants,
+        badges=badges,
+        gone_customers=gone_customers,
+        gone_holders=gone_holders,
+        gone_grants=gone_grants,
+        gone_badges=gone_badges,
+    )
+
+
+_policy_decoder = msgspec.json.Decoder(Policy)
+
+_Entry = TypeVar("_Entry", Customer, Holder, Grant, Badge)
+
+
+def _by_id(entry: Customer | Holder | Grant | Badge) -> int:
+    return entry.id
+
+
+def _merge(old: tuple[_Entry, ...], changed: tuple[_Entry, ...], gone: tuple[int, ...]) -> tuple[_Entry, ...]:
+    if not changed and not gone:
+        return old
+    entries = {entry.id: entry for entry in old}
+    for entry in changed:
+        entries[entry.id] = entry
+    for entry_id in gone:
+        entries.pop(entry_id, None)
+    return tuple(sorted(entries.values(), key=_by_id))
+
+
+def _difference(old: tuple[_Entry, ...], new: tuple[_Entry, ...]) -> tuple[tuple[_Entry, ...], tuple[int, ...]]:
+    before = {entry.id: entry for entry in old}
+    changed = tuple(entry for entry in new if before.pop(entry.id, None) != entry)
+    return changed, tuple(sorted(before))

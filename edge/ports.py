@@ -1,0 +1,192 @@
+"""What the agent needs of the world, as protocols: real ones in edge/, in-memory ones in sim/ (DESIGN 13).
+
+Nothing here blocks the agent's loop for longer than a journal commit.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from controller.now import Now
+
+
+class Clock(Protocol):
+    """Wall and boot time, and whether the wall clock is vouched for."""
+
+    def now(self) -> Now: ...
+
+
+class Random(Protocol):
+    """Identities: journal ids, sessions, boot ids."""
+
+    def token(self) -> str:
+        """32 hexadecimal digits that nobody can guess."""
+        ...
+
+
+class JournalFault(Exception):
+    """The journal cannot commit (disk full, locked, damaged). Nothing may be unlocked but ways out."""
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """A journalled record: its sequence and its unchanged bytes."""
+
+    seq: int
+    record: bytes
+
+
+class Journal(Protocol):
+    """The edge's append-only log with its hash chain and outbox position (DESIGN 2-4)."""
+
+    @property
+    def journal_id(self) -> str: ...
+    @property
+    def last_seq(self) -> int: ...
+    @property
+    def head(self) -> bytes:
+        """The chain's hash at ``last_seq``."""
+        ...
+
+    @property
+    def acked_upto(self) -> int: ...
+    @property
+    def first_retained_seq(self) -> int: ...
+    @property
+    def wall_high_water_us(self) -> int:
+        """The highest wall time ever journalled (MEANINGS 19)."""
+        ...
+
+    def append(self, records: Sequence[bytes], wall_us: int) -> None:
+        """Commit records ``last_seq + 1 …`` in one transaction, durable on return. Raises :class:`JournalFault`; then none
+        of them is in."""
+        ...
+
+    def after(self, seq: int, limit: int) -> list[Kept]:
+        """Up to ``limit`` records after ``seq``, in order."""
+        ...
+
+    def hash_at(self, seq: int) -> bytes | None:
+        """The chain's hash at ``seq``; 0 gives GENESIS_HASH; None when purged or beyond the end."""
+        ...
+
+    def acknowledge(self, upto: int) -> None:
+        """The server has everything up to here. Never goes down."""
+        ...
+
+    def save_checkpoint(self, seq: int, state: bytes) -> None:
+        """Keep the folded state as of ``seq``; older checkpoints may go."""
+        ...
+
+    def checkpoint(self) -> tuple[int, bytes] | None: ...
+
+    def remember_command(self, command_id: str, expires_at_us: int) -> bool:
+        """Durably note a command id. False when it was there already (replay)."""
+        ...
+
+    def purge(self, before_wall_us: int) -> int:
+        """Drop acknowledged records older than this that lie under a checkpoint. Returns how many."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class PolicyStore(Protocol):
+    """The last applied policy and the highest version ever seen, on disk (DESIGN 5, MEANINGS 18)."""
+
+    def load(self) -> tuple[bytes, list[bytes]] | None:
+        """(canonical snapshot, deltas in order) as stored; None when empty."""
+        ...
+
+    def save_snapshot(self, epoch: int, n: int, snapshot: bytes) -> None: ...
+    def save_delta(self, epoch: int, n: int, delta: bytes) -> None: ...
+    @property
+    def highest_seen(self) -> tuple[int, int]:
+        """Never decreases, restarts included; (0, 0) at first."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Link(Protocol):
+    """The way to the broker. Publishing never blocks; what was not taken comes back as False and is tried later by the
+    agent, which owns the outbox."""
+
+    def publish(self, leaf: str, payload: bytes, retain: bool = False) -> bool: ...
+
+
+class Locks(Protocol):
+    """The boards' outputs. Calls return at once: each board works in its own thread off a bounded queue; what fails comes
+    back as a :class:`DeviceFaulted` stimulus."""
+
+    def unlock(self, door: str, unlock_us: int) -> None: ...
+    def hold_unlocked(self, door: str) -> None: ...
+    def lock(self, door: str) -> None: ...
+    def indicate(self, access_point: str, pattern: str) -> None: ...
+
+
+# What reaches the agent's loop from the threads (one bounded queue).
+
+
+class Presented(msgspec.Struct, frozen=True):
+    """A reader has a result. ``number`` is the card's own number in clear: hashed by the agent before it is recorded."""
+
+    access_point: str
+    technology: str
+    number: str
+    assurance: str
+    read_at_mono_us: int
+    exchange_us: int = 0
+
+
+class Rejected(msgspec.Struct, frozen=True):
+    """A card that failed authentication, or two at once."""
+
+    access_point: str
+    cause: str
+    technology: str
+    read_at_mono_us: int
+
+
+class InputChanged(msgspec.Struct, frozen=True):
+    """A board input changed, already translated by ``edge.toml``. ``kind``: contact, rex, fire, gas, tamper, mains,
+    battery. ``subject``: door, zone or enclosure. ``active``: open, pressed, alarm."""
+
+    kind: str
+    subject: str
+    active: bool
+
+
+class DeviceChanged(msgspec.Struct, frozen=True):
+    """A reader or board fell out or came back."""
+
+    device: str
+    kind: str
+    working: bool
+    cause: str = ""
+
+
+class LinkUp(msgspec.Struct, frozen=True):
+    """Connected and subscribed."""
+
+
+class LinkDown(msgspec.Struct, frozen=True):
+    """Not connected."""
+
+    cause: str = ""
+
+
+class MessageArrived(msgspec.Struct, frozen=True):
+    """A message from the broker, unverified."""
+
+    leaf: str
+    payload: bytes
+
+
+class StopAsked(msgspec.Struct, frozen=True):
+    """SIGTERM or the supervisor."""
+
+    cause: str
+
+
+Stimulus = Presented | Rejected | InputChanged | DeviceChanged | LinkUp | LinkDown | MessageArrived | StopAsked
