@@ -1,0 +1,56 @@
+# Two commands: `make demo` and `make test`. Each installs what it needs.
+PYTHON ?= python3
+BIN := .venv/bin
+FOR ?=
+
+.PHONY: setup packages demo test check format bench soak lock clean
+.DELETE_ON_ERROR:
+
+setup: .venv/ready
+
+# The virtual environment with everything in it, from the hashed lock.
+.venv/ready: requirements.lock pyproject.toml package-lock.json hatch_build.py
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "menjin needs Python 3.11 or newer; try: make PYTHON=python3.12" >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
+	  if [ "$$(id -u)" = 0 ]; then apt-get update -q && apt-get install -y -q --no-install-recommends python3-venv; \
+	  elif sudo -n true 2>/dev/null; then sudo apt-get update -q && sudo apt-get install -y -q --no-install-recommends python3-venv; \
+	  else echo "Python cannot make virtual environments here: apt-get install python3-venv" >&2; exit 2; fi; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+packages:
+	@.ci/packages
+
+demo: setup
+	$(BIN)/menjin demo $(ARGS)
+
+# -n 2: the unit tests share two workers; tests that start processes or measure run after them, alone.
+test: setup packages check
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not processes and not browser and not soak"
+	$(BIN)/python -m pytest -q -m "(processes or browser) and not soak"
+
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/deptry .
+
+format: setup
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup
+	$(BIN)/menjin bench $(ARGS)
+
+soak: setup packages
+	$(BIN)/python -m pytest -q -m soak --timeout 7200
+
+# Needs uv; writes hashes and no index address.
+lock:
+	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --group dev pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf .venv build dist server/console/static/vendor
