@@ -5,6 +5,8 @@ Drivers are listed in ``edge.boards.drivers.DRIVERS``; each passes ``tests/edge/
 
 from typing import Protocol
 
+NOTHING_ENERGISED: frozenset[int] = frozenset()
+
 
 class BoardFault(Exception):
     """The board cannot be reached or answers nonsense. One line for a technician: which port, what, what to check."""
@@ -22,12 +24,16 @@ class Board(Protocol):
     reads_back: bool
     """``read_back`` tells the relays' true state."""
 
-    def open(self) -> None:
-        """Open the port and put every output to rest before anything else is read. Raises :class:`BoardFault`."""
+    def open(self, energised: frozenset[int] = NOTHING_ENERGISED) -> None:
+        """Open the port and put every output to rest before anything else is read. Raises :class:`BoardFault`.
+
+        ``energised``: channels that carry current at rest while the edge runs, the locks of fail-safe doors. They are
+        never dropped on the way: a restart unlocks nothing (L2)."""
         ...
 
-    def pulse(self, channel: int, tenths: int) -> None:
-        """Energise for ``tenths`` × 0.1 s; the board ends it by itself. Only where ``timed_pulse``."""
+    def pulse(self, channel: int, tenths: int, on: bool = True) -> None:
+        """Energise (``on`` False: release) for ``tenths`` × 0.1 s; the board ends it by itself. Only where
+        ``timed_pulse``."""
         ...
 
     def set(self, channel: int, on: bool) -> None:
@@ -43,5 +49,6 @@ class Board(Protocol):
         ...
 
     def close(self) -> None:
-        """All outputs to rest, then close. Never raises."""
+        """All outputs de-energised, then close. Never raises. A fail-safe door opens with this: it is what such a door
+        does without its edge (L2)."""
         ...

@@ -1,0 +1,444 @@
+"""``edge.toml``: what hardware this edge has and how it is wired (docs/interfaces.md; DESIGN 6, MEANINGS 27-29).
+
+:func:`load_config` reads and checks it whole. Every :class:`ConfigError` is one line: which file, which key, what to do.
+"""
+
+import hashlib
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+from controller.site import DoorHardware, Site
+from edge.boards.drivers import DRIVERS, Driver
+from edge.private_file import PrivateFileError, refuse_readable_by_others
+
+_IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z")
+_BROKER_PORT = 1883
+_BROKER_TLS_PORT = 8883
+_BROKER_FILES = ("ca", "certificate", "key", "password_file")
+_SECRET_BROKER_FILES = ("key", "password_file")
+
+
+class ConfigError(ValueError):
+    """``edge.toml`` cannot be used. One line: file, key, what to do."""
+
+
+class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    pass
+
+
+class Broker(_Table, frozen=True):
+    """``mqtt://host:port`` (loopback or a trusted wire) or ``mqtts://`` with ``ca`` and the client ``certificate``, ``key``."""
+
+    url: str
+    ca: str = ""
+    certificate: str = ""
+    key: str = ""
+    username: str = ""
+    password_file: str = ""
+
+    @property
+    def tls(self) -> bool:
+        return urlsplit(self.url).scheme == "mqtts"
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def port(self) -> int:
+        return urlsplit(self.url).port or (_BROKER_TLS_PORT if self.tls else _BROKER_PORT)
+
+
+class BoardLine(_Table, frozen=True):
+    """One relay board on one serial line. ``baud`` 0: the driver's own. ``unit``: the Modbus address."""
+
+    id: str
+    driver: str
+    port: str
+    baud: int = 0
+    unit: int = 1
+
+
+class Output(_Table, frozen=True):
+    """One relay."""
+
+    board: str
+    channel: int
+
+
+class InputLine(_Table, frozen=True):
+    """One digital input. ``active``: whether an ``open`` or a ``closed`` circuit means open, pressed, alarm.
+    ``supervised``: end-of-line resistors tell a cut or shorted wire; declared and shown (MEANINGS 29)."""
+
+    board: str
+    input: int
+    active: Literal["open", "closed"]
+    supervised: bool = False
+
+
+class DoorLine(_Table, frozen=True):
+    """A door's wiring. ``fail`` ``secure``: energise to unlock; ``safe``: energise to lock. ``relock_by``: who ends an
+    unlock pulse (MEANINGS 28). ``egress``: the way out that works with everything dead (MEANINGS 27)."""
+
+    id: str
+    lock: Output
+    fail: Literal["secure", "safe"] = "secure"
+    relock_by: Literal["board", "edge"] = "board"
+    accept_stuck_unlock: bool = False
+    egress: Literal["mechanical", "hardwired"] | None = None
+    contact: InputLine | None = None
+    rex: InputLine | None = None
+    tamper: InputLine | None = None
+    fire_zones: tuple[str, ...] = ()
+
+
+class ReaderLine(_Table, frozen=True):
+    """A reader, the access point it serves, and the board channels of its LEDs and buzzer (MEANINGS 29)."""
+
+    id: str
+    access_point: str
+    driver: str
+    port: str
+    credentials: tuple[Literal["desfire", "ultralight-c", "felica-lite-s", "uid", "barcode"], ...] = ("desfire",)
+    baud: int = 115_200
+    green: Output | None = None
+    red: Output | None = None
+    buzzer: Output | None = None
+
+
+class ZoneLine(_Table, frozen=True):
+    """A zone's fire or gas input. Fire is normally closed: a cut wire is fire (MEANINGS 27)."""
+
+    zone: str
+    input: InputLine
+
+
+class EnclosureLine(_Table, frozen=True):
+    """The edge's own cabinet: tamper contact, mains and battery supervision (MEANINGS 29)."""
+
+    id: str
+    tamper: InputLine | None = None
+    mains: InputLine | None = None
+    battery: InputLine | None = None
+
+
+class EdgeConfig(_Table, frozen=True):
+    """The whole file, paths resolved against its folder."""
+
+    site: str
+    edge: str
+    state_dir: str
+    bundle: str
+    broker: Broker
+    role: Literal["door", "desk"] = "door"
+    boards: tuple[BoardLine, ...] = ()
+    doors: tuple[DoorLine, ...] = ()
+    readers: tuple[ReaderLine, ...] = ()
+    fire: tuple[ZoneLine, ...] = ()
+    gas: tuple[ZoneLine, ...] = ()
+    enclosures: tuple[EnclosureLine, ...] = ()
+
+    @property
+    def journal_path(self) -> Path:
+        return Path(self.state_dir) / "journal.db"
+
+    @property
+    def policy_path(self) -> Path:
+        return Path(self.state_dir) / "policy.db"
+
+
+def load_config(path: Path) -> EdgeConfig:
+    """Read ``edge.toml`` and check it and the files it names. Raises :class:`ConfigError`."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise ConfigError(f"{path}: cannot be read ({why}); name an edge.toml with --config") from error
+    config = parse_config(text, str(path))
+    folder = path.resolve().parent
+    broker = config.broker
+    resolved = msgspec.structs.replace(
+        config,
+        state_dir=str(folder / config.state_dir),
+        bundle=str(folder / config.bundle),
+        broker=msgspec.structs.replace(
+            broker, **{key: str(folder / name) for key in _BROKER_FILES if (name := getattr(broker, key))}
+        ),
+    )
+    _check_files(resolved, str(path))
+    return resolved
+
+
+def parse_config(text: str, where: str = "edge.toml") -> EdgeConfig:
+    """Parse and check the text alone; paths stay as written. Raises :class:`ConfigError`."""
+    try:
+        config = msgspec.convert(tomllib.loads(text), EdgeConfig)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{where}: not valid TOML: {error}") from error
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{where}: {_readable(str(error))}") from error
+    for check in (
+        _check_names,
+        _check_broker,
+        _check_boards,
+        _check_outputs,
+        _check_inputs,
+        _check_doors,
+        _check_zones,
+    ):
+        for problem in check(config):
+            raise ConfigError(f"{where}: {problem}")
+    return config
+
+
+def hardware_digest(config: EdgeConfig) -> str:
+    """SHA-256 in hexadecimal over what concerns hardware and life safety, whatever the order in the file. Ports and paths
+    are left out: a board moved to another socket is the same hardware."""
+    boards = sorted((b.id, b.driver, b.unit) for b in config.boards)
+    readers = sorted(
+        (msgspec.structs.replace(reader, port="") for reader in config.readers), key=lambda reader: reader.id
+    )
+    doors = sorted(config.doors, key=lambda door: door.id)
+    zones = [sorted(lines, key=lambda line: line.zone) for lines in (config.fire, config.gas)]
+    enclosures = sorted(config.enclosures, key=lambda enclosure: enclosure.id)
+    facts = [config.site, config.edge, config.role, boards, doors, readers, zones, enclosures]
+    return hashlib.sha256(msgspec.json.encode(facts)).hexdigest()
+
+
+def door_hardware(config: EdgeConfig) -> tuple[DoorHardware, ...]:
+    """What the engine must know of each door."""
+    return tuple(
+        DoorHardware(
+            door=door.id,
+            fail=door.fail,
+            relock_by=door.relock_by,
+            has_contact=door.contact is not None,
+            has_rex=door.rex is not None,
+            fire_zones=door.fire_zones,
+        )
+        for door in config.doors
+    )
+
+
+def policy_mismatches(config: EdgeConfig, site: Site) -> list[str]:
+    """Why a policy's site cannot be run on this hardware, one line each; empty when it can (DESIGN 6).
+
+    The site may have doors that other edges serve: what must match is every door and reader of this edge."""
+    mismatches: list[str] = []
+    if site.id != config.site:
+        mismatches.append(f"policy is for site {site.id!r}, edge.toml says {config.site!r}")
+    doors = {door.id for door in site.doors}
+    points = {point.id: point for point in site.access_points}
+    own = {door.id: door for door in config.doors}
+    mismatches += [
+        f"door {door!r} of edge.toml is not in the site; add it there or remove it here"
+        for door in own
+        if door not in doors
+    ]
+    for reader in config.readers:
+        point = points.get(reader.access_point)
+        if point is None:
+            mismatches.append(
+                f"reader {reader.id!r} serves access point {reader.access_point!r}, which the site has not"
+            )
+        elif point.door not in own and config.role == "door":
+            mismatches.append(f"reader {reader.id!r} is for door {point.door!r}, which edge.toml does not wire")
+    mismatches += [
+        f'door {point.door!r} has the way out {point.id!r} but no egress; set egress = "mechanical" or "hardwired"'
+        for point in site.access_points
+        if point.out and point.door in own and own[point.door].egress is None
+    ]
+    return mismatches
+
+
+def _readable(message: str) -> str:
+    """msgspec's message as one line that names the key as it stands in the file."""
+    text, _, place = message.partition(" - at `$")
+    place = place.strip("`").lstrip(".").replace("[...]", "")
+    unknown = re.fullmatch(r"Object contains unknown field `(.*)`", text)
+    missing = re.fullmatch(r"Object missing required field `(.*)`", text)
+    prefix = f"{place}: " if place else ""
+    if unknown:
+        return f"{prefix}unknown key {unknown[1]!r}; remove it or correct its spelling (docs/interfaces.md)"
+    if missing:
+        return f"{prefix}key {missing[1]!r} is missing; add it (docs/interfaces.md)"
+    return f"{prefix}{text[0].lower()}{text[1:]}; correct the value"
+
+
+def _check_names(config: EdgeConfig) -> Iterator[str]:
+    named = [("site", config.site), ("edge", config.edge)]
+    for table in ("boards", "doors", "readers", "enclosures"):
+        ids = [line.id for line in getattr(config, table)]
+        named += [(f"{table} id", name) for name in ids]
+        yield from (f"{table}: id {name!r} is used twice; give each its own" for name in _repeated(ids))
+    for key, name in named:
+        if not _IDENTIFIER.match(name):
+            yield f"{key} {name!r}: use 1 to 64 letters, digits, '-', '_' or '.', starting with a letter or digit"
+    shared = {board.id for board in config.boards} & {reader.id for reader in config.readers}
+    yield from (f"id {name!r} names a board and a reader; devices share one list of names" for name in sorted(shared))
+    for table in ("fire", "gas"):
+        for zone in _repeated([line.zone for line in getattr(config, table)]):
+            yield f"{table}: zone {zone!r} is listed twice; one input per zone"
+
+
+def _check_broker(config: EdgeConfig) -> Iterator[str]:
+    broker = config.broker
+    try:
+        url = urlsplit(broker.url)
+        usable = url.scheme in ("mqtt", "mqtts") and bool(url.hostname) and (url.port is None or url.port > 0)
+        bare = not (url.path or url.query or url.fragment or url.username)
+    except ValueError:
+        usable = bare = False
+    if not (usable and bare):
+        yield f"broker.url {broker.url!r}: write mqtt://HOST:PORT or mqtts://HOST:PORT"
+        return
+    if broker.tls and not broker.ca:
+        yield "broker.ca is missing; mqtts needs the CA certificate that signed the broker's"
+    if not broker.tls and (broker.ca or broker.certificate or broker.key):
+        yield f"broker.url {broker.url!r} is not encrypted but certificates are given; write mqtts://"
+    if bool(broker.certificate) != bool(broker.key):
+        yield "broker.certificate and broker.key go together; give both or neither"
+    if broker.password_file and not broker.username:
+        yield "broker.username is missing; a password_file needs it"
+
+
+def _check_boards(config: EdgeConfig) -> Iterator[str]:
+    for board in config.boards:
+        if board.driver not in DRIVERS:
+            yield f"boards {board.id!r}: unknown driver {board.driver!r}; use one of {', '.join(sorted(DRIVERS))}"
+        if not 1 <= board.unit <= 247:
+            yield f"boards {board.id!r}: unit {board.unit}; Modbus addresses are 1 to 247"
+        if board.baud < 0:
+            yield f"boards {board.id!r}: baud {board.baud}; write the board's rate, such as 9600"
+    for reader in config.readers:
+        if not reader.credentials:
+            yield f"readers {reader.id!r}: credentials is empty; list what the reader may accept"
+        if reader.baud <= 0:
+            yield f"readers {reader.id!r}: baud {reader.baud}; write the reader's rate, such as 115200"
+    ports = [board.port for board in config.boards] + [reader.port for reader in config.readers]
+    yield from (f"port {port!r} is used twice; each device has its own line" for port in _repeated(ports))
+
+
+def _check_outputs(config: EdgeConfig) -> Iterator[str]:
+    used: dict[tuple[str, int], str] = {}
+    outputs = [(f"doors {door.id!r} lock", door.lock) for door in config.doors]
+    for reader in config.readers:
+        for key in ("green", "red", "buzzer"):
+            output = getattr(reader, key)
+            if output is not None:
+                outputs.append((f"readers {reader.id!r} {key}", output))
+    for who, output in outputs:
+        driver = _driver_of(config, output.board)
+        if driver is None:
+            yield f"{who}: no board {output.board!r}; add it under [[boards]] or correct the name"
+        elif not 0 <= output.channel < driver.outputs:
+            yield f"{who}: channel {output.channel} of {output.board!r}; it has 0 to {driver.outputs - 1}"
+        other = used.setdefault((output.board, output.channel), who)
+        if other != who:
+            yield f"{who}: channel {output.channel} of {output.board!r} is already {other}; one use per channel"
+
+
+def _check_inputs(config: EdgeConfig) -> Iterator[str]:
+    used: dict[tuple[str, int], str] = {}
+    for who, line in input_lines(config):
+        driver = _driver_of(config, line.board)
+        if driver is None:
+            yield f"{who}: no board {line.board!r}; add it under [[boards]] or correct the name"
+        elif not 0 <= line.input < driver.input_count:
+            has = f"it has 0 to {driver.input_count - 1}" if driver.input_count else "that board has no inputs"
+            yield f"{who}: input {line.input} of {line.board!r}; {has}"
+        other = used.setdefault((line.board, line.input), who)
+        if other != who:
+            yield f"{who}: input {line.input} of {line.board!r} is already {other}; one use per input"
+
+
+def _check_doors(config: EdgeConfig) -> Iterator[str]:
+    if config.role == "desk" and config.doors:
+        yield 'doors: an edge with role = "desk" encodes badges and has no doors; remove them or the role'
+    for door in config.doors:
+        driver = _driver_of(config, door.lock.board)
+        if driver is None:
+            continue
+        if door.relock_by == "board" and not driver.timed_pulse:
+            yield (
+                f'doors {door.id!r}: relock_by = "board", but board {door.lock.board!r} has no timed pulse;'
+                ' write relock_by = "edge"'
+            )
+        if door.relock_by == "edge" and door.fail == "secure" and not door.accept_stuck_unlock:
+            yield (
+                f"doors {door.id!r}: if the edge dies during an unlock, board {door.lock.board!r} leaves this door unlocked;"
+                ' use a board with timed pulse and relock_by = "board", or write accept_stuck_unlock = true'
+            )
+        if door.rex is not None and door.egress is None:
+            yield f'doors {door.id!r}: a way out without egress; write egress = "mechanical" or "hardwired"'
+
+
+def _check_zones(config: EdgeConfig) -> Iterator[str]:
+    for line in config.fire:
+        if line.input.active != "open":
+            yield (
+                f'fire zone {line.zone!r}: active = "closed" would miss a cut wire; wire it normally closed and write'
+                ' active = "open"'
+            )
+    zones = {line.zone for line in config.fire}
+    for door in config.doors:
+        for zone in door.fire_zones:
+            if zone not in zones:
+                yield f"doors {door.id!r}: fire zone {zone!r} has no input; add a [[fire]] table for it"
+
+
+def _check_files(config: EdgeConfig, where: str) -> None:
+    broker = config.broker
+    for key in _BROKER_FILES:
+        name = getattr(broker, key)
+        if name and not Path(name).is_file():
+            raise ConfigError(f"{where}: broker.{key}: no file {name}; correct the path")
+    if not Path(config.bundle).is_file():
+        raise ConfigError(f"{where}: bundle: no file {config.bundle}; make it with `menjin edge enrol`")
+    try:
+        for name in (config.bundle, *(getattr(broker, key) for key in _SECRET_BROKER_FILES)):
+            if name:
+                refuse_readable_by_others(Path(name))
+    except PrivateFileError as error:
+        raise ConfigError(f"{where}: {error}") from error
+
+
+def input_lines(config: EdgeConfig) -> Iterator[tuple[str, InputLine]]:
+    """Every input of the file with the words that name it in a message."""
+    for door in config.doors:
+        for key in ("contact", "rex", "tamper"):
+            line = getattr(door, key)
+            if line is not None:
+                yield f"doors {door.id!r} {key}", line
+    for table in ("fire", "gas"):
+        for zone in getattr(config, table):
+            yield f"{table} zone {zone.zone!r}", zone.input
+    for enclosure in config.enclosures:
+        for key in ("tamper", "mains", "battery"):
+            line = getattr(enclosure, key)
+            if line is not None:
+                yield f"enclosures {enclosure.id!r} {key}", line
+
+
+def unsupervised_inputs(config: EdgeConfig) -> list[str]:
+    """The inputs on which a cut or shorted wire would go unnoticed: shown to the operators (MEANINGS 29)."""
+    return [who for who, line in input_lines(config) if not line.supervised]
+
+
+def stuck_unlock_doors(config: EdgeConfig) -> list[str]:
+    """Doors that may stay unlocked if this edge dies mid-pulse, by decision: shown to the operators (MEANINGS 28)."""
+    return [door.id for door in config.doors if door.fail == "secure" and door.relock_by == "edge"]
+
+
+def _driver_of(config: EdgeConfig, board_id: str) -> Driver | None:
+    return next((DRIVERS.get(board.driver) for board in config.boards if board.id == board_id), None)
+
+
+def _repeated(names: list[str]) -> list[str]:
+    return sorted({name for name in names if names.count(name) > 1})
