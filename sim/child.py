@@ -6,9 +6,10 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
+
+from sim.waiting import until
 
 READY_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 10.0
@@ -78,20 +79,9 @@ class Child:
         """Return once it says READY=1. Raises :class:`ChildError` when it ends or the time is over."""
         if self._notify is None:
             return
-        deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline:
-            try:
-                datagram = self._notify.recv(4096).decode()
-            except TimeoutError:
-                if not self.running:
-                    raise ChildError(f"{self.name} ended before it was ready:\n{self.log_tail()}") from None
-                continue
-            told = dict(line.partition("=")[::2] for line in datagram.splitlines() if "=" in line)
-            self.ready.update({key: value for key, value in told.items() if key.startswith("X_")})
-            if told.get("READY") == "1":
-                self._release()
-                return
-        raise ChildError(f"{self.name} was not ready after {timeout_s:.0f} s:\n{self.log_tail()}")
+        if not until(self._said_ready, timeout_s, poll_s=0):
+            raise ChildError(f"{self.name} was not ready after {timeout_s:.0f} s:\n{self.log_tail()}")
+        self._release()
 
     def start(self, timeout_s: float = READY_TIMEOUT_S) -> None:
         """Launch and wait until it is ready."""
@@ -119,6 +109,18 @@ class Child:
         except OSError:
             return "(no log)"
         return "\n".join(lines[-_LOG_TAIL_LINES:])
+
+    def _said_ready(self) -> bool:
+        assert self._notify is not None
+        try:
+            datagram = self._notify.recv(4096).decode()
+        except TimeoutError:
+            if not self.running:
+                raise ChildError(f"{self.name} ended before it was ready:\n{self.log_tail()}") from None
+            return False
+        told = dict(line.partition("=")[::2] for line in datagram.splitlines() if "=" in line)
+        self.ready.update({key: value for key, value in told.items() if key.startswith("X_")})
+        return told.get("READY") == "1"
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None and self._process.poll() is None:
