@@ -1,0 +1,145 @@
+"""The application: configuration and clock in, FastAPI app out. Add a noun's router to :func:`routers` and its
+background work to :func:`services`."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+
+from controller.site import parse_site
+from server.config import Config
+from server.context import Context, Service
+from server.db.clock import Clock, SystemClock
+from server.db.engine import Database
+from server.db.migrate import migrate
+from server.operators.guard import endpoints_without_permission
+from server.problems import Problem
+from server.rim import Rim
+from server.routes import API_PREFIX
+
+log = structlog.get_logger()
+
+PUBLIC_ENDPOINTS = frozenset(
+    {
+        f"GET {API_PREFIX}/health",
+        f"POST {API_PREFIX}/session",  # sign-in
+        f"POST {API_PREFIX}/edges/enrol",  # by its one-time token
+        "GET /sign-in",
+        "POST /sign-in",
+    }
+)
+"""The only endpoints without a permission: those that one calls to obtain it."""
+
+
+def routers() -> list[APIRouter]:
+    """Every noun's routers. Imported here so that ``menjin server token`` need not load them."""
+    from server.health import router as health
+
+    return [health]
+
+
+def services(context: Context) -> list[Service]:  # noqa: ARG001
+    """Background work in the order of starting."""
+    return []
+
+
+def create_app(config: Config, *, clock: Clock | None = None, run_services: bool = True) -> FastAPI:
+    """The application on a migrated database. Raises what :func:`parse_site` and the database raise."""
+    site = parse_site(config.site_file.read_text("utf-8"), str(config.site_file))
+    migrate(config.database_url)
+    context = Context(config, Database(config.database_url), clock or SystemClock(), site)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        started: list[Service] = []
+        try:
+            for service in services(context) if run_services else []:
+                context.services[service.name] = service
+                started.append(service)
+                await run_in_threadpool(service.start)
+            yield
+        finally:
+            for service in reversed(started):
+                await run_in_threadpool(_stop, service)
+            context.database.close()
+
+    app = FastAPI(
+        title="menjin",
+        version="1",
+        lifespan=lifespan,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.context = context
+    for router in routers():
+        app.include_router(router)
+    open_endpoints = endpoints_without_permission(app.routes, PUBLIC_ENDPOINTS)
+    if open_endpoints:
+        raise AssertionError(f"endpoints without a permission: {', '.join(open_endpoints)}")
+    app.add_middleware(Rim, max_body_bytes=config.max_body_bytes, body_timeout_s=config.body_timeout_s)
+    _handle_errors(app)
+    return app
+
+
+def _stop(service: Service) -> None:
+    try:
+        service.stop()
+    except Exception:
+        log.exception("service did not stop", service=service.name)
+
+
+def _handle_errors(app: FastAPI) -> None:
+    @app.exception_handler(Problem)
+    async def problem(request: Request, error: Problem) -> Response:
+        is_page = request.method == "GET" and not request.url.path.startswith("/api/")
+        if error.status == 401 and is_page and "text/html" in request.headers.get("accept", ""):
+            return Response(status_code=303, headers={"Location": "/sign-in"})
+        return error.response()
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
+        text = f"{where}: {first['msg']}"
+        return Problem(422, "invalid_input", text, f"输入有误：{text}", field=where).response()
+
+    @app.exception_handler(HTTPException)
+    async def http(_request: Request, error: HTTPException) -> Response:
+        code, zh = {404: ("not_found", "没有该地址。"), 405: ("method_not_allowed", "该地址不支持此方法。")}.get(
+            error.status_code, ("http_error", "请求被拒绝。")
+        )
+        return Problem(error.status_code, code, str(error.detail), zh, headers=dict(error.headers or {})).response()
+
+    @app.exception_handler(IntegrityError)
+    async def conflict(_request: Request, error: IntegrityError) -> Response:
+        log.warning("database refused a change", error=str(error.orig).splitlines()[0])
+        return Problem(
+            409, "conflict", "This contradicts what is stored: read it again.", "与已存数据冲突，请刷新后重试。"
+        ).response()
+
+    @app.exception_handler(OperationalError)
+    @app.exception_handler(PoolTimeoutError)
+    async def unavailable(_request: Request, error: Exception) -> Response:
+        log.error("database unavailable", error=type(error).__name__)
+        return Problem(
+            503,
+            "database_unavailable",
+            "The database is busy or away: try again.",
+            "数据库繁忙或不可用，请稍后重试。",
+            headers={"Retry-After": "2"},
+        ).response()
+
+    @app.exception_handler(Exception)
+    async def broken(request: Request, error: Exception) -> Response:
+        log.error("request failed", path=request.url.path, error=type(error).__name__)
+        return Problem(
+            500, "internal_error", "The server failed here; its log says why.", "服务器内部错误，详见日志。"
+        ).response()

@@ -1,0 +1,148 @@
+"""Configuration of ``menjin server``: a TOML file, each key also as ``MENJIN_SERVER_KEY`` (which wins).
+
+dir = "/var/lib/menjin-server"       # database, keys, certificate; made mode 700 when missing
+site_file = "site.toml"              # relative paths: from the configuration file's folder
+database_url = "postgresql:///menjin"  # default: SQLite in dir
+broker_url = "mqtts://broker:8883"
+broker_ca = "ca.pem"                 # with mqtts; broker_certificate and broker_key for a client certificate
+host = "127.0.0.1"
+port = 8080
+tls = true                           # default: off on loopback, on elsewhere, where it cannot be turned off
+tls_certificate = "cert.pem"         # default: a site certificate made on first start
+tls_key = "key.pem"
+"""
+
+import ipaddress
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+ENV_PREFIX = "MENJIN_SERVER_"
+_PATH_KEYS = ("dir", "site_file", "tls_certificate", "tls_key", "broker_ca", "broker_certificate", "broker_key")
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used: one line that says what, where and what to do. Exit code 2."""
+
+
+class Config(BaseSettings):
+    """One server's configuration. Made by :func:`load_config`."""
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="forbid", frozen=True)
+
+    dir: Path
+    site_file: Path
+    database_url: str = ""
+    broker_url: str = "mqtt://127.0.0.1:1883"
+    broker_ca: Path | None = None
+    broker_certificate: Path | None = None
+    broker_key: Path | None = None
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    tls: bool | None = None
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    session_hours: Annotated[float, Field(gt=0, le=24)] = 12
+    password_max_age_days: Annotated[int, Field(ge=0, le=3650)] = 30
+    max_body_bytes: Annotated[int, Field(ge=1024)] = 1_048_576
+    body_timeout_s: Annotated[float, Field(gt=0)] = 15
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file, whose values arrive as arguments."""
+        return env_settings, init_settings
+
+    @property
+    def uses_tls(self) -> bool:
+        """Whether the server speaks TLS itself (DESIGN 18)."""
+        return not is_loopback(self.host) if self.tls is None else self.tls
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address reaches this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def load_config(path: Path) -> Config:
+    """Read the file and the environment, check them, and make ``dir``. Raises :class:`ConfigError`."""
+    try:
+        values = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from error
+    _refuse_unknown_environment(path)
+    try:
+        config = Config(**values)
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {_first_line(error)}") from error
+    except ValueError as error:  # pydantic-settings: an environment value that is not even JSON
+        raise ConfigError(f"{ENV_PREFIX}…: {str(error).splitlines()[0]}") from error
+    return _checked(_absolute(config, path.parent), path)
+
+
+def _refuse_unknown_environment(path: Path) -> None:
+    for name in sorted(os.environ):
+        key = name.removeprefix(ENV_PREFIX).lower()
+        if name.startswith(ENV_PREFIX) and key not in Config.model_fields:
+            raise ConfigError(f"environment {name}: unknown key {key!r}; known keys are those of {path.name}")
+
+
+def _first_line(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    key = ".".join(str(part) for part in first["loc"]) or "?"
+    if first["type"] == "extra_forbidden":
+        return f"{key}: unknown key; known keys: {', '.join(Config.model_fields)}"
+    if first["type"] == "missing":
+        return f"{key}: missing; add it or set {ENV_PREFIX}{key.upper()}"
+    return f"{key}: {first['msg']}"
+
+
+def _absolute(config: Config, folder: Path) -> Config:
+    changes: dict[str, Any] = {}
+    for key in _PATH_KEYS:
+        value: Path | None = getattr(config, key)
+        if value is not None:
+            changes[key] = (folder / value).absolute()
+    if not config.database_url:
+        changes["database_url"] = f"sqlite:///{changes['dir'] / 'menjin.db'}"
+    return config.model_copy(update=changes)
+
+
+def _checked(config: Config, path: Path) -> Config:
+    for key in _PATH_KEYS[1:]:
+        value: Path | None = getattr(config, key)
+        if value is not None and not value.is_file():
+            raise ConfigError(f"{path}: {key}: there is no file {value}")
+    if (config.tls_certificate is None) != (config.tls_key is None):
+        raise ConfigError(f"{path}: tls_certificate and tls_key: give both, or neither for a certificate made here")
+    if config.tls is False and not is_loopback(config.host):
+        raise ConfigError(
+            f'{path}: host {config.host}: plain HTTP is only for loopback; set tls = true, or host = "127.0.0.1"'
+        )
+    broker = urlsplit(config.broker_url)
+    if broker.scheme not in ("mqtt", "mqtts") or not broker.hostname:
+        raise ConfigError(f"{path}: broker_url: write mqtt://HOST:PORT or mqtts://HOST:PORT")
+    try:
+        config.dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{path}: dir {config.dir}: cannot be made: {error.strerror}") from error
+    return config

@@ -1,0 +1,120 @@
+"""Engine and transactions on SQLite and PostgreSQL (DESIGN 15).
+
+    database = Database("sqlite:////var/lib/menjin/menjin.db")
+    with database.read() as session: ...      # a reading transaction; writing in it is an error on both databases
+    with database.write() as session: ...     # BEGIN IMMEDIATE on SQLite; commits at the end, rolls back on exception
+
+A request does not call these: its session comes from :data:`server.routes.DbSession` and is committed once, after the
+answer was built. Threads and periodic work do. Bulk work (ingest) takes ``session.connection()`` and speaks Core.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import ArgumentError
+from sqlmodel import Session
+
+BUSY_TIMEOUT_MS = 5_000
+POOL_SIZE = 20
+POOL_OVERFLOW = 20
+POOL_WAIT_S = 10
+
+
+class DatabaseError(Exception):
+    """The database cannot be used. The message says what, where and what to do."""
+
+
+class Database:
+    """One engine with its two kinds of transaction. ``url``: ``sqlite:///FILE`` or ``postgresql://…`` (psycopg 3)."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.engine = _make_engine(url)
+        self.is_sqlite = self.engine.dialect.name == "sqlite"
+        self._reading = self.engine.execution_options(**_reading_options(self.is_sqlite))
+        self._writing = self.engine.execution_options(menjin_writes=True)
+
+    def new_session(self, *, writes: bool) -> Session:
+        """A session that the caller commits, rolls back and closes. Its transaction begins with its first statement."""
+        return Session(self._writing if writes else self._reading, expire_on_commit=False)
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A reading transaction."""
+        session = self.new_session(writes=False)
+        try:
+            yield session
+        finally:
+            session.close()
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A writing transaction: committed when the block ends, rolled back when it raises."""
+        session = self.new_session(writes=True)
+        try:
+            yield session
+            session.commit()
+        finally:
+            session.close()
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self.engine.dispose()
+
+
+def _reading_options(is_sqlite: bool) -> dict[str, Any]:
+    if is_sqlite:
+        return {"menjin_writes": False}
+    return {"menjin_writes": False, "isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+
+
+def _make_engine(url: str) -> Engine:
+    try:
+        parsed = sqlalchemy.make_url(url)
+        backend = parsed.get_backend_name()
+    except ArgumentError as error:
+        raise DatabaseError(
+            "database_url: not a database URL; write sqlite:///FILE or postgresql://USER@HOST/NAME"
+        ) from error
+    if backend == "sqlite":
+        engine = sqlalchemy.create_engine(
+            parsed,
+            pool_size=POOL_SIZE,
+            max_overflow=POOL_OVERFLOW,
+            pool_timeout=POOL_WAIT_S,
+            poolclass=sqlalchemy.QueuePool,
+            connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000},
+        )
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    if backend == "postgresql":
+        return sqlalchemy.create_engine(
+            parsed.set(drivername="postgresql+psycopg"),
+            pool_size=POOL_SIZE,
+            max_overflow=POOL_OVERFLOW,
+            pool_timeout=POOL_WAIT_S,
+            pool_pre_ping=True,
+            connect_args={"connect_timeout": 10, "application_name": "menjin"},
+        )
+    raise DatabaseError(f"database_url: {backend!r} is not supported; use sqlite or postgresql")
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # the driver must not begin transactions by itself: _begin_sqlite does
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")  # an ack promises the disk, not the page cache (DESIGN 4)
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("menjin_writes", True)
+    connection.exec_driver_sql(f"PRAGMA query_only = {0 if writes else 1}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,17 @@
+"""Every module that holds table models: what Alembic, the tests and the schema check see. Add yours here."""
+
+import importlib
+
+MODEL_MODULES = (
+    "server.operators.models",
+    "server.registry.models",
+    "server.badges.models",
+    "server.policy_demand",
+    "server.idempotency",
+)
+
+
+def import_models() -> None:
+    """Import every table model, so that ``server.db.model.metadata`` is complete."""
+    for module in MODEL_MODULES:
+        importlib.import_module(module)

@@ -1,0 +1,184 @@
+"""Who may call an endpoint: authentication, permission, and the check against forged requests (D1, DESIGN 16).
+
+    actor: Annotated[Actor, requires(Permission.BADGE_ISSUE)]
+
+:func:`endpoints_without_permission` finds what names none; the app refuses to start with such an endpoint.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Request, Response
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+from sqlmodel import Session, select
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import HTTPConnection
+from starlette.routing import BaseRoute
+
+from server import idempotency
+from server.context import context_of
+from server.operators.actor import Actor
+from server.operators.models import ApiToken, Operator, OperatorSession
+from server.operators.permissions import Permission, Role
+from server.problems import Problem
+from server.routes import SAFE_METHODS, Replay, session_of
+
+COOKIE = "__Host-menjin"
+"""The session cookie: Secure, path /, no domain. Browsers keep it on https and on loopback."""
+
+
+class Requirement:
+    """The dependency behind :func:`requires`."""
+
+    def __init__(self, permission: Permission) -> None:
+        self.permission = permission
+
+    async def __call__(self, request: Request) -> Actor:
+        """The actor, when it holds the permission. Raises :class:`Problem` 401 or 403."""
+        actor = await run_in_threadpool(authenticate, request)
+        if actor is None:
+            raise Problem(
+                401,
+                "not_signed_in",
+                "Sign in, or send a bearer token.",
+                "请先登录，或提供访问令牌。",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+        if not actor.may(self.permission):
+            raise _refusal(actor, self.permission)
+        key = request.headers.get(idempotency.HEADER)
+        if key is not None and request.method == "POST":
+            await self._replay(request, actor, key, await request.body())
+        return actor
+
+    async def _replay(self, request: Request, actor: Actor, key: str, body: bytes) -> None:
+        hashed = idempotency.request_hash(request.method, request.url.path, body)
+        now = context_of(request).clock.now()
+        found = await run_in_threadpool(
+            lambda: idempotency.stored_answer(session_of(request), actor.public_id, key, hashed, now)
+        )
+        if found is not None:
+            raise Replay(Response(found.body, found.status, {"Idempotent-Replay": "true"}, found.media_type))
+        request.state.replay = (actor.public_id, key, hashed)
+
+
+def requires(permission: Permission) -> Any:
+    """The dependency by which an endpoint names its permission and learns who asks."""
+    return Depends(Requirement(permission))
+
+
+def _refusal(actor: Actor, permission: Permission) -> Problem:
+    if actor.must_change:
+        return Problem(
+            403,
+            "password_change_required",
+            "Choose a new password first: POST /api/v1/account/password.",
+            "请先修改密码。",
+        )
+    return Problem(
+        403,
+        "not_permitted",
+        f"The role {actor.role} does not hold the permission {permission.value}.",
+        f"角色 {actor.role} 没有权限 {permission.value}。",
+    )
+
+
+def hash_token(token: str) -> str:
+    """How a session's or bearer token is kept. Tokens have 256 random bits: a plain hash is enough."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def authenticate(connection: HTTPConnection) -> Actor | None:
+    """Who sends this request, by bearer token or session cookie; None when nobody. Reads the database each time, so
+    that a revoked session, token or operator is out at once. Raises :class:`Problem` for a forged cookie request."""
+    context = context_of(connection)
+    now = context.clock.now()
+    address = connection.client.host if connection.client else ""
+    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        with context.database.read() as session:
+            return _token_actor(session, token.strip(), now, address)
+    cookie = connection.cookies.get(COOKIE)
+    if not cookie:
+        return None
+    if connection.scope.get("method", "GET") not in SAFE_METHODS:
+        refuse_forged(connection)
+    with context.database.read() as session:
+        return _session_actor(session, cookie, now, address, context.config.password_max_age_days)
+
+
+def refuse_forged(connection: HTTPConnection) -> None:
+    """Refuse an unsafe request that another site's page sent: Sec-Fetch-Site, else Origin, must be our own."""
+    site = connection.headers.get("sec-fetch-site")
+    if site is not None:
+        same = site == "same-origin"
+    else:
+        origin = connection.headers.get("origin", "")
+        same = bool(origin) and urlsplit(origin).netloc == connection.headers.get("host")
+    if not same:
+        raise Problem(
+            403,
+            "cross_site_request",
+            "This request did not come from the console's own pages.",
+            "该请求不是由本控制台页面发出的。",
+        )
+
+
+def _token_actor(session: Session, token: str, now: datetime, address: str) -> Actor | None:
+    found = session.exec(select(ApiToken).where(ApiToken.token_hash == hash_token(token))).first()
+    if found is None or found.revoked_at is not None or (found.expires_at is not None and found.expires_at <= now):
+        return None
+    return Actor("token", found.public_id, found.name, cast(Role, found.role), address)
+
+
+def _session_actor(session: Session, token: str, now: datetime, address: str, max_age_days: int) -> Actor | None:
+    found = session.exec(
+        select(OperatorSession, Operator)
+        .where(OperatorSession.token_hash == hash_token(token))
+        .where(Operator.id == OperatorSession.operator_id)
+    ).first()
+    if found is None:
+        return None
+    signed_in, operator = found
+    if operator.disabled or signed_in.expires_at <= now:
+        return None
+    too_old = max_age_days > 0 and (now - operator.password_changed_at).days >= max_age_days
+    return Actor(
+        "operator",
+        operator.public_id,
+        operator.name,
+        cast(Role, operator.role),
+        address,
+        signed_in.public_id,
+        operator.must_change or too_old,
+    )
+
+
+def endpoints_without_permission(routes: Iterable[BaseRoute], public: frozenset[str]) -> list[str]:
+    """``METHOD path`` of every endpoint that names no permission and is not in ``public``."""
+    found = []
+    for route in routes:
+        for line, names_permission in _endpoints(route):
+            if not names_permission and line not in public:
+                found.append(line)
+    return sorted(found)
+
+
+def _endpoints(route: BaseRoute) -> Iterator[tuple[str, bool]]:
+    nested = getattr(route, "original_router", None)  # how FastAPI keeps an included router
+    if nested is not None:
+        for inner in nested.routes:
+            yield from _endpoints(inner)
+        return
+    path = getattr(route, "path", "?")
+    named = isinstance(route, APIRoute) and _names_permission(route.dependant)
+    for method in sorted(getattr(route, "methods", None) or {"ANY"}):
+        yield f"{method} {path}", named
+
+
+def _names_permission(dependant: Dependant) -> bool:
+    return isinstance(dependant.call, Requirement) or any(_names_permission(inner) for inner in dependant.dependencies)

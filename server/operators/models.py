@@ -1,0 +1,88 @@
+"""Tables of accounts, sessions, tokens and the audit log."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, CheckConstraint
+from sqlmodel import Field
+
+from server.db.model import Model
+from server.operators.permissions import ROLES
+
+_ROLE_LIST = ", ".join(f"'{role}'" for role in ROLES)
+
+
+class Operator(Model, table=True):
+    """One person's account; never shared (D1). ``must_change``: the password serves only to choose another (D2)."""
+
+    __tablename__ = "operator"
+    __table_args__ = (CheckConstraint(f"role IN ({_ROLE_LIST})", name="role"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    public_id: str = Field(unique=True)
+    username: str = Field(unique=True)
+    name: str
+    role: str
+    password_hash: str
+    password_changed_at: datetime
+    must_change: bool = False
+    disabled: bool = False
+    created_at: datetime
+
+
+class OperatorSession(Model, table=True):
+    """A signed-in browser. Only the hash of its token is kept; deleting the row signs it out at once."""
+
+    __tablename__ = "operator_session"
+
+    id: int | None = Field(default=None, primary_key=True)
+    public_id: str = Field(unique=True)
+    token_hash: str = Field(unique=True)
+    operator_id: int = Field(foreign_key="operator.id", index=True, ondelete="CASCADE")
+    created_at: datetime
+    expires_at: datetime
+    address: str
+    user_agent: str
+
+
+class ApiToken(Model, table=True):
+    """A bearer token of a program. Only its hash is kept."""
+
+    __tablename__ = "api_token"
+    __table_args__ = (CheckConstraint(f"role IN ({_ROLE_LIST})", name="role"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    public_id: str = Field(unique=True)
+    token_hash: str = Field(unique=True)
+    name: str
+    role: str
+    created_at: datetime
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+
+class SignInFailure(Model, table=True):
+    """One refused sign-in, counted by user name and by address; forgotten after a day."""
+
+    __tablename__ = "sign_in_failure"
+
+    id: int | None = Field(default=None, primary_key=True)
+    username: str = Field(index=True)
+    address: str = Field(index=True)
+    at: datetime = Field(index=True)
+
+
+class AuditEntry(Model, table=True):
+    """One act of an operator or program. Written by :func:`server.operators.audit.record` only, never changed."""
+
+    __tablename__ = "audit_entry"
+
+    id: int | None = Field(default=None, primary_key=True)
+    at: datetime = Field(index=True)
+    actor: str
+    actor_name: str
+    act: str = Field(index=True)
+    subject: str = Field(index=True)
+    before: dict[str, Any] | None = Field(default=None, sa_type=JSON)
+    after: dict[str, Any] | None = Field(default=None, sa_type=JSON)
+    address: str = ""

@@ -1,0 +1,84 @@
+"""The permission table: what there is to permit, and which role may (C4, D1).
+
+Every endpoint and every command names one :class:`Permission`; a test lists those that do not.
+"""
+
+from enum import StrEnum
+from typing import Literal, get_args
+
+Role = Literal["guard", "customer_service", "supervisor", "auditor", "administrator"]
+ROLES: tuple[Role, ...] = get_args(Role)
+
+
+class Permission(StrEnum):
+    """One right. ``noun.verb``."""
+
+    OWN_ACCOUNT = "account.own"
+    LIVE_READ = "live.read"
+    EVENTS_READ = "events.read"
+    LEDGER_EXPORT = "ledger.export"
+    ALARM_ACKNOWLEDGE = "alarm.acknowledge"
+    REGISTRY_READ = "registry.read"
+    REGISTRY_WRITE = "registry.write"
+    CONTRACT_WRITE = "contract.write"
+    BADGE_READ = "badge.read"
+    BADGE_ISSUE = "badge.issue"
+    BADGE_REPORT = "badge.report"
+    FLEET_READ = "fleet.read"
+    FLEET_MANAGE = "fleet.manage"
+    POLICY_READ = "policy.read"
+    COMMAND_READ = "command.read"
+    COMMAND_IDENTIFY = "command.identify"
+    COMMAND_UNLOCK = "command.unlock"
+    COMMAND_FIRE_RESET = "command.fire_reset"
+    OPERATOR_READ = "operator.read"
+    OPERATOR_MANAGE = "operator.manage"
+    AUDIT_READ = "audit.read"
+    METRICS_READ = "metrics.read"
+
+
+_P = Permission
+_ALL_ROLES = frozenset({_P.OWN_ACCOUNT, _P.LIVE_READ, _P.EVENTS_READ})
+_GUARD = _ALL_ROLES | {
+    _P.ALARM_ACKNOWLEDGE,
+    _P.BADGE_READ,
+    _P.BADGE_REPORT,
+    _P.COMMAND_IDENTIFY,
+    _P.COMMAND_READ,
+    _P.COMMAND_UNLOCK,
+    _P.FLEET_READ,
+    _P.POLICY_READ,
+    _P.REGISTRY_READ,
+}
+_CUSTOMER_SERVICE = _ALL_ROLES | {
+    _P.BADGE_ISSUE,
+    _P.BADGE_READ,
+    _P.BADGE_REPORT,
+    _P.CONTRACT_WRITE,
+    _P.REGISTRY_READ,
+    _P.REGISTRY_WRITE,
+}
+_AUDITOR = _ALL_ROLES | {
+    _P.AUDIT_READ,
+    _P.BADGE_READ,
+    _P.COMMAND_READ,
+    _P.FLEET_READ,
+    _P.LEDGER_EXPORT,
+    _P.METRICS_READ,
+    _P.OPERATOR_READ,
+    _P.POLICY_READ,
+    _P.REGISTRY_READ,
+}
+ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
+    "guard": _GUARD,
+    "customer_service": _CUSTOMER_SERVICE,
+    "supervisor": _GUARD | _CUSTOMER_SERVICE | {_P.AUDIT_READ, _P.COMMAND_FIRE_RESET, _P.LEDGER_EXPORT},
+    "auditor": _AUDITOR,
+    "administrator": frozenset(Permission),
+}
+"""Role → what it may do. The auditor reads everything and changes nothing."""
+
+
+def allows(role: Role, permission: Permission) -> bool:
+    """Whether ``role`` holds ``permission``. An unknown role holds none."""
+    return permission in ROLE_PERMISSIONS.get(role, frozenset())

@@ -1,0 +1,1 @@
+"""The customer registry: customers, contracts, holders (C1, C2). The CRM stands on the same tables."""

@@ -1,0 +1,145 @@
+"""Fixtures of the server's tests. ``database`` runs a test on SQLite and on PostgreSQL, each time on an empty schema."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from server.config import Config, load_config
+from server.db.clock import FixedClock
+from server.db.engine import Database
+from server.db.migrate import migrate
+from tests.server.postgresql import postgresql_cluster
+
+START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+"""Where the tests' clock stands: a Monday, 16:00 in Shanghai."""
+
+SITE = """
+id = "demo"
+time_zone = "Asia/Shanghai"
+[[areas]]
+id = "outside"
+public = true
+[[areas]]
+id = "lobby"
+[[areas]]
+id = "hall"
+[[areas]]
+id = "cage-a"
+inside = "hall"
+customers = ["C001"]
+[[doors]]
+id = "lobby-door"
+[[doors]]
+id = "hall-door"
+[[access_points]]
+id = "lobby-in"
+door = "lobby-door"
+from_area = "outside"
+to_area = "lobby"
+[[access_points]]
+id = "hall-in"
+door = "hall-door"
+from_area = "lobby"
+to_area = "hall"
+[[access_points]]
+id = "hall-out"
+door = "hall-door"
+from_area = "hall"
+to_area = "lobby"
+out = true
+[[schedules]]
+id = "office"
+week = [[[480, 1080]], [[480, 1080]], [[480, 1080]], [[480, 1080]], [[480, 1080]], [], []]
+"""
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    """The URL of a running cluster's maintenance database, once per session."""
+    with postgresql_cluster() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql_server: str) -> str:
+    """A migrated database that others are copied from."""
+    with psycopg.connect(postgresql_server, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE menjin_template")
+    migrate(_database_url(postgresql_server, "menjin_template"))
+    return "menjin_template"
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file that others are copied from."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def new_postgresql_url(postgresql_server: str) -> Iterator[Callable[[str | None], str]]:
+    """Makes empty databases, or copies of a template, on the session's cluster."""
+    made: list[str] = []
+
+    def make(template: str | None) -> str:
+        name = f"menjin_{next(_numbers)}"
+        with psycopg.connect(postgresql_server, autocommit=True) as connection:
+            connection.execute(
+                sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+                    sql.Identifier(name), sql.Identifier(template or "template0")
+                )
+            )
+        made.append(name)
+        return _database_url(postgresql_server, name)
+
+    yield make
+    with psycopg.connect(postgresql_server, autocommit=True) as connection:
+        for name in made:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a migrated, empty database; the test runs once on each kind."""
+    if request.param == "sqlite":
+        path = tmp_path / "menjin.db"
+        path.write_bytes(request.getfixturevalue("sqlite_template").read_bytes())
+        return f"sqlite:///{path}"
+    template = request.getfixturevalue("postgresql_template")
+    url: str = request.getfixturevalue("new_postgresql_url")(template)
+    return url
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """A migrated, empty database on SQLite, then on PostgreSQL."""
+    opened = Database(database_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    """A clock that stands at START until the test moves it."""
+    return FixedClock(START)
+
+
+@pytest.fixture
+def config(database_url: str, tmp_path: Path) -> Config:
+    """A configuration on the test's database, with the small SITE."""
+    (tmp_path / "site.toml").write_text(SITE, "utf-8")
+    path = tmp_path / "server.toml"
+    path.write_text(f'dir = "server"\nsite_file = "site.toml"\ndatabase_url = "{database_url}"\n', "utf-8")
+    return load_config(path)
+
+
+def _database_url(maintenance_url: str, name: str) -> str:
+    return maintenance_url.replace("/postgres?", f"/{name}?")
