@@ -1,0 +1,188 @@
+"""``menjin demo``: the whole product on one machine, to look at or, headless, to measure."""
+
+import datetime as dt
+import json
+import random
+import shutil
+import signal
+import statistics
+import tempfile
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import msgspec
+import yaml
+from rich.console import Console
+
+from sim.child import ChildError
+from sim.clients import Refused
+from sim.compare import compare_when_drained
+from sim.journal_tail import JournalTail
+from sim.population import Population
+from sim.scenario import Given, ScenarioError
+from sim.stack import EDGE, BrokerKind, Stack
+from sim.waiting import Stopwatch, until
+
+POLICY_TIMEOUT_S = 20.0
+BETWEEN_TAPS_S = 0.05
+UNKNOWN_CARD_SHARE = 0.1
+
+
+class DemoFigures(msgspec.Struct):
+    """What the headless demo prints. ``tap_to_unlock_ms`` counts taps that unlocked; lost and duplicated come from comparing
+    the edge's journal with the ledger byte by byte."""
+
+    taps: int = 0
+    granted: int = 0
+    denied: int = 0
+    unanswered: int = 0
+    events_at_server: int = 0
+    events_lost: int = 0
+    events_duplicated: int = 0
+    tap_to_unlock_ms: dict[str, float | None] = msgspec.field(default_factory=dict)
+
+
+def load_population(site: Path) -> Given:
+    """The people of a bundled site (``population.yaml``: the scenario language's ``given``).
+
+    Raises :class:`ScenarioError`."""
+    path = site / "population.yaml"
+    try:
+        return msgspec.convert(yaml.safe_load(path.read_text(encoding="utf-8")), Given)
+    except (OSError, yaml.YAMLError, msgspec.ValidationError) as error:
+        raise ScenarioError(f"{path}: {error}") from error
+
+
+class Demo:
+    """Starts the stack, fills it, and either waits for Ctrl-C or plays taps by itself."""
+
+    def __init__(
+        self, directory: Path | None, broker: BrokerKind, port: int, hall_port: int, database_url: str | None
+    ) -> None:
+        self._own = directory is None
+        self._directory = directory or Path(tempfile.mkdtemp(prefix="menjin-demo-"))
+        self._out = Console(stderr=True)
+        self._steps = Stopwatch()
+        self.stack = Stack(
+            self._directory,
+            "demo",
+            broker,
+            database_url,
+            progress=self._progress,
+            ports={"server": port, "hall": hall_port},
+        )
+        self._stop = threading.Event()
+
+    def run(self, headless_s: float | None, as_json: bool, seed: int) -> int:
+        """The whole demo. Returns the exit code."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._on_signal)
+        try:
+            with self.stack:
+                given = load_population(self._directory / "site")
+                self._progress("people, badges and cards")
+                self._fill(given)
+                if headless_s is None:
+                    self._present()
+                    self._stop.wait()
+                    self._out.print("\nstopping …")
+                    return 0
+                figures = self._play(given, headless_s, random.Random(seed))
+        except (ChildError, Refused, ScenarioError) as error:
+            self._out.print(f"demo: {error}", style="red", highlight=False)
+            return 1
+        except _Interrupted:
+            return 130
+        finally:
+            if self._own:
+                shutil.rmtree(self._directory, ignore_errors=True)
+        self._report(figures, as_json)
+        return 0 if figures.events_lost == 0 and figures.events_duplicated == 0 else 1
+
+    def _fill(self, given: Given) -> None:
+        population = Population(self.stack.api, self.stack.hall, dt.datetime.now(dt.UTC))
+        population.load(given)
+        population.unknown_card()
+        if not until(self._policy_in_force, POLICY_TIMEOUT_S):
+            raise ChildError(f"the edge did not take the policy within {POLICY_TIMEOUT_S:.0f} s")
+
+    def _policy_in_force(self) -> bool:
+        answer = self.stack.api.get("/api/v1/policy/current", edge=EDGE)
+        receipt = answer.get("receipt") or {}
+        return bool(not answer["pending"] and receipt.get("digest") == answer["digest"])
+
+    def _play(self, given: Given, duration_s: float, chance: random.Random) -> DemoFigures:
+        """Taps of everybody at every reader, as chance has it; whoever is let in walks through."""
+        hall = self.stack.hall
+        readers = sorted(hall.get("/state")["readers"])
+        doors = {reader: facts["door"] for reader, facts in hall.get("/state")["readers"].items()}
+        cards = [badge.id for badge in given.badges]
+        figures, times_ms, watch = DemoFigures(), [], Stopwatch()
+        while watch.s < duration_s and not self._stop.is_set():
+            card = "unknown" if chance.random() < UNKNOWN_CARD_SHARE else chance.choice(cards)
+            reader = chance.choice(readers)
+            answer = hall.post("/present", {"card": card, "reader": reader, "hold_s": 0.3})
+            figures.taps += 1
+            if answer["unlocked"]:
+                figures.granted += 1
+                if answer["tap_to_unlock_ms"] is not None:
+                    times_ms.append(float(answer["tap_to_unlock_ms"]))
+                hall.post("/pass", {"door": doors[reader], "people": 1, "out": reader.endswith("-out"), "tailgate": 0})
+            elif answer["indicator"] in ("denied", "alarm"):
+                figures.denied += 1
+            else:
+                figures.unanswered += 1
+            self._stop.wait(BETWEEN_TAPS_S)
+        found = compare_when_drained(JournalTail(self.stack.edge_state / "journal.db"), self.stack.api, EDGE)
+        figures.events_at_server = found.events_at_server
+        figures.events_lost = found.lost
+        figures.events_duplicated = found.duplicated
+        figures.tap_to_unlock_ms = {"p50": _percentile(times_ms, 50), "p99": _percentile(times_ms, 99)}
+        return figures
+
+    def _present(self) -> None:
+        sign_in = self._first_sign_in()
+        out = self._out
+        out.print()
+        out.print("  [bold]menjin is running.[/bold]  Ctrl-C stops it and leaves nothing behind.\n")
+        out.print(f"  guards' console   {self.stack.server_url}", highlight=False)
+        for line in sign_in:
+            out.print(f"                    {line}", highlight=False, markup=False)
+        out.print(f"  simulated hall    {self.stack.hall_url}", highlight=False)
+        out.print("                    lay a card on a reader, push the door, pull the network cable")
+        out.print(f"  logs              {self._directory / 'logs'}\n", highlight=False)
+
+    def _first_sign_in(self) -> list[str]:
+        secret = self._directory / "server" / "first-sign-in.txt"
+        return [line for line in secret.read_text().splitlines() if line.strip()] if secret.exists() else []
+
+    def _report(self, figures: DemoFigures, as_json: bool) -> None:
+        document: dict[str, Any] = msgspec.to_builtins(figures)
+        if as_json:
+            print(json.dumps(document))
+            return
+        for name, value in document.items():
+            self._out.print(f"  {name:20} {value}", highlight=False)
+
+    def _progress(self, step: str) -> None:
+        self._out.print(f"  [dim]{self._steps.s:5.1f} s[/dim]  {step}", highlight=False)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        starting = not self._stop.is_set() and "edge" not in self.stack.children
+        self._stop.set()
+        if starting:  # nothing to wait for yet: unwind, which stops what has been started
+            raise _Interrupted
+
+
+class _Interrupted(BaseException):
+    """Ctrl-C while the stack was still starting."""
+
+
+def _percentile(values: list[float], percent: int) -> float | None:
+    if not values:
+        return None
+    if len(values) == 1:
+        return round(values[0], 1)
+    return round(statistics.quantiles(values, n=100, method="inclusive")[percent - 1], 1)
