@@ -1,0 +1,116 @@
+"""The scenario language: what it takes, and that whatever it does not take names line and key."""
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sim.scenario import EXPECTED_KEYS, ScenarioError, Tap, duration_s, load, moment, parse
+
+ROOT = Path(__file__).parents[2]
+NOW = dt.datetime(2026, 11, 21, 12, tzinfo=dt.UTC)
+
+WHOLE = """\
+name: two people open the hall
+site: demo
+settings: {pairing_window_s: 5}
+given:
+  customers: [{code: C001, kind: organisation, name: 华云数据, contract: {from: -30d, to: +365d}, areas: [hall]}]
+  holders:
+    - {id: li, customer: C001, name: 李娜}
+  badges: [{id: b-li, holder: li, card: desfire}]
+steps:
+  - tap: {badge: b-li, at: hall-in}
+    expect: {decision: pending, reason: SECOND_PERSON_REQUIRED}
+  - badge: {id: b-li, report: lost}
+    expect: ok
+  - wait: 500ms
+  - expect: {occupancy: {hall: 2}}
+"""
+
+
+def test_a_scenario_reads_into_its_steps() -> None:
+    scenario = parse(WHOLE, "two.yaml")
+    assert scenario.settings == {"pairing_window_s": 5.0}
+    assert [step.verb for step in scenario.steps] == ["tap", "badge", "wait", "expect"]
+    assert scenario.steps[0].argument == Tap(at="hall-in", badge="b-li")
+    assert scenario.steps[0].line == 10
+    assert scenario.steps[1].expect is not None
+    assert scenario.steps[1].expect.ok is True
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "named"),
+    [
+        ("at: hall-in", "at_door: hall-in", 10, "at_door"),
+        ("- tap:", "- tapp:", 10, "tapp"),
+        ("wait: 500ms", "wait: 500", 14, "wait"),
+        ("wait: 500ms", "wait: soon", 14, "wait"),
+        ("kind: organisation", "kind: club", 5, "kind"),
+        ("from: -30d", "from: 30 days ago", 5, "from"),
+        ("{occupancy: {hall: 2}}", "{decision: granted}", 15, "decision"),
+        ("reason: SECOND_PERSON_REQUIRED", "reasons: X", 11, "reasons"),
+        ("decision: pending", "decision: maybe", 11, "decision"),
+        ("decision: pending", "within_ms: 100", 11, "within_ms"),
+        ("badge: b-li, at", "badge: b-li, card: unknown, at", 10, "badge or card"),
+        ("holders:", "owners:", 6, "owners"),
+        ("site: demo", "sight: demo", 2, "sight"),
+        ("name: two", "name: a\nname: two", 2, "stands twice"),
+        ("- wait: 500ms", "- wait: 500ms\n    tap: {card: unknown, at: hall-in}", 14, "one verb"),
+        ("- wait: 500ms", "- wait: [", 15, ""),
+        ("- wait: 500ms", "- 7", 14, "mapping"),
+    ],
+)
+def test_what_the_language_does_not_know_names_line_and_key(old: str, new: str, line: int, named: str) -> None:
+    with pytest.raises(ScenarioError) as caught:
+        parse(WHOLE.replace(old, new), "two.yaml")
+    text = str(caught.value)
+    assert text.startswith(f"two.yaml:{line}: ")
+    assert named in text
+    assert "\n" not in text
+
+
+def test_a_file_without_steps_is_refused() -> None:
+    with pytest.raises(ScenarioError, match="at least one step"):
+        parse("name: nothing\nsteps: []\n", "none.yaml")
+
+
+def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ScenarioError, match="cannot be read"):
+        load(tmp_path / "missing.yaml")
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_a_scenario_or_one_clear_error(text: str) -> None:
+    try:
+        parse(text, "any.yaml")
+    except ScenarioError as error:
+        assert str(error).startswith("any.yaml:")
+
+
+def test_times_are_offsets_now_or_rfc_3339_with_a_zone() -> None:
+    assert moment("-30d", NOW) == NOW - dt.timedelta(days=30)
+    assert moment("+8s", NOW) == NOW + dt.timedelta(seconds=8)
+    assert moment("now", NOW) == NOW
+    assert moment("2026-01-31T08:00:00+08:00", NOW) == dt.datetime(2026, 1, 31, tzinfo=dt.UTC)
+    with pytest.raises(ValueError, match="time zone"):
+        moment("2026-01-31T08:00:00", NOW)
+
+
+def test_durations_have_a_unit() -> None:
+    assert duration_s("500ms") == 0.5
+    assert duration_s("1h") == 3600
+    with pytest.raises(ValueError, match="duration"):
+        duration_s("5")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "scenarios").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_committed_scenario_can_be_read(path: Path) -> None:
+    assert load(path).steps
+
+
+def test_the_docs_name_every_verb() -> None:
+    text = (ROOT / "docs" / "scenarios.md").read_text(encoding="utf-8")
+    assert [verb for verb in EXPECTED_KEYS if f"`{verb}`" not in text] == []
