@@ -172,6 +172,8 @@ class ModbusRtuBoard:
             raise BoardFault(f"{self._port}: not open")
         try:
             reply = self._client.execute(False, request)
+            if not (reply.isError() or isinstance(reply, expected)):
+                reply = self._client.execute(False, request)  # that was a late or doubled answer to the question before
         except (ModbusException, *SERIAL_ERRORS, ValueError, IndexError, struct.error) as error:
             raise BoardFault(
                 f"{self._port}: no valid answer from unit {self._unit} ({why(error)}); check power, A/B wires, baud, unit"

@@ -1,0 +1,377 @@
+"""One thread for each relay board: commands first, then inputs at 20 Hz, and the outputs' true state (DESIGN 14).
+
+What holds whatever the agent does:
+
+- Commands return at once. They wait in bounded queues; one that waited too long is reported, never executed late (L4).
+- A pulse that the board does not time itself ends here, also while the agent's loop is busy.
+- A held output (fire release, the lock of a fail-safe door) is restored when a board comes back; a pulse never is (L2).
+- After a write, and every second, the relays are compared with what was asked. A relay that does not follow is a fault of
+  the board, which goes on working with the others.
+- A board that fails is closed and reopened with backoff for as long as the thread lives.
+- :meth:`BoardThread.stop` puts the outputs to rest.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic  # noqa: TID251 - the thread's own pace
+
+from edge.boards.board import Board, BoardFault
+
+POLL_S = 0.05
+"""Inputs are read at 20 Hz."""
+VERIFY_S = 1.0
+"""Relays are read back at least this often."""
+PULSE_MARGIN_S = 0.3
+"""After a pulse's end the relay gets this long before it counts as stuck."""
+MAX_LOCK_COMMANDS = 32
+MAX_INDICATOR_STEPS = 256
+MAX_COMMAND_AGE_S = 1.0
+"""An unlock that the board could not take within this time is dropped and reported."""
+REOPEN_FIRST_S = 0.25
+REOPEN_LAST_S = 4.0
+STOP_TIMEOUT_S = 1.0
+TENTH_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class InputLevel:
+    """An input's level: ``closed`` is True where current flows. All are told after each opening, then each change."""
+
+    board: str
+    input: int
+    closed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BoardFailed:
+    """The board, one of its relays or a command failed. ``cause`` is a technician's line."""
+
+    board: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class BoardRecovered:
+    """The board works again and its relays are as asked."""
+
+    board: str
+
+
+BoardFact = InputLevel | BoardFailed | BoardRecovered
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Part of an indicator pattern: after ``after_s``, ``channel`` on for ``tenths`` × 0.1 s."""
+
+    after_s: float
+    channel: int
+    tenths: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Hold:
+    channel: int
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Pulse:
+    channel: int
+    on: bool
+    tenths: int
+    board_timed: bool
+    asked_at: float
+
+
+@dataclass(slots=True)
+class _Pattern:
+    """Indicator channels in use under one key, with what is still to come: (due, channel, tenths; 0 is off)."""
+
+    channels: frozenset[int]
+    due: deque[tuple[float, int, int]]
+
+
+class BoardThread:
+    """Owns one :class:`Board`. ``deliver`` is called from this thread, must not raise and should not block.
+
+    ``energised_at_rest``: channels that carry current while the edge runs (locks of fail-safe doors)."""
+
+    def __init__(
+        self,
+        name: str,
+        board: Board,
+        deliver: Callable[[BoardFact], object],
+        energised_at_rest: frozenset[int] = frozenset(),
+    ) -> None:
+        self.name = name
+        self._board = board
+        self._deliver = deliver
+        self._wanted = [channel in energised_at_rest for channel in range(board.outputs)]
+        self._wake = threading.Condition()
+        self._locks: deque[_Hold | _Pulse] = deque()
+        self._indications: dict[str, tuple[Step, ...]] = {}
+        self._dropped: _Hold | _Pulse | None = None
+        self._stopping = False
+        self._settled = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"board {name}", daemon=True)
+        # Below: touched by the thread alone.
+        self._levels: tuple[bool, ...] | None = None
+        self._relock_at: dict[int, float] = {}
+        self._unknown_until: dict[int, float] = {}
+        self._patterns: dict[str, _Pattern] = {}
+        self._disobeyed: dict[int, bool] = {}
+        self._fault = ""
+        self._poll_at = 0.0
+        self._verify_at = 0.0
+
+    # Called from other threads; these return at once.
+
+    def start(self) -> None:
+        """Start the thread; its first act is to put the outputs to rest."""
+        self._thread.start()
+
+    def wait_settled(self, timeout_s: float) -> bool:
+        """Wait until the board is open with its outputs at rest, or has failed once. False when neither in time."""
+        return self._settled.wait(timeout_s)
+
+    def hold(self, channel: int, on: bool) -> None:
+        """Energise or release until told otherwise; ends a pulse on that channel."""
+        self._command(_Hold(channel, on))
+
+    def pulse(self, channel: int, on: bool, tenths: int, board_timed: bool) -> None:
+        """``on`` for ``tenths`` × 0.1 s, then back to what is held. Ended by the board itself when ``board_timed``."""
+        self._command(_Pulse(channel, on, tenths, board_timed, monotonic()))
+
+    def indicate(self, key: str, steps: tuple[Step, ...]) -> None:
+        """Show a pattern in place of the last one of ``key``; no steps: dark. Never delays a lock: of two that wait
+        under one key only the newer is shown."""
+        with self._wake:
+            self._indications[key] = steps[:MAX_INDICATOR_STEPS]
+            self._wake.notify()
+
+    def ask_to_stop(self) -> None:
+        """Begin what :meth:`stop` completes, so that several boards stop at the same time."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+
+    def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> bool:
+        """Outputs to rest, port closed, thread ended. False when the board did not let go in time."""
+        self.ask_to_stop()
+        if self._thread.ident is None:
+            return True
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _command(self, command: _Hold | _Pulse) -> None:
+        with self._wake:
+            if isinstance(command, _Hold):
+                # A hold stands until the next one: whatever still waits for that channel is moot.
+                self._locks = deque(waiting for waiting in self._locks if waiting.channel != command.channel)
+            if isinstance(command, _Hold) or len(self._locks) < MAX_LOCK_COMMANDS:
+                self._locks.append(command)
+            else:
+                self._dropped = command
+            self._wake.notify()
+
+    # The thread.
+
+    def _run(self) -> None:
+        backoff_s = REOPEN_FIRST_S
+        try:
+            while not self._stopping:
+                try:
+                    self._open()
+                    backoff_s = REOPEN_FIRST_S
+                    while not self._stopping:
+                        self._turn()
+                except BoardFault as fault:
+                    self._fail(str(fault))
+                    self._board.close()
+                    self._sleep(backoff_s)
+                    backoff_s = min(2 * backoff_s, REOPEN_LAST_S)
+        finally:
+            self._board.close()
+            self._settled.set()
+            if not self._stopping:
+                self._deliver(
+                    BoardFailed(self.name, f"{self.name}: its thread ended by a fault of the program; restart")
+                )
+
+    def _open(self) -> None:
+        with self._wake:
+            late = self._take_holds()
+        if late is not None:
+            self._report_dropped(late, "came while the board was away")
+        self._relock_at.clear()
+        self._unknown_until.clear()
+        self._disobeyed.clear()
+        self._patterns.clear()
+        self._levels = None
+        self._board.open(frozenset(channel for channel, on in enumerate(self._wanted) if on))
+        self._poll()
+        self._verify()
+        self._settled.set()
+
+    def _turn(self) -> None:
+        """One round: a command if one waits, else indicators; then what is due."""
+        with self._wake:
+            due = [p.due[0][0] for p in self._patterns.values() if p.due]
+            wait_s = min([self._poll_at, *self._relock_at.values(), *due]) - monotonic()
+            if wait_s > 0 and not (self._locks or self._indications or self._stopping):
+                self._wake.wait(wait_s)
+            command = self._locks.popleft() if self._locks else None
+            indications: dict[str, tuple[Step, ...]] = {}
+            if command is None:
+                indications, self._indications = self._indications, {}
+            dropped, self._dropped = self._dropped, None
+        if command is not None:
+            self._execute(command)
+        if dropped is not None:
+            self._report_dropped(dropped, f"came while {MAX_LOCK_COMMANDS} others waited")
+        self._relock_due()
+        for key, steps in indications.items():
+            self._show(key, steps)
+        if command is None:
+            self._indicate_due()
+        if monotonic() >= self._poll_at:
+            self._poll()
+            if monotonic() >= self._verify_at:
+                self._verify()
+
+    def _execute(self, command: _Hold | _Pulse) -> None:
+        channel = command.channel
+        if isinstance(command, _Hold):
+            self._wanted[channel] = command.on
+            self._relock_at.pop(channel, None)
+            self._unknown_until.pop(channel, None)
+            self._board.set(channel, command.on)
+            self._check_follows(channel, command.on)
+            return
+        if monotonic() - command.asked_at > MAX_COMMAND_AGE_S:
+            self._report_dropped(command, "came too late")
+            return
+        if self._wanted[channel] == command.on:
+            return  # held that way already: a pulse would end the hold
+        if command.board_timed:
+            self._relock_at.pop(channel, None)
+            self._board.pulse(channel, command.tenths, command.on)
+        else:
+            self._relock_at[channel] = monotonic() + command.tenths * TENTH_S
+            self._board.set(channel, command.on)
+        self._unknown_until[channel] = monotonic() + command.tenths * TENTH_S + PULSE_MARGIN_S
+        self._check_follows(channel, command.on)
+
+    def _relock_due(self) -> None:
+        for channel in [channel for channel, at in self._relock_at.items() if at <= monotonic()]:
+            self._board.set(channel, self._wanted[channel])
+            del self._relock_at[channel]
+            self._unknown_until.pop(channel, None)
+            self._check_follows(channel, self._wanted[channel])
+
+    def _poll(self) -> None:
+        self._poll_at = monotonic() + POLL_S
+        levels = self._board.inputs()
+        for number, closed in enumerate(levels):
+            if self._levels is None or self._levels[number] != closed:
+                self._deliver(InputLevel(self.name, number, closed))
+        self._levels = levels
+
+    def _verify(self) -> None:
+        """Compare every relay that is not in a pulse with what is held."""
+        self._verify_at = monotonic() + VERIFY_S
+        wrong: list[int] = []
+        if self._board.reads_back:
+            relays = self._board.read_back()
+            now = monotonic()
+            self._unknown_until = {channel: at for channel, at in self._unknown_until.items() if at > now}
+            wrong = [c for c, on in enumerate(relays) if c not in self._unknown_until and on != self._wanted[c]]
+        for channel in wrong:  # once more: one disturbed write must not leave a door unlocked
+            self._board.set(channel, self._wanted[channel])
+        if wrong:
+            self._fail(self._not_following(wrong[0], self._wanted[wrong[0]]))
+        elif self._fault and not self._disobeyed:
+            self._fault = ""
+            self._deliver(BoardRecovered(self.name))
+
+    def _check_follows(self, channel: int, on: bool) -> None:
+        """A relay that did not follow stays suspect until it was seen doing what it did not."""
+        if not self._board.reads_back:
+            return
+        if self._board.read_back()[channel] != on:
+            self._disobeyed[channel] = on
+            self._fail(self._not_following(channel, on))
+        elif self._disobeyed.get(channel) == on:
+            del self._disobeyed[channel]
+
+    def _not_following(self, channel: int, on: bool) -> str:
+        asked, stays = ("energised", "released") if on else ("released", "energised")
+        return f"{self.name}: relay {channel} was {asked} but stays {stays}; check the relay and the board's supply"
+
+    def _report_dropped(self, command: _Hold | _Pulse, why: str) -> None:
+        """Each time, whatever else is wrong: somebody stands before a door that did not open."""
+        self._fault = self._fault or why
+        cause = f"{self.name}: a command for relay {command.channel} {why} and was dropped; check the board"
+        self._deliver(BoardFailed(self.name, cause))
+
+    def _fail(self, cause: str) -> None:
+        """Tell the first cause only: the board is out of order until :meth:`_verify` says otherwise."""
+        if not self._fault:
+            self._fault = cause
+            self._deliver(BoardFailed(self.name, cause))
+        self._settled.set()
+
+    def _take_holds(self) -> _Pulse | None:
+        """Holds asked while the board was away become what it opens with; a pulse of that time is too late."""
+        late: _Pulse | None = None
+        for command in self._locks:
+            if isinstance(command, _Hold):
+                self._wanted[command.channel] = command.on
+            else:
+                late = command
+        self._locks.clear()
+        return late
+
+    def _show(self, key: str, steps: tuple[Step, ...]) -> None:
+        old = self._patterns.pop(key, None)
+        if old is not None:
+            lit = {channel for channel in old.channels if self._unknown_until.get(channel, 0.0) > monotonic()}
+            for channel in sorted(lit - {step.channel for step in steps if step.after_s <= 0}):
+                self._board.set(channel, False)
+                self._unknown_until.pop(channel, None)
+        now = monotonic()
+        due = deque((now + step.after_s, step.channel, step.tenths) for step in sorted(steps, key=lambda s: s.after_s))
+        if due:
+            self._patterns[key] = _Pattern(frozenset(step.channel for step in steps), due)
+
+    def _indicate_due(self) -> None:
+        for pattern in self._patterns.values():
+            while pattern.due and pattern.due[0][0] <= monotonic():
+                _, channel, tenths = pattern.due.popleft()
+                if not tenths:
+                    self._board.set(channel, False)
+                    self._unknown_until.pop(channel, None)
+                    continue
+                off_at = monotonic() + tenths * TENTH_S
+                self._unknown_until[channel] = off_at + PULSE_MARGIN_S
+                if self._board.timed_pulse:
+                    self._board.pulse(channel, tenths)
+                else:
+                    self._board.set(channel, True)
+                    pattern.due = deque(sorted([*pattern.due, (off_at, channel, 0)]))
+
+    def _sleep(self, seconds: float) -> None:
+        with self._wake:
+            if not self._stopping:
+                self._wake.wait_for(lambda: self._stopping, seconds)
+
+
+def put_to_rest(board: Board) -> None:
+    """Outputs to rest without a thread (``menjin edge rest``). Raises :class:`BoardFault`."""
+    try:
+        board.open()
+    finally:
+        board.close()

@@ -1,0 +1,155 @@
+"""The wiring: doors and indicators to board channels, board inputs to what they mean (``edge.toml``; MEANINGS 27-29).
+
+========== ================== =================== ====================================
+door       locked             unlocked            without edge or power (its ``fail``)
+========== ================== =================== ====================================
+secure     released (rest)    energised           locked
+safe       energised          released            unlocked
+========== ================== =================== ====================================
+
+While the edge runs, the lock of a fail-safe door is energised from the first moment that the board is open, and stays so
+through a restart (the board holds it) or a crash. An orderly stop puts every output to rest: a fail-safe door then opens.
+"""
+
+from collections.abc import Callable, Mapping
+from time import monotonic  # noqa: TID251 - one deadline over all boards
+
+from controller.actions import Pattern
+from edge.boards.board import Board
+from edge.boards.board_thread import BoardFact, BoardFailed, BoardRecovered, BoardThread, InputLevel, Step
+from edge.boards.drivers import DRIVERS
+from edge.boards.modbus_rtu import MAX_PULSE_TENTHS
+from edge.config import BoardLine, DoorLine, EdgeConfig, InputLine, ReaderLine
+from edge.ports import DeviceChanged, InputChanged
+
+START_TIMEOUT_S = 2.0
+STOP_TIMEOUT_S = 1.0
+TENTH_US = 100_000
+GRANTED_TENTHS = 10
+DENIED_TENTHS = 10
+BUZZER_TENTHS = 3
+BLINK_ON_TENTHS = 2
+BLINK_PERIOD_S = 0.5
+ALARM_S = 3.0
+PENDING_S = 30.0
+"""How long ``pending`` blinks when nothing follows; the agent ends it with the window."""
+
+HardwareStimulus = InputChanged | DeviceChanged
+
+
+def make_board(line: BoardLine) -> Board:
+    """The driver's board for a checked line of ``edge.toml``; not opened yet."""
+    driver = DRIVERS[line.driver]
+    return driver.make(line.port, line.baud or driver.default_baud, line.unit)
+
+
+class Hardware:
+    """Implements :class:`edge.ports.Locks` over the boards of a configuration.
+
+    ``deliver`` gets :class:`InputChanged` and :class:`DeviceChanged` from the boards' threads: it must not raise. At the
+    start, and after each reopening, every input is told once, so that the agent knows all levels.
+    """
+
+    def __init__(
+        self,
+        config: EdgeConfig,
+        deliver: Callable[[HardwareStimulus], object],
+        make: Callable[[BoardLine], Board] = make_board,
+    ) -> None:
+        self._deliver = deliver
+        self._doors = {door.id: door for door in config.doors}
+        self._readers = {reader.access_point: reader for reader in config.readers}
+        self._meanings = _input_meanings(config)
+        self._boards: dict[str, BoardThread] = {}
+        for line in config.boards:
+            held = frozenset(d.lock.channel for d in config.doors if d.lock.board == line.id and d.fail == "safe")
+            self._boards[line.id] = BoardThread(line.id, make(line), self._hear, held)
+
+    def start(self, timeout_s: float = START_TIMEOUT_S) -> None:
+        """Start the boards and wait, boundedly, until each has its outputs at rest or has failed."""
+        for board in self._boards.values():
+            board.start()
+        deadline = monotonic() + timeout_s
+        for board in self._boards.values():
+            board.wait_settled(max(0.0, deadline - monotonic()))
+
+    def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> list[str]:
+        """All outputs to rest, all threads ended. Returns the boards that did not let go in time."""
+        deadline = monotonic() + timeout_s
+        for board in self._boards.values():
+            board.ask_to_stop()
+        return [name for name, board in self._boards.items() if not board.stop(max(0.0, deadline - monotonic()))]
+
+    def unlock(self, door: str, unlock_us: int) -> None:
+        line = self._doors[door]
+        tenths = max(1, min(-(-unlock_us // TENTH_US), MAX_PULSE_TENTHS))
+        self._board_of(line).pulse(line.lock.channel, _unlocked_level(line), tenths, line.relock_by == "board")
+
+    def hold_unlocked(self, door: str) -> None:
+        line = self._doors[door]
+        self._board_of(line).hold(line.lock.channel, _unlocked_level(line))
+
+    def lock(self, door: str) -> None:
+        line = self._doors[door]
+        self._board_of(line).hold(line.lock.channel, not _unlocked_level(line))
+
+    def indicate(self, access_point: str, pattern: Pattern) -> None:
+        """Show a pattern on the reader's LEDs and buzzer, as docs/interfaces.md says. No reader there: nothing."""
+        reader = self._readers.get(access_point)
+        if reader is None:
+            return
+        for board, steps in _steps(reader, pattern).items():
+            self._boards[board].indicate(access_point, steps)
+
+    def _board_of(self, door: DoorLine) -> BoardThread:
+        return self._boards[door.lock.board]
+
+    def _hear(self, fact: BoardFact) -> None:
+        match fact:
+            case InputLevel(board, number, closed):
+                meaning = self._meanings.get((board, number))
+                if meaning is not None:
+                    kind, subject, active_when_closed = meaning
+                    self._deliver(InputChanged(kind, subject, closed == active_when_closed))
+            case BoardFailed(board, cause):
+                self._deliver(DeviceChanged(board, "board", False, cause))
+            case BoardRecovered(board):
+                self._deliver(DeviceChanged(board, "board", True))
+
+
+def _unlocked_level(door: DoorLine) -> bool:
+    """Whether current means unlocked."""
+    return door.fail == "secure"
+
+
+def _input_meanings(config: EdgeConfig) -> Mapping[tuple[str, int], tuple[str, str, bool]]:
+    """(board, input) → (kind, subject, whether a closed circuit is the active one)."""
+    lines: list[tuple[str, str, InputLine | None]] = []
+    for door in config.doors:
+        lines += [("contact", door.id, door.contact), ("rex", door.id, door.rex), ("tamper", door.id, door.tamper)]
+    lines += [("fire", zone.zone, zone.input) for zone in config.fire]
+    lines += [("gas", zone.zone, zone.input) for zone in config.gas]
+    for box in config.enclosures:
+        lines += [("tamper", box.id, box.tamper), ("mains", box.id, box.mains), ("battery", box.id, box.battery)]
+    return {(line.board, line.input): (kind, subject, line.active == "closed") for kind, subject, line in lines if line}
+
+
+def _steps(reader: ReaderLine, pattern: Pattern) -> dict[str, tuple[Step, ...]]:
+    """The pattern for each board that has a channel of this reader; an empty tuple darkens what is there."""
+    steps: dict[str, list[Step]] = {output.board: [] for output in (reader.green, reader.red, reader.buzzer) if output}
+    if pattern == "granted" and reader.green:
+        steps[reader.green.board].append(Step(0.0, reader.green.channel, GRANTED_TENTHS))
+    elif pattern == "pending" and reader.green:
+        steps[reader.green.board] += _blinking(reader.green.channel, PENDING_S)
+    elif pattern == "alarm" and reader.red:
+        steps[reader.red.board] += _blinking(reader.red.channel, ALARM_S)
+    elif pattern == "denied":
+        if reader.red:
+            steps[reader.red.board].append(Step(0.0, reader.red.channel, DENIED_TENTHS))
+        if reader.buzzer:
+            steps[reader.buzzer.board].append(Step(0.0, reader.buzzer.channel, BUZZER_TENTHS))
+    return {board: tuple(of_board) for board, of_board in steps.items()}
+
+
+def _blinking(channel: int, duration_s: float) -> list[Step]:
+    return [Step(count * BLINK_PERIOD_S, channel, BLINK_ON_TENTHS) for count in range(int(duration_s / BLINK_PERIOD_S))]
