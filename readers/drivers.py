@@ -1,1 +1,49 @@
-"""The reader drivers, by the name that ``edge.toml`` gives (``driver = "pn532"``)."""
+"""The reader drivers, by the name that ``edge.toml`` gives (``driver = "pn532"``). Each passes
+``tests/readers/reader_contract.py``."""
+
+from collections.abc import Callable, Collection, Mapping
+
+from readers.credentials.keys import CardKeys
+from readers.pn532.reader import Pn532Reader
+from readers.reader import Reader
+
+Driver = Callable[[str, Collection[str], CardKeys], Reader]
+
+DRIVERS: dict[str, Driver] = {
+    "pn532": Pn532Reader,
+}
+
+CREDENTIALS: dict[str, str | None] = {
+    "desfire": "desfire_read",
+    "ultralight-c": "ultralight_c",
+    "felica-lite-s": "felica_lite_s",
+    "uid": None,
+}
+"""What a reader can be told to read, and the card key that it needs."""
+
+
+class ReaderRefused(Exception):
+    """A reader's configuration cannot be used. One line: which port, what is wrong, what is allowed."""
+
+
+def open_reader(driver: str, port: str, credentials: Collection[str], card_keys: Mapping[str, bytes]) -> Reader:
+    """The reader at ``port``, not yet opened: its thread opens it. ``card_keys``: master keys by their names in the key file.
+
+    Raises :class:`ReaderRefused` for an unknown driver or credential, none at all, or one whose key is missing, and
+    :class:`~readers.credentials.keys.KeyRefused` for a key that is no key.
+    """
+    if driver not in DRIVERS:
+        raise ReaderRefused(f"reader on {port}: unknown driver {driver!r}; known are {', '.join(DRIVERS)}")
+    if not credentials:
+        raise ReaderRefused(f"reader on {port}: no credentials; choose of {', '.join(CREDENTIALS)}")
+    for credential in credentials:
+        if credential not in CREDENTIALS:
+            raise ReaderRefused(
+                f"reader on {port}: unknown credential {credential!r}; known are {', '.join(CREDENTIALS)}"
+            )
+        key_name = CREDENTIALS[credential]
+        if key_name is not None and not card_keys.get(key_name):
+            raise ReaderRefused(
+                f"reader on {port}: credential {credential} needs the card key {key_name}; none is given"
+            )
+    return DRIVERS[driver](port, credentials, CardKeys(**card_keys))

@@ -1,0 +1,405 @@
+"""The PN532 through nfcpy: waking it in whatever state it is, finding cards, talking to them. The only file that imports nfc.
+
+nfcpy knows the chip and the cards; this file keeps it away from the port's name, from shells, from power-down and from
+endless waits, and gives its many exceptions two meanings: :class:`~readers.reader.ReaderFault` for the line and the chip,
+:class:`~readers.credentials.card.CardGone` for the card. Stays at 115200 baud.
+"""
+
+import errno
+import logging
+import struct
+import termios
+import time  # noqa: TID251 - the chip needs rests, a poll a deadline, an exchange its duration
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import nfc.clf
+import nfc.tag
+from nfc.clf import pn53x, pn532
+from nfc.clf.transport import TTY
+from nfc.tag import tt2_nxp, tt3_sony, tt4
+
+from readers.credentials.card import CardGone
+from readers.pn532.line import SerialLine
+from readers.reader import ReaderFault
+
+# nfcpy logs keys and challenges at debug level, and what we report ourselves above it
+logging.getLogger("nfc").setLevel(logging.CRITICAL)
+_log = logging.getLogger("nfc.menjin")
+
+BAUDRATE = 115200
+LEFTOVER_BAUDRATES = (921600, 460800, 230400)
+"""What a killed predecessor (nfcpy's own open raises the rate) may have left the chip at."""
+COMMAND_TIMEOUT_S = 0.5
+"""Longest wait for the chip's answer to any command; a chip that is slower is stuck."""
+EXCHANGE_TIMEOUT_S = 0.2
+"""Longest wait for a card's answer to one frame, whatever the card asks for."""
+POLL_BUDGET_S = 0.6
+"""After this no further frame goes to a card: with the two bounds above a poll ends within a second."""
+WAKE_REST_S = 0.003
+"""From wake-up to readiness (user manual 6.3.2: 2 ms)."""
+
+_WAKE_UP = b"\x55\x55" + bytes(14)
+_FLUSH = bytes(300)
+"""Longer than any frame: ends one that a predecessor left half sent."""
+_LIST_PASSIVE_TARGETS = 0x4A
+_IN_COMMUNICATE_THRU = 0x42
+_READ_REGISTER, _WRITE_REGISTER = 0x06, 0x08
+_RF_CONFIGURATION, _RF_TIMINGS = 0x32, 0x02
+_SHADOWED = (0x6302, 0x6303, 0x6305)
+"""CIU_TxMode, CIU_RxMode, CIU_TxAuto: set by finding a card, read and written by nfcpy before each frame."""
+_TYPE_A, _TYPE_F = 0, 1
+_POLL_ANY_FELICA = bytes.fromhex("00FFFF0103")
+"""SENSF_REQ for any system, with system code, four time slots so that two cards can both answer."""
+
+# what nfcpy's tag code raises on a card that answers nonsense: it unpacks before it checks
+_CARD_TROUBLE = (
+    nfc.clf.Error,
+    nfc.tag.TagCommandError,
+    pn53x.Chipset.Error,
+    IndexError,
+    KeyError,
+    TypeError,
+    ValueError,
+    AssertionError,
+    RuntimeError,
+    AttributeError,
+    struct.error,
+)
+
+
+class _OutOfTime(Exception):
+    """The poll's budget is used up."""
+
+
+class _Transport(TTY):  # type: ignore[misc]
+    """nfcpy's transport interface on our line."""
+
+    def __init__(self, line: SerialLine) -> None:
+        self.line = line
+
+    def read(self, timeout: float) -> bytearray:
+        return bytearray(self.line.read_frame(timeout / 1000))
+
+    def write(self, frame: bytes) -> None:
+        self.line.write(bytes(frame))
+
+    def close(self) -> None:
+        self.line.close()
+
+
+class _Chipset(pn532.Chipset):  # type: ignore[misc]
+    """The chip's commands: bounded, their failures faults, and without asking for what is known.
+
+    nfcpy reads and writes the same three registers and the RF timeout before each frame to a card, three host commands of
+    four. They keep their values while only InCommunicateThru is used, so they are remembered until anything else happens.
+    """
+
+    def __init__(self, transport: _Transport, port: str) -> None:
+        super().__init__(transport, _log)
+        self._port = port
+        self._registers: dict[int, int] = {}
+        self._timings: bytes | None = None
+
+    def command(self, cmd_code: int, cmd_data: bytes, timeout: float) -> bytearray:
+        data = bytes(cmd_data)
+        known = self._known(cmd_code, data)
+        if known is not None:
+            return known
+        try:
+            answer = super().command(cmd_code, bytearray(data), min(timeout, COMMAND_TIMEOUT_S))
+        except OSError as error:
+            raise self._fault(error) from error
+        except (IndexError, termios.error) as error:
+            raise ReaderFault(f"{self._port}: the reader answers nonsense; check the cable and its ground") from error
+        self._remember(cmd_code, data, answer)
+        return bytearray(answer)
+
+    def _fault(self, error: OSError) -> ReaderFault:
+        if error.errno == errno.ETIMEDOUT:
+            return ReaderFault(f"{self._port}: the reader accepts a command but does not answer; power it off and on")
+        if error.errno == errno.EIO:
+            return ReaderFault(
+                f"{self._port}: no or a damaged answer from the reader; check cable, power and baud rate"
+            )
+        return ReaderFault(f"{self._port}: {error.strerror or error}; check that the reader is plugged in")
+
+    def _known(self, code: int, data: bytes) -> bytearray | None:
+        if code == _RF_CONFIGURATION and data[:1] == bytes([_RF_TIMINGS]) and data == self._timings:
+            return bytearray()
+        if code == _READ_REGISTER:
+            wanted = [address for (address,) in struct.iter_unpack(">H", data)]
+            if all(address in self._registers for address in wanted):
+                return bytearray(self._registers[address] for address in wanted)
+        if code == _WRITE_REGISTER and all(
+            self._registers.get(address) == value for address, value in struct.iter_unpack(">HB", data)
+        ):
+            return bytearray()
+        return None
+
+    def _remember(self, code: int, data: bytes, answer: bytes) -> None:
+        if code == _READ_REGISTER:
+            addresses = [address for (address,) in struct.iter_unpack(">H", data)]
+            self._registers.update((a, v) for a, v in zip(addresses, answer, strict=False) if a in _SHADOWED)
+        elif code == _WRITE_REGISTER:
+            self._registers.update((a, v) for a, v in struct.iter_unpack(">HB", data) if a in _SHADOWED)
+        elif code == _RF_CONFIGURATION and data[:1] == bytes([_RF_TIMINGS]):
+            self._timings = data
+        elif code != _IN_COMMUNICATE_THRU:
+            self._registers.clear()
+
+
+class _Device(pn532.Device):  # type: ignore[misc]
+    """nfcpy's device, never powered down: some chips do not wake again (nfcpy issue 186)."""
+
+    def close(self) -> None:
+        self.chipset.close()
+
+
+class _Frontend(nfc.clf.ContactlessFrontend):  # type: ignore[misc]
+    """nfcpy's front end with a deadline: a card may ask for time as often as it likes, the poll ends."""
+
+    def __init__(self, device: _Device) -> None:
+        super().__init__()
+        self.device = device
+        self.deadline = float("inf")
+
+    def exchange(self, send_data: bytes, timeout: float) -> bytearray:
+        if time.monotonic() > self.deadline:
+            raise _OutOfTime
+        answer = super().exchange(send_data, min(timeout, EXCHANGE_TIMEOUT_S))
+        if answer is None:
+            raise nfc.clf.TimeoutError
+        return bytearray(answer)
+
+
+class _UltralightC(tt2_nxp.MifareUltralightC):  # type: ignore[misc]
+    """nfcpy's Ultralight C, which takes any answer to the first pass for a challenge; ours must look like one."""
+
+    knows_the_command = True
+
+    def transceive(self, data: bytes, timeout: float = 0.1, retries: int = 0) -> bytearray:
+        try:
+            answer = super().transceive(bytearray(data), timeout, retries)
+        except nfc.tag.tt2.Type2TagCommandError as error:  # which nfcpy would take for a wrong key
+            raise CardGone(str(error)) from error
+        if data[0] == 0x1A and not (len(answer) == 9 and answer[0] == 0xAF):
+            self.knows_the_command = False
+            raise nfc.tag.tt2.Type2TagCommandError(nfc.tag.PROTOCOL_ERROR)
+        if data[0] == 0xAF and not (len(answer) == 9 and answer[0] == 0x00):
+            raise nfc.tag.tt2.Type2TagCommandError(nfc.tag.tt2.INVALID_RESPONSE_ERROR)
+        return bytearray(answer)
+
+
+class Chip:
+    """An awake PN532. Every method but :meth:`close` raises ReaderFault; those of a card also CardGone."""
+
+    def __init__(self, port: str) -> None:
+        """Open ``port`` and make the chip ready, whatever a predecessor left it doing."""
+        self.port = port
+        try:
+            self._line = SerialLine(port, BAUDRATE)
+        except (OSError, ValueError, termios.error) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise ReaderFault(f"{port}: cannot be opened ({reason}); check path, rights and other users") from error
+        try:
+            self._chipset = _Chipset(_Transport(self._line), port)
+            self._wake()
+            with self._faults():
+                self._frontend = _Frontend(_Device(self._chipset, _log))
+        except BaseException:
+            self._line.close()
+            raise
+
+    def close(self) -> None:
+        """Release the port; the chip stays awake. Never raises."""
+        self._line.close()
+
+    def begin_poll(self) -> None:
+        """Start the budget of one poll."""
+        self._frontend.deadline = time.monotonic() + POLL_BUDGET_S
+
+    def clock_us(self) -> int:
+        """A monotonic time for durations."""
+        return time.monotonic_ns() // 1000
+
+    def count_type_a(self) -> int:
+        """How many ISO 14443-A cards are in the field: 0, 1, or 2 for two and more. Leaves them halted."""
+        return self._count(_TYPE_A, b"")
+
+    def count_felica(self) -> int:
+        """How many FeliCa cards are in the field: 0, 1, or 2 for two and more."""
+        return self._count(_TYPE_F, _POLL_ANY_FELICA)
+
+    def select_type_a(self, uid: bytes = b"") -> "TypeACard | None":
+        """Switch the field off and on and select a card, the one with ``uid`` if given. None: no such card."""
+        target = nfc.clf.RemoteTarget("106A")
+        if uid:
+            target.sel_req = bytearray(uid)
+        found = self._sense(target)
+        return TypeACard(self._frontend, found) if found is not None and found.sdd_res else None
+
+    def select_felica(self) -> "FelicaCard | None":
+        """Switch the field off and on and find a FeliCa card. None: no such card."""
+        found = self._sense(nfc.clf.RemoteTarget("212F"))
+        return FelicaCard(self._frontend, found) if found is not None and len(found.sensf_res) >= 17 else None
+
+    def field_off(self) -> None:
+        """Switch the field off: cards lose their state."""
+        with self._faults():
+            self._frontend.device.mute()
+
+    def _sense(self, target: object) -> "nfc.clf.RemoteTarget | None":
+        with self._faults():
+            return self._frontend.sense(target)
+
+    def _count(self, technology: int, polling: bytes) -> int:
+        with self._faults():
+            answer = self._chipset.command(_LIST_PASSIVE_TARGETS, bytes([2, technology]) + polling, COMMAND_TIMEOUT_S)
+        if not answer or answer[0] > 2:
+            raise ReaderFault(f"{self.port}: the reader answers nonsense; check the cable and its ground")
+        return answer[0]
+
+    def _wake(self) -> None:
+        for baudrate in (BAUDRATE, *LEFTOVER_BAUDRATES):
+            for flush in (b"", _FLUSH) if baudrate == BAUDRATE else (b"",):
+                with self._faults():
+                    self._line.baudrate = baudrate
+                if self._answers(flush):
+                    if baudrate != BAUDRATE:
+                        with self._faults():
+                            self._chipset.set_serial_baudrate(BAUDRATE)
+                            self._line.baudrate = BAUDRATE
+                    return
+        raise ReaderFault(f"{self.port}: no PN532 answers; check power, cable (TX and RX crossed) and HSU mode")
+
+    def _answers(self, flush: bytes) -> bool:
+        """Wake the chip, end whatever command runs, and configure it; whether it answered."""
+        with self._faults():
+            self._line.write(flush + _WAKE_UP + bytes(pn532.Chipset.ACK))
+            time.sleep(WAKE_REST_S)
+            self._line.drain(quiet_s=0.005, most_s=0.1)
+        try:
+            with self._faults():
+                self._chipset.sam_configuration("normal")
+        except ReaderFault:
+            return False
+        return True
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        """Outside a card's transaction whatever goes wrong is the reader's."""
+        try:
+            yield
+        except (OSError, termios.error) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise ReaderFault(f"{self.port}: {reason}; check that the reader is plugged in") from error
+        except _CARD_TROUBLE as error:
+            raise ReaderFault(f"{self.port}: the chip reports {error or type(error).__name__}") from error
+
+
+@contextmanager
+def _gone() -> Iterator[None]:
+    """Inside a card's transaction a failure is the card's, unless the chip itself is the fault."""
+    try:
+        yield
+    except (*_CARD_TROUBLE, _OutOfTime) as error:
+        raise CardGone(str(error) or type(error).__name__) from error
+
+
+class TypeACard:
+    """A selected ISO 14443-A card. Methods raise CardGone, and ReaderFault for the chip's own trouble."""
+
+    def __init__(self, frontend: _Frontend, target: "nfc.clf.RemoteTarget") -> None:
+        self.uid = bytes(target.sdd_res)
+        self.iso_dep = bool(target.sel_res[0] & 0x20)
+        """Speaks ISO 14443-4 (DESFire and most others that compute)."""
+        self.type_2 = target.sel_res[0] == 0x00
+        """A plain memory card of the Ultralight family."""
+        self._frontend = frontend
+        self._target = target
+        self._dep: tt4.Type4ATag | None = None
+
+    def transceive(self, command: bytes) -> bytes:
+        """One APDU; activates ISO 14443-4 first."""
+        with _gone():
+            if self._dep is None:
+                self._dep = tt4.Type4ATag(self._frontend, self._target)
+            return bytes(self._dep.transceive(bytearray(command)))
+
+    def ultralight_c(self) -> "UltralightC":
+        """The card as an Ultralight C."""
+        return UltralightC(self._frontend, self._target)
+
+    def answers(self) -> bool:
+        """Whether an activated ISO 14443-4 card is still there. Does not disturb it (R(NAK), ISO 14443-4 7.5.4)."""
+        if self._dep is None:
+            return False
+        try:
+            with _gone():
+                return bool(self._dep.is_present)
+        except CardGone:
+            return False
+
+
+class UltralightC:
+    """nfcpy's three-pass authentication and reads."""
+
+    def __init__(self, frontend: _Frontend, target: "nfc.clf.RemoteTarget") -> None:
+        self._tag = _UltralightC(frontend, target)
+
+    def authenticate(self, key: bytes) -> bool | None:
+        """As :func:`readers.credentials.ultralight_c.read` wants it."""
+        if len(key) != 16:  # nfcpy takes an empty key for the factory key
+            raise ValueError("an Ultralight C key has 16 bytes")
+        with _gone():
+            try:
+                return bool(self._tag.authenticate(key))
+            except nfc.tag.tt2.Type2TagCommandError as error:
+                if not self._tag.knows_the_command:
+                    return None
+                if error.errno == nfc.tag.tt2.INVALID_RESPONSE_ERROR:
+                    return False
+                raise
+
+    def transceive(self, command: bytes) -> bytes:
+        """One frame."""
+        with _gone():
+            return bytes(self._tag.transceive(command))
+
+
+class FelicaCard:
+    """A FeliCa card. Methods raise CardGone, and ReaderFault for the chip's own trouble."""
+
+    def __init__(self, frontend: _Frontend, target: "nfc.clf.RemoteTarget") -> None:
+        self.uid = bytes(target.sensf_res[1:9])
+        self.lite_s = target.sensf_res[10] in tt3_sony.FelicaLiteS.IC_CODE_MAP
+        self._frontend = frontend
+        self._target = target
+        self._tag: tt3_sony.FelicaLiteS | None = None
+
+    def authenticate(self, key: bytes) -> bool:
+        """Mutual authentication with the card key."""
+        if len(key) != 16:  # nfcpy takes an empty key for the factory key
+            raise ValueError("a FeliCa Lite-S key has 16 bytes")
+        with _gone():
+            self._tag = tt3_sony.FelicaLiteS(self._frontend, self._target)
+            try:
+                return bool(self._tag.authenticate(key))
+            except nfc.tag.tt3.Type3TagCommandError as error:
+                if error.errno > 0xFF:  # the card refuses with a status of its own: its side of the check failed
+                    return False
+                raise
+
+    def read_with_mac(self, blocks: tuple[int, ...]) -> bytes | None:
+        """Blocks with their MAC checked; None when it is wrong or the card refuses."""
+        with _gone():
+            if self._tag is None:
+                raise RuntimeError("not authenticated")
+            try:
+                data = self._tag.read_with_mac(*blocks)
+            except nfc.tag.tt3.Type3TagCommandError as error:
+                if error.errno > 0xFF:
+                    return None
+                raise
+        return None if data is None else bytes(data)
