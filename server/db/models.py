@@ -7,6 +7,8 @@ MODEL_MODULES = (
     "server.registry.models",
     "server.badges.models",
     "server.policy_demand",
+    "server.fleet.models",
+    "server.ledger.models",
     "server.idempotency",
 )
 

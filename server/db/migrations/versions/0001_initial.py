@@ -68,6 +68,50 @@ def upgrade() -> None:
         sa.UniqueConstraint("public_id", name=op.f("uq_customer_public_id")),
     )
     op.create_table(
+        "edge",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("name", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("epoch", sa.Integer(), nullable=False),
+        sa.Column("public_key", sa.LargeBinary(), nullable=True),
+        sa.Column("certificate", sa.LargeBinary(), nullable=True),
+        sa.Column("token_hash", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("token_until_us", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("enrolled_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("online", sa.Boolean(), nullable=False),
+        sa.Column("online_changed_us", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("session", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("software", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("boot_id", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("journal_id", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("last_seen_us", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("clock_offset_us", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("status_seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("request_seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("last_seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("acked_seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("outbox", sa.Integer(), nullable=False),
+        sa.Column("hardware_digest", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("wall_trusted", sa.Boolean(), nullable=True),
+        sa.Column("received_policy_epoch", sa.Integer(), nullable=False),
+        sa.Column("received_policy_n", sa.Integer(), nullable=False),
+        sa.Column("received_policy_digest", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("received_policy_at_us", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("status", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("lease_sent_us", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("lease_policy_epoch", sa.Integer(), nullable=False),
+        sa.Column("lease_policy_n", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_edge")),
+        sa.UniqueConstraint("name", name=op.f("uq_edge_name")),
+    )
+    op.create_table(
+        "fleet_state",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("epoch", sa.Integer(), nullable=False),
+        sa.Column("seq_reserved", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_fleet_state")),
+    )
+    op.create_table(
         "idempotent_answer",
         sa.Column("actor", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("key", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
@@ -78,6 +122,56 @@ def upgrade() -> None:
         sa.Column("at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("actor", "key", name=op.f("pk_idempotent_answer")),
     )
+    op.create_table(
+        "ledger_event",
+        sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("record_seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("edge_id", sa.Integer(), nullable=False),
+        sa.Column("at_us", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("kind", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("door", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("access_point", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("badge", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("holder", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("customer", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("number", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("reason", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("rule", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("alarm", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("subject", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("detail", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_ledger_event")),
+    )
+    with op.batch_alter_table("ledger_event", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_ledger_event_alarm",
+            ["alarm", "seq"],
+            unique=False,
+            sqlite_where=sa.text("alarm IS NOT NULL"),
+            postgresql_where=sa.text("alarm IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_ledger_event_customer",
+            ["customer", "seq"],
+            unique=False,
+            sqlite_where=sa.text("customer IS NOT NULL"),
+            postgresql_where=sa.text("customer IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_ledger_event_door",
+            ["door", "seq"],
+            unique=False,
+            sqlite_where=sa.text("door IS NOT NULL"),
+            postgresql_where=sa.text("door IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_ledger_event_holder",
+            ["holder", "seq"],
+            unique=False,
+            sqlite_where=sa.text("holder IS NOT NULL"),
+            postgresql_where=sa.text("holder IS NOT NULL"),
+        )
+
     op.create_table(
         "operator",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -99,10 +193,30 @@ def upgrade() -> None:
         sa.UniqueConstraint("username", name=op.f("uq_operator_username")),
     )
     op.create_table(
+        "outbox_message",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("edge", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("leaf", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("payload", sa.LargeBinary(), nullable=False),
+        sa.Column("retain", sa.Boolean(), nullable=False),
+        sa.Column("expires_us", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox_message")),
+    )
+    op.create_table(
         "policy_demand",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("n", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_policy_demand")),
+    )
+    op.create_table(
+        "refused_message",
+        sa.Column("edge", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("leaf", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("reason", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("last_us", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("last_text", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.PrimaryKeyConstraint("edge", "leaf", "reason", name=op.f("pk_refused_message")),
     )
     op.create_table(
         "sign_in_failure",
@@ -140,6 +254,48 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_contract_customer_id"), ["customer_id"], unique=False)
 
     op.create_table(
+        "edge_command",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("public_id", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("edge_id", sa.Integer(), nullable=False),
+        sa.Column("name", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("command", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("operator", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("state", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("session", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("because", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("asked_us", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("expires_us", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("answered_us", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.CheckConstraint(
+            "state IN ('waiting', 'sent', 'done', 'refused', 'expired', 'no_session')",
+            name=op.f("ck_edge_command_state"),
+        ),
+        sa.ForeignKeyConstraint(["edge_id"], ["edge.id"], name=op.f("fk_edge_command_edge_id_edge")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_edge_command")),
+        sa.UniqueConstraint("public_id", name=op.f("uq_edge_command_public_id")),
+    )
+    with op.batch_alter_table("edge_command", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_edge_command_edge_id"), ["edge_id"], unique=False)
+        batch_op.create_index(
+            "ix_edge_command_open",
+            ["id"],
+            unique=False,
+            sqlite_where=sa.text("state IN ('waiting', 'sent')"),
+            postgresql_where=sa.text("state IN ('waiting', 'sent')"),
+        )
+
+    op.create_table(
+        "edge_receipt",
+        sa.Column("edge_id", sa.Integer(), nullable=False),
+        sa.Column("epoch", sa.Integer(), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.Column("digest", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("at_us", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(["edge_id"], ["edge.id"], name=op.f("fk_edge_receipt_edge_id_edge")),
+        sa.PrimaryKeyConstraint("edge_id", "epoch", "n", name=op.f("pk_edge_receipt")),
+    )
+    op.create_table(
         "holder",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("public_id", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
@@ -165,6 +321,93 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_holder_customer_id"), ["customer_id"], unique=False)
 
     op.create_table(
+        "ledger_alarm",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("edge_id", sa.Integer(), nullable=False),
+        sa.Column("source", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("alarm", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("subject", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("rule", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("inputs", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("raised_us", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("raised_seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("acknowledged_us", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("acknowledged_by", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("note", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("cleared_us", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.ForeignKeyConstraint(["edge_id"], ["edge.id"], name=op.f("fk_ledger_alarm_edge_id_edge")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ledger_alarm")),
+    )
+    with op.batch_alter_table("ledger_alarm", schema=None) as batch_op:
+        batch_op.create_index(
+            "ux_ledger_alarm_standing",
+            ["edge_id", "source", "alarm", "subject"],
+            unique=True,
+            sqlite_where=sa.text("cleared_us IS NULL"),
+            postgresql_where=sa.text("cleared_us IS NULL"),
+        )
+
+    op.create_table(
+        "ledger_area",
+        sa.Column("edge_id", sa.Integer(), nullable=False),
+        sa.Column("area", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("uncertain_since_us", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("cause", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.ForeignKeyConstraint(["edge_id"], ["edge.id"], name=op.f("fk_ledger_area_edge_id_edge")),
+        sa.PrimaryKeyConstraint("edge_id", "area", name=op.f("pk_ledger_area")),
+    )
+    op.create_table(
+        "ledger_device",
+        sa.Column("edge_id", sa.Integer(), nullable=False),
+        sa.Column("device", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("kind", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("working", sa.Boolean(), nullable=False),
+        sa.Column("cause", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("changed_us", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(["edge_id"], ["edge.id"], name=op.f("fk_ledger_device_edge_id_edge")),
+        sa.PrimaryKeyConstraint("edge_id", "device", name=op.f("pk_ledger_device")),
+    )
+    op.create_table(
+        "ledger_door",
+        sa.Column("edge_id", sa.Integer(), nullable=False),
+        sa.Column("door", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("mode", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("position", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("lock", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("changed_us", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(["edge_id"], ["edge.id"], name=op.f("fk_ledger_door_edge_id_edge")),
+        sa.PrimaryKeyConstraint("edge_id", "door", name=op.f("pk_ledger_door")),
+    )
+    op.create_table(
+        "ledger_journal",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("edge_id", sa.Integer(), nullable=False),
+        sa.Column("journal_id", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("branch", sa.Integer(), nullable=False),
+        sa.Column("first_seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("head_seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("head_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("created_us", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(["edge_id"], ["edge.id"], name=op.f("fk_ledger_journal_edge_id_edge")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ledger_journal")),
+        sa.UniqueConstraint(
+            "edge_id", "journal_id", "branch", name=op.f("uq_ledger_journal_edge_id_journal_id_branch")
+        ),
+    )
+    op.create_table(
+        "ledger_presence",
+        sa.Column("edge_id", sa.Integer(), nullable=False),
+        sa.Column("holder", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("area", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("since_us", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("door", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("badge", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("number", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("customer", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.ForeignKeyConstraint(["edge_id"], ["edge.id"], name=op.f("fk_ledger_presence_edge_id_edge")),
+        sa.PrimaryKeyConstraint("edge_id", "holder", name=op.f("pk_ledger_presence")),
+    )
+    op.create_table(
         "operator_session",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("public_id", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
@@ -184,6 +427,27 @@ def upgrade() -> None:
     with op.batch_alter_table("operator_session", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_operator_session_operator_id"), ["operator_id"], unique=False)
 
+    op.create_table(
+        "policy_snapshot",
+        sa.Column("edge_id", sa.Integer(), nullable=False),
+        sa.Column("epoch", sa.Integer(), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.Column("canonical", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["edge_id"], ["edge.id"], name=op.f("fk_policy_snapshot_edge_id_edge")),
+        sa.PrimaryKeyConstraint("edge_id", "epoch", "n", name=op.f("pk_policy_snapshot")),
+    )
+    op.create_table(
+        "policy_version",
+        sa.Column("edge_id", sa.Integer(), nullable=False),
+        sa.Column("epoch", sa.Integer(), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.Column("digest", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("delta", sa.LargeBinary(), nullable=True),
+        sa.Column("made_us", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(["edge_id"], ["edge.id"], name=op.f("fk_policy_version_edge_id_edge")),
+        sa.PrimaryKeyConstraint("edge_id", "epoch", "n", name=op.f("pk_policy_version")),
+    )
     op.create_table(
         "badge",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -267,4 +531,45 @@ def upgrade() -> None:
             postgresql_where=sa.text("status <> 'revoked'"),
         )
 
+    op.create_table(
+        "ledger_lost",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("journal_key", sa.Integer(), nullable=False),
+        sa.Column("from_seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("to_seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("declared_us", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["journal_key"], ["ledger_journal.id"], name=op.f("fk_ledger_lost_journal_key_ledger_journal")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ledger_lost")),
+    )
+    with op.batch_alter_table("ledger_lost", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_ledger_lost_journal_key"), ["journal_key"], unique=False)
+
+    op.create_table(
+        "ledger_record",
+        sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("journal_key", sa.Integer(), nullable=False),
+        sa.Column("journal_seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("received_us", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("hash", sa.LargeBinary(), nullable=False),
+        sa.Column("record", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["journal_key"], ["ledger_journal.id"], name=op.f("fk_ledger_record_journal_key_ledger_journal")
+        ),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_ledger_record")),
+        sa.UniqueConstraint("journal_key", "journal_seq", name=op.f("uq_ledger_record_journal_key_journal_seq")),
+    )
+    op.create_table(
+        "ledger_quarantine",
+        sa.Column("record_seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("edge_id", sa.Integer(), nullable=False),
+        sa.Column("error", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("tried_by", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.ForeignKeyConstraint(["edge_id"], ["edge.id"], name=op.f("fk_ledger_quarantine_edge_id_edge")),
+        sa.ForeignKeyConstraint(
+            ["record_seq"], ["ledger_record.seq"], name=op.f("fk_ledger_quarantine_record_seq_ledger_record")
+        ),
+        sa.PrimaryKeyConstraint("record_seq", name=op.f("pk_ledger_quarantine")),
+    )
     # ### end Alembic commands ###
