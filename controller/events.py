@@ -72,7 +72,10 @@ class AccessDenied(Event, frozen=True):
 
 
 class AccessTaken(Event, frozen=True):
-    """The door opened under a grant: the person passed from one area to the other (R3, MEANINGS 14)."""
+    """The door opened under a grant: the person passed from one area to the other (R3, MEANINGS 14).
+
+    ``presence``: where the person counts as being now: ``inside`` ``to_area``; ``gone`` into a public area; ``unchanged`` where
+    nobody passes (a cabinet, MEANINGS 13)."""
 
     access_point: str
     door: str
@@ -82,6 +85,7 @@ class AccessTaken(Event, frozen=True):
     from_area: str
     to_area: str
     customer: int | None = None
+    presence: Literal["inside", "gone", "unchanged"] = "inside"
 
 
 class AccessLapsed(Event, frozen=True):
@@ -99,6 +103,13 @@ class ExitByRequest(Event, frozen=True):
 
     door: str
     area: str
+
+
+class AreaUncertain(Event, frozen=True):
+    """Who is in the area is no longer certain, and why (MEANINGS 12, 14, 27)."""
+
+    area: str
+    cause: Literal["rex", "restart", "ambiguous", "fire", "command", "no_contact", "records_dropped"]
 
 
 class DoorUnlocked(Event, frozen=True):
@@ -234,11 +245,19 @@ class CommandDone(Event, frozen=True):
     because: Explanation | None = None
 
 
+class ClockStateChanged(Event, frozen=True):
+    """Whether the wall clock is vouched for, and whether it stands behind the journal's high-water mark (MEANINGS 19)."""
+
+    trusted: bool
+    behind: bool = False
+
+
 class JournalStateChanged(Event, frozen=True):
-    """Committing stopped or resumed."""
+    """Committing stopped or resumed. ``dropped``: records of ways out that did not fit into the bounded memory meanwhile."""
 
     available: bool
     cause: str = ""
+    dropped: int = 0
 
 
 class RangeLost(Event, frozen=True):
@@ -250,10 +269,10 @@ class RangeLost(Event, frozen=True):
 
 
 AnyEvent = (
-    AccessGranted | AccessPending | AccessDenied | AccessTaken | AccessLapsed | ExitByRequest | DoorUnlocked | DoorLocked
+    AccessGranted | AccessPending | AccessDenied | AccessTaken | AccessLapsed | ExitByRequest | AreaUncertain | DoorUnlocked | DoorLocked
     | DoorOpened | DoorClosed | DoorModeChanged | AlarmRaised | AlarmAcknowledged | AlarmCleared | FireLatched | FireReset
     | InputRecorded | DeviceStateChanged | LinkStateChanged | EdgeStarted | EdgeStopped | PolicyChanged | LeaseAccepted
-    | CommandDone | JournalStateChanged | RangeLost
+    | CommandDone | ClockStateChanged | JournalStateChanged | RangeLost
 )  # fmt: skip
 
 
@@ -272,3 +291,20 @@ class Record(msgspec.Struct, frozen=True):
     policy_version: Version | None
     input: AnyInput
     events: tuple[AnyEvent, ...]
+
+
+_record_encoder = msgspec.json.Encoder()
+_record_decoder = msgspec.json.Decoder(Record)
+
+
+def encode_record(record: Record) -> bytes:
+    """The record's bytes, made once, on the edge."""
+    return _record_encoder.encode(record)
+
+
+def decode_record(encoded: bytes) -> Record:
+    """The reverse. Raises ``ValueError`` (``msgspec.DecodeError`` is one) for bytes that this version cannot read."""
+    try:
+        return _record_decoder.decode(encoded)
+    except RecursionError as error:
+        raise ValueError(f"record nested too deeply: {error}") from error

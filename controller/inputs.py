@@ -71,6 +71,14 @@ class TamperInput(Input, frozen=True):
     active: bool
 
 
+class PowerInput(Input, frozen=True):
+    """Mains or battery supervision (MEANINGS 29). ``active``: the supply has failed. ``subject``: an enclosure id."""
+
+    subject: str
+    kind: Literal["mains", "battery"]
+    active: bool
+
+
 class DeviceFaulted(Input, frozen=True):
     """A reader or board stopped working. ``cause`` is one line for a technician."""
 
@@ -167,6 +175,7 @@ AnyInput = (
     | FireInput
     | GasInput
     | TamperInput
+    | PowerInput
     | DeviceFaulted
     | DeviceRecovered
     | LockFeedback

@@ -1,0 +1,56 @@
+"""Every named limit of the engine, with its default; a site's ``settings`` may override them (DESIGN §7)."""
+
+import math
+from collections.abc import Mapping
+
+import msgspec
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """Named limits. Times in seconds."""
+
+    late_read_s: float = 2.0
+    """A read older than this opens nothing (L4)."""
+    same_read_s: float = 1.0
+    """Reads of one badge at one point within this are one read (MEANINGS 10)."""
+    unlock_s: float = 0.0
+    """Unlock time of every door; 0: as each door says."""
+    held_open_s: float = 0.0
+    """How long a leaf may stand open; 0: as each door says."""
+    pairing_window_s: float = 8.0
+    """How long the first of two persons is awaited (R2)."""
+    repeated_denials: float = 5.0
+    """This many denials at one point …"""
+    repeated_denials_window_s: float = 300.0
+    """… within this time raise REPEATED_DENIALS."""
+    clock_step_s: float = 5.0
+    """A wall clock further behind the journal's high-water mark than this raises CLOCK_UNTRUSTED."""
+    lease_temporary_s: float = 1_800.0
+    lease_customer_s: float = 28_800.0
+    lease_staff_s: float = 86_400.0
+    lease_keyholder_s: float = 604_800.0
+    """What the server writes into its leases (MEANINGS 17)."""
+
+
+class LimitsError(ValueError):
+    """A setting that is unknown or out of range. One line."""
+
+
+_MAX_S = 31 * 86_400.0
+_AT_LEAST_ONE = {"repeated_denials"}
+_MAY_BE_ZERO = {"unlock_s", "held_open_s"}
+
+
+def limits_from(settings: Mapping[str, float]) -> Limits:
+    """The limits with a site's ``settings`` put in. Raises :class:`LimitsError` for an unknown name or a bad value."""
+    for name, value in settings.items():
+        if name not in Limits.__struct_fields__:
+            known = ", ".join(Limits.__struct_fields__)
+            raise LimitsError(f"settings: unknown limit {name!r}; known are {known}")
+        lowest = 1.0 if name in _AT_LEAST_ONE else 0.0
+        too_low = value < lowest or (value == 0.0 and name not in _MAY_BE_ZERO)
+        if not math.isfinite(value) or too_low or value > _MAX_S:
+            raise LimitsError(
+                f"settings: {name} = {value} is out of range; give a number above 0 and at most {_MAX_S:.0f}"
+            )
+    return msgspec.structs.replace(Limits(), **settings)

@@ -1,0 +1,395 @@
+"""The closed list of reasons and alarms, each with its rule, typed inputs, and a sentence in zh-CN and English (RULES).
+
+A reason appears elsewhere only by its name here. ``remedy`` makes the sentence that a person at the door or the desk reads.
+``since`` says who gives a reason: ``edge`` now, ``server`` (at the desk, never at a door), or ``later`` (rules not yet enforced; a
+site that asks for them is refused, :func:`controller.site.unenforced`).
+"""
+
+import enum
+import string
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+from controller.events import AlarmName, Explanation
+
+Language = Literal["zh-CN", "en"]
+Since = Literal["edge", "server", "later"]
+
+
+class Meaning(msgspec.Struct, frozen=True):
+    """What a reason stands for. ``inputs``: the names that an explanation carries and the templates may use.
+    ``rule`` is the usual rule; an explanation may name a closer one (R7 for a cage)."""
+
+    rule: str
+    since: Since
+    zh: str
+    en: str
+    inputs: Mapping[str, type[str] | type[int]] = {}
+    kind: Literal["granted", "pending", "denied", "command"] = "denied"
+
+
+_BADGE: dict[str, type[str] | type[int]] = {"number": str}
+_AREA: dict[str, type[str] | type[int]] = {"number": str, "area": str}
+
+
+class Reason(enum.Enum):
+    """Every reason there is. The name is the code on the wire, in the register, in tests and on the console."""
+
+    # granted
+    PERMITTED = Meaning(
+        "R1",
+        "edge",
+        "允许出入 {area}。",
+        "Access to {area} is permitted.",
+        {"area": str, "grant": int, "schedule": str},
+        "granted",
+    )
+    PUBLIC_AREA = Meaning(
+        "R1",
+        "edge",
+        "{area} 为公共区域,有效出入证即可进入。",
+        "{area} is public to every valid badge.",
+        {"area": str},
+        "granted",
+    )
+    WAY_OUT = Meaning(
+        "L1",
+        "edge",
+        "离开 {area} 总是允许。",
+        "Leaving {area} is always allowed.",
+        {"area": str, "irregular": str},
+        "granted",
+    )
+    # the read and the card
+    LATE_READ = Meaning(
+        "L4",
+        "edge",
+        "读卡已过时({late_ms} 毫秒),请重新刷卡。",
+        "The read came {late_ms} ms late. Tap again.",
+        {"late_ms": int},
+    )
+    TWO_CARDS = Meaning(
+        "R1",
+        "edge",
+        "同时有两张卡,请只出示一张。",
+        "Two cards in the field. Present one card only.",
+        {"technology": str},
+    )
+    NOT_AUTHENTICATED = Meaning(
+        "R1",
+        "edge",
+        "卡片未通过密钥认证({technology}),请换用正式出入证或到服务台换卡。",
+        "The card did not prove its key ({technology}). Use the issued badge or exchange it at the desk.",
+        {"technology": str},
+    )
+    UNKNOWN_BADGE = Meaning(
+        "R1",
+        "edge",
+        "系统中没有此卡,请到服务台办理。",
+        "This card is not known. Apply at the desk.",
+        {"technology": str},
+    )
+    # the badge
+    BADGE_LOST = Meaning(
+        "B4",
+        "edge",
+        "出入证 {number} 已挂失,请保留此卡并通知值班人员。",
+        "Badge {number} is reported lost. Keep it and call the guard.",
+        _BADGE,
+    )
+    BADGE_REVOKED = Meaning(
+        "B5",
+        "edge",
+        "出入证 {number} 已注销,请到服务台交回。",
+        "Badge {number} is deregistered. Hand it in at the desk.",
+        _BADGE,
+    )
+    BADGE_SUSPENDED = Meaning(
+        "R9",
+        "edge",
+        "出入证 {number} 已暂停,请联系客服。",
+        "Badge {number} is suspended. Ask customer service.",
+        _BADGE,
+    )
+    BADGE_NOT_ACTIVE = Meaning(
+        "B4",
+        "edge",
+        "出入证 {number} 尚未启用,请到服务台确认。",
+        "Badge {number} is not active yet. Ask at the desk.",
+        _BADGE,
+    )
+    BADGE_EXPIRED = Meaning(
+        "B3",
+        "edge",
+        "出入证 {number} 已过期,请到服务台延期。",
+        "Badge {number} has expired. Renew it at the desk.",
+        {"number": str, "until_us": int},
+    )
+    BADGE_NOT_YET_VALID = Meaning(
+        "B3",
+        "edge",
+        "出入证 {number} 尚未生效。",
+        "Badge {number} is not valid yet.",
+        {"number": str, "from_us": int},
+    )
+    QUOTA_SLOT_INVALID = Meaning(
+        "B2",
+        "edge",
+        "出入证 {number} 不在客户的名额之内({cause}),请客服核对。",
+        "Badge {number} has no place in the customer's quota ({cause}). Ask customer service.",
+        {"number": str, "cause": str},
+    )
+    TIME_UNTRUSTED = Meaning(
+        "B3",
+        "edge",
+        "控制器重启后时间未校准,暂只允许内部人员进入,请联系值班人员。",
+        "The controller has had no trusted time since it started; only staff may enter. Call the guard.",
+        {"kind": str},
+    )
+    # customer and permission
+    CONTRACT_ENDED = Meaning(
+        "B6",
+        "edge",
+        "客户 {customer} 的合同已终止,请联系客服并交回出入证。",
+        "The contract of customer {customer} has ended. Ask customer service and return the badge.",
+        {"customer": str, "area": str},
+    )
+    CONTRACT_SUSPENDED = Meaning(
+        "B6",
+        "edge",
+        "客户 {customer} 的合同已中止,请联系客服。",
+        "The contract of customer {customer} is suspended. Ask customer service.",
+        {"customer": str},
+    )
+    NO_PERMISSION = Meaning(
+        "R1",
+        "edge",
+        "出入证 {number} 没有进入 {area} 的权限。",
+        "Badge {number} has no permission for {area}.",
+        _AREA,
+    )
+    OUTSIDE_SCHEDULE = Meaning(
+        "R1",
+        "edge",
+        "当前不在 {area} 的允许时段({schedule})内。",
+        "Not within the hours ({schedule}) for {area}.",
+        {"area": str, "schedule": str},
+    )
+    OUTSIDE_PERMIT_WINDOW = Meaning(
+        "B8",
+        "edge",
+        "不在临时进入许可的时间范围内({area})。",
+        "Outside the window of the permit for {area}.",
+        _AREA,
+    )
+    ESCORT_REQUIRED = Meaning(
+        "R4",
+        "edge",
+        "进入 {area} 须有工作人员陪同并一同刷卡。",
+        "Entry to {area} needs an escort who taps in with you.",
+        _AREA,
+    )
+    # the area and the edge
+    AREA_CLOSED = Meaning("R1", "edge", "{area} 已关闭。", "{area} is closed.", {"area": str})
+    AREA_UNSAFE = Meaning(
+        "L1",
+        "edge",
+        "{zone} 区气体灭火已启动,禁止进入,请立即离开。",
+        "Gas discharge in zone {zone}: do not enter, leave at once.",
+        {"zone": str},
+    )
+    JOURNAL_UNAVAILABLE = Meaning(
+        "B9",
+        "edge",
+        "控制器无法写入记录,暂停进入;离开不受影响。请联系值班人员。",
+        "The controller cannot write its journal: no entry. Ways out work. Call the guard.",
+    )
+    LEASE_ENDED = Meaning(
+        "B6",
+        "edge",
+        "与服务器失联过久({kind} 类授权已到期),请联系值班人员。",
+        "No contact with the server for too long: the lease for {kind} badges has ended. Call the guard.",
+        {"kind": str},
+    )
+    # commands
+    REASON_REQUIRED = Meaning("B9", "edge", "请填写原因。", "Give a reason.", {}, "command")
+    NO_SUCH_DOOR = Meaning(
+        "B9", "edge", "此控制器没有门 {door}。", "This edge has no door {door}.", {"door": str}, "command"
+    )
+    NO_SUCH_POINT = Meaning(
+        "B9",
+        "edge",
+        "此控制器没有通行点 {access_point}。",
+        "This edge has no access point {access_point}.",
+        {"access_point": str},
+        "command",
+    )
+    NO_SUCH_ALARM = Meaning(
+        "B9",
+        "edge",
+        "没有这样的报警:{alarm} {subject}。",
+        "No such alarm stands: {alarm} {subject}.",
+        {"alarm": str, "subject": str},
+        "command",
+    )
+    FIRE_INPUT_ACTIVE = Meaning(
+        "L1",
+        "edge",
+        "{zone} 区消防信号仍未恢复,不能复位。",
+        "The fire input of zone {zone} is still active; restore it first.",
+        {"zone": str},
+        "command",
+    )
+    FIRE_NOT_LATCHED = Meaning(
+        "L1",
+        "edge",
+        "{zone} 区没有待复位的消防释放。",
+        "Zone {zone} has no fire release to reset.",
+        {"zone": str},
+        "command",
+    )
+    # given at the desk, by the server
+    QUOTA_EXCEEDED = Meaning(
+        "B2",
+        "server",
+        "客户 {customer} 的出入证名额({quota})已满,请先注销旧证。",
+        "Customer {customer} already holds its {quota} badges. Deregister one first.",
+        {"customer": str, "quota": int},
+    )
+    PERMIT_NOT_APPROVED = Meaning(
+        "B8", "server", "临时进入许可 {permit} 尚未批准。", "Permit {permit} is not approved.", {"permit": str}
+    )
+    ALLOCATION_EXCEEDS_CONTRACT = Meaning(
+        "E3",
+        "server",
+        "申请超出合同约定(一台服务器一个 IP、一个端口)。",
+        "More than the contract allows: one server, one address, one port.",
+    )
+    # rules of later issues
+    NO_PERMIT = Meaning("B7", "later", "没有有效的进入许可。", "There is no permit for this entry.")
+    SECOND_PERSON_REQUIRED = Meaning(
+        "R2",
+        "later",
+        "{area} 须两人同进,请第二人刷卡。",
+        "{area} takes two persons. The second person taps now.",
+        {"area": str},
+        "pending",
+    )
+    ANTI_PASSBACK = Meaning(
+        "B3",
+        "later",
+        "出入证 {number} 已在 {area} 内,请先刷卡离开。",
+        "Badge {number} is already inside {area}. Tap out first.",
+        _AREA,
+    )
+    COMPOSITION = Meaning(
+        "R2",
+        "later",
+        "同行人员不符合 {area} 的要求。",
+        "The persons together do not satisfy the rule of {area}.",
+        {"area": str},
+    )
+    HOLDER_MISMATCH = Meaning("R8", "later", "持证人与照片不符。", "The holder does not match the photo.", _BADGE)
+    INTERLOCKED = Meaning(
+        "R3", "later", "互锁的门 {door} 未关闭。", "The interlocked door {door} is not closed.", {"door": str}
+    )
+    AREA_FULL = Meaning("R3", "later", "{area} 已满员。", "{area} is full.", {"area": str})
+    LOCKDOWN = Meaning("R1", "later", "已封锁,请等待解除。", "Lockdown. Wait for the release.")
+    FIRST_IN_REQUIRED = Meaning(
+        "R4", "later", "须由授权人员先进入 {area}。", "An authorised person must enter {area} first.", {"area": str}
+    )
+    WORK_ORDER_LATE = Meaning(
+        "E1", "later", "开工单须提前 24 小时送达机房。", "The work order must reach the machine room 24 hours before."
+    )
+    ITEM_NOT_ON_ORDER = Meaning(
+        "E2", "later", "设备 {serial} 不在开工单上。", "Item {serial} is not on the work order.", {"serial": str}
+    )
+    PACKAGING_NOT_REMOVED = Meaning("E2", "later", "请先拆除包装。", "Remove the packaging first.")
+    NO_EXIT_SLIP = Meaning("E4", "later", "没有出门条。", "There is no exit slip.")
+    ITEM_NOT_ON_SLIP = Meaning(
+        "E4", "later", "设备 {serial} 不在出门条上。", "Item {serial} is not on the slip.", {"serial": str}
+    )
+    SLIP_SPENT = Meaning("E6", "later", "出门条 {slip} 已使用。", "Slip {slip} has been spent.", {"slip": str})
+    NOT_A_NAMED_CARRIER = Meaning(
+        "E5",
+        "later",
+        "您不是出门条 {slip} 指定的携带人。",
+        "You are not a carrier named on slip {slip}.",
+        {"slip": str},
+    )
+    SLIP_WRONG_DATE = Meaning(
+        "E5", "later", "出门条 {slip} 不在有效日期。", "Slip {slip} is not for this date.", {"slip": str}
+    )
+    SLIP_BOUND_ELSEWHERE = Meaning(
+        "E6", "later", "出门条 {slip} 绑定在其他出口。", "Slip {slip} is bound to another exit.", {"slip": str}
+    )
+    ITEM_OF_ANOTHER_CUSTOMER = Meaning(
+        "E6", "later", "设备 {serial} 属于其他客户。", "Item {serial} belongs to another customer.", {"serial": str}
+    )
+
+
+class AlarmMeaning(msgspec.Struct, frozen=True):
+    """One alarm. ``priority`` 1 is the most urgent. ``clears``: ``cause`` when the cause is gone, ``acknowledged`` for a moment that
+    is over when an operator has dealt with it. The texts are instructions to the guard."""
+
+    rule: str
+    priority: Literal[1, 2, 3]
+    clears: Literal["cause", "acknowledged"]
+    zh: str
+    en: str
+    since: Since = "edge"
+
+
+ALARMS: dict[AlarmName, AlarmMeaning] = {
+    "FIRE": AlarmMeaning("L1", 1, "cause", "消防释放:核对人员清单,确认全部撤离;恢复后由主管复位。", "Fire release: check the muster list, see everybody out; a supervisor resets it afterwards."),
+    "GAS": AlarmMeaning("L1", 1, "cause", "气体灭火:禁止进入,确认区内无人。", "Gas discharge: let nobody in, make sure nobody is inside."),
+    "DURESS": AlarmMeaning("R1", 1, "acknowledged", "胁迫报警:不要声张,立即报警。", "Duress: stay quiet and call the police.", "later"),
+    "DoorForcedOpen": AlarmMeaning("R1", 1, "cause", "门被强行打开:立即到现场查看并关门。", "Door forced open: go there, look, and close it."),
+    "DoorHeldOpen": AlarmMeaning("R1", 2, "cause", "门长时间未关:到现场关门。", "Door held open: go there and close it."),
+    "LONE_OCCUPANT": AlarmMeaning("R2", 1, "cause", "主机房内仅一人:联系此人,派第二人或请其离开。", "One person alone in a main room: call them; send a second or see them out.", "later"),
+    "ESCORT_LEFT": AlarmMeaning("R4", 2, "cause", "陪同人已离开:派人陪同或请访客离开。", "The escort left: send another or see the visitors out.", "later"),
+    "OVERSTAY": AlarmMeaning("B3", 2, "acknowledged", "人员超时停留或超期离开:联系此人并核对。", "Someone stayed beyond their time: find them and clear it up."),
+    "EXIT_IRREGULAR": AlarmMeaning("B3", 3, "acknowledged", "非正常离开:核对此人何时、如何进入。", "An irregular exit: find out how and when this person came in."),
+    "OCCUPANCY_MISMATCH": AlarmMeaning("R3", 2, "cause", "人数不符:到现场清点。", "The count does not match: count on site.", "later"),
+    "BADGE_LOST": AlarmMeaning("B4", 1, "acknowledged", "挂失的出入证被使用:到现场核对持证人照片,收回该证。", "A lost badge was used: go there, compare the photo, take the badge."),
+    "BADGE_IN_TWO_PLACES": AlarmMeaning("B3", 1, "acknowledged", "同一出入证出现在两处:核对两处人员。", "One badge in two places: check both persons.", "later"),
+    "EQUIPMENT_UNCHECKED": AlarmMeaning("E4", 1, "acknowledged", "未经核对的设备出口开启:到现场核对设备。", "The goods door opened unchecked: inspect what left.", "later"),
+    "EMERGENCY_ENTRY": AlarmMeaning("B7", 2, "acknowledged", "紧急进入:补办手续并核对在场人员。", "Emergency entry: complete the papers and reconcile who is inside.", "later"),
+    "TAMPER": AlarmMeaning("R1", 1, "cause", "防拆报警:到现场检查设备。", "Tamper: inspect the device on site."),
+    "REPEATED_DENIALS": AlarmMeaning("R1", 3, "acknowledged", "多次被拒:到现场了解情况。", "Repeated denials: go and see who is there."),
+    "READER_FAULT": AlarmMeaning("R1", 2, "cause", "读卡器故障:检查电源与接线,安排人工核验。", "Reader fault: check power and cable; check badges by hand meanwhile."),
+    "BOARD_FAULT": AlarmMeaning("L5", 1, "cause", "继电器板故障:门可能无法开闭,派人到场并检查接线。", "Relay board fault: its doors may not move; post someone there and check power and cable."),
+    "JOURNAL_UNAVAILABLE": AlarmMeaning("B9", 1, "cause", "控制器无法写入记录:检查磁盘空间;期间只出不进。", "The edge cannot write its journal: check the disk. Until then people can only leave."),
+    "CLOCK_UNTRUSTED": AlarmMeaning("B9", 2, "cause", "控制器时间不可信:检查时间服务器。", "The edge's clock is not to be trusted: check its time source."),
+    "LINK_LOST": AlarmMeaning("L2", 3, "cause", "与服务器的连接中断:门继续工作,检查网络。", "No link to the server: the doors go on deciding; check the network."),
+    "FORK": AlarmMeaning("D7", 1, "acknowledged", "控制器记录与台账不一致:保全证据并通知管理员。", "The edge's journal and the ledger differ: keep the evidence, tell the administrator."),
+}  # fmt: skip
+"""The closed list of alarms."""
+
+
+def because(reason: Reason, rule: str = "", **inputs: str | int) -> Explanation:
+    """The explanation for a reason. ``rule`` only where a closer rule than the usual one applies."""
+    return Explanation(reason.name, rule or reason.value.rule, inputs)
+
+
+class _Gaps(dict[str, str | int]):
+    """An input that an older record does not carry shows as a question mark instead of failing the page."""
+
+    def __missing__(self, key: str) -> str:
+        return "?"
+
+
+def remedy(explanation: Explanation, language: Language = "en") -> str:
+    """The sentence for a person: what is wrong and what to do. A reason of a newer version gives its bare code."""
+    meaning = Reason.__members__.get(explanation.reason)
+    if meaning is None:
+        return explanation.reason
+    template = meaning.value.zh if language == "zh-CN" else meaning.value.en
+    return string.Formatter().vformat(template, (), _Gaps(explanation.inputs))
+
+
+def instruction(alarm: AlarmName, language: Language = "en") -> str:
+    """What the guard should do about an alarm."""
+    return ALARMS[alarm].zh if language == "zh-CN" else ALARMS[alarm].en
