@@ -1,0 +1,141 @@
+"""Rules about the code itself (DESIGN §2): who may import what, where the world comes in, how large a room may be."""
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("controller", "readers", "edge", "sim", "server")
+
+MAX_LINES = 400
+LONGER_WITH_A_REASON: dict[str, str] = {}
+
+ENTRANCES: dict[str, set[str]] = {
+    # what comes from outside → the few files through which it comes in
+    "nfc": {"readers/pn532.py"},
+    "paho": {"edge/link.py", "server/mqtt.py"},
+    "pymodbus": {"edge/boards/modbus_rtu.py"},
+    "serial": set(),
+    "cryptography": set(),
+    "time": set(),
+    "random": set(),
+    "uuid": set(),
+    "threading": set(),
+    "amqtt": {"server/broker.py"},
+    "alembic": set(),
+}
+
+BANNED_NAMES = {"utils", "util", "helpers", "helper", "manager", "common", "misc", "base"}
+
+
+def sources(*folders: str) -> list[Path]:
+    return sorted(
+        path
+        for folder in folders or PACKAGES
+        for path in (ROOT / folder).rglob("*.py")
+        if "node_modules" not in path.parts
+    )
+
+
+def imports_of(path: Path) -> set[str]:
+    """Top-level names of all modules that a file imports, wherever in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            found.add(node.module.partition(".")[0])
+    return found
+
+
+@pytest.mark.parametrize("library", sorted(ENTRANCES))
+def test_a_library_of_the_outside_enters_through_its_named_files_only(library: str) -> None:
+    users = {str(path.relative_to(ROOT)) for path in sources() if library in imports_of(path)}
+    assert users == ENTRANCES[library]
+
+
+def test_the_core_imports_the_standard_library_and_msgspec_only() -> None:
+    pure = {
+        "ast", "collections", "dataclasses", "datetime", "enum", "functools", "hashlib", "itertools", "math", "operator",
+        "re", "string", "tomllib", "types", "typing", "zoneinfo", "json", "bisect",
+    }  # fmt: skip
+    for path in sources("controller"):
+        assert imports_of(path) <= pure | {"msgspec", "controller"}, path
+
+
+def test_the_command_line_is_nothing_but_wiring() -> None:
+    assert imports_of(ROOT / "menjin.py") == {"importlib", "sys", "typing", "click", "typer"}
+
+
+def test_no_file_is_larger_than_one_responsibility() -> None:
+    long = {
+        str(path.relative_to(ROOT)): lines
+        for path in [*sources(), *sources("tests")]
+        if (lines := len(path.read_text(encoding="utf-8").splitlines())) > MAX_LINES
+    }
+    assert set(long) == set(LONGER_WITH_A_REASON)
+
+
+def test_no_module_is_a_box_for_odds_and_ends() -> None:
+    assert [path for path in sources() if path.stem in BANNED_NAMES] == []
+
+
+def test_every_folder_of_code_and_tests_is_a_package() -> None:
+    missing = {
+        path.parent for path in [*sources(), *sources("tests")] if not (path.parent / "__init__.py").exists()
+    } - {ROOT / "server" / "db" / "migrations", ROOT / "server" / "db" / "migrations" / "versions"}
+    assert missing == set()
+
+
+def test_tests_mirror_the_tree() -> None:
+    allowed = {*PACKAGES, "stack", "vectors", "docs"}
+    folders = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and not path.name.startswith("__")}
+    assert folders <= allowed
+    for package in PACKAGES:
+        for folder in (ROOT / "tests" / package).rglob("*"):
+            if folder.is_dir() and folder.name != "__pycache__":
+                mirrored = ROOT / folder.relative_to(ROOT / "tests")
+                assert mirrored.is_dir(), f"{folder} mirrors nothing"
+
+
+def test_public_things_state_their_contract() -> None:
+    bare = []
+    for path in sources():
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        if path.name != "__init__.py" and ast.get_docstring(tree) is None:
+            bare.append(str(path.relative_to(ROOT)))
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_") and ast.get_docstring(node) is None:
+                bare.append(f"{path.relative_to(ROOT)}:{node.name}")
+    assert bare == []
+
+
+def tracked() -> list[Path]:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
+    return [ROOT / name for name in listed.stdout.split("\0") if name]
+
+
+def test_no_tracked_file_names_a_registry_or_this_machine() -> None:
+    hosts = re.compile(r"py" r"pi\.org|python" r"hosted|npm" r"js\.(org|com)|deb\.deb" r"ian\.org|/wo" r"rk/main")
+    named = []
+    for path in tracked():
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (UnicodeDecodeError, FileNotFoundError):
+            continue
+        if hosts.search(text):
+            named.append(str(path.relative_to(ROOT)))
+    assert named == []
+
+
+def test_every_locked_package_is_locked_by_hash() -> None:
+    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    blocks = re.split(r"\n(?=[a-z0-9])", text)
+    pinned = [block for block in blocks if re.match(r"^[a-z0-9][\w.-]*==", block)]
+    assert len(pinned) > 50
+    assert all("--hash=sha256:" in block for block in pinned)
+    assert "http://" not in text
+    assert "https://" not in text
