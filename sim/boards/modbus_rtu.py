@@ -64,7 +64,9 @@ class ModbusRtu:
         """Bytes that arrived by ``at_s``. Nothing is answered before the silence after them."""
         self._frame += data
         if len(self._frame) > FRAME_MAX_BYTES:
-            del self._frame[: len(self._frame) - FRAME_MAX_BYTES - 1]  # an overlong frame fails; only its length need be kept
+            del self._frame[
+                : len(self._frame) - FRAME_MAX_BYTES - 1
+            ]  # an overlong frame fails; only its length need be kept
         self._last_byte_s = at_s
         return b""
 

@@ -1,0 +1,338 @@
+"""The simulated hall: lines, chips, boards and doors of one site, and what hands and wires can do to them.
+
+One lock guards the state. It is never held while another thread's answer is awaited (``line.call``), because the lines' threads
+take it when a relay moves. Verbs that take time, as people do, are in :mod:`sim.people`.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, get_args
+
+from controller.site import AccessPoint, Site
+from sim.boards.board import DEFAULT_BAUD, BoardAct, SimulatedBoard
+from sim.cable import Cable, CableAct
+from sim.cards.card import Card
+from sim.cards.maker import CardError, make_card
+from sim.doors import DoorState
+from sim.indicators import Lamp, LampChange
+from sim.reader_unit import ReaderAct, SimulatedReader
+from sim.wiring import Wiring, WiringError, ZoneWiring
+
+OnChange = Callable[[str, str, dict[str, Any]], None]
+"""(kind, id, its state): called under the hall's lock, must return at once."""
+
+CARDS_MAX = 2000
+RELEASES_KEPT = 64
+NETWORK = "network"
+
+
+class HallError(ValueError):
+    """A request that the hall cannot follow: what, and what there is."""
+
+
+class CardHeld:
+    """A card and where it lies. ``visit`` counts its visits to readers."""
+
+    def __init__(self, technology: str, number: str, wrong_key: bool, chip: Card) -> None:
+        self.technology = technology
+        self.number = number
+        self.wrong_key = wrong_key
+        self.chip = chip
+        self.reader: str | None = None
+        self.visit = 0
+
+
+class Hall:
+    """Everything that stands in the building. ``cable`` is the network between edge and broker, where it runs through here."""
+
+    def __init__(
+        self, site: Site, wiring: Wiring, device_dir: Path, card_keys: Mapping[str, str], cable: Cable | None = None
+    ) -> None:
+        self.site = site
+        self.wiring = wiring
+        self.cable = cable
+        self.on_change: OnChange = lambda _kind, _id, _state: None
+        self.changed = threading.Condition(threading.RLock())
+        self.cards: dict[str, CardHeld] = {}
+        self.doors = {door.id: DoorState(door) for door in wiring.doors}
+        self.zones = {
+            "fire": {each.zone: False for each in wiring.fire},
+            "gas": {each.zone: False for each in wiring.gas},
+        }
+        self.people = {area.id: 0 for area in site.areas if not area.id == "outside"}
+        self._card_keys = card_keys
+        self._releases: dict[str, deque[float]] = {door: deque(maxlen=RELEASES_KEPT) for door in self.doors}
+        self._points: dict[str, AccessPoint] = {point.id: point for point in site.access_points}
+        for reader in wiring.readers:
+            if reader.access_point not in self._points:
+                raise WiringError(f"reader {reader.id}: the site has no access point {reader.access_point!r}")
+        self.readers = {
+            reader.id: SimulatedReader(reader, device_dir / reader.id)
+            for reader in wiring.readers
+            if reader.driver == "pn532"
+        }
+        self.boards = {
+            board.id: SimulatedBoard(
+                board.id, board.driver, device_dir / board.id, board.baud or DEFAULT_BAUD[board.driver], board.unit
+            )
+            for board in wiring.boards
+        }
+        self._wires: dict[tuple[str, int], tuple[Lamp, SimulatedReader] | DoorState] = {
+            (door.wiring.lock.board, door.wiring.lock.channel): door for door in self.doors.values()
+        }
+        for unit in self.readers.values():
+            for lamp in unit.lamps:
+                output = getattr(unit.wiring, lamp)
+                self._wires[output.board, output.channel] = (lamp, unit)
+        for board in self.boards.values():
+            board.relays.on_output = lambda channel, on, at_s, board=board: self._output(board, channel, on, at_s)  # type: ignore[misc]
+        for door in self.doors.values():
+            self._set_levels(door)
+        for kind, loops in (("fire", wiring.fire), ("gas", wiring.gas)):
+            for loop in loops:
+                self._set_zone_level(kind, loop)
+
+    # life
+
+    def start(self) -> None:
+        """Make every device's path and begin to serve. Raises OSError when a path cannot be made; then nothing is left."""
+        try:
+            for unit in (*self.boards.values(), *self.readers.values()):
+                unit.line.start()
+            if self.cable is not None:
+                self.cable.start()
+        except OSError:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End every thread and remove every path."""
+        if self.cable is not None:
+            self.cable.stop()
+        for unit in (*self.readers.values(), *self.boards.values()):
+            unit.line.stop()
+
+    def now_s(self) -> float:
+        """The lines' clock."""
+        return next(iter(self.boards.values())).line.now()
+
+    # cards
+
+    def add_card(
+        self, card_id: str, technology: str, number: str, uid: bytes | None = None, wrong_key: bool = False
+    ) -> str:
+        """Make a card, in place of one of the same id. Returns its UID in upper-case hexadecimal."""
+        try:
+            chip = make_card(technology, number, self._card_keys, uid, wrong_key)
+        except CardError as error:
+            raise HallError(f"card {card_id}: {error}") from error
+        if card_id not in self.cards and len(self.cards) >= CARDS_MAX:
+            raise HallError(f"card {card_id}: the hall has {CARDS_MAX} cards already")
+        if card_id in self.cards:
+            self.lift(card_id)
+        with self.changed:
+            self.cards[card_id] = CardHeld(technology, number, wrong_key, chip)
+            self._publish("card", card_id)
+        return chip.uid.hex().upper()
+
+    def lay(self, card_id: str, reader_id: str, hold_s: float | None = None) -> float:
+        """Lay a card on a reader, for ``hold_s`` seconds or until it is lifted. Returns when it entered the field."""
+        card, unit = self.card(card_id), self.reader(reader_id)
+        self.lift(card_id)
+        with self.changed:
+            card.reader = reader_id
+            card.visit += 1
+            visit = card.visit
+            self._publish("card", card_id)
+        entered_s = unit.put(card.chip)
+        if hold_s is not None:
+            unit.line.after(hold_s, lambda: self._lift_visit(card_id, card, unit, visit))
+        return entered_s
+
+    def lift(self, card_id: str) -> None:
+        """Take a card off the reader it lies on, if it does."""
+        card = self.card(card_id)
+        if card.reader is not None:
+            self._lift_visit(card_id, card, self.readers[card.reader], card.visit)
+
+    def clear_reader(self, reader_id: str) -> None:
+        """Take away every card that lies on a reader."""
+        self.reader(reader_id)
+        for card_id, card in list(self.cards.items()):
+            if card.reader == reader_id:
+                self.lift(card_id)
+
+    def _lift_visit(self, card_id: str, card: CardHeld, unit: SimulatedReader, visit: int) -> None:
+        with self.changed:
+            if card.visit != visit or card.reader is None:
+                return
+            card.reader = None
+            self._publish("card", card_id)
+        unit.take(card.chip)
+
+    # doors, zones, devices
+
+    @contextmanager
+    def hands_on(self, door_id: str) -> Iterator[DoorState]:
+        """Do something to a door's hardware; its wires and the watchers follow."""
+        door = self.door(door_id)
+        with self.changed:
+            yield door
+            self._set_levels(door)
+            self._publish("door", door_id)
+            self.changed.notify_all()
+
+    def set_zone(self, kind: str, zone: str, active: bool) -> None:
+        """Raise or clear a fire or gas loop."""
+        zones = self.zones[kind]
+        if zone not in zones:
+            raise HallError(f"no {kind} zone {zone!r}; there are {_listed(zones)}")
+        with self.changed:
+            zones[zone] = active
+            for loop in self.wiring.fire if kind == "fire" else self.wiring.gas:
+                if loop.zone == zone:
+                    self._set_zone_level(kind, loop)
+            self._publish("inputs", kind)
+
+    def act(self, device: str, act: str) -> None:
+        """Do to a board, a reader or the network what ``act`` says."""
+        if device in self.boards:
+            self.boards[device].act(_known_act(act, device, BoardAct))
+            kind = "board"
+        elif device in self.readers:
+            self.readers[device].act(_known_act(act, device, ReaderAct))
+            kind = "reader"
+        elif device == NETWORK:
+            if self.cable is None:
+                raise HallError("the network does not run through this hall; start it with --broker-upstream HOST:PORT")
+            self.cable.act(_known_act(act, device, CableAct))
+            kind = "inputs"
+        else:
+            raise HallError(f"no device {device!r}; there are {_listed([*self.boards, *self.readers, NETWORK])}")
+        with self.changed:
+            self._publish(kind, device)
+
+    def moved_through(self, point: AccessPoint, people: int) -> None:
+        """``people`` really went this way, whatever the doors know of it."""
+        with self.changed:
+            for area, change in ((point.from_area, -people), (point.to_area, people)):
+                if area in self.people:
+                    self.people[area] = max(0, self.people[area] + change)
+            self._publish("inputs", "people")
+
+    # looking
+
+    def card(self, card_id: str) -> CardHeld:
+        return _named(self.cards, card_id, "card")
+
+    def reader(self, reader_id: str) -> SimulatedReader:
+        return _named(self.readers, reader_id, "reader")
+
+    def door(self, door_id: str) -> DoorState:
+        return _named(self.doors, door_id, "door")
+
+    def door_of(self, reader_id: str) -> str:
+        """The door that a reader is for."""
+        return self._points[self.reader(reader_id).wiring.access_point].door
+
+    def point(self, door_id: str, out: bool) -> AccessPoint:
+        """The way through a door. Raises :class:`HallError` when it has none in that direction."""
+        for point in self._points.values():
+            if point.door == door_id and point.out == out:
+                return point
+        raise HallError(f"door {door_id}: no access point leads {'out' if out else 'in'}")
+
+    def released_since(self, door_id: str, since_s: float) -> float | None:
+        """When the lock's relay was first told to release the door after ``since_s``: the last byte of that command."""
+        return next((at_s for at_s in self._releases[door_id] if at_s >= since_s), None)
+
+    def lamp_changes(self, reader_id: str) -> list[LampChange]:
+        return list(self.reader(reader_id).lamp_changes)
+
+    def state(self) -> dict[str, Any]:
+        """Everything, as `GET /state` shows it."""
+        with self.changed:
+            return {
+                "cards": {each: self._state("card", each) for each in self.cards},
+                "readers": {each: self._state("reader", each) for each in self.readers},
+                "doors": {each: self._state("door", each) for each in self.doors},
+                "boards": {each: self._state("board", each) for each in self.boards},
+                "inputs": self._state("inputs", ""),
+            }
+
+    def _state(self, kind: str, name: str) -> dict[str, Any]:
+        if kind == "card":
+            card = self.cards[name]
+            return {"technology": card.technology, "number": card.number, "uid": card.chip.uid.hex().upper(),
+                    "wrong_key": card.wrong_key, "reader": card.reader}  # fmt: skip
+        if kind == "reader":
+            unit = self.readers[name]
+            return {"access_point": unit.wiring.access_point, "door": self.door_of(name), "plugged": unit.line.plugged,
+                    "act": unit.act_in_force, "lamps": dict(unit.lamps)}  # fmt: skip
+        if kind == "door":
+            door = self.doors[name]
+            return {"kind": door.kind, "fail": door.wiring.fail, "egress": door.wiring.egress,
+                    "fire_zones": list(door.wiring.fire_zones), "locked": door.locked, "open": door.leaf_open,
+                    "propped": door.propped, "forced": door.forced, "rex": door.rex_pressed,
+                    "tamper": door.tampered}  # fmt: skip
+        if kind == "board":
+            board = self.boards[name]
+            return {"driver": board.driver, "plugged": board.line.plugged, "act": board.act_in_force,
+                    "outputs": list(board.relays.outputs), "inputs": list(board.relays.inputs)}  # fmt: skip
+        network = None if self.cable is None else {"plugged": self.cable.plugged, "act": self.cable.act_in_force}
+        return {**{kind: dict(zones) for kind, zones in self.zones.items()}, "network": network,
+                "people": dict(self.people)}  # fmt: skip
+
+    # wires
+
+    def _output(self, board: SimulatedBoard, channel: int, on: bool, at_s: float) -> None:
+        wired = self._wires.get((board.device, channel))
+        with self.changed:
+            if isinstance(wired, DoorState):
+                wired.relay(on)
+                if not wired.locked:
+                    self._releases[wired.wiring.id].append(at_s)
+                self._publish("door", wired.wiring.id)
+            elif wired is not None:
+                lamp, unit = wired
+                unit.lamps[lamp] = on
+                unit.lamp_changes.append(LampChange(lamp, on, at_s))
+                self._publish("reader", unit.wiring.id)
+            self._publish("board", board.device)
+            self.changed.notify_all()
+
+    def _set_levels(self, door: DoorState) -> None:
+        for (board, number), flows in door.levels().items():
+            self._set_level(board, number, flows)
+
+    def _set_zone_level(self, kind: str, loop: ZoneWiring) -> None:
+        self._set_level(loop.input.board, loop.input.input, loop.input.current_flows(self.zones[kind][loop.zone]))
+
+    def _set_level(self, board: str, number: int, flows: bool) -> None:
+        self.boards[board].relays.inputs[number] = (
+            flows  # one assignment: the board's thread sees the old or the new level
+        )
+        self._publish("board", board)
+
+    def _publish(self, kind: str, name: str) -> None:
+        self.on_change(kind, name, self._state(kind, name))
+
+
+def _listed(names: Any) -> str:
+    return ", ".join(sorted(names)) or "none"
+
+
+def _named(known: dict[str, Any], name: str, what: str) -> Any:
+    try:
+        return known[name]
+    except KeyError:
+        raise HallError(f"no {what} {name!r}; there are {_listed(known)}") from None
+
+
+def _known_act(act: str, device: str, acts: Any) -> Any:
+    if act not in get_args(acts):
+        raise HallError(f"{device} has no act {act!r}; there are {', '.join(get_args(acts))}")
+    return act

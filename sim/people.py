@@ -1,0 +1,152 @@
+"""People in the simulated hall: what they do takes the time that it takes people."""
+
+from typing import Any
+
+from sim.doors import DoorState, LeafHeld
+from sim.hall import Hall
+from sim.indicators import Shown, read_indicator
+from sim.waiting import pause
+
+HOLD_S = 0.5
+"""How long a card is held to a reader when nothing else is said."""
+WAIT_S = 1.5
+"""How long somebody waits for an answer to a tap."""
+GREEN_AFTER_UNLOCK_S = 0.3
+"""The green light follows the lock at most this long after."""
+REX_PRESS_S = 0.4
+"""A hand on the exit button; eight times the edge's polling period."""
+LEVER_TO_LEAF_S = 0.2
+REX_ANSWER_S = 1.5
+PASSAGE_S = 0.4
+"""One person through an open leaf; each further one takes half as long."""
+LOOK_S = 0.02
+
+
+class People:
+    """The verbs. Each blocks its caller for as long as the person needs; several may go on at once."""
+
+    def __init__(self, hall: Hall) -> None:
+        self._hall = hall
+
+    def present(self, card: str, reader: str, hold_s: float = HOLD_S, wait_s: float = WAIT_S) -> dict[str, Any]:
+        """Hold a card to a reader and look what happens, for at most ``wait_s`` seconds.
+
+        ``tap_to_unlock_ms`` runs from the card's entry into the field to the last byte of the command that released the lock.
+        """
+        hall = self._hall
+        door = hall.door_of(reader)
+        tapped_at_s = hall.lay(card, reader, hold_s)
+        answer: dict[str, Any] = {}
+
+        def answered() -> bool:
+            now_s = hall.now_s()
+            released_s = hall.released_since(door, tapped_at_s)
+            shown = read_indicator(hall.lamp_changes(reader), tapped_at_s, now_s)
+            if released_s is not None and shown is None:
+                shown = _green_is_on(hall, reader, tapped_at_s)
+            answer["released_s"], answer["shown"] = released_s, shown
+            if released_s is not None:
+                return shown is not None or now_s >= released_s + GREEN_AFTER_UNLOCK_S
+            return shown is not None
+
+        _wait(hall, answered, wait_s)
+        released_s = answer["released_s"]
+        return {
+            "unlocked": released_s is not None,
+            "tap_to_unlock_ms": None if released_s is None else round((released_s - tapped_at_s) * 1000, 3),
+            "indicator": answer["shown"] or "none",
+        }
+
+    def press_rex(self, door: str) -> bool:
+        """Press the exit button and wait for the lock. True when it lets go."""
+        hall = self._hall
+        with hall.hands_on(door) as state:
+            state.press_rex()
+        released = _wait(hall, lambda: not state.locked, REX_PRESS_S)
+        if released:
+            pause(REX_PRESS_S)
+        with hall.hands_on(door) as state:
+            state.release_rex()
+        return released or _wait(hall, lambda: not state.locked, REX_ANSWER_S)
+
+    def walk_through(self, door: str, people: int = 1, out: bool = False, tailgate: int = 0) -> dict[str, Any]:
+        """Open if it can be opened, let ``people`` and ``tailgate`` more through in the one opening, close.
+
+        Going in needs a released lock. Going out always works: by lever, whose switch is the REX contact, or by the button.
+        """
+        hall = self._hall
+        point = hall.point(door, out)
+        state = hall.door(door)
+        if state.locked and not state.leaf_open:
+            if not out:
+                return {"open": False, "locked": True, "passed": 0}
+            self._leave(door)
+        else:
+            with hall.hands_on(door):
+                state.open()
+        opened = state.leaf_open
+        passed = people + tailgate if opened else 0
+        if opened:
+            pause(PASSAGE_S * (1 + (passed - 1) / 2))
+            hall.moved_through(point, passed)
+            self._shut(door)
+        return {"open": opened, "locked": state.locked, "passed": passed}
+
+    def leave_by_rex(self, door: str) -> dict[str, Any]:
+        """Leave without a card."""
+        return self.walk_through(door, out=True)
+
+    def tailgate(self, door: str, followers: int = 1) -> dict[str, Any]:
+        """Go in with somebody close behind."""
+        return self.walk_through(door, tailgate=followers)
+
+    def prop_open(self, door: str) -> None:
+        """Put a wedge under the leaf. Raises :class:`LeafHeld` when it is locked and shut."""
+        with self._hall.hands_on(door) as state:
+            state.prop()
+
+    def _leave(self, door: str) -> None:
+        hall = self._hall
+        with hall.hands_on(door) as state:
+            state.press_rex()
+        if state.wiring.egress == "mechanical":
+            pause(LEVER_TO_LEAF_S)
+            with hall.hands_on(door):
+                state.open_from_inside()
+        else:
+            _wait(hall, lambda: not state.locked, REX_ANSWER_S)
+            pause(LEVER_TO_LEAF_S)
+            with hall.hands_on(door):
+                _try_to_open(state)
+        with hall.hands_on(door):
+            state.release_rex()
+
+    def _shut(self, door: str) -> None:
+        with self._hall.hands_on(door) as state:
+            if not state.propped:
+                state.close()
+
+
+def _try_to_open(state: DoorState) -> None:
+    try:
+        state.open()
+    except LeafHeld:
+        return  # the answer says so: the leaf is not open
+
+
+def _green_is_on(hall: Hall, reader: str, since_s: float) -> Shown | None:
+    """The lock let go: a green light then means granted at once, however short it has been on yet."""
+    green = [change for change in hall.lamp_changes(reader) if change.lamp == "green" and change.at_s >= since_s]
+    return "granted" if green and green[-1].on else None
+
+
+def _wait(hall: Hall, holds: Any, timeout_s: float) -> bool:
+    """Wait under the hall's lock until ``holds()``, looking again at every change and at least every ``LOOK_S``."""
+    until_s = hall.now_s() + timeout_s
+    with hall.changed:
+        while not holds():
+            left_s = until_s - hall.now_s()
+            if left_s <= 0:
+                return False
+            hall.changed.wait(min(left_s, LOOK_S))
+    return True

@@ -1,0 +1,134 @@
+"""How the simulated hardware is wired: the part of ``edge.toml`` (docs/interfaces.md) that copper would know.
+
+The simulator reads the same file as the edge, with its own eyes; keys that concern the edge alone are passed over.
+"""
+
+import tomllib
+from collections import Counter
+from typing import Literal
+
+import msgspec
+
+Level = Literal["open", "closed"]
+
+
+class WiringError(ValueError):
+    """The file cannot be wired. One line: what and where."""
+
+
+class Output(msgspec.Struct, frozen=True):
+    """A relay of a board."""
+
+    board: str
+    channel: int
+
+
+class Input(msgspec.Struct, frozen=True):
+    """A digital input of a board. ``active``: which state of the circuit means open, pressed or alarm."""
+
+    board: str
+    input: int
+    active: Level
+
+    def current_flows(self, active: bool) -> bool:
+        """The level on the board's terminal while the fact holds or not."""
+        return active == (self.active == "closed")
+
+
+class BoardWiring(msgspec.Struct, frozen=True):
+    """One relay board."""
+
+    id: str
+    driver: str
+    baud: int | None = None
+    unit: int = 1
+
+
+class DoorWiring(msgspec.Struct, frozen=True):
+    """One door. ``fail`` secure is a strike (energise to unlock), safe a magnet (energise to lock)."""
+
+    id: str
+    lock: Output
+    fail: Literal["secure", "safe"] = "secure"
+    egress: Literal["mechanical", "hardwired"] = "mechanical"
+    contact: Input | None = None
+    rex: Input | None = None
+    tamper: Input | None = None
+    fire_zones: tuple[str, ...] = ()
+
+
+class ReaderWiring(msgspec.Struct, frozen=True):
+    """One reader and the channels that stand for its LEDs and buzzer."""
+
+    id: str
+    access_point: str
+    driver: str = "pn532"
+    green: Output | None = None
+    red: Output | None = None
+    buzzer: Output | None = None
+
+
+class ZoneWiring(msgspec.Struct, frozen=True):
+    """A fire or gas zone's loop."""
+
+    zone: str
+    input: Input
+
+
+class Wiring(msgspec.Struct, frozen=True):
+    """The whole hall."""
+
+    boards: tuple[BoardWiring, ...] = ()
+    doors: tuple[DoorWiring, ...] = ()
+    readers: tuple[ReaderWiring, ...] = ()
+    fire: tuple[ZoneWiring, ...] = ()
+    gas: tuple[ZoneWiring, ...] = ()
+
+    def outputs(self) -> list[tuple[str, Output]]:
+        """Every relay in use, with what hangs on it."""
+        used = [(f"lock of {door.id}", door.lock) for door in self.doors]
+        for reader in self.readers:
+            for name in ("green", "red", "buzzer"):
+                output: Output | None = getattr(reader, name)
+                if output is not None:
+                    used.append((f"{name} of {reader.id}", output))
+        return used
+
+    def inputs(self) -> list[tuple[str, Input]]:
+        """Every digital input in use, with what hangs on it."""
+        used = []
+        for door in self.doors:
+            for name in ("contact", "rex", "tamper"):
+                wired: Input | None = getattr(door, name)
+                if wired is not None:
+                    used.append((f"{name} of {door.id}", wired))
+        used += [(f"fire zone {each.zone}", each.input) for each in self.fire]
+        used += [(f"gas zone {each.zone}", each.input) for each in self.gas]
+        return used
+
+
+def parse_wiring(text: str, where: str = "edge.toml") -> Wiring:
+    """Read the wiring out of an edge.toml. Raises :class:`WiringError` for what cannot be: an unknown board, a terminal that
+    the board does not have, two things on one terminal, a name used twice."""
+    try:
+        wiring = msgspec.convert(tomllib.loads(text), Wiring)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise WiringError(f"{where}: {error}") from error
+    names = Counter(each.id for group in (wiring.boards, wiring.doors, wiring.readers) for each in group)
+    for name, times in names.items():
+        if times > 1:
+            raise WiringError(
+                f"{where}: the name {name!r} is used {times} times; devices and doors need different names"
+            )
+    boards = {board.id for board in wiring.boards}
+    taken: dict[tuple[str, str, int], str] = {}
+    terminals = [(what, "relay", output.board, output.channel) for what, output in wiring.outputs()]
+    terminals += [(what, "input", wired.board, wired.input) for what, wired in wiring.inputs()]
+    for what, kind, board, number in terminals:
+        if board not in boards:
+            raise WiringError(f"{where}: {what}: there is no board {board!r}; there are {', '.join(sorted(boards))}")
+        if not 0 <= number < 8:
+            raise WiringError(f"{where}: {what}: {kind} {number} of {board}: a board has 0 to 7")
+        if (other := taken.setdefault((kind, board, number), what)) != what:
+            raise WiringError(f"{where}: {kind} {number} of {board} is wired to both {other} and {what}")
+    return wiring
