@@ -21,6 +21,7 @@ from nfc.tag import tt2_nxp, tt3_sony, tt4
 
 from readers.credentials.card import CardGone
 from readers.pn532.line import SerialLine
+from readers.pn532.memory import CommandMemory
 from readers.reader import ReaderFault
 
 # nfcpy logs keys and challenges at debug level, and what we report ourselves above it
@@ -32,8 +33,9 @@ LEFTOVER_BAUDRATES = (921600, 460800, 230400)
 """What a killed predecessor (nfcpy's own open raises the rate) may have left the chip at."""
 COMMAND_TIMEOUT_S = 0.5
 """Longest wait for the chip's answer to any command; a chip that is slower is stuck."""
-EXCHANGE_TIMEOUT_S = 0.2
-"""Longest wait for a card's answer to one frame, whatever the card asks for."""
+EXCHANGE_TIMEOUTS_S = (0.1, 0.2)
+"""Shortest and longest wait for a card's answer to one frame, whatever nfcpy or the card ask for: one value for nearly all
+cards spares a host command before every other frame, and a bound keeps the poll's."""
 POLL_BUDGET_S = 0.6
 """After this no further frame goes to a card: with the two bounds above a poll ends within a second."""
 WAKE_REST_S = 0.003
@@ -42,12 +44,8 @@ WAKE_REST_S = 0.003
 _WAKE_UP = b"\x55\x55" + bytes(14)
 _FLUSH = bytes(300)
 """Longer than any frame: ends one that a predecessor left half sent."""
-_LIST_PASSIVE_TARGETS = 0x4A
-_IN_COMMUNICATE_THRU = 0x42
-_READ_REGISTER, _WRITE_REGISTER = 0x06, 0x08
-_RF_CONFIGURATION, _RF_TIMINGS = 0x32, 0x02
-_SHADOWED = (0x6302, 0x6303, 0x6305)
-"""CIU_TxMode, CIU_RxMode, CIU_TxAuto: set by finding a card, read and written by nfcpy before each frame."""
+_LIST_PASSIVE_TARGETS, _SELECT = 0x4A, 0x54
+_STATUS_BITS = 0x3F
 _TYPE_A, _TYPE_F = 0, 1
 _POLL_ANY_FELICA = bytes.fromhex("00FFFF0103")
 """SENSF_REQ for any system, with system code, four time slots so that two cards can both answer."""
@@ -89,30 +87,25 @@ class _Transport(TTY):  # type: ignore[misc]
 
 
 class _Chipset(pn532.Chipset):  # type: ignore[misc]
-    """The chip's commands: bounded, their failures faults, and without asking for what is known.
-
-    nfcpy reads and writes the same three registers and the RF timeout before each frame to a card, three host commands of
-    four. They keep their values while only InCommunicateThru is used, so they are remembered until anything else happens.
-    """
+    """The chip's commands: bounded, their failures faults, and without asking for what is known."""
 
     def __init__(self, transport: _Transport, port: str) -> None:
         super().__init__(transport, _log)
         self._port = port
-        self._registers: dict[int, int] = {}
-        self._timings: bytes | None = None
+        self._memory = CommandMemory()
 
     def command(self, cmd_code: int, cmd_data: bytes, timeout: float) -> bytearray:
         data = bytes(cmd_data)
-        known = self._known(cmd_code, data)
+        known = self._memory.answer(cmd_code, data)
         if known is not None:
-            return known
+            return bytearray(known)
         try:
             answer = super().command(cmd_code, bytearray(data), min(timeout, COMMAND_TIMEOUT_S))
         except OSError as error:
             raise self._fault(error) from error
         except (IndexError, termios.error) as error:
             raise ReaderFault(f"{self._port}: the reader answers nonsense; check the cable and its ground") from error
-        self._remember(cmd_code, data, answer)
+        self._memory.remember(cmd_code, data, bytes(answer))
         return bytearray(answer)
 
     def _fault(self, error: OSError) -> ReaderFault:
@@ -123,30 +116,6 @@ class _Chipset(pn532.Chipset):  # type: ignore[misc]
                 f"{self._port}: no or a damaged answer from the reader; check cable, power and baud rate"
             )
         return ReaderFault(f"{self._port}: {error.strerror or error}; check that the reader is plugged in")
-
-    def _known(self, code: int, data: bytes) -> bytearray | None:
-        if code == _RF_CONFIGURATION and data[:1] == bytes([_RF_TIMINGS]) and data == self._timings:
-            return bytearray()
-        if code == _READ_REGISTER:
-            wanted = [address for (address,) in struct.iter_unpack(">H", data)]
-            if all(address in self._registers for address in wanted):
-                return bytearray(self._registers[address] for address in wanted)
-        if code == _WRITE_REGISTER and all(
-            self._registers.get(address) == value for address, value in struct.iter_unpack(">HB", data)
-        ):
-            return bytearray()
-        return None
-
-    def _remember(self, code: int, data: bytes, answer: bytes) -> None:
-        if code == _READ_REGISTER:
-            addresses = [address for (address,) in struct.iter_unpack(">H", data)]
-            self._registers.update((a, v) for a, v in zip(addresses, answer, strict=False) if a in _SHADOWED)
-        elif code == _WRITE_REGISTER:
-            self._registers.update((a, v) for a, v in struct.iter_unpack(">HB", data) if a in _SHADOWED)
-        elif code == _RF_CONFIGURATION and data[:1] == bytes([_RF_TIMINGS]):
-            self._timings = data
-        elif code != _IN_COMMUNICATE_THRU:
-            self._registers.clear()
 
 
 class _Device(pn532.Device):  # type: ignore[misc]
@@ -167,7 +136,8 @@ class _Frontend(nfc.clf.ContactlessFrontend):  # type: ignore[misc]
     def exchange(self, send_data: bytes, timeout: float) -> bytearray:
         if time.monotonic() > self.deadline:
             raise _OutOfTime
-        answer = super().exchange(send_data, min(timeout, EXCHANGE_TIMEOUT_S))
+        shortest, longest = EXCHANGE_TIMEOUTS_S
+        answer = super().exchange(send_data, min(max(timeout, shortest), longest))
         if answer is None:
             raise nfc.clf.TimeoutError
         return bytearray(answer)
@@ -197,6 +167,7 @@ class Chip:
     def __init__(self, port: str) -> None:
         """Open ``port`` and make the chip ready, whatever a predecessor left it doing."""
         self.port = port
+        self._listed: nfc.clf.RemoteTarget | None = None
         try:
             self._line = SerialLine(port, BAUDRATE)
         except (OSError, ValueError, termios.error) as error:
@@ -224,12 +195,34 @@ class Chip:
         return time.monotonic_ns() // 1000
 
     def count_type_a(self) -> int:
-        """How many ISO 14443-A cards are in the field: 0, 1, or 2 for two and more. Leaves them halted."""
-        return self._count(_TYPE_A, b"")
+        """How many ISO 14443-A cards are in the field: 0, 1, or 2 for two and more."""
+        answer = self._list(_TYPE_A, b"")
+        self._listed = None
+        if answer[0] == 1 and len(answer) >= 6 and len(answer) == 6 + answer[5]:
+            self._listed = nfc.clf.RemoteTarget(
+                "106A", sens_res=answer[3:1:-1], sel_res=answer[4:5], sdd_res=answer[6:]
+            )
+        return answer[0]
 
     def count_felica(self) -> int:
         """How many FeliCa cards are in the field: 0, 1, or 2 for two and more."""
-        return self._count(_TYPE_F, _POLL_ANY_FELICA)
+        return self._list(_TYPE_F, _POLL_ANY_FELICA)[0]
+
+    def select_counted(self) -> "TypeACard | None":
+        """Select the one card that :meth:`count_type_a` found just before, without a new search. Asked for two, the chip may
+        have halted it. None: it does not come back."""
+        target, self._listed = self._listed, None
+        if target is None:
+            return None
+        with self._faults():
+            status = self._chipset.command(_SELECT, b"\x01", COMMAND_TIMEOUT_S)
+            if not status or status[0] & _STATUS_BITS:
+                return None
+            if target.sel_res[0] & 0x60 == 0:  # as nfcpy: a Type 2 card's four-bit answers have no CRC
+                mode = self._chipset.read_register("CIU_RxMode")
+                self._chipset.write_register("CIU_RxMode", mode & 0x7F)
+            self._frontend.target = target
+        return TypeACard(self._frontend, target)
 
     def select_type_a(self, uid: bytes = b"") -> "TypeACard | None":
         """Switch the field off and on and select a card, the one with ``uid`` if given. None: no such card."""
@@ -253,12 +246,12 @@ class Chip:
         with self._faults():
             return self._frontend.sense(target)
 
-    def _count(self, technology: int, polling: bytes) -> int:
+    def _list(self, technology: int, polling: bytes) -> bytearray:
         with self._faults():
             answer = self._chipset.command(_LIST_PASSIVE_TARGETS, bytes([2, technology]) + polling, COMMAND_TIMEOUT_S)
         if not answer or answer[0] > 2:
             raise ReaderFault(f"{self.port}: the reader answers nonsense; check the cable and its ground")
-        return answer[0]
+        return answer
 
     def _wake(self) -> None:
         for baudrate in (BAUDRATE, *LEFTOVER_BAUDRATES):

@@ -76,8 +76,8 @@ class Pn532Reader:
 
     def _look(self, chip: Chip, lay_there: bytes) -> Presentation | None:
         felica_too = "felica-lite-s" in self._technologies
+        felica = chip.count_felica() if felica_too else 0  # first: type A's count must be the last before its selection
         type_a = chip.count_type_a() if self._technologies != ["felica-lite-s"] else 0
-        felica = chip.count_felica() if felica_too else 0
         if type_a + felica == 0:
             self._broken_off = 0
             chip.field_off()
@@ -85,13 +85,19 @@ class Pn532Reader:
         if type_a + felica > 1:
             self._held = _Held("unknown", lambda: chip.count_type_a() + (chip.count_felica() if felica_too else 0) > 0)
             return Presentation("two_cards", "unknown")
-        card = chip.select_type_a() if type_a else chip.select_felica()
+        card = self._select(chip, felica=felica > 0)
         if card is None:
             return None  # gone again before it was selected: never presented
         if lay_there and card.uid == lay_there:
             self._hold(chip, card, "unknown")
             return None
         return self._read(chip, card)
+
+    def _select(self, chip: Chip, felica: bool) -> _Card | None:
+        if felica:
+            return chip.select_felica()
+        quickly = chip.select_counted() if self._broken_off == 0 else None
+        return quickly or chip.select_type_a()
 
     def _read(self, chip: Chip, card: _Card) -> Presentation:
         started_us = chip.clock_us()
