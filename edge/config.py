@@ -128,6 +128,14 @@ class EnclosureLine(_Table, frozen=True):
     battery: InputLine | None = None
 
 
+class ClockTable(_Table, frozen=True):
+    """``trust``: who vouches for the wall clock (``system``: the kernel's synchronisation state). ``adjustable``: for tests only,
+    the clock is moved by the seconds in ``clock_offset_s`` in the state directory (``edge.clock``)."""
+
+    trust: Literal["system", "always", "never"] = "system"
+    adjustable: bool = False
+
+
 class EdgeConfig(_Table, frozen=True):
     """The whole file, paths resolved against its folder."""
 
@@ -136,6 +144,7 @@ class EdgeConfig(_Table, frozen=True):
     state_dir: str
     bundle: str
     broker: Broker
+    clock: ClockTable = ClockTable()
     role: Literal["door", "desk"] = "door"
     boards: tuple[BoardLine, ...] = ()
     doors: tuple[DoorLine, ...] = ()
