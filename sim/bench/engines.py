@@ -1,0 +1,159 @@
+"""The policy of a bench put into Cedar and casbin, each as its own manual advises, parsed beforehand."""
+
+import json
+import logging
+from typing import Any
+
+from controller.policy import Policy
+from sim.bench.population import NOON_US, BenchTap
+
+CEDAR_POLICY = """
+permit (principal is Badge, action == Action::"enter", resource is Area)
+when {
+  principal.status == "active" && principal.slotValid &&
+  principal.from <= context.now && context.now < principal.until &&
+  principal.customer.status == "active" && context.now < principal.customer.until &&
+  context.readAge <= 2000000 && context.wallTrusted && context.journalOk && context.now < context.leaseUntil &&
+  resource in principal.grant.areas &&
+  context.minute >= principal.grant.opens && context.minute < principal.grant.closes &&
+  !resource.closed
+};
+"""
+
+CASBIN_MODEL = """
+[request_definition]
+r = sub, obj, act, now
+
+[policy_definition]
+p = sub, obj, act, from, until
+
+[role_definition]
+g = _, _
+
+[policy_effect]
+e = some(where (p.eft == allow))
+
+[matchers]
+m = g(r.sub, p.sub) && r.obj == p.obj && r.act == p.act && int(p.from) <= r.now && r.now < int(p.until)
+"""
+
+
+class EnginesMissing(RuntimeError):
+    """The compared engines are development dependencies; the text says how to get them."""
+
+
+class Cedar:
+    """cedarpy with a parsed PolicySet and a parsed Entities handle."""
+
+    def __init__(self, policy: Policy) -> None:
+        try:
+            import cedarpy
+        except ImportError as error:
+            raise EnginesMissing("bench decide compares with cedarpy: run it from `make setup`'s environment") from error
+        self._is_authorized = cedarpy.is_authorized
+        self._decision = cedarpy.Decision.Allow
+        self._policies = cedarpy.PolicySet.from_str(CEDAR_POLICY)
+        self._entities = cedarpy.Entities.from_json_str(json.dumps(_cedar_entities(policy)))
+        self._known = {badge.credential: badge.id for badge in policy.badges}
+
+    def allows(self, tap: BenchTap) -> bool:
+        """One decision through Cedar."""
+        badge = self._known.get(tap.credential, 0)
+        answer = self._is_authorized(
+            {
+                "principal": {"type": "Badge", "id": str(badge)},
+                "action": {"type": "Action", "id": "enter"},
+                "resource": {"type": "Area", "id": tap.area},
+                "context": {
+                    "now": NOON_US,
+                    "readAge": 0,
+                    "wallTrusted": True,
+                    "journalOk": True,
+                    "leaseUntil": NOON_US + 1,
+                    "minute": 720,
+                },
+            },
+            self._policies,
+            self._entities,
+        )
+        return bool(answer.decision == self._decision)
+
+
+def _cedar_entities(policy: Policy) -> list[dict[str, Any]]:
+    def reference(kind: str, name: object) -> dict[str, Any]:
+        return {"__entity": {"type": kind, "id": str(name)}}
+
+    areas = [
+        {"uid": {"type": "Area", "id": area.id}, "attrs": {"closed": area.closed}, "parents": []} for area in policy.site.areas
+    ]
+    grants = [
+        {
+            "uid": {"type": "Grant", "id": str(grant.id)},
+            "attrs": {
+                "areas": [reference("Area", entry.area) for entry in grant.areas],
+                "opens": 0,
+                "closes": 1440,
+            },
+            "parents": [],
+        }
+        for grant in policy.grants
+    ]
+    customers = [
+        {
+            "uid": {"type": "Customer", "id": str(customer.id)},
+            "attrs": {"status": customer.status, "until": customer.until_us},
+            "parents": [],
+        }
+        for customer in policy.customers
+    ]
+    badges = [
+        {
+            "uid": {"type": "Badge", "id": str(badge.id)},
+            "attrs": {
+                "status": badge.status,
+                "slotValid": True,
+                "from": badge.from_us,
+                "until": badge.until_us,
+                "customer": reference("Customer", badge.customer),
+                "grant": reference("Grant", badge.grant),
+            },
+            "parents": [],
+        }
+        for badge in policy.badges
+    ]
+    return [*areas, *grants, *customers, *badges]
+
+
+class Casbin:
+    """casbin: badges are roles' members, grants are roles, one policy line per grant and area."""
+
+    def __init__(self, policy: Policy, fast: bool) -> None:
+        try:
+            import casbin
+            from casbin.model.model_fast import FastModel
+        except ImportError as error:
+            raise EnginesMissing("bench decide compares with casbin: run it from `make setup`'s environment") from error
+        logging.getLogger("casbin").setLevel(logging.WARNING)
+        # FastEnforcer keys its policies by the fields named: here area and act.
+        keys = (1, 2)
+        model = FastModel(keys) if fast else casbin.Model()
+        model.load_model_from_text(CASBIN_MODEL)
+        self._enforcer = casbin.FastEnforcer(model, cache_key_order=keys) if fast else casbin.Enforcer(model)
+        self._enforcer.enable_auto_build_role_links(False)
+        self._enforcer.add_policies(
+            [
+                [f"grant-{grant.id}", entry.area, "enter", str(entry.from_us), str(entry.until_us)]
+                for grant in policy.grants
+                for entry in grant.areas
+            ]
+        )
+        self._enforcer.add_grouping_policies([[f"badge-{badge.id}", f"grant-{badge.grant}"] for badge in policy.badges])
+        self._enforcer.build_role_links()
+        self._enforcer.add_function("int", int)
+        self._known = {badge.credential: badge.id for badge in policy.badges}
+
+    def allows(self, tap: BenchTap) -> bool:
+        """One decision through casbin; an unknown card is a badge in no role."""
+        return bool(self._enforcer.enforce(f"badge-{self._known.get(tap.credential, 0)}", tap.area, "enter", NOON_US))
+
+
