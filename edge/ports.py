@@ -8,6 +8,7 @@ from typing import Protocol
 
 import msgspec
 
+from controller.actions import Pattern
 from controller.now import Now
 
 
@@ -122,7 +123,7 @@ class Locks(Protocol):
     def unlock(self, door: str, unlock_us: int) -> None: ...
     def hold_unlocked(self, door: str) -> None: ...
     def lock(self, door: str) -> None: ...
-    def indicate(self, access_point: str, pattern: str) -> None: ...
+    def indicate(self, access_point: str, pattern: Pattern) -> None: ...
 
 
 # What reaches the agent's loop from the threads (one bounded queue).

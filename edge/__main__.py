@@ -1,0 +1,80 @@
+"""Wires an edge from its configuration: the real ports beside the agent, and nothing else (``python -m edge`` = ``menjin edge``)."""
+
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from controller.site import Site, unenforced
+from edge.agent import Agent, Ports, Station
+from edge.clock import OFFSET_FILE, SystemClock, boot_id, mono_us
+from edge.config import (
+    EdgeConfig,
+    door_hardware,
+    hardware_digest,
+    policy_mismatches,
+    stuck_unlock_doors,
+    unsupervised_inputs,
+)
+from edge.hardware import Hardware
+from edge.inbox import Inbox
+from edge.journal import SqliteJournal
+from edge.keys import Bundle, KeyRing
+from edge.link import MqttLink
+from edge.notify import Supervisor
+from edge.policy_store import SqlitePolicyStore
+from edge.randomness import SystemRandom
+from edge.reading import reader_thread
+from edge.runner import Runner
+
+
+def build(config: EdgeConfig, bundle: Bundle) -> Runner:
+    """A runner over real hardware, files and network. Raises the named errors of what cannot be opened."""
+    inbox = Inbox()
+    offset_file = Path(config.state_dir) / OFFSET_FILE if config.clock.adjustable else None
+    clock = SystemClock(config.clock.trust, offset_file)
+    random = SystemRandom()
+    keys = KeyRing(bundle.root_public_key, bundle.site)
+    for certificate in bundle.certificates:
+        keys.add(certificate, now_us=0)  # a certificate is judged when it is used: this clock may not be set yet
+    link = MqttLink(bundle.site, bundle.edge, config.broker, inbox.post)
+    hardware = Hardware(config, inbox.post)
+    readers = [reader_thread(line, bundle.card_keys, inbox.post, mono_us) for line in config.readers]
+    journal = SqliteJournal(config.journal_path, random)
+    policies = SqlitePolicyStore(config.policy_path)
+
+    def objections(site: Site) -> list[str]:
+        return policy_mismatches(config, site) + unenforced(site)
+
+    station = Station(
+        hardware=door_hardware(config),
+        hardware_digest=hardware_digest(config),
+        boot_id=boot_id(),
+        software=f"menjin {_software()}",
+        objections=objections,
+        notices=tuple(
+            [
+                f"door {door}: may stay unlocked if this edge dies mid-pulse, by decision"
+                for door in stuck_unlock_doors(config)
+            ]
+            + [f"{name}: not supervised" for name in unsupervised_inputs(config)]
+        ),
+    )
+    agent = Agent(bundle, keys, station, Ports(journal, policies, link, hardware, random))
+
+    def close() -> None:
+        journal.close()
+        policies.close()
+
+    return Runner(agent, clock, inbox, hardware, readers, link, Supervisor(), close)
+
+
+def _software() -> str:
+    try:
+        return version("menjin")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+if __name__ == "__main__":
+    from edge.cli import app
+
+    app()

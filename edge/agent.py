@@ -1,0 +1,411 @@
+"""The edge's one loop as a pure step: stimuli and the time in, the next deadline out (DESIGN 13).
+
+No thread, sleep, clock or chance. One step ::
+
+    take     each stimulus is verified and translated into engine inputs; card numbers are hashed, never kept
+    decide   the engine plans all of them; ways out act at once (MEANINGS 1)
+    write    all their records in one journal transaction
+    act      what else was decided; nothing when the journal failed (MEANINGS 2)
+    tend     outbox, policy requests, status, checkpoint, purge: each bounded
+
+While the journal cannot commit, the engine refuses entries and keeps what happened in bounded memory; the agent tries to
+write it every JOURNAL_RETRY_US.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from controller.actions import AnyAction, HoldUnlocked, Indicate, Lock, Unlock
+from controller.engine import Engine, Outcome
+from controller.events import Record
+from controller.inputs import AnyInput, JournalChanged, LeaseArrived, LinkChanged, Started, TimeElapsed
+from controller.now import SECOND_US, Now
+from controller.site import DoorHardware, Site
+from controller.state import State, decode_state, encode_state, fold
+from controller.wire import Ack, CommandOrder, PolicyChunk, PolicyDelta, PolicyHead, PolicyLease
+from edge.command_intake import CommandIntake, CommandRefused
+from edge.intake import Intake, KeyRing
+from edge.outbox import Outbox
+from edge.policy_intake import PolicyIntake, PolicyRefused, Ready
+from edge.ports import (
+    DeviceChanged,
+    InputChanged,
+    Journal,
+    JournalFault,
+    Link,
+    LinkDown,
+    LinkUp,
+    Locks,
+    MessageArrived,
+    PolicyStore,
+    Random,
+    Stimulus,
+    StopAsked,
+)
+from edge.sender import Sender, Signer
+from edge.status import Health, StatusReport, door_facts
+from edge.stimuli import inputs_of
+
+JOURNAL_RETRY_US = 2 * SECOND_US
+SERVER_SILENT_US = 30 * SECOND_US
+"""Records go out and no ack comes for this long: the link counts as lost, whatever the broker says (NOTES: a refusal by the
+broker's access list is invisible on MQTT 3.1.1)."""
+CHECKPOINT_RECORDS = 1_000
+PURGE_INTERVAL_US = 3_600 * SECOND_US
+PURGE_AGAIN_US = 10 * SECOND_US
+"""A purge is short: while there is more to drop it goes on after this pause."""
+RETENTION_US = 180 * 86_400 * SECOND_US
+REPLAY_RECORDS = 1_000
+
+_record_decoder = msgspec.json.Decoder(Record)
+_log = logging.getLogger(__name__)
+
+
+class Identity(Signer, Protocol):
+    """``edge.keys.Bundle``: who this edge is, and the key that card numbers are hashed with."""
+
+    hash_key: bytes
+
+
+class Station(msgspec.Struct, frozen=True):
+    """What ``edge.toml`` and the machine say about this edge. ``objections``: why a site cannot run on its hardware."""
+
+    hardware: tuple[DoorHardware, ...]
+    hardware_digest: str
+    boot_id: str
+    software: str
+    objections: Callable[[Site], list[str]]
+    notices: tuple[str, ...] = ()
+    retention_us: int = RETENTION_US
+
+
+class Ports(msgspec.Struct, frozen=True):
+    """The world, real or simulated."""
+
+    journal: Journal
+    policies: PolicyStore
+    link: Link
+    locks: Locks
+    random: Random
+
+
+class Agent:
+    """Call :meth:`start` once, then :meth:`step` whenever something waits or the last deadline has come."""
+
+    def __init__(self, identity: Identity, keys: KeyRing, station: Station, ports: Ports) -> None:
+        self._identity = identity
+        self._station = station
+        self._journal = ports.journal
+        self._locks = ports.locks
+        self._random = ports.random
+        sender = Sender(identity, ports.link)
+        self._intake = Intake(identity.site, identity.edge, keys)
+        self._outbox = Outbox(ports.journal, sender)
+        self._policies = PolicyIntake(ports.policies, sender, station.objections)
+        self._commands = CommandIntake(ports.journal)
+        self._health = Health(notices=station.notices)
+        self._status = StatusReport(sender)
+        self._engine = Engine(_recover(ports.journal), ports.journal.journal_id, station.hardware, edge=identity.edge)
+        self._high_water_us = ports.journal.wall_high_water_us
+        self._wall_us = 0
+        self._link_up = False
+        self._server_silent = False
+        self._retry_journal_at_us: int | None = None
+        self._checkpoint_at_seq = ports.journal.last_seq + CHECKPOINT_RECORDS
+        self._purge_at_us = 0
+        self.policy_swaps = 0
+        self.stopped = False
+
+    @property
+    def engine(self) -> Engine:
+        """For looking at; only the agent feeds it."""
+        return self._engine
+
+    @property
+    def outbox(self) -> Outbox:
+        return self._outbox
+
+    @property
+    def refused_messages(self) -> dict[str, int]:
+        return self._intake.refused
+
+    def start(self, now: Now) -> int | None:
+        """The first step: the stored policy takes force, the start is recorded. Returns the first deadline."""
+        now = self._held(now)
+        self._purge_at_us = now.mono_us + PURGE_INTERVAL_US
+        outcomes: list[Outcome] = []
+        try:
+            stored = self._policies.load()
+        except PolicyRefused as refusal:
+            self._health.policy = str(refusal)
+            _log.error("%s", refusal)
+        except JournalFault as fault:
+            self._health.policy = f"policy store: {fault}"
+            _log.error("policy store: %s", fault)
+        else:
+            if stored is not None:
+                outcomes.append(self._adopt(stored, now))
+        outcomes.append(self._handle(Started(self._station.boot_id, self._station.software), now))
+        self._write_and_act(outcomes, now)
+        return self._tend(now)
+
+    def step(self, now: Now, stimuli: Sequence[Stimulus]) -> int | None:
+        """One turn. Returns the boot time (µs) by which the next is due, or None."""
+        now = self._held(now)
+        outcomes: list[Outcome] = []
+        for stimulus in stimuli:
+            outcomes += self._take(stimulus, now)
+        due = self._engine.next_deadline_us(now)
+        if not outcomes and due is not None and due <= now.mono_us:
+            outcomes.append(self._handle(TimeElapsed(), now))
+        outcomes += self._watch_server(now)
+        if stimuli or outcomes:
+            self._status.touch()
+        self._write_and_act(outcomes, now)
+        return self._tend(now)
+
+    def dropped(self, reads: int, messages: int) -> None:
+        """The runner's count of what its full queue turned away."""
+        self._health.dropped_reads = reads
+        if messages:
+            self._intake.refused["queue_full"] = messages
+
+    # take: stimuli become inputs
+
+    def _take(self, stimulus: Stimulus, now: Now) -> list[Outcome]:
+        if isinstance(stimulus, MessageArrived):
+            return self._take_message(stimulus, now)
+        if isinstance(stimulus, LinkUp):
+            self._link_up = True
+            self._server_silent = False
+            self._commands.session = self._random.token()
+            self._outbox.link_up()
+            lease = self._engine.state.lease
+            self._policies.link_up(now, lease.lease.issued_at_us if lease is not None else 0)
+            self._status.link_up()
+        elif isinstance(stimulus, LinkDown):
+            self._link_up = False
+            self._server_silent = False
+            self._commands.session = ""
+            self._outbox.link_down()
+            self._policies.link_down()
+        elif isinstance(stimulus, DeviceChanged):
+            self._health.device(stimulus)
+        elif isinstance(stimulus, InputChanged) and stimulus.kind in ("mains", "battery"):
+            self._health.supply(stimulus)
+        elif isinstance(stimulus, StopAsked):
+            self.stopped = True
+        return [self._handle(item, now) for item in inputs_of(stimulus, self._identity.hash_key)]
+
+    def _take_message(self, message: MessageArrived, now: Now) -> list[Outcome]:
+        body = self._intake.open(message.leaf, message.payload, now)
+        ready: Ready | None = None
+        inputs: list[AnyInput] = []
+        try:
+            match body:
+                case Ack():
+                    inputs += self._take_ack(body, now)
+                case PolicyHead():
+                    self._policies.take_head(body, now)
+                case PolicyDelta():
+                    ready = self._policies.take_delta(body, now)
+                case PolicyChunk():
+                    ready = self._policies.take_chunk(body, now)
+                case PolicyLease():
+                    if self._policies.take_lease(body, now):
+                        inputs.append(LeaseArrived(body.lease))
+                case CommandOrder():
+                    inputs.append(self._commands.take(body, len(message.payload), self._wall_us, now))
+        except (PolicyRefused, CommandRefused) as refusal:
+            self._intake.refuse(refusal.code, str(refusal))
+            if isinstance(refusal, PolicyRefused) and refusal.code in (
+                "policy_unfit",
+                "older_policy",
+                "digest_mismatch",
+            ):
+                self._health.policy = str(refusal)
+        except JournalFault as fault:
+            self._intake.refuse("store_failed", f"{message.leaf}: {fault}")
+            if isinstance(body, PolicyDelta | PolicyChunk):
+                self._policies.store_failed(now)
+        if ready is not None:
+            self._health.policy = ""
+            return [self._adopt(ready, now)]
+        return [self._handle(item, now) for item in inputs]
+
+    def _take_ack(self, ack: Ack, now: Now) -> Iterable[AnyInput]:
+        if ack.journal_id != self._journal.journal_id:
+            self._intake.refuse("other_journal", "ack for another journal of this edge")
+            return []
+        if ack.upto < 0 or ack.expects < 1:
+            self._intake.refuse("malformed", f"ack of {ack.upto}, expecting {ack.expects}")
+            return []
+        return self._outbox.take(ack, now)
+
+    def _watch_server(self, now: Now) -> list[Outcome]:
+        silent = self._link_up and self._outbox.unanswered_us(now) >= SERVER_SILENT_US
+        answered = self._server_silent and self._outbox.unanswered_us(now) == 0
+        if silent and not self._server_silent:
+            self._server_silent = True
+            _log.error("no ack from the server for %d s while the broker is connected", SERVER_SILENT_US // SECOND_US)
+            return [self._handle(LinkChanged(up=False), now)]
+        if answered:
+            self._server_silent = False
+            return [self._handle(LinkChanged(up=self._link_up), now)]
+        return []
+
+    # decide, write, act
+
+    def _adopt(self, ready: Ready, now: Now) -> Outcome:
+        outcome = self._engine.adopt(ready.policy, ready.digest, now)
+        self.policy_swaps += 1
+        self._perform(action for action in outcome.actions if action.before_journal)
+        return outcome
+
+    def _handle(self, item: AnyInput, now: Now) -> Outcome:
+        outcome = self._engine.handle(item, now)
+        self._perform(action for action in outcome.actions if action.before_journal)
+        return outcome
+
+    def _write_and_act(self, outcomes: list[Outcome], now: Now) -> None:
+        if self._retry_journal_at_us is not None:
+            self._retry_journal(now)
+            return
+        fault = self._append(now) if self._engine.pending else None
+        if fault is None:
+            self._perform(action for outcome in outcomes for action in outcome.actions if not action.before_journal)
+            return
+        _log.error("journal cannot commit: %s", fault)
+        self._health.journal = fault
+        self._retry_journal_at_us = now.mono_us + JOURNAL_RETRY_US
+        for outcome in self._engine.journal_failed(fault, now):
+            self._perform(outcome.actions)
+
+    def _retry_journal(self, now: Now) -> None:
+        if self._retry_journal_at_us is None or (now.mono_us < self._retry_journal_at_us and not self.stopped):
+            return
+        self._retry_journal_at_us = now.mono_us + JOURNAL_RETRY_US
+        fault = self._append(now)
+        if fault is not None:
+            self._health.journal = fault
+            return
+        _log.warning("journal commits again")
+        self._health.journal = ""
+        self._retry_journal_at_us = None
+        self._write_and_act([self._handle(JournalChanged(available=True), now)], now)
+
+    def _append(self, now: Now) -> str | None:
+        """Write all that is pending; the fault's text when it could not be."""
+        try:
+            self._journal.append(self._engine.pending, now.wall_us)
+        except JournalFault as fault:
+            return str(fault)
+        self._engine.commit()
+        self._high_water_us = max(self._high_water_us, now.wall_us)
+        return None
+
+    def _perform(self, actions: Iterable[AnyAction]) -> None:
+        for action in actions:
+            match action:
+                case Unlock():
+                    self._locks.unlock(action.door, action.unlock_us)
+                case HoldUnlocked():
+                    self._locks.hold_unlocked(action.door)
+                case Lock():
+                    self._locks.lock(action.door)
+                case Indicate():
+                    self._locks.indicate(action.access_point, action.pattern)
+
+    # tend: everything that is not a decision
+
+    def _tend(self, now: Now) -> int | None:
+        try:
+            lost = self._outbox.pump(now)
+            if lost:
+                self._write_and_act([self._handle(item, now) for item in lost], now)
+            self._outbox.persist(now, at_once=self.stopped)
+            self._checkpoint()
+            self._purge(now)
+        except JournalFault as fault:
+            # Reading or tidying failed: decisions go on, the next commit tells whether writing works.
+            _log.error("journal: %s", fault)
+            self._health.tidying = str(fault)
+        else:
+            self._health.tidying = ""
+        self._policies.pump(now)
+        if self._link_up:
+            self._status.pump(now, self._report, online=not self.stopped)
+        if self.stopped:
+            return None
+        due = [
+            self._engine.next_deadline_us(now),
+            self._outbox.deadline_us() if self._link_up else None,
+            self._policies.deadline_us(),
+            self._status.deadline_us() if self._link_up else None,
+            self._retry_journal_at_us,
+            self._purge_at_us,
+        ]
+        return min(moment for moment in due if moment is not None)
+
+    def _report(self, now: Now) -> dict[str, Any]:
+        """The status as it stands (``controller.wire.Status``)."""
+        state = self._engine.state
+        lease = state.lease
+        return {
+            "session": self._commands.session,
+            "software": self._station.software,
+            "boot_id": self._station.boot_id,
+            "journal_id": self._journal.journal_id,
+            "last_seq": self._journal.last_seq,
+            "acked_seq": self._outbox.acked,
+            "outbox": self._outbox.waiting,
+            "policy_version": self._policies.version,
+            "policy_digest": self._policies.digest,
+            "hardware_digest": self._station.hardware_digest,
+            "wall_trusted": now.wall_trusted,
+            "lease": lease.lease if lease is not None else None,
+            "lease_left_s": self._engine.lease_left_s(now),
+            "readers": dict(self._health.readers),
+            "boards": dict(self._health.boards),
+            "doors": door_facts(state),
+            "refused_messages": dict(self._intake.refused),
+            "warnings": self._health.warnings(server_silent=self._server_silent),
+        }
+
+    def _checkpoint(self) -> None:
+        last_seq = self._journal.last_seq
+        enough = last_seq >= self._checkpoint_at_seq or (
+            self.stopped and last_seq > self._checkpoint_at_seq - CHECKPOINT_RECORDS
+        )
+        if enough and not self._engine.pending:
+            self._journal.save_checkpoint(last_seq, encode_state(self._engine.state))
+            self._checkpoint_at_seq = last_seq + CHECKPOINT_RECORDS
+
+    def _purge(self, now: Now) -> None:
+        if now.mono_us < self._purge_at_us:
+            return
+        self._purge_at_us = now.mono_us + PURGE_INTERVAL_US
+        if self._retry_journal_at_us is None and not self._outbox.gone_back:
+            purged = self._journal.purge(now.wall_us - self._station.retention_us)
+            if purged:
+                self._purge_at_us = now.mono_us + PURGE_AGAIN_US
+                _log.info("purged %d records beyond their retention", purged)
+
+    def _held(self, now: Now) -> Now:
+        """Wall time never goes below what was journalled (MEANINGS 19)."""
+        self._wall_us = now.wall_us
+        return now if now.wall_us >= self._high_water_us else msgspec.structs.replace(now, wall_us=self._high_water_us)
+
+
+def _recover(journal: Journal) -> State:
+    """The state as of the journal's end: the last checkpoint and the records after it (DESIGN 3)."""
+    kept = journal.checkpoint()
+    seq, state = (kept[0], decode_state(kept[1])) if kept is not None else (0, State())
+    while records := journal.after(seq, REPLAY_RECORDS):
+        for entry in records:
+            fold(state, _record_decoder.decode(entry.record))
+        seq = records[-1].seq
+    return state

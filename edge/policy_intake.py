@@ -1,0 +1,282 @@
+"""How a policy comes in: signed head, deltas or chunks asked for, checked, stored, and only then handed to the engine
+(DESIGN 5, MEANINGS 18). ::
+
+    head newer than what runs ─► same epoch: ask for deltas ─► each applied in turn
+                                 else, or a delta does not fit: ask for the snapshot's chunks ─► assembled ─► applied
+    no answer in REQUEST_TIMEOUT_US: asked again at doubling intervals
+
+Pure but for the store: told the time, no thread. A version below the highest ever stored is refused though signed.
+"""
+
+import zlib
+from collections.abc import Callable
+
+import msgspec
+
+from controller.now import SECOND_US, Now
+from controller.policy import Delta, Policy, PolicyError, Version, apply_delta, decode_policy, digest_of
+from controller.site import Site
+from controller.wire import CHUNK_BYTES, PolicyChunk, PolicyDelta, PolicyHead, PolicyLease, PolicyRequest
+from edge.ports import PolicyStore
+from edge.sender import Sender
+
+MAX_POLICY_BYTES = 64 * 1_048_576
+"""The largest canonical snapshot that is unpacked: some 800 000 badges."""
+MAX_CHUNKS = 256
+REQUEST_TIMEOUT_US = 5 * SECOND_US
+REQUEST_TIMEOUT_LIMIT_US = 60 * SECOND_US
+LEASE_ASK_US = 600 * SECOND_US
+"""Without a lease for this long while the link is up, the edge asks for one."""
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """A policy that is checked and stored: the engine may adopt it."""
+
+    policy: Policy
+    digest: str
+
+
+class PolicyRefused(Exception):
+    """Verified but not taken. ``code`` is counted in the status; the text is for the log and the status's warnings."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class PolicyIntake:
+    """``objections``: why a site cannot run on this edge, one line each (wrong site, hardware, rules not enforced)."""
+
+    def __init__(self, store: PolicyStore, sender: Sender, objections: Callable[[Site], list[str]]) -> None:
+        self._store = store
+        self._sender = sender
+        self._objections = objections
+        self._policy: Policy | None = None
+        self._digest = ""
+        self._head: PolicyHead | None = None
+        self._chunks: dict[int, bytes] = {}
+        self._unfit: Version | None = None
+        self._want: str | None = None
+        self._ask_at_us: int | None = None
+        self._timeout_us = REQUEST_TIMEOUT_US
+        self._lease_at_us: int | None = None
+        self._lease_issued_us = 0
+        self._up = False
+
+    @property
+    def version(self) -> Version | None:
+        return self._policy.version if self._policy is not None else None
+
+    @property
+    def digest(self) -> str:
+        return self._digest
+
+    def load(self) -> Ready | None:
+        """The stored policy, checked again. Raises :class:`PolicyRefused` when what is stored cannot be run."""
+        stored = self._store.load()
+        if stored is None:
+            return None
+        snapshot, deltas = stored
+        try:
+            policy = decode_policy(snapshot)
+            digest = digest_of(snapshot)
+            for raw in deltas:
+                delta = msgspec.json.decode(raw, type=Delta)
+                policy, digest = apply_delta(policy, delta), delta.digest
+        except (PolicyError, msgspec.DecodeError) as error:
+            raise PolicyRefused("stored_policy", f"the stored policy cannot be read: {error}") from error
+        self._check(policy)
+        self._policy, self._digest = policy, digest
+        return Ready(policy, digest)
+
+    def link_up(self, now: Now, lease_issued_us: int) -> None:
+        """Connected: ask for the head, and with it a lease. ``lease_issued_us``: of the lease in force."""
+        self._up = True
+        self._lease_issued_us = max(self._lease_issued_us, lease_issued_us)
+        self._lease_at_us = now.mono_us + LEASE_ASK_US
+        self._timeout_us = REQUEST_TIMEOUT_US
+        self._ask(now, "head")
+
+    def link_down(self) -> None:
+        """Nothing can be asked for."""
+        self._up = False
+        self._ask_at_us = None
+
+    def take_head(self, head: PolicyHead, now: Now) -> None:
+        """Note what should run; ask for what is missing."""
+        if self._want == "head":
+            self._stop_asking()
+        if (head.version.epoch, head.version.n) < self._store.highest_seen:
+            raise PolicyRefused("older_policy", f"policy {_name(head.version)} is below the highest seen")
+        if head.chunks < 1 or head.chunks > MAX_CHUNKS or head.size > MAX_POLICY_BYTES:
+            raise PolicyRefused("oversized", f"policy {_name(head.version)}: {head.chunks} chunks, {head.size} bytes")
+        running = self.version
+        if running == head.version:
+            if head.digest != self._digest:
+                raise PolicyRefused("digest_mismatch", f"policy {_name(head.version)} runs here with another digest")
+            return
+        if running is not None and head.version < running:
+            raise PolicyRefused("older_policy", f"policy {_name(head.version)} is below the one in force")
+        if head.version == self._unfit:
+            raise PolicyRefused("policy_unfit", f"policy {_name(head.version)} was found unfit for this edge")
+        if self._head is None or self._head.version != head.version:
+            self._chunks.clear()
+            self._stop_asking()
+        self._head = head
+        by_deltas = running is not None and running.epoch == head.version.epoch and self._unfit is None
+        self._ask(now, "deltas" if by_deltas else "snapshot")
+
+    def take_delta(self, message: PolicyDelta, now: Now) -> Ready | None:
+        """Apply one delta, or ask when it does not fit. None: nothing to adopt."""
+        delta = message.delta
+        running = self.version
+        if running is not None and delta.version <= running:
+            return None  # known already: sent twice, or asked for while it was under way
+        if self._unfit is not None and delta.base >= self._unfit:
+            return None  # builds on what this edge refused; the head that follows brings the snapshot
+        if running is None or delta.base != running:
+            self._ask(now, "deltas" if running is not None else "snapshot")
+            return None
+        assert self._policy is not None
+        try:
+            policy = apply_delta(self._policy, delta)
+        except PolicyError as error:
+            self._ask(now, "snapshot")
+            raise PolicyRefused("digest_mismatch", str(error)) from error
+        self._check(policy)
+        self._store.save_delta(delta.version.epoch, delta.version.n, msgspec.json.encode(delta))
+        return self._accepted(policy, delta.digest, now)
+
+    def take_chunk(self, chunk: PolicyChunk, now: Now) -> Ready | None:
+        """Collect one part of the snapshot that the head names; the last one makes it whole."""
+        head = self._head
+        if head is None or chunk.version != head.version or self.version == head.version:
+            return None  # of another version: superseded while it was under way
+        if chunk.of != head.chunks or not 0 <= chunk.index < chunk.of or len(chunk.part) > CHUNK_BYTES:
+            raise PolicyRefused("malformed", f"chunk {chunk.index} of {chunk.of} with {len(chunk.part)} bytes")
+        self._chunks[chunk.index] = chunk.part
+        if len(self._chunks) < head.chunks:
+            if self._want == "snapshot":
+                self._ask_at_us = now.mono_us + self._timeout_us
+            return None
+        packed = b"".join(self._chunks[index] for index in range(head.chunks))
+        self._chunks.clear()
+        canonical = _unpack(packed)
+        if canonical is None or digest_of(canonical) != head.digest:
+            self._later(now)
+            raise PolicyRefused("digest_mismatch", f"the chunks of policy {_name(head.version)} do not give its digest")
+        policy = _decode(canonical, head.version)
+        self._check(policy)
+        self._store.save_snapshot(head.version.epoch, head.version.n, canonical)
+        return self._accepted(policy, head.digest, now)
+
+    def take_lease(self, message: PolicyLease, now: Now) -> bool:
+        """Whether the lease vouches for exactly what runs and is newer than the last; if not, ask (MEANINGS 18)."""
+        lease = message.lease
+        if lease.version != self.version or lease.digest != self._digest:
+            if self.version is None or lease.version >= self.version:
+                self._ask(now, "head")
+            raise PolicyRefused("lease_mismatch", f"a lease for policy {_name(lease.version)}, not for what runs")
+        if lease.issued_at_us <= self._lease_issued_us:
+            raise PolicyRefused("replayed", "a lease not newer than the last")
+        self._lease_issued_us = lease.issued_at_us
+        self._lease_at_us = now.mono_us + LEASE_ASK_US
+        if self._want == "head":
+            self._stop_asking()
+        return True
+
+    def store_failed(self, now: Now) -> None:
+        """The store could not keep what was ready: it is asked for again."""
+        self._ask(now, "deltas" if self._policy is not None else "snapshot")
+
+    def pump(self, now: Now) -> None:
+        """Ask again for what did not come."""
+        if not self._up:
+            return
+        if self._want is not None and self._ask_at_us is not None and now.mono_us >= self._ask_at_us:
+            self._timeout_us = min(self._timeout_us * 2, REQUEST_TIMEOUT_LIMIT_US)
+            if self._want == "deltas":
+                self._want = "snapshot"  # a server that lacks the deltas still has the snapshot
+            self._send_request(now)
+        elif self._lease_at_us is not None and now.mono_us >= self._lease_at_us:
+            self._lease_at_us = now.mono_us + LEASE_ASK_US
+            self._ask(now, "head")
+
+    def deadline_us(self) -> int | None:
+        """When :meth:`pump` has something to do again."""
+        return min((due for due in (self._ask_at_us, self._lease_at_us) if due is not None and self._up), default=None)
+
+    def _check(self, policy: Policy) -> None:
+        objections = self._objections(policy.site)
+        if objections:
+            self._unfit = policy.version
+            self._stop_asking()
+            raise PolicyRefused("policy_unfit", f"policy {_name(policy.version)} refused: " + "; ".join(objections))
+
+    def _accepted(self, policy: Policy, digest: str, now: Now) -> Ready:
+        self._policy, self._digest = policy, digest
+        self._unfit = None
+        if self._head is None or policy.version >= self._head.version:
+            self._head = None
+            self._chunks.clear()
+            self._stop_asking()
+            self._lease_at_us = now.mono_us + REQUEST_TIMEOUT_US  # a lease for it should follow; else ask
+        else:
+            self._later(now)  # more is on its way
+        return Ready(policy, digest)
+
+    def _ask(self, now: Now, want: str) -> None:
+        """Ask once; while an equal request waits for its answer it is not repeated."""
+        rank = ("head", "deltas", "snapshot")
+        if self._want is not None and self._ask_at_us is not None and rank.index(self._want) >= rank.index(want):
+            return
+        self._want = want
+        self._send_request(now)
+
+    def _send_request(self, now: Now) -> None:
+        self._later(now)
+        if not self._up:
+            return
+        snapshot = self._want == "snapshot" and self._head is not None
+        first_missing = next((i for i in range(MAX_CHUNKS) if i not in self._chunks), 0)
+        self._sender.send(
+            PolicyRequest,
+            "request",
+            now,
+            have=self.version,
+            want="head" if self._want == "snapshot" and not snapshot else self._want,
+            version=self._head.version if snapshot and self._head is not None else None,
+            from_chunk=first_missing if snapshot else 0,
+        )
+
+    def _later(self, now: Now) -> None:
+        self._ask_at_us = now.mono_us + self._timeout_us
+
+    def _stop_asking(self) -> None:
+        self._want = None
+        self._ask_at_us = None
+        self._timeout_us = REQUEST_TIMEOUT_US
+
+
+def _unpack(packed: bytes) -> bytes | None:
+    """Decompress, at most MAX_POLICY_BYTES; None when it is not one whole zlib stream within that."""
+    unpacker = zlib.decompressobj()
+    try:
+        canonical = unpacker.decompress(packed, MAX_POLICY_BYTES)
+    except zlib.error:
+        return None
+    return canonical if unpacker.eof else None
+
+
+def _decode(canonical: bytes, version: Version) -> Policy:
+    try:
+        policy = decode_policy(canonical)
+    except PolicyError as error:
+        raise PolicyRefused("malformed", str(error)) from error
+    if policy.version != version:
+        raise PolicyRefused("malformed", f"the snapshot of policy {_name(version)} says it is {_name(policy.version)}")
+    return policy
+
+
+def _name(version: Version) -> str:
+    return f"{version.epoch}.{version.n}"

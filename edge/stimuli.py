@@ -1,0 +1,61 @@
+"""What comes from hardware and link, as the engine's inputs. A card's number is hashed here and goes no further (DESIGN 11)."""
+
+from collections.abc import Iterator
+from typing import Literal, cast
+
+from controller.inputs import (
+    AnyInput,
+    CardRead,
+    CardRefused,
+    DeviceFaulted,
+    DeviceRecovered,
+    DoorContact,
+    FireInput,
+    GasInput,
+    LinkChanged,
+    RexPressed,
+    Stopped,
+    TamperInput,
+)
+from controller.policy import credential_key
+from edge.ports import DeviceChanged, InputChanged, LinkDown, LinkUp, Presented, Rejected, Stimulus, StopAsked
+
+
+def inputs_of(stimulus: Stimulus, hash_key: bytes) -> Iterator[AnyInput]:
+    """The inputs that a stimulus stands for; none for a released REX, for mains and battery, and for messages, which are
+    opened elsewhere."""
+    match stimulus:
+        case Presented():
+            yield CardRead(
+                stimulus.access_point,
+                stimulus.technology,
+                credential_key(hash_key, stimulus.technology, stimulus.number),
+                cast(Literal["authenticated", "identified"], stimulus.assurance),
+                stimulus.read_at_mono_us,
+                stimulus.exchange_us,
+            )
+        case Rejected():
+            cause = cast(Literal["not_authenticated", "two_cards"], stimulus.cause)
+            yield CardRefused(stimulus.access_point, cause, stimulus.technology, stimulus.read_at_mono_us)
+        case InputChanged(kind="contact"):
+            yield DoorContact(stimulus.subject, stimulus.active)
+        case InputChanged(kind="rex", active=True):
+            yield RexPressed(stimulus.subject)
+        case InputChanged(kind="fire"):
+            yield FireInput(stimulus.subject, stimulus.active)
+        case InputChanged(kind="gas"):
+            yield GasInput(stimulus.subject, stimulus.active)
+        case InputChanged(kind="tamper"):
+            yield TamperInput(stimulus.subject, stimulus.active)
+        case DeviceChanged():
+            kind = cast(Literal["reader", "board"], stimulus.kind)
+            if stimulus.working:
+                yield DeviceRecovered(stimulus.device, kind)
+            else:
+                yield DeviceFaulted(stimulus.device, kind, stimulus.cause)
+        case LinkUp():
+            yield LinkChanged(up=True)
+        case LinkDown():
+            yield LinkChanged(up=False)
+        case StopAsked():
+            yield Stopped(stimulus.cause)
