@@ -14,12 +14,12 @@ from typer.core import TyperGroup
 __version__ = "0.1.0"
 
 COMMANDS = {
-    "demo": ("sim.cli:demo", "Broker, server, edge and a simulated hall, ready to tap."),
+    "demo": ("sim.run_cli:demo", "Broker, server, edge and a simulated hall, ready to tap."),
     "server": ("server.cli:app", "The central server: API, ledger, fleet, console."),
     "broker": ("server.cli:broker", "The embedded MQTT broker."),
     "edge": ("edge.cli:app", "The agent of one machine room; enrol, rest."),
     "sim": ("sim.cli:app", "Scenarios and the simulated hall."),
-    "bench": ("sim.cli:bench", "Measure; figures and ratios of one run."),
+    "bench": ("sim.bench.cli:bench", "Measure; figures and ratios of one run."),
     "keys": ("server.keys_cli:app", "Signing keys and card keys."),
 }
 """Subcommand → (module:object, help line)."""

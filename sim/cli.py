@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from sim.run_cli import run
+
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Scenarios and the simulated hall.")
 
 
@@ -37,3 +39,6 @@ def hall(
     except (HallStartError, SiteError, WiringError) as error:
         typer.echo(f"menjin sim hall: {error}", err=True)
         raise typer.Exit(2) from error
+
+
+app.command("run")(run)
