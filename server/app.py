@@ -15,10 +15,12 @@ from starlette.exceptions import HTTPException
 from controller.site import parse_site
 from server.config import Config
 from server.context import Context, Service
-from server.db.clock import Clock, SystemClock
+from server.db.clock import Clock, SystemClock, to_us
 from server.db.engine import Database
 from server.db.migrate import migrate
+from server.keys import ensure_keys
 from server.operators.guard import endpoints_without_permission
+from server.operators.service import ensure_administrator
 from server.problems import Problem
 from server.rim import Rim
 from server.routes import API_PREFIX
@@ -39,9 +41,12 @@ PUBLIC_ENDPOINTS = frozenset(
 
 def routers() -> list[APIRouter]:
     """Every noun's routers. Imported here so that ``menjin server token`` need not load them."""
+    from server.badges.endpoints import router as badges
     from server.health import router as health
+    from server.operators import endpoints as operators
+    from server.registry import endpoints as registry
 
-    return [health]
+    return [health, *operators.ROUTERS, *registry.ROUTERS, badges]
 
 
 def services(context: Context) -> list[Service]:  # noqa: ARG001
@@ -50,10 +55,11 @@ def services(context: Context) -> list[Service]:  # noqa: ARG001
 
 
 def create_app(config: Config, *, clock: Clock | None = None, run_services: bool = True) -> FastAPI:
-    """The application on a migrated database. Raises what :func:`parse_site` and the database raise."""
-    site = parse_site(config.site_file.read_text("utf-8"), str(config.site_file))
-    migrate(config.database_url)
-    context = Context(config, Database(config.database_url), clock or SystemClock(), site)
+    """The application on a migrated database, with keys and a first administrator.
+
+    Raises :class:`controller.site.SiteError`, :class:`server.db.engine.DatabaseError`, :class:`server.keys.KeysError`.
+    """
+    context = open_context(config, clock or SystemClock())
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -87,6 +93,17 @@ def create_app(config: Config, *, clock: Clock | None = None, run_services: bool
     app.add_middleware(Rim, max_body_bytes=config.max_body_bytes, body_timeout_s=config.body_timeout_s)
     _handle_errors(app)
     return app
+
+
+def open_context(config: Config, clock: Clock) -> Context:
+    """Site, database, keys: everything but HTTP. On an empty database it makes the first administrator."""
+    site = parse_site(config.site_file.read_text("utf-8"), str(config.site_file))
+    migrate(config.database_url)
+    keys = ensure_keys(config.dir, site.id, to_us(clock.now()))
+    database = Database(config.database_url)
+    with database.write() as session:
+        ensure_administrator(session, config.dir, clock.now())
+    return Context(config, database, clock, site, keys)
 
 
 def _stop(service: Service) -> None:

@@ -1,5 +1,6 @@
 """What one running server is made of: handed to endpoints and background services, never a global."""
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -9,6 +10,9 @@ from controller.site import Site
 from server.config import Config
 from server.db.clock import Clock
 from server.db.engine import Database
+from server.keys import ServerKeys
+
+SIGN_INS_AT_ONCE = 2
 
 
 class Service(Protocol):
@@ -27,12 +31,17 @@ class Service(Protocol):
 
 @dataclass
 class Context:
-    """Configuration, database, clock and site of one server. ``services`` are those that the app starts, by name."""
+    """Configuration, database, clock, keys and site of one server. ``services`` are those that the app starts, by name.
+
+    ``sign_in_turn``: how many passwords are checked at a time, each of which takes 64 MiB.
+    """
 
     config: Config
     database: Database
     clock: Clock
     site: Site
+    keys: ServerKeys
+    sign_in_turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SIGN_INS_AT_ONCE))
     services: dict[str, Service] = field(default_factory=dict)
 
 

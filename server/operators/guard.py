@@ -34,8 +34,9 @@ COOKIE = "__Host-menjin"
 class Requirement:
     """The dependency behind :func:`requires`."""
 
-    def __init__(self, permission: Permission) -> None:
+    def __init__(self, permission: Permission, *, secret_answer: bool) -> None:
         self.permission = permission
+        self.secret_answer = secret_answer
 
     async def __call__(self, request: Request) -> Actor:
         """The actor, when it holds the permission. Raises :class:`Problem` 401 or 403."""
@@ -56,6 +57,14 @@ class Requirement:
         return actor
 
     async def _replay(self, request: Request, actor: Actor, key: str, body: bytes) -> None:
+        if self.secret_answer:
+            raise Problem(
+                400,
+                "idempotency_key_refused",
+                "This answer holds a secret and is not kept: send the request without Idempotency-Key.",
+                "该回复含有密钥，不予保存：请不要使用 Idempotency-Key。",
+                field=idempotency.HEADER,
+            )
         hashed = idempotency.request_hash(request.method, request.url.path, body)
         now = context_of(request).clock.now()
         found = await run_in_threadpool(
@@ -66,9 +75,12 @@ class Requirement:
         request.state.replay = (actor.public_id, key, hashed)
 
 
-def requires(permission: Permission) -> Any:
-    """The dependency by which an endpoint names its permission and learns who asks."""
-    return Depends(Requirement(permission))
+def requires(permission: Permission, *, secret_answer: bool = False) -> Any:
+    """The dependency by which an endpoint names its permission and learns who asks.
+
+    ``secret_answer``: the answer shows a secret once (a token, a one-time password) and must not be kept for replay.
+    """
+    return Depends(Requirement(permission, secret_answer=secret_answer))
 
 
 def _refusal(actor: Actor, permission: Permission) -> Problem:
@@ -168,13 +180,14 @@ def endpoints_without_permission(routes: Iterable[BaseRoute], public: frozenset[
     return sorted(found)
 
 
-def _endpoints(route: BaseRoute) -> Iterator[tuple[str, bool]]:
+def _endpoints(route: BaseRoute, prefix: str = "") -> Iterator[tuple[str, bool]]:
     nested = getattr(route, "original_router", None)  # how FastAPI keeps an included router
     if nested is not None:
+        prefix += route.include_context.prefix  # type: ignore[attr-defined]
         for inner in nested.routes:
-            yield from _endpoints(inner)
+            yield from _endpoints(inner, prefix)
         return
-    path = getattr(route, "path", "?")
+    path = prefix + getattr(route, "path", "?")
     named = isinstance(route, APIRoute) and _names_permission(route.dependant)
     for method in sorted(getattr(route, "methods", None) or {"ANY"}):
         yield f"{method} {path}", named

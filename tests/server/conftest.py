@@ -7,8 +7,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from fastapi import FastAPI
 from psycopg import sql
 
+from server.app import create_app
 from server.config import Config, load_config
 from server.db.clock import FixedClock
 from server.db.engine import Database
@@ -143,3 +145,11 @@ def config(database_url: str, tmp_path: Path) -> Config:
 
 def _database_url(maintenance_url: str, name: str) -> str:
     return maintenance_url.replace("/postgres?", f"/{name}?")
+
+
+@pytest.fixture
+def app(config: Config, clock: FixedClock) -> Iterator[FastAPI]:
+    """The application without its background services."""
+    made = create_app(config, clock=clock, run_services=False)
+    yield made
+    made.state.context.database.close()

@@ -1,0 +1,54 @@
+"""Finding rows of the registry by the names that requests use, and refusing names that the site does not have."""
+
+from collections.abc import Iterable
+
+from sqlmodel import Session, or_, select
+
+from controller.site import Site
+from server.problems import Problem, not_found
+from server.registry.models import Customer, Holder
+
+
+def find_customer(session: Session, name: str, field: str | None = None) -> Customer:
+    """By code, public id or external id. Raises :class:`Problem`."""
+    found = session.exec(
+        select(Customer).where(or_(Customer.code == name, Customer.public_id == name, Customer.external_id == name))
+    ).first()
+    if found is None:
+        raise not_found("customer", "客户", name, field)
+    return found
+
+
+def find_holder(session: Session, name: str, field: str | None = None) -> Holder:
+    """By public id or external id. Raises :class:`Problem`."""
+    found = session.exec(select(Holder).where(or_(Holder.public_id == name, Holder.external_id == name))).first()
+    if found is None:
+        raise not_found("holder", "持证人", name, field)
+    return found
+
+
+def refuse_unknown_areas(site: Site, areas: Iterable[str], field: str) -> None:
+    """Raise :class:`Problem` 422 for an area that the site file does not have."""
+    known = {area.id for area in site.areas}
+    for area in areas:
+        if area not in known:
+            raise Problem(
+                422,
+                "unknown_area",
+                f"{field}: the site has no area {area!r}; it has {', '.join(sorted(known))}.",
+                f"{field}：场地没有区域 {area}。",
+                field=field,
+            )
+
+
+def refuse_taken(session: Session, model: type[Customer] | type[Holder], external_id: str | None) -> None:
+    """Raise :class:`Problem` 409 for an external id that is in use."""
+    if external_id is None:
+        return
+    if session.exec(select(model.id).where(model.external_id == external_id)).first() is not None:
+        raise taken("external_id", external_id)
+
+
+def taken(field: str, value: str) -> Problem:
+    """409: the value must be unique and is in use."""
+    return Problem(409, f"{field}_taken", f"{field} {value!r} is in use.", f"{field} {value} 已被占用。", field=field)
