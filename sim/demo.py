@@ -91,7 +91,7 @@ class Demo:
                     return 0
                 figures = self._play(given, headless_s, random.Random(seed))
         except (ChildError, Refused, ScenarioError) as error:
-            self._out.print(f"demo: {error}", style="red", highlight=False)
+            self._out.print(f"menjin demo: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
             return 1
         except _Interrupted:
             return 130

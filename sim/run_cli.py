@@ -35,7 +35,7 @@ def run(
     try:
         scenarios = [load(path) for path in files]
     except ScenarioError as error:
-        out.print(f"menjin sim run: {error}", style="red", markup=False)
+        typer.echo(f"menjin sim run: {error}", err=True)
         raise typer.Exit(2) from error
     results = []
     for scenario in scenarios:
