@@ -75,15 +75,13 @@ class Pn532Reader:
         return self._look(self._chip, lay_there)
 
     def _look(self, chip: Chip, lay_there: bytes) -> Presentation | None:
-        felica_too = "felica-lite-s" in self._technologies
-        felica = chip.count_felica() if felica_too else 0  # first: type A's count must be the last before its selection
-        type_a = chip.count_type_a() if self._technologies != ["felica-lite-s"] else 0
+        type_a, felica = self._count(chip)
         if type_a + felica == 0:
             self._broken_off = 0
             chip.field_off()
             return None
         if type_a + felica > 1:
-            self._held = _Held("unknown", lambda: chip.count_type_a() + (chip.count_felica() if felica_too else 0) > 0)
+            self._held = _Held("unknown", lambda: self._any(chip))
             return Presentation("two_cards", "unknown")
         card = self._select(chip, felica=felica > 0)
         if card is None:
@@ -92,6 +90,17 @@ class Pn532Reader:
             self._hold(chip, card, "unknown")
             return None
         return self._read(chip, card)
+
+    def _count(self, chip: Chip) -> tuple[int, int]:
+        """Cards of type A and FeliCa cards in a field that was off before."""
+        felica = chip.count_felica() if "felica-lite-s" in self._technologies else 0
+        # last: the selection of a single type A card builds on it
+        type_a = chip.count_type_a() if self._technologies != ["felica-lite-s"] else 0
+        return type_a, felica
+
+    def _any(self, chip: Chip) -> bool:
+        chip.field_off()
+        return sum(self._count(chip)) > 0
 
     def _select(self, chip: Chip, felica: bool) -> _Card | None:
         if felica:
@@ -112,6 +121,7 @@ class Pn532Reader:
         except CardGone:
             self._broken_off += 1
             if self._broken_off < INCOMPLETE_LIMIT:
+                chip.field_off()
                 return Presentation("incomplete", technology)
             outcome = NotAuthenticated("the card stays but does not complete the exchange")
         exchange_us = chip.clock_us() - started_us
