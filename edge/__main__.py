@@ -4,7 +4,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from controller.site import Site, unenforced
-from edge.agent import Agent, Ports, Station
+from edge.agent import Agent
 from edge.clock import OFFSET_FILE, SystemClock, boot_id, mono_us
 from edge.config import (
     EdgeConfig,
@@ -24,6 +24,7 @@ from edge.policy_store import SqlitePolicyStore
 from edge.randomness import SystemRandom
 from edge.reading import reader_thread
 from edge.runner import Runner
+from edge.station import Ports, Station
 
 
 def build(config: EdgeConfig, bundle: Bundle) -> Runner:

@@ -13,8 +13,8 @@ write it every JOURNAL_RETRY_US.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import msgspec
 
@@ -23,7 +23,6 @@ from controller.engine import Engine, Outcome
 from controller.events import Record
 from controller.inputs import AnyInput, JournalChanged, LeaseArrived, LinkChanged, Started, TimeElapsed
 from controller.now import SECOND_US, Now
-from controller.site import DoorHardware, Site
 from controller.state import State, decode_state, encode_state, fold
 from controller.wire import Ack, CommandOrder, PolicyChunk, PolicyDelta, PolicyHead, PolicyLease
 from edge.command_intake import CommandIntake, CommandRefused
@@ -32,20 +31,16 @@ from edge.outbox import Outbox
 from edge.policy_intake import PolicyIntake, PolicyRefused, Ready
 from edge.ports import (
     DeviceChanged,
-    InputChanged,
     Journal,
     JournalFault,
-    Link,
     LinkDown,
     LinkUp,
-    Locks,
     MessageArrived,
-    PolicyStore,
-    Random,
     Stimulus,
     StopAsked,
 )
-from edge.sender import Sender, Signer
+from edge.sender import Sender
+from edge.station import Identity, Ports, Station
 from edge.status import Health, StatusReport, door_facts
 from edge.stimuli import inputs_of
 
@@ -57,39 +52,10 @@ CHECKPOINT_RECORDS = 1_000
 PURGE_INTERVAL_US = 3_600 * SECOND_US
 PURGE_AGAIN_US = 10 * SECOND_US
 """A purge is short: while there is more to drop it goes on after this pause."""
-RETENTION_US = 180 * 86_400 * SECOND_US
 REPLAY_RECORDS = 1_000
 
 _record_decoder = msgspec.json.Decoder(Record)
 _log = logging.getLogger(__name__)
-
-
-class Identity(Signer, Protocol):
-    """``edge.keys.Bundle``: who this edge is, and the key that card numbers are hashed with."""
-
-    hash_key: bytes
-
-
-class Station(msgspec.Struct, frozen=True):
-    """What ``edge.toml`` and the machine say about this edge. ``objections``: why a site cannot run on its hardware."""
-
-    hardware: tuple[DoorHardware, ...]
-    hardware_digest: str
-    boot_id: str
-    software: str
-    objections: Callable[[Site], list[str]]
-    notices: tuple[str, ...] = ()
-    retention_us: int = RETENTION_US
-
-
-class Ports(msgspec.Struct, frozen=True):
-    """The world, real or simulated."""
-
-    journal: Journal
-    policies: PolicyStore
-    link: Link
-    locks: Locks
-    random: Random
 
 
 class Agent:
@@ -101,7 +67,7 @@ class Agent:
         self._journal = ports.journal
         self._locks = ports.locks
         self._random = ports.random
-        sender = Sender(identity, ports.link)
+        sender = Sender(identity, ports.link, above=ports.journal.wall_high_water_us)
         self._intake = Intake(identity.site, identity.edge, keys)
         self._outbox = Outbox(ports.journal, sender)
         self._policies = PolicyIntake(ports.policies, sender, station.objections)
@@ -109,8 +75,6 @@ class Agent:
         self._health = Health(notices=station.notices)
         self._status = StatusReport(sender)
         self._engine = Engine(_recover(ports.journal), ports.journal.journal_id, station.hardware, edge=identity.edge)
-        self._high_water_us = ports.journal.wall_high_water_us
-        self._wall_us = 0
         self._link_up = False
         self._server_silent = False
         self._retry_journal_at_us: int | None = None
@@ -134,7 +98,6 @@ class Agent:
 
     def start(self, now: Now) -> int | None:
         """The first step: the stored policy takes force, the start is recorded. Returns the first deadline."""
-        now = self._held(now)
         self._purge_at_us = now.mono_us + PURGE_INTERVAL_US
         outcomes: list[Outcome] = []
         try:
@@ -154,7 +117,6 @@ class Agent:
 
     def step(self, now: Now, stimuli: Sequence[Stimulus]) -> int | None:
         """One turn. Returns the boot time (µs) by which the next is due, or None."""
-        now = self._held(now)
         outcomes: list[Outcome] = []
         for stimulus in stimuli:
             outcomes += self._take(stimulus, now)
@@ -194,14 +156,12 @@ class Agent:
             self._policies.link_down()
         elif isinstance(stimulus, DeviceChanged):
             self._health.device(stimulus)
-        elif isinstance(stimulus, InputChanged) and stimulus.kind in ("mains", "battery"):
-            self._health.supply(stimulus)
         elif isinstance(stimulus, StopAsked):
             self.stopped = True
         return [self._handle(item, now) for item in inputs_of(stimulus, self._identity.hash_key)]
 
     def _take_message(self, message: MessageArrived, now: Now) -> list[Outcome]:
-        body = self._intake.open(message.leaf, message.payload, now)
+        body = self._intake.open(message.leaf, message.payload, max(now.wall_us, self._journal.wall_high_water_us))
         ready: Ready | None = None
         inputs: list[AnyInput] = []
         try:
@@ -218,7 +178,7 @@ class Agent:
                     if self._policies.take_lease(body, now):
                         inputs.append(LeaseArrived(body.lease))
                 case CommandOrder():
-                    inputs.append(self._commands.take(body, len(message.payload), self._wall_us, now))
+                    inputs.append(self._commands.take(body, len(message.payload), now))
         except (PolicyRefused, CommandRefused) as refusal:
             self._intake.refuse(refusal.code, str(refusal))
             if isinstance(refusal, PolicyRefused) and refusal.code in (
@@ -304,7 +264,6 @@ class Agent:
         except JournalFault as fault:
             return str(fault)
         self._engine.commit()
-        self._high_water_us = max(self._high_water_us, now.wall_us)
         return None
 
     def _perform(self, actions: Iterable[AnyAction]) -> None:
@@ -393,11 +352,6 @@ class Agent:
             if purged:
                 self._purge_at_us = now.mono_us + PURGE_AGAIN_US
                 _log.info("purged %d records beyond their retention", purged)
-
-    def _held(self, now: Now) -> Now:
-        """Wall time never goes below what was journalled (MEANINGS 19)."""
-        self._wall_us = now.wall_us
-        return now if now.wall_us >= self._high_water_us else msgspec.structs.replace(now, wall_us=self._high_water_us)
 
 
 def _recover(journal: Journal) -> State:

@@ -27,19 +27,16 @@ class CommandIntake:
         self._journal = journal
         self.session = ""
 
-    def take(self, order: CommandOrder, size: int, wall_us: int, now: Now) -> CommandArrived:
-        """The engine's input. The id is in the journal before this returns. ``wall_us``: the clock as it stands, not held at
-        the journal's high water. Raises :class:`CommandRefused`, and :class:`edge.ports.JournalFault`: then it is not obeyed."""
+    def take(self, order: CommandOrder, size: int, now: Now) -> CommandArrived:
+        """The engine's input. The id is in the journal before this returns. Raises :class:`CommandRefused`, and :class:`edge.ports.JournalFault`: then it is not obeyed."""
         if not self.session or order.session != self.session:
             raise CommandRefused("wrong_session", "command for another session of this edge")
         if size > COMMAND_BYTES_LIMIT or not 0 < len(order.command_id) <= COMMAND_ID_LIMIT:
             raise CommandRefused("oversized", f"command of {size} bytes with an id of {len(order.command_id)}")
-        if order.expires_at_us <= wall_us:
-            raise CommandRefused("expired", f"command ended {(wall_us - order.expires_at_us) // SECOND_US} s ago")
-        if order.expires_at_us > wall_us + COMMAND_LIFE_LIMIT_US:
+        if order.expires_at_us <= now.wall_us:
+            raise CommandRefused("expired", f"command ended {(now.wall_us - order.expires_at_us) // SECOND_US} s ago")
+        if order.expires_at_us > now.wall_us + COMMAND_LIFE_LIMIT_US:
             raise CommandRefused("expiry_too_far", "command claims to live too long; compare the clocks")
-        if not self._journal.remember_command(
-            order.command_id, max(order.expires_at_us, now.wall_us) + COMMAND_LIFE_LIMIT_US
-        ):
+        if not self._journal.remember_command(order.command_id, order.expires_at_us):
             raise CommandRefused("replayed", "command id seen before")
         return CommandArrived(order.command_id, order.command, order.operator)

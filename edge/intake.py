@@ -9,7 +9,6 @@ from typing import Protocol
 
 import msgspec
 
-from controller.now import Now
 from controller.wire import (
     Ack,
     Body,
@@ -64,16 +63,17 @@ class Intake:
         self._latest: dict[type[Body], tuple[int, int]] = {}
         self.refused: dict[str, int] = {}
 
-    def open(self, leaf: str, payload: bytes, now: Now) -> Body | None:
-        """Verify one message for a topic's leaf."""
+    def open(self, leaf: str, payload: bytes, wall_us: int) -> Body | None:
+        """Verify one message for a topic's leaf. ``wall_us``: which server keys are in force; never below the journal's high
+        water, so that a clock that fell back to 1970 does not make the edge deaf."""
         expected = EXPECTED.get(leaf)
         if expected is None:
             self.refuse("wrong_type", f"message on {leaf!r}")
             return None
         if expected is PolicyHead:
-            self._learn_keys(payload, now)
+            self._learn_keys(payload, wall_us)
         try:
-            body = unseal(payload, self._keys.verifier(now.wall_us), (expected,), self._site, self._edge)
+            body = unseal(payload, self._keys.verifier(wall_us), (expected,), self._site, self._edge)
         except WireError as error:
             self.refuse(error.code, f"{leaf}: {error}")
             return None
@@ -97,7 +97,7 @@ class Intake:
         self._latest[type(body)] = this
         return True
 
-    def _learn_keys(self, payload: bytes, now: Now) -> None:
+    def _learn_keys(self, payload: bytes, wall_us: int) -> None:
         """A head carries its signer's certificates: each proves itself by the pinned root, so they are read first."""
         try:
             certificates = msgspec.json.decode(payload, type=_Unverified).body.certificates
@@ -105,7 +105,7 @@ class Intake:
             return  # unseal says what is wrong with it
         for certificate in certificates[:MAX_CERTIFICATES_READ]:
             try:
-                self._keys.add(bytes(certificate), now.wall_us)
+                self._keys.add(bytes(certificate), wall_us)
             except WireError as error:
                 self.refuse(error.code, f"certificate: {error}")
 

@@ -22,12 +22,13 @@ class Signer(Protocol):
 
 class Sender:
     """``send`` returns whether the link took it. ``seq`` follows the wall clock in microseconds and always rises: a
-    restarted edge goes on above what it said before, without storing anything."""
+    restarted edge goes on above what it said before, without storing anything. ``above``: the journal's high-water mark,
+    for a clock that fell back meanwhile."""
 
-    def __init__(self, signer: Signer, link: Link) -> None:
+    def __init__(self, signer: Signer, link: Link, above: int = 0) -> None:
         self._signer = signer
         self._link = link
-        self._seq = 0
+        self._seq = above
 
     def send(self, body_type: type[Body], leaf: str, now: Now, retain: bool = False, **fields: Any) -> bool:
         """Seal one body and publish it. Raises :class:`controller.wire.WireError` when it is oversized."""

@@ -9,7 +9,7 @@ from typing import Any
 from controller.now import SECOND_US, Now
 from controller.state import State
 from controller.wire import Status
-from edge.ports import DeviceChanged, InputChanged
+from edge.ports import DeviceChanged
 from edge.sender import Sender
 
 STATUS_INTERVAL_US = 30 * SECOND_US
@@ -30,20 +30,11 @@ class Health:
         self.policy = ""
         self.dropped_reads = 0
         self._notices = notices
-        self._supplies: dict[str, str] = {}
 
     def device(self, change: DeviceChanged) -> None:
         """``working``, or the cause for a technician."""
         devices = self.readers if change.kind == "reader" else self.boards
         devices[change.device] = "working" if change.working else change.cause or "not working"
-
-    def supply(self, change: InputChanged) -> None:
-        """Mains or battery of an enclosure (MEANINGS 29)."""
-        name = f"{change.subject} {change.kind}"
-        if change.active:
-            self._supplies[name] = f"{change.kind} alarm at {change.subject}"
-        else:
-            self._supplies.pop(name, None)
 
     def warnings(self, server_silent: bool) -> tuple[str, ...]:
         """One line each; empty when all is well but for the configured notices."""
@@ -58,7 +49,6 @@ class Health:
             found.append("the server does not acknowledge records although the broker is connected")
         if self.dropped_reads:
             found.append(f"{self.dropped_reads} card reads dropped: the queue was full")
-        found += sorted(self._supplies.values())
         return tuple(found)
 
 
@@ -104,5 +94,16 @@ class StatusReport:
 
 
 def door_facts(state: State) -> dict[str, dict[str, str]]:
-    """Each door's four facts: mode, position, lock, alarm (DESIGN §3)."""
-    raise NotImplementedError
+    """Each door's four facts: mode, position, lock, and the alarms that stand for it, by name (DESIGN §3)."""
+    alarms: dict[str, list[str]] = {}
+    for standing in state.alarms.values():
+        alarms.setdefault(standing.subject, []).append(standing.alarm)
+    return {
+        name: {
+            "mode": door.mode,
+            "position": door.position,
+            "lock": door.lock,
+            "alarm": " ".join(sorted(alarms.get(name, []))),
+        }
+        for name, door in sorted(state.doors.items())
+    }

@@ -13,6 +13,7 @@ from controller.inputs import (
     FireInput,
     GasInput,
     LinkChanged,
+    PowerInput,
     RexPressed,
     Stopped,
     TamperInput,
@@ -22,8 +23,7 @@ from edge.ports import DeviceChanged, InputChanged, LinkDown, LinkUp, Presented,
 
 
 def inputs_of(stimulus: Stimulus, hash_key: bytes) -> Iterator[AnyInput]:
-    """The inputs that a stimulus stands for; none for a released REX, for mains and battery, and for messages, which are
-    opened elsewhere."""
+    """The inputs that a stimulus stands for; none for a released REX and for messages, which are opened elsewhere."""
     match stimulus:
         case Presented():
             yield CardRead(
@@ -47,6 +47,9 @@ def inputs_of(stimulus: Stimulus, hash_key: bytes) -> Iterator[AnyInput]:
             yield GasInput(stimulus.subject, stimulus.active)
         case InputChanged(kind="tamper"):
             yield TamperInput(stimulus.subject, stimulus.active)
+        case InputChanged(kind="mains" | "battery"):
+            supply = cast(Literal["mains", "battery"], stimulus.kind)
+            yield PowerInput(stimulus.subject, supply, stimulus.active)
         case DeviceChanged():
             kind = cast(Literal["reader", "board"], stimulus.kind)
             if stimulus.working:
