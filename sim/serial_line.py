@@ -121,8 +121,10 @@ class SerialLine:
         os.eventfd_write(self._wake_fd, 1)
         thread.join(CALL_TIMEOUT_S)
         self._close()
-        os.close(self._wake_fd)
-        self._queue.clear()
+        with self._lock:
+            self._queue.clear()
+            os.close(self._wake_fd)
+            self._wake_fd = -1
 
     def unplug(self) -> None:
         """Pull the cable: the host's descriptor hangs up, the path is gone, bytes under way are lost."""
@@ -152,11 +154,14 @@ class SerialLine:
         return self._at(self.now() + delay_s, callback)
 
     def call(self, callback: Callable[[], None]) -> None:
-        """Run ``callback`` in the line's thread and wait for it; what it raises is raised here."""
+        """Run ``callback`` in the line's thread and wait for it; what it raises is raised here. At once while the line does
+        not run."""
         thread = self._thread
         if thread is None or thread is threading.current_thread():
             callback()
             return
+        if not thread.is_alive():
+            raise RuntimeError(f"{self.link_path}: the line's thread has died")
         done = threading.Event()
         raised: list[BaseException] = []
 
@@ -184,8 +189,8 @@ class SerialLine:
         timer = Timer(callback)
         with self._lock:
             heapq.heappush(self._queue, (due, next(self._order), timer))
-        if threading.current_thread() is not self._thread and self._thread is not None:
-            os.eventfd_write(self._wake_fd, 1)
+            if self._wake_fd >= 0 and threading.current_thread() is not self._thread:
+                os.eventfd_write(self._wake_fd, 1)
         return timer
 
     def _run(self) -> None:
@@ -293,6 +298,8 @@ class SerialLine:
                 self._device.powered(False)
 
     def _plug(self) -> None:
+        if self._thread is None:
+            raise RuntimeError(f"{self.link_path}: the line does not run; start it")
         if not self.plugged:
             self._open()
             if self._device is not None:

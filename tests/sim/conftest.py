@@ -1,6 +1,5 @@
 """A simulated chip with its line and field, started and stopped around each test."""
 
-import itertools
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -51,8 +50,3 @@ def chance() -> Callable[[int], bytes]:
 @pytest.fixture
 def card_keys() -> dict[str, str]:
     return dict(CARD_KEYS)
-
-
-@pytest.fixture
-def counter() -> Iterator[int]:
-    return itertools.count(1)
