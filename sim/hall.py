@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 from controller.site import AccessPoint, Site
 from sim.boards.board import DEFAULT_BAUD, BoardAct, SimulatedBoard
@@ -19,6 +19,7 @@ from sim.cards.maker import CardError, make_card
 from sim.doors import DoorState
 from sim.indicators import Lamp, LampChange
 from sim.reader_unit import ReaderAct, SimulatedReader
+from sim.serial_line import SerialLine
 from sim.wiring import Wiring, WiringError, ZoneWiring
 
 OnChange = Callable[[str, str, dict[str, Any]], None]
@@ -27,6 +28,8 @@ OnChange = Callable[[str, str, dict[str, Any]], None]
 CARDS_MAX = 2000
 RELEASES_KEPT = 64
 NETWORK = "network"
+
+_Named = TypeVar("_Named")
 
 
 class HallError(ValueError):
@@ -62,7 +65,7 @@ class Hall:
             "fire": {each.zone: False for each in wiring.fire},
             "gas": {each.zone: False for each in wiring.gas},
         }
-        self.people = {area.id: 0 for area in site.areas if not area.id == "outside"}
+        self.people = {area.id: 0 for area in site.areas if area.id != "outside"}
         self._card_keys = card_keys
         self._releases: dict[str, deque[float]] = {door: deque(maxlen=RELEASES_KEPT) for door in self.doors}
         self._points: dict[str, AccessPoint] = {point.id: point for point in site.access_points}
@@ -100,8 +103,8 @@ class Hall:
     def start(self) -> None:
         """Make every device's path and begin to serve. Raises OSError when a path cannot be made; then nothing is left."""
         try:
-            for unit in (*self.boards.values(), *self.readers.values()):
-                unit.line.start()
+            for line in self._lines():
+                line.start()
             if self.cable is not None:
                 self.cable.start()
         except OSError:
@@ -112,8 +115,11 @@ class Hall:
         """End every thread and remove every path."""
         if self.cable is not None:
             self.cable.stop()
-        for unit in (*self.readers.values(), *self.boards.values()):
-            unit.line.stop()
+        for line in self._lines():
+            line.stop()
+
+    def _lines(self) -> list[SerialLine]:
+        return [board.line for board in self.boards.values()] + [reader.line for reader in self.readers.values()]
 
     def now_s(self) -> float:
         """The lines' clock."""
@@ -325,7 +331,7 @@ def _listed(names: Any) -> str:
     return ", ".join(sorted(names)) or "none"
 
 
-def _named(known: dict[str, Any], name: str, what: str) -> Any:
+def _named(known: dict[str, _Named], name: str, what: str) -> _Named:
     try:
         return known[name]
     except KeyError:

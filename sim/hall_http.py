@@ -14,6 +14,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -284,8 +285,13 @@ def make_app(hall: Hall, folder: SiteFolder, watchers: Watchers, host: str) -> S
         Route("/device", post(DeviceBody, service.device), methods=["POST"]),
         Mount("/page", StaticFiles(directory=PAGE)),
     ]
-    errors = {404: lambda request, _error_: _error(404, f"{request.method} {request.url.path}: no such call"),
-              405: lambda request, _error_: _error(405, f"{request.method} {request.url.path}: not with this method")}  # fmt: skip
+
+    async def refused(request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        why = "no such call" if status == 404 else "not with this method"
+        return _error(status, f"{request.method} {request.url.path}: {why}")
+
+    errors: Any = {404: refused, 405: refused}
     return Starlette(routes=routes, exception_handlers=errors, middleware=[Middleware(_Rim, host=host)])
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Lamp = Literal["green", "red", "buzzer"]
+LAMPS: tuple[Lamp, ...] = ("green", "red", "buzzer")
 Shown = Literal["granted", "pending", "denied", "alarm"]
 
 STEADY_S = 0.4

@@ -8,7 +8,7 @@ from typing import Literal
 from sim.cards.card import Card
 from sim.faults import Garbage, Silence
 from sim.field import Field
-from sim.indicators import Lamp, LampChange
+from sim.indicators import LAMPS, Lamp, LampChange
 from sim.pn532 import Pn532Simulator
 from sim.serial_line import SerialLine
 from sim.wiring import ReaderWiring
@@ -25,11 +25,10 @@ class SimulatedReader:
         self.wiring = wiring
         self.line = SerialLine(link_path, BAUD)
         self.act_in_force: ReaderAct = "normal"
-        self.lamps: dict[Lamp, bool] = {
-            lamp: False
-            for lamp, output in (("green", wiring.green), ("red", wiring.red), ("buzzer", wiring.buzzer))
-            if output is not None
-        }  # type: ignore[assignment]
+        self.lamps: dict[Lamp, bool] = {}
+        for lamp in LAMPS:
+            if getattr(wiring, lamp) is not None:
+                self.lamps[lamp] = False
         self.lamp_changes: deque[LampChange] = deque(maxlen=LAMP_CHANGES_KEPT)
         self._field = Field()
         self._chip = Pn532Simulator(self.line, self._field)

@@ -56,7 +56,7 @@ class ModbusRtu:
         self.relays = relays
         self.unit = unit
         self.baud = baud
-        self.gap_s = silence_s(baud)
+        self.gap_s: float | None = silence_s(baud)
         self._frame = bytearray()
         self._last_byte_s = 0.0
 
