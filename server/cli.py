@@ -1,0 +1,122 @@
+"""``menjin server`` and ``menjin broker``. What cannot be used ends with one line on stderr and exit code 2."""
+
+import sys
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+app = typer.Typer(add_completion=False, help="The central server: API, ledger, fleet, console.")
+
+ConfigFile = Annotated[Path, typer.Option("--config", help="TOML file; every key also as MENJIN_SERVER_KEY.")]
+
+
+class RoleName(StrEnum):
+    """The roles of the permission table."""
+
+    guard = "guard"
+    customer_service = "customer_service"
+    supervisor = "supervisor"
+    auditor = "auditor"
+    administrator = "administrator"
+
+
+@app.callback(invoke_without_command=True)
+def server(
+    context: typer.Context,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="TOML file; every key also as MENJIN_SERVER_KEY.")
+    ] = None,
+) -> None:
+    """Serve until stopped."""
+    if context.invoked_subcommand is not None:
+        return
+    if config is None:
+        _end("menjin server: --config FILE is missing")
+
+    def run() -> None:
+        from server.config import load_config
+        from server.logs import start_logs
+        from server.serve import serve
+
+        settings = load_config(config)
+        start_logs(settings.log_level)
+        serve(settings)
+
+    _one_line_on_error("menjin server", run, _server_errors())
+
+
+@app.command()
+def token(
+    config: ConfigFile,
+    role: Annotated[RoleName, typer.Option("--role", help="What the token may do.")],
+    name: Annotated[str, typer.Option("--name", help="Who uses it, for the audit log.")],
+) -> None:
+    """Make an API bearer token and print it: it is shown once and kept as a hash."""
+
+    def run() -> None:
+        from server.app import open_context
+        from server.config import load_config
+        from server.db.clock import SystemClock
+        from server.logs import start_logs
+        from server.operators.actor import SYSTEM
+        from server.operators.service import create_token
+
+        settings = load_config(config)
+        start_logs("warning")
+        context = open_context(settings, SystemClock())
+        try:
+            with context.database.write() as session:
+                _, text = create_token(session, SYSTEM, context.clock.now(), name, role.value)
+        finally:
+            context.database.close()
+        typer.echo(text)
+
+    _one_line_on_error("menjin server token", run, _server_errors())
+
+
+def broker(
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: any free port.")] = 1883,
+    host: Annotated[
+        str, typer.Option("--host", help="A loopback address: the embedded broker knows no passwords.")
+    ] = "127.0.0.1",
+) -> None:
+    """The embedded MQTT broker, for one machine."""
+
+    def run() -> None:
+        from server.broker import run_broker
+        from server.logs import start_logs
+
+        start_logs("info")
+        run_broker(host, port)
+
+    _one_line_on_error("menjin broker", run, _broker_errors())
+
+
+def _server_errors() -> tuple[type[Exception], ...]:
+    from controller.site import SiteError
+    from server.config import ConfigError
+    from server.db.engine import DatabaseError
+    from server.keys import KeysError
+
+    return ConfigError, SiteError, DatabaseError, KeysError
+
+
+def _broker_errors() -> tuple[type[Exception], ...]:
+    from server.config import ConfigError
+
+    return (ConfigError,)
+
+
+def _one_line_on_error(program: str, run: Callable[[], None], expected: tuple[type[Exception], ...]) -> None:
+    try:
+        run()
+    except expected as error:
+        _end(f"{program}: {' '.join(str(error).split())}")
+
+
+def _end(line: str) -> NoReturn:
+    sys.stderr.write(line + "\n")
+    raise typer.Exit(2)
