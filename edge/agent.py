@@ -70,11 +70,13 @@ class Agent:
         sender = Sender(identity, ports.link, above=ports.journal.wall_high_water_us)
         self._intake = Intake(identity.site, identity.edge, keys)
         self._outbox = Outbox(ports.journal, sender)
-        self._policies = PolicyIntake(ports.policies, sender, station.objections)
         self._commands = CommandIntake(ports.journal)
         self._health = Health(notices=station.notices)
         self._status = StatusReport(sender)
-        self._engine = Engine(_recover(ports.journal), ports.journal.journal_id, station.hardware, edge=identity.edge)
+        state = _recover(ports.journal)
+        self._policies = PolicyIntake(ports.policies, sender, station.objections, state.policy_version)
+        self._store = ports.policies
+        self._engine = Engine(state, ports.journal.journal_id, station.hardware, edge=identity.edge)
         self._link_up = False
         self._server_silent = False
         self._retry_journal_at_us: int | None = None
@@ -331,7 +333,7 @@ class Agent:
             "boards": dict(self._health.boards),
             "doors": door_facts(state),
             "refused_messages": dict(self._intake.refused),
-            "warnings": self._health.warnings(server_silent=self._server_silent),
+            "warnings": self._health.warnings(self._store.damage, self._server_silent),
         }
 
     def _checkpoint(self) -> None:

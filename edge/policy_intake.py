@@ -45,10 +45,18 @@ class PolicyRefused(Exception):
 
 
 class PolicyIntake:
-    """``objections``: why a site cannot run on this edge, one line each (wrong site, hardware, rules not enforced)."""
+    """``objections``: why a site cannot run on this edge, one line each (wrong site, hardware, rules not enforced).
+    ``journalled``: the version that the journal says was in force, in case the store was lost."""
 
-    def __init__(self, store: PolicyStore, sender: Sender, objections: Callable[[Site], list[str]]) -> None:
+    def __init__(
+        self,
+        store: PolicyStore,
+        sender: Sender,
+        objections: Callable[[Site], list[str]],
+        journalled: Version | None = None,
+    ) -> None:
         self._store = store
+        self._floor = (journalled.epoch, journalled.n) if journalled is not None else (0, 0)
         self._sender = sender
         self._objections = objections
         self._policy: Policy | None = None
@@ -85,6 +93,7 @@ class PolicyIntake:
                 policy, digest = apply_delta(policy, delta), delta.digest
         except (PolicyError, msgspec.DecodeError) as error:
             raise PolicyRefused("stored_policy", f"the stored policy cannot be read: {error}") from error
+        self._refuse_older(policy.version)
         self._check(policy)
         self._policy, self._digest = policy, digest
         return Ready(policy, digest)
@@ -106,8 +115,7 @@ class PolicyIntake:
         """Note what should run; ask for what is missing."""
         if self._want == "head":
             self._stop_asking()
-        if (head.version.epoch, head.version.n) < self._store.highest_seen:
-            raise PolicyRefused("older_policy", f"policy {_name(head.version)} is below the highest seen")
+        self._refuse_older(head.version)
         if head.chunks < 1 or head.chunks > MAX_CHUNKS or head.size > MAX_POLICY_BYTES:
             raise PolicyRefused("oversized", f"policy {_name(head.version)}: {head.chunks} chunks, {head.size} bytes")
         running = self.version
@@ -138,6 +146,7 @@ class PolicyIntake:
             self._ask(now, "deltas" if running is not None else "snapshot")
             return None
         assert self._policy is not None
+        self._refuse_older(delta.version)
         try:
             policy = apply_delta(self._policy, delta)
         except PolicyError as error:
@@ -205,6 +214,10 @@ class PolicyIntake:
     def deadline_us(self) -> int | None:
         """When :meth:`pump` has something to do again."""
         return min((due for due in (self._ask_at_us, self._lease_at_us) if due is not None and self._up), default=None)
+
+    def _refuse_older(self, version: Version) -> None:
+        if (version.epoch, version.n) < max(self._store.highest_seen, self._floor):
+            raise PolicyRefused("older_policy", f"policy {_name(version)} is below the highest seen")
 
     def _check(self, policy: Policy) -> None:
         objections = self._objections(policy.site)

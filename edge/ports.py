@@ -109,6 +109,11 @@ class PolicyStore(Protocol):
         """Never decreases, restarts included; (0, 0) at first."""
         ...
 
+    @property
+    def damage(self) -> str:
+        """What was found damaged and moved aside, in one line; empty when all is well."""
+        ...
+
     def close(self) -> None: ...
 
 

@@ -36,13 +36,15 @@ class Health:
         devices = self.readers if change.kind == "reader" else self.boards
         devices[change.device] = "working" if change.working else change.cause or "not working"
 
-    def warnings(self, server_silent: bool) -> tuple[str, ...]:
+    def warnings(self, policy_store_damage: str, server_silent: bool) -> tuple[str, ...]:
         """One line each; empty when all is well but for the configured notices."""
         found = list(self._notices)
         if self.journal:
             found.append(f"journal cannot commit: {self.journal}")
         if self.tidying:
             found.append(f"journal: {self.tidying}")
+        if policy_store_damage:
+            found.append(policy_store_damage)
         if self.policy:
             found.append(self.policy)
         if server_silent:

@@ -156,6 +156,7 @@ class MemoryPolicyStore:
 
     def __init__(self) -> None:
         self.failing: str | None = None
+        self.damage = ""
         self._snapshot: bytes | None = None
         self._deltas: list[bytes] = []
         self._highest = (0, 0)
