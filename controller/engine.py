@@ -45,15 +45,66 @@ from collections.abc import Sequence
 import msgspec
 
 from controller.actions import AnyAction
-from controller.events import Record
-from controller.inputs import AnyInput
-from controller.now import Now
-from controller.policy import Policy
+from controller.door import DoorInput
+from controller.events import AccessTaken, AlarmRaised, Record, encode_record
+from controller.index import PolicyIndex
+from controller.inputs import (
+    AnyInput,
+    CardRead,
+    CardRefused,
+    CommandArrived,
+    DeviceFaulted,
+    DeviceRecovered,
+    DoorContact,
+    FireInput,
+    ForkFound,
+    GasInput,
+    JournalChanged,
+    LeaseArrived,
+    LinkChanged,
+    LockFeedback,
+    PolicyApplied,
+    PowerInput,
+    RecordsLost,
+    RexPressed,
+    Started,
+    Stopped,
+    TamperInput,
+    TimeElapsed,
+)
+from controller.lease import age_us, left_us
+from controller.now import SECOND_US, Now
+from controller.orders import command
+from controller.passage import deadline_us, happen
+from controller.policy import BadgeKind, Policy
+from controller.presence import stay_end_us
+from controller.reasons import ALARMS
 from controller.site import DoorHardware
-from controller.state import State
+from controller.state import DoorState, State, finish, snapshot
+from controller.supervision import (
+    clock,
+    clock_changed,
+    device,
+    fire,
+    journal_changed,
+    lease_arrived,
+    ledger_differs,
+    level,
+    link,
+    lock_feedback,
+    policy_applied,
+    started,
+    stopped,
+)
+from controller.tap import card_read
+from controller.turn import Turn
 
 MAX_WAITING_RECORDS = 10_000
 """Records that wait in memory while the journal cannot commit."""
+
+
+_MAX_TIMERS = 4
+"""Timers of one door that can be due at once: its window and its held-open time, each again after the other."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -64,50 +115,231 @@ class Outcome(msgspec.Struct, frozen=True):
     actions: tuple[AnyAction, ...]
 
 
+class _Step(msgspec.Struct, frozen=True):
+    """One handled input whose record is not in the journal yet."""
+
+    stimulus: AnyInput
+    now: Now
+    encoded: bytes
+
+
 class Engine:
     """One edge's decisions. Pure: no clock, chance or I/O; the same inputs and times give the same bytes."""
 
     def __init__(self, state: State, journal_id: str, hardware: Sequence[DoorHardware], edge: str) -> None:
         """``hardware``: the edge's own doors; REX and fire work on them without any policy. ``edge``: its id, the subject of
         its own alarms. ``state`` becomes the engine's own."""
-        raise NotImplementedError
+        self._state = state
+        self._journal_id = journal_id
+        self._hardware = {door.door: door for door in hardware}
+        self._edge = edge
+        self._index: PolicyIndex | None = None
+        self._batch: list[_Step] = []
+        self._committed: State | None = None
+        self._dropped = 0
+        self._stays: dict[int, int] | None = None
 
     @property
     def state(self) -> State:
         """What is known now, ``pending`` included. Read only."""
-        raise NotImplementedError
+        return self._state
 
     @property
     def policy(self) -> Policy | None:
         """The policy in force."""
-        raise NotImplementedError
+        return None if self._index is None else self._index.policy
+
+    @property
+    def index(self) -> PolicyIndex | None:
+        """The policy in force, ready for decisions and for :mod:`controller.presence`."""
+        return self._index
 
     @property
     def pending(self) -> tuple[bytes, ...]:
         """Encoded records not yet in the journal, in order."""
-        raise NotImplementedError
+        return tuple(step.encoded for step in self._batch)
+
+    def door(self, door: str) -> DoorState:
+        """A door's facts; locked, position unknown, until something happened to it."""
+        return self._state.doors.get(door) or DoorState()
 
     def handle(self, stimulus: AnyInput, now: Now) -> Outcome:
         """Decide one input. Timers that are due by ``now`` run first, in the same record."""
-        raise NotImplementedError
+        if self._committed is None:
+            self._committed = snapshot(self._state)
+        if not self._state.journal_available and len(self._batch) >= MAX_WAITING_RECORDS:
+            return self._act_unrecorded(stimulus, now)
+        turn = self._run(stimulus, now)
+        if not turn.events:
+            return Outcome(None, b"", self._actions(turn))
+        record = self._record(stimulus, turn)
+        encoded = encode_record(record)
+        self._batch.append(_Step(stimulus, now, encoded))
+        return Outcome(record, encoded, self._actions(turn))
 
     def adopt(self, policy: Policy, digest: str, now: Now) -> Outcome:
-        """Put a verified policy in force. The caller has checked signature, digest and version; ``site_mismatch`` and
-        ``unenforced`` (controller.site) say whether this edge can run it. Handles ``PolicyApplied``."""
-        raise NotImplementedError
+        """Put a verified policy in force. The caller has checked signature, digest and version; ``check_site``, ``site_mismatch``
+        and ``unenforced`` (controller.site) say whether this edge can run it. Handles ``PolicyApplied``."""
+        self._index = PolicyIndex(policy)
+        self._stays = None
+        return self.handle(PolicyApplied(policy.version, digest), now)
 
     def commit(self) -> None:
         """All of ``pending`` is durable."""
-        raise NotImplementedError
+        self._batch.clear()
+        self._committed = None
 
     def journal_failed(self, cause: str, now: Now) -> list[Outcome]:
         """None of ``pending`` could be made durable. Returns what to do instead; perform all their actions at once."""
-        raise NotImplementedError
+        if not self._state.journal_available:
+            return []
+        undone = list(self._batch)
+        if self._committed is not None:
+            self._state = self._committed
+        self._batch.clear()
+        self._committed = None
+        self._stays = None
+        outcomes = [self.handle(JournalChanged(available=False, cause=cause), undone[0].now if undone else now)]
+        outcomes += [
+            self.handle(step.stimulus, step.now) for step in undone if type(step.stimulus) is not JournalChanged
+        ]
+        return outcomes
 
     def next_deadline_us(self, now: Now) -> int | None:
         """Boot time at which ``handle(TimeElapsed(), …)`` is due; None when nothing is awaited."""
-        raise NotImplementedError
+        turn = self._turn(now)
+        if clock_changed(turn, now):
+            return now.mono_us
+        due = [found[0] for door in self._state.doors if (found := deadline_us(turn, door)) is not None]
+        ends = self._stay_ends()
+        if ends:
+            due.append(now.mono_us + max(0, min(ends.values()) - turn.wall_us))
+        return min(due, default=None)
 
     def lease_left_s(self, now: Now) -> dict[str, int]:
         """Seconds that each badge kind (and ``keyholder``) may still enter; 0 when ended."""
-        raise NotImplementedError
+        state = self._state
+        if state.lease is None:
+            return dict.fromkeys(("temporary", "customer", "staff", "keyholder"), 0)
+        age = age_us(state.lease, max(now.wall_us, state.wall_high_us), now.mono_us, state.boot_id)
+        classes: tuple[BadgeKind, ...] = ("temporary", "customer", "staff")
+        left: dict[str, int] = {kind: max(0, left_us(state.lease, kind, False, age)) // SECOND_US for kind in classes}
+        left["keyholder"] = max(0, left_us(state.lease, "staff", True, age)) // SECOND_US
+        return left
+
+    def _turn(self, now: Now) -> Turn:
+        state = self._state
+        wall_us = max(now.wall_us, state.wall_high_us)
+        return Turn(state, self._index, self._hardware, self._edge, wall_us, now.mono_us)
+
+    def _run(self, stimulus: AnyInput, now: Now) -> Turn:
+        turn = self._turn(now)
+        if isinstance(stimulus, Started):
+            started(turn, stimulus, now)
+        else:
+            if isinstance(stimulus, PolicyApplied):  # before the timers: an ended stay is found under the new policy
+                policy_applied(turn, stimulus)
+            clock(turn, now)
+            self._run_timers(turn)
+            self._dispatch(turn, stimulus)
+        return turn
+
+    def _dispatch(self, turn: Turn, stimulus: AnyInput) -> None:
+        match stimulus:
+            case CardRead() | CardRefused():
+                card_read(turn, stimulus)
+            case DoorContact() | RexPressed():
+                self._at_door(turn, stimulus)
+            case FireInput():
+                fire(turn, stimulus)
+            case GasInput() | TamperInput() | PowerInput():
+                level(turn, stimulus)
+            case DeviceFaulted() | DeviceRecovered():
+                device(turn, stimulus)
+            case LockFeedback():
+                lock_feedback(turn, stimulus)
+            case LinkChanged():
+                link(turn, stimulus)
+            case Stopped():
+                stopped(turn, stimulus)
+            case LeaseArrived():
+                lease_arrived(turn, stimulus)
+            case CommandArrived():
+                command(turn, stimulus)
+            case ForkFound() | RecordsLost():
+                ledger_differs(turn, stimulus)
+            case JournalChanged():
+                journal_changed(turn, stimulus, self._dropped)
+                if stimulus.available:
+                    self._dropped = 0
+            case PolicyApplied() | Started() | TimeElapsed():
+                pass  # done by _run
+
+    def _at_door(self, turn: Turn, stimulus: DoorContact | RexPressed) -> None:
+        if stimulus.door not in self._hardware:
+            return  # no lock of ours hangs on it
+        if isinstance(stimulus, RexPressed):
+            happen(turn, stimulus.door, DoorInput.REX)
+        else:
+            happen(turn, stimulus.door, DoorInput.OPENED if stimulus.open else DoorInput.CLOSED)
+
+    def _run_timers(self, turn: Turn) -> None:
+        for door in list(self._state.doors):
+            for _ in range(_MAX_TIMERS):
+                due = deadline_us(turn, door)
+                if due is None or due[0] > turn.mono_us:
+                    break
+                happen(turn, door, due[1])
+        for holder, end_us in list(self._stay_ends().items()):
+            if end_us <= turn.wall_us:
+                presence = self._state.presence[holder]
+                turn.emit(
+                    AlarmRaised(
+                        "OVERSTAY", presence.number, ALARMS["OVERSTAY"].rule, {"holder": holder, "area": presence.area}
+                    )
+                )
+                self._stays = None
+
+    def _stay_ends(self) -> dict[int, int]:
+        """When each stay ends that has not been alarmed yet; kept until somebody moves or the policy changes."""
+        if self._stays is None:
+            index = self._index
+            inside = {} if index is None else self._state.presence
+            self._stays = {
+                holder: stay_end_us(index, presence)
+                for holder, presence in inside.items()
+                if index is not None and not presence.overstayed
+            }
+        return self._stays
+
+    def _record(self, stimulus: AnyInput, turn: Turn) -> Record:
+        state = self._state
+        if any(isinstance(event, AccessTaken | AlarmRaised) for event in turn.events):
+            self._stays = None
+        record = Record(
+            journal_id=self._journal_id,
+            seq=state.seq + 1,
+            at_us=turn.wall_us,
+            mono_us=turn.mono_us,
+            boot_id=state.boot_id,
+            policy_version=state.policy_version,
+            input=stimulus,
+            events=tuple(turn.events),
+        )
+        finish(state, record)
+        return record
+
+    def _actions(self, turn: Turn) -> tuple[AnyAction, ...]:
+        if self._state.journal_available:
+            return tuple(turn.actions)
+        return tuple(msgspec.structs.replace(action, before_journal=True) for action in turn.actions)
+
+    def _act_unrecorded(self, stimulus: AnyInput, now: Now) -> Outcome:
+        """No room to remember more: act, and forget. What is forgotten is counted; later every area is uncertain."""
+        before = snapshot(self._state)
+        turn = self._run(stimulus, now)
+        actions = self._actions(turn)
+        self._dropped += 1 if turn.events else 0
+        self._state = before
+        self._stays = None
+        return Outcome(None, b"", actions)

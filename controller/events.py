@@ -109,7 +109,7 @@ class AreaUncertain(Event, frozen=True):
     """Who is in the area is no longer certain, and why (MEANINGS 12, 14, 27)."""
 
     area: str
-    cause: Literal["rex", "restart", "ambiguous", "fire", "command", "no_contact", "records_dropped"]
+    cause: Literal["rex", "restart", "ambiguous", "fire", "command", "no_contact", "forced", "records_dropped"]
 
 
 class DoorUnlocked(Event, frozen=True):

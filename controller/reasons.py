@@ -43,7 +43,7 @@ class Reason(enum.Enum):
         "edge",
         "允许出入 {area}。",
         "Access to {area} is permitted.",
-        {"area": str, "grant": int, "schedule": str},
+        {"area": str, "grant": int},
         "granted",
     )
     PUBLIC_AREA = Meaning(

@@ -1,0 +1,195 @@
+"""What happens at a door: its table's effects become events and actions (L1, R3, MEANINGS 12, 14, 27)."""
+
+from collections.abc import Callable
+from typing import Literal
+
+from controller.actions import HoldUnlocked, Indicate, Lock, Unlock
+from controller.door import TABLE, DoorCondition, DoorInput, Effect
+from controller.events import (
+    AccessGranted,
+    AccessLapsed,
+    AccessTaken,
+    DoorClosed,
+    DoorLocked,
+    DoorModeChanged,
+    DoorOpened,
+    DoorUnlocked,
+    ExitByRequest,
+)
+from controller.index import Point
+from controller.turn import Turn, held_open_us
+
+_CAUSES: dict[DoorInput, Literal["grant", "rex", "command"]] = {
+    DoorInput.GRANT: "grant",
+    DoorInput.REX: "rex",
+    DoorInput.COMMAND: "command",
+}
+
+
+def happen(turn: Turn, door: str, happened: DoorInput, before: DoorCondition | None = None) -> None:
+    """Let something happen to a door. ``before``: its condition, when the turn has already changed it."""
+    move = TABLE[before or turn.condition(door), happened]
+    position = turn.door(door).position
+    if happened is DoorInput.OPENED and position != "open":
+        turn.emit(DoorOpened(door))
+    elif happened is DoorInput.CLOSED and position != "closed":
+        turn.emit(DoorClosed(door))
+    for effect in move.effects:
+        if effect is Effect.UNLOCK:
+            _unlock(turn, door, _CAUSES[happened])
+        else:
+            _EFFECTS[effect](turn, door)
+
+
+def deadline_us(turn: Turn, door: str) -> tuple[int, DoorInput] | None:
+    """Boot time of the next thing that only time brings to this door, and what it is."""
+    facts = turn.door(door)
+    held: int | None = None
+    if facts.open_since_mono_us is not None and facts.mode != "released" and not _held_alarm_stands(turn, door):
+        held = facts.open_since_mono_us + held_open_us(turn.index, door)
+    window = facts.window_until_mono_us
+    if window is not None and (held is None or window <= held):
+        return window, DoorInput.WINDOW_ENDED
+    return None if held is None else (held, DoorInput.HELD)
+
+
+def release_by_fire(turn: Turn, zone: str) -> None:
+    """Release every door of a zone."""
+    for door, hardware in turn.hardware.items():
+        if zone in hardware.fire_zones:
+            happen(turn, door, DoorInput.FIRE)
+
+
+def relock_after_fire(turn: Turn, zone: str) -> None:
+    """Relock the doors of a zone that no other latched zone holds; then their areas are uncertain (MEANINGS 27)."""
+    for door, hardware in turn.hardware.items():
+        if zone in hardware.fire_zones and not any(other in turn.state.fire_latched for other in hardware.fire_zones):
+            happen(turn, door, DoorInput.FIRE_RESET)
+            for area in turn.areas_behind(door):
+                turn.doubt(area, "fire")
+
+
+def _held_alarm_stands(turn: Turn, door: str) -> bool:
+    return f"DoorHeldOpen/{door}" in turn.state.alarms
+
+
+def _unlock(turn: Turn, door: str, cause: Literal["grant", "rex", "command"]) -> None:
+    way_out = cause == "rex"
+    if turn.door(door).mode == "released":
+        turn.emit(DoorUnlocked(door, cause, None))
+        turn.act(HoldUnlocked(door))
+        return
+    unlock_us = turn.unlock_us(door)
+    turn.emit(DoorUnlocked(door, cause, turn.mono_us + unlock_us))
+    turn.act(Unlock(door, unlock_us, before_journal=way_out))
+
+
+def _release(turn: Turn, door: str) -> None:
+    if turn.door(door).mode != "released":
+        turn.emit(DoorModeChanged(door, "released"))
+    turn.emit(DoorUnlocked(door, "fire", None))
+    turn.act(HoldUnlocked(door))
+
+
+def _lock(turn: Turn, door: str) -> None:
+    if turn.door(door).mode == "released":
+        turn.emit(DoorModeChanged(door, "controlled"))
+    turn.emit(DoorLocked(door))
+    turn.act(Lock(door))
+
+
+def _take(turn: Turn, door: str) -> None:
+    facts = turn.door(door)
+    for grant in facts.grants:
+        _take_grant(turn, grant)
+    if facts.exit_requested:
+        areas = turn.areas_behind(door)
+        turn.emit(ExitByRequest(door, areas[0] if areas else ""))
+    cause = _doubt_of(facts.grants, facts.exit_requested, facts.mode == "released")
+    if cause:
+        for area in turn.areas_behind(door):
+            turn.doubt(area, cause)
+
+
+def _doubt_of(grants: tuple[AccessGranted, ...], exit_requested: bool, released: bool) -> str:
+    """Why an opening leaves the area uncertain, or empty: it is certain only when grants alone explain it."""
+    if released:
+        return "fire"
+    if exit_requested:
+        return "ambiguous" if grants else "rex"
+    return "" if grants else "command"
+
+
+def _take_grant(turn: Turn, grant: AccessGranted) -> None:
+    point = None if turn.index is None else turn.index.points.get(grant.access_point)
+    turn.emit(
+        AccessTaken(
+            access_point=grant.access_point,
+            door=grant.door,
+            badge=grant.badge,
+            holder=grant.holder,
+            number=grant.number,
+            from_area=point.from_area if point else "",
+            to_area=point.to_area if point else "",
+            customer=grant.customer,
+            presence=_presence_after(point),
+        )
+    )
+
+
+def _presence_after(point: Point | None) -> Literal["inside", "gone", "unchanged"]:
+    if point is None or not point.passage:
+        return "unchanged"
+    return "gone" if point.to_public else "inside"
+
+
+def _lapse(turn: Turn, door: str) -> None:
+    facts = turn.door(door)
+    for grant in facts.grants:
+        turn.emit(AccessLapsed(grant.access_point, door, grant.badge, grant.holder, grant.number))
+    hardware = turn.hardware.get(door)
+    used = facts.grants or facts.exit_requested
+    if used and hardware is not None and not hardware.has_contact:  # nothing proves that nobody went through
+        for area in turn.areas_behind(door):
+            turn.doubt(area, "no_contact")
+
+
+def _forced(turn: Turn, door: str) -> None:
+    turn.raise_alarm("DoorForcedOpen", door)
+    for area in turn.areas_behind(door):
+        turn.doubt(area, "forced")
+    _show(turn, door, "alarm")
+
+
+def _held(turn: Turn, door: str) -> None:
+    turn.raise_alarm("DoorHeldOpen", door)
+    _show(turn, door, "alarm")
+
+
+def _calm(turn: Turn, door: str) -> None:
+    forced = turn.clear_alarm("DoorForcedOpen", door)
+    held = turn.clear_alarm("DoorHeldOpen", door)
+    if forced or held:
+        _show(turn, door, "off")
+
+
+def _restart_held(turn: Turn, door: str) -> None:
+    if turn.clear_alarm("DoorHeldOpen", door):
+        _show(turn, door, "off")
+
+
+def _show(turn: Turn, door: str, pattern: Literal["alarm", "off"]) -> None:
+    for point in turn.points(door):
+        turn.act(Indicate(point.id, pattern))
+
+
+_EFFECTS: dict[Effect, Callable[[Turn, str], None]] = {
+    Effect.RELEASE: _release,
+    Effect.LOCK: _lock,
+    Effect.TAKE: _take,
+    Effect.LAPSE: _lapse,
+    Effect.FORCED: _forced,
+    Effect.HELD_ALARM: _held,
+    Effect.CALM: _calm,
+    Effect.RESTART_HELD: _restart_held,
+}

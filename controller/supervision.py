@@ -1,0 +1,203 @@
+"""The edge's own health and its supervised inputs: each becomes an event and an alarm, none stops a door (L1, L2, MEANINGS 1, 27, 29)."""
+
+from typing import Literal
+
+from controller.door import DoorInput
+from controller.events import (
+    AlarmName,
+    ClockStateChanged,
+    DeviceStateChanged,
+    EdgeStarted,
+    EdgeStopped,
+    FireLatched,
+    InputRecorded,
+    JournalStateChanged,
+    LeaseAccepted,
+    LinkStateChanged,
+    PolicyChanged,
+    RangeLost,
+)
+from controller.inputs import (
+    DeviceFaulted,
+    DeviceRecovered,
+    FireInput,
+    ForkFound,
+    GasInput,
+    JournalChanged,
+    LeaseArrived,
+    LinkChanged,
+    LockFeedback,
+    PolicyApplied,
+    PowerInput,
+    RecordsLost,
+    Started,
+    Stopped,
+    TamperInput,
+)
+from controller.lease import renews
+from controller.now import SECOND_US, Now
+from controller.passage import happen, release_by_fire
+from controller.turn import Turn
+
+
+def clock(turn: Turn, now: Now) -> None:
+    """Note when the wall clock gains or loses its trust, or stands behind the high-water mark (MEANINGS 19)."""
+    if clock_changed(turn, now):
+        behind = clock_is_behind(turn, now)
+        turn.emit(ClockStateChanged(now.wall_trusted, behind))
+        _clock_alarm(turn)
+
+
+def clock_changed(turn: Turn, now: Now) -> bool:
+    """Whether :func:`clock` has something to note."""
+    state = turn.state
+    return now.wall_trusted != state.wall_trusted or clock_is_behind(turn, now) != state.wall_behind
+
+
+def clock_is_behind(turn: Turn, now: Now) -> bool:
+    """Whether the wall clock stands further behind the high-water mark than ``clock_step_s``."""
+    return now.wall_us < turn.state.wall_high_us - round(turn.limits.clock_step_s * SECOND_US)
+
+
+def _clock_alarm(turn: Turn) -> None:
+    state = turn.state
+    if state.wall_trusted and not state.wall_behind:
+        turn.clear_alarm("CLOCK_UNTRUSTED", turn.edge)
+    else:
+        turn.raise_alarm("CLOCK_UNTRUSTED", turn.edge, cause="behind" if state.wall_behind else "no trusted source")
+
+
+def started(turn: Turn, begun: Started, now: Now) -> None:
+    """A new process: grants and requests are void, a latched fire releases again, its areas are uncertain after downtime."""
+    first = not turn.state.boot_id
+    doors = sorted({*turn.hardware, *turn.state.doors})
+    before = {door: turn.condition(door) for door in doors}
+    turn.emit(EdgeStarted(begun.boot_id, begun.software, now.wall_trusted))
+    for door in doors:
+        happen(turn, door, DoorInput.STARTED, before[door])
+    for zone in list(turn.state.fire_latched):
+        release_by_fire(turn, zone)
+    if not first:
+        for door in turn.hardware:
+            for area in turn.areas_behind(door):
+                turn.doubt(area, "restart")
+    if not turn.state.journal_available:
+        journal_changed(turn, JournalChanged(available=True), dropped=0)
+    _clock_alarm(turn)
+
+
+def stopped(turn: Turn, ended: Stopped) -> None:
+    """An orderly stop: what is unlocked but for a fire is locked."""
+    for door in turn.hardware:
+        happen(turn, door, DoorInput.STOPPED)
+    turn.emit(EdgeStopped(ended.cause))
+
+
+def fire(turn: Turn, level: FireInput) -> None:
+    """A zone's fire input. Active latches the release; normal again changes nothing until ResetFire."""
+    if bool(turn.state.fire_inputs.get(level.zone)) != level.active:
+        turn.emit(InputRecorded(level.zone, "fire", level.active))
+    if level.active and level.zone not in turn.state.fire_latched:
+        turn.emit(FireLatched(level.zone))
+        turn.raise_alarm("FIRE", level.zone)
+        release_by_fire(turn, level.zone)
+
+
+def level(turn: Turn, reported: GasInput | TamperInput | PowerInput) -> None:
+    """Gas, tamper and power inputs. Mains and battery are facts without an alarm of their own."""
+    match reported:
+        case GasInput():
+            _level(turn, "gas", reported.zone, reported.active, turn.state.gas, "GAS")
+        case TamperInput():
+            _level(turn, "tamper", reported.subject, reported.active, turn.state.tamper, "TAMPER")
+        case PowerInput():
+            if bool(turn.state.power_failed.get(f"{reported.kind}/{reported.subject}")) != reported.active:
+                turn.emit(InputRecorded(reported.subject, reported.kind, reported.active))
+
+
+def _level(
+    turn: Turn, kind: Literal["gas", "tamper"], subject: str, active: bool, known: dict[str, bool], alarm: AlarmName
+) -> None:
+    if bool(known.get(subject)) == active:
+        return
+    turn.emit(InputRecorded(subject, kind, active))
+    if active:
+        turn.raise_alarm(alarm, subject)
+    else:
+        turn.clear_alarm(alarm, subject)
+
+
+def device(turn: Turn, changed: DeviceFaulted | DeviceRecovered) -> None:
+    """A reader or board fell out or came back. Only changes are recorded."""
+    working = isinstance(changed, DeviceRecovered)
+    known = turn.state.devices.get(changed.device)
+    if known is not None and known.working == working:
+        return
+    cause = changed.cause if isinstance(changed, DeviceFaulted) else ""
+    turn.emit(DeviceStateChanged(changed.device, changed.kind, working, cause))
+    alarm: AlarmName = "READER_FAULT" if changed.kind == "reader" else "BOARD_FAULT"
+    if working:
+        turn.clear_alarm(alarm, changed.device)
+    else:
+        turn.raise_alarm(alarm, changed.device, cause=cause)
+
+
+def lock_feedback(turn: Turn, feedback: LockFeedback) -> None:
+    """The board's own word on a lock's output: one that differs from what was asked is a fault of the board."""
+    asked = turn.door(feedback.door).lock == "unlocked"
+    if feedback.unlocked == asked:
+        turn.clear_alarm("BOARD_FAULT", feedback.door)
+    else:
+        turn.raise_alarm(
+            "BOARD_FAULT", feedback.door, cause="output unlocked" if feedback.unlocked else "output locked"
+        )
+
+
+def link(turn: Turn, changed: LinkChanged) -> None:
+    """The broker came or went. No door moves (L2)."""
+    if turn.state.link_up == changed.up:
+        return
+    turn.emit(LinkStateChanged(changed.up))
+    if changed.up:
+        turn.clear_alarm("LINK_LOST", turn.edge)
+    else:
+        turn.raise_alarm("LINK_LOST", turn.edge)
+
+
+def journal_changed(turn: Turn, changed: JournalChanged, dropped: int) -> None:
+    """Committing stopped or resumed (MEANINGS 1, 2). After records of ways out were dropped every area is uncertain."""
+    if changed.available and turn.state.journal_available:
+        return
+    turn.emit(JournalStateChanged(changed.available, changed.cause, dropped))
+    if not changed.available:
+        turn.raise_alarm("JOURNAL_UNAVAILABLE", turn.edge, cause=changed.cause)
+        return
+    turn.clear_alarm("JOURNAL_UNAVAILABLE", turn.edge)
+    if dropped:
+        for door in turn.hardware:
+            for area in turn.areas_behind(door):
+                turn.doubt(area, "records_dropped")
+
+
+def policy_applied(turn: Turn, applied: PolicyApplied) -> None:
+    """Another policy is in force."""
+    if (turn.state.policy_version, turn.state.policy_digest) != (applied.version, applied.digest):
+        turn.emit(PolicyChanged(applied.version, applied.digest))
+
+
+def lease_arrived(turn: Turn, arrived: LeaseArrived) -> None:
+    """A lease counts from here if it vouches for the policy in force; any other is as if it had not come (MEANINGS 18)."""
+    state = turn.state
+    if renews(state.lease, arrived.lease, state.policy_version, state.policy_digest):
+        turn.emit(LeaseAccepted(arrived.lease, turn.wall_us, turn.mono_us, state.boot_id))
+
+
+def ledger_differs(turn: Turn, found: ForkFound | RecordsLost) -> None:
+    """The ledger has another record than we, or will never have a range (DESIGN 2, 4, D7)."""
+    if isinstance(found, RecordsLost):
+        turn.emit(RangeLost(found.journal_id, found.from_seq, found.to_seq))
+        turn.raise_alarm(
+            "FORK", turn.edge, again=True, cause="records lost", from_seq=found.from_seq, to_seq=found.to_seq
+        )
+    else:
+        turn.raise_alarm("FORK", turn.edge, again=True, cause="another record at this place", seq=found.seq)
