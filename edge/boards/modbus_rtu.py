@@ -37,8 +37,7 @@ _COIL_ON = 0xFF00
 _COIL_OFF = 0x0000
 
 # pymodbus logs each timeout and each byte of noise as an error of its own; here they are a BoardFault, said once.
-logging.getLogger("pymodbus").addHandler(logging.NullHandler())
-logging.getLogger("pymodbus").propagate = False
+logging.getLogger("pymodbus.logging").setLevel(logging.CRITICAL)
 
 
 class _CoilReply(WriteSingleCoilResponse):

@@ -1,0 +1,353 @@
+"""The thread of a board, over the simulated boards: what it promises in its module's docstring."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event, Lock
+
+import pytest
+
+from edge.boards.board_thread import (
+    MAX_LOCK_COMMANDS,
+    BoardFact,
+    BoardFailed,
+    BoardRecovered,
+    BoardThread,
+    InputLevel,
+    Step,
+    put_to_rest,
+)
+from sim.boards.board import SimulatedBoard
+from tests.edge.boards.rig import board_for, energise_all, energised, set_input, simulated, wait_until
+
+DRIVERS = ("modbus-rtu", "kmtronic", "lcus")
+
+
+class Heard:
+    """What the thread delivered."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._facts: list[BoardFact] = []
+
+    def __call__(self, fact: BoardFact) -> None:
+        with self._lock:
+            self._facts.append(fact)
+
+    def all(self) -> list[BoardFact]:
+        with self._lock:
+            return list(self._facts)
+
+    def failures(self) -> list[str]:
+        return [fact.cause for fact in self.all() if isinstance(fact, BoardFailed)]
+
+    def levels(self, number: int) -> list[bool]:
+        return [fact.closed for fact in self.all() if isinstance(fact, InputLevel) and fact.input == number]
+
+    def wait_failed(self) -> str:
+        wait_until(lambda: bool(self.failures()), "a fault")
+        return self.failures()[0]
+
+    def wait_recovered(self) -> None:
+        wait_until(lambda: isinstance(self.conditions()[-1:][0], BoardRecovered), "the recovery")
+
+    def conditions(self) -> list[BoardFact]:
+        return [fact for fact in self.all() if not isinstance(fact, InputLevel)]
+
+
+def watch(sim: SimulatedBoard) -> list[tuple[int, bool]]:
+    """Relay movements from here on; what the board was asked before may still be on the wire."""
+    moves: list[tuple[int, bool]] = []
+    levels = list(sim.relays.outputs)
+
+    def moved(channel: int, on: bool, _at_s: float) -> None:
+        if levels[channel] != on:
+            levels[channel] = on
+            moves.append((channel, on))
+
+    sim.relays.on_output = moved
+    return moves
+
+
+@pytest.fixture
+def heard() -> Heard:
+    return Heard()
+
+
+@pytest.fixture(params=DRIVERS)
+def sim(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SimulatedBoard]:
+    with simulated(request.param, tmp_path) as sim:
+        yield sim
+
+
+@pytest.fixture
+def modbus(tmp_path: Path) -> Iterator[SimulatedBoard]:
+    with simulated("modbus-rtu", tmp_path) as sim:
+        yield sim
+
+
+@pytest.fixture
+def start(heard: Heard) -> Iterator["Starter"]:
+    starter = Starter(heard)
+    yield starter
+    for thread in starter.threads:
+        assert thread.stop(5.0)
+
+
+class Starter:
+    def __init__(self, heard: Heard) -> None:
+        self.heard = heard
+        self.threads: list[BoardThread] = []
+
+    def __call__(self, sim: SimulatedBoard, energised_at_rest: frozenset[int] = frozenset()) -> BoardThread:
+        thread = BoardThread("relay-1", board_for(sim), self.heard, energised_at_rest)
+        self.threads.append(thread)
+        thread.start()
+        assert thread.wait_settled(5.0)
+        return thread
+
+
+def test_when_it_has_settled_every_output_is_at_rest(sim: SimulatedBoard, start: Starter) -> None:
+    energise_all(sim)
+    start(sim, frozenset({5}))
+    wait_until(lambda: energised(sim) == [5])
+
+
+def test_a_pulse_unlocks_and_relocks_on_every_board(sim: SimulatedBoard, start: Starter, heard: Heard) -> None:
+    thread = start(sim)
+    moves = watch(sim)
+    thread.pulse(0, True, 3, board_timed=sim.driver == "modbus-rtu")
+    wait_until(lambda: moves == [(0, True), (0, False)], "unlock and relock")
+    assert heard.failures() == []
+
+
+def test_a_fail_safe_lock_is_released_for_the_pulse_and_energised_again(
+    sim: SimulatedBoard, start: Starter, heard: Heard
+) -> None:
+    thread = start(sim, frozenset({2}))
+    wait_until(lambda: energised(sim) == [2])
+    moves = watch(sim)
+    thread.pulse(2, False, 3, board_timed=sim.driver == "modbus-rtu")
+    wait_until(lambda: moves == [(2, False), (2, True)], "release and relock")
+    assert heard.failures() == []
+
+
+def test_a_pulse_does_not_end_a_hold(sim: SimulatedBoard, start: Starter) -> None:
+    thread = start(sim)
+    thread.hold(0, True)
+    wait_until(lambda: energised(sim) == [0])
+    thread.pulse(0, True, 1, board_timed=sim.driver == "modbus-rtu")
+    thread.pulse(1, True, 1, board_timed=sim.driver == "modbus-rtu")
+    wait_until(lambda: energised(sim) == [0, 1])
+    wait_until(lambda: energised(sim) == [0])
+
+
+def test_locking_ends_a_pulse_at_once(sim: SimulatedBoard, start: Starter) -> None:
+    thread = start(sim)
+    thread.pulse(0, True, 600, board_timed=sim.driver == "modbus-rtu")
+    wait_until(lambda: energised(sim) == [0])
+    thread.hold(0, False)
+    wait_until(lambda: energised(sim) == [])
+
+
+def test_stopping_puts_every_output_to_rest(sim: SimulatedBoard, start: Starter) -> None:
+    thread = start(sim, frozenset({3}))
+    thread.hold(0, True)
+    wait_until(lambda: energised(sim) == [0, 3])
+    assert thread.stop(5.0)
+    wait_until(lambda: energised(sim) == [])
+
+
+def test_an_unplugged_board_is_told_once_and_comes_back_with_what_is_held(
+    sim: SimulatedBoard, start: Starter, heard: Heard
+) -> None:
+    thread = start(sim, frozenset({1}))
+    thread.hold(0, True)
+    wait_until(lambda: energised(sim) == [0, 1])
+    sim.act("unplug")
+    assert "relay-1" in heard.wait_failed()
+    thread.hold(4, True)
+    sim.act("plug")
+    heard.wait_recovered()
+    wait_until(lambda: energised(sim) == [0, 1, 4])
+    assert len(heard.failures()) == 1
+
+
+def test_an_unlock_asked_for_while_the_board_is_away_is_dropped_and_told(
+    modbus: SimulatedBoard, start: Starter, heard: Heard
+) -> None:
+    thread = start(modbus)
+    modbus.act("unplug")
+    heard.wait_failed()
+    moves: list[int] = []
+    modbus.relays.on_output = lambda channel, on, _at: moves.append(channel) if on else None
+    thread.pulse(0, True, 50, board_timed=True)
+    wait_until(lambda: any("relay 0 came while the board was away" in cause for cause in heard.failures()))
+    modbus.act("plug")
+    heard.wait_recovered()
+    assert moves == []
+
+
+def test_a_silent_board_is_a_fault_until_it_answers(modbus: SimulatedBoard, start: Starter, heard: Heard) -> None:
+    start(modbus)
+    modbus.act("silent")
+    assert "check power" in heard.wait_failed()
+    modbus.act("normal")
+    heard.wait_recovered()
+
+
+def test_a_board_that_answers_garbage_is_a_fault_until_it_stops(
+    modbus: SimulatedBoard, start: Starter, heard: Heard
+) -> None:
+    start(modbus)
+    modbus.act("garbage")
+    heard.wait_failed()
+    modbus.act("normal")
+    heard.wait_recovered()
+
+
+def test_a_board_that_is_not_there_at_the_start_is_a_fault_and_found_when_plugged(
+    modbus: SimulatedBoard, start: Starter, heard: Heard
+) -> None:
+    modbus.act("unplug")
+    thread = start(modbus)
+    assert "cannot be opened" in heard.wait_failed()
+    modbus.act("plug")
+    heard.wait_recovered()
+    thread.pulse(0, True, 2, board_timed=True)
+    wait_until(lambda: energised(modbus) == [0])
+
+
+@pytest.mark.parametrize("driver", ["modbus-rtu", "kmtronic"])
+def test_a_relay_that_does_not_follow_is_a_fault_and_the_others_go_on(
+    driver: str, tmp_path: Path, start: Starter, heard: Heard
+) -> None:
+    with simulated(driver, tmp_path) as sim:
+        thread = start(sim)
+        sim.act("stuck")
+        thread.pulse(0, True, 3, board_timed=driver == "modbus-rtu")
+        assert "relay 0 was energised but stays released" in heard.wait_failed()
+        if driver == "modbus-rtu":
+            set_input(sim, 3, True)
+            wait_until(lambda: heard.levels(3) == [False, True], "an input of a board with a stuck relay")
+        sim.act("normal")
+        wait_until(lambda: energised(sim) == [])
+        thread.pulse(0, True, 3, board_timed=driver == "modbus-rtu")
+        heard.wait_recovered()
+        assert thread.stop(5.0)
+
+
+def test_a_relay_that_stays_on_after_its_pulse_is_a_fault(modbus: SimulatedBoard, start: Starter, heard: Heard) -> None:
+    thread = start(modbus)
+    thread.pulse(0, True, 3, board_timed=True)
+    wait_until(lambda: energised(modbus) == [0])
+    modbus.act("stuck")
+    assert "relay 0 was released but stays energised" in heard.wait_failed()
+    modbus.act("normal")
+    heard.wait_recovered()
+    assert energised(modbus) == []
+
+
+def test_a_relay_somebody_else_moved_is_put_back_and_told(modbus: SimulatedBoard, start: Starter, heard: Heard) -> None:
+    start(modbus)
+    modbus.line.call(lambda: modbus.relays.set(6, True, modbus.line.now()))
+    assert "relay 6" in heard.wait_failed()
+    wait_until(lambda: energised(modbus) == [])
+    heard.wait_recovered()
+
+
+def test_all_inputs_are_told_at_the_start_and_then_each_change(
+    modbus: SimulatedBoard, start: Starter, heard: Heard
+) -> None:
+    set_input(modbus, 7, True)
+    start(modbus)
+    assert [heard.levels(number) for number in range(8)] == [[False]] * 7 + [[True]]
+    set_input(modbus, 1, True)
+    wait_until(lambda: heard.levels(1) == [False, True])
+    set_input(modbus, 1, False)
+    wait_until(lambda: heard.levels(1) == [False, True, False])
+    assert heard.levels(7) == [True]
+
+
+def test_inputs_are_told_again_after_a_reopening(modbus: SimulatedBoard, start: Starter, heard: Heard) -> None:
+    start(modbus)
+    modbus.act("unplug")
+    heard.wait_failed()
+    set_input(modbus, 2, True)
+    modbus.act("plug")
+    wait_until(lambda: heard.levels(2) == [False, True])
+
+
+def test_commands_return_at_once_and_too_many_are_told(modbus: SimulatedBoard, start: Starter, heard: Heard) -> None:
+    thread = start(modbus)
+    modbus.act("silent")
+    for _ in range(MAX_LOCK_COMMANDS + 1):
+        thread.pulse(0, True, 1, board_timed=True)
+    wait_until(lambda: any("dropped" in cause for cause in heard.failures()))
+    modbus.act("normal")
+    heard.wait_recovered()
+
+
+def test_a_newer_hold_takes_the_place_of_one_that_waits(modbus: SimulatedBoard, start: Starter, heard: Heard) -> None:
+    thread = start(modbus)
+    modbus.act("unplug")
+    heard.wait_failed()
+    for count in range(4 * MAX_LOCK_COMMANDS):
+        thread.hold(0, count % 2 == 0)
+    modbus.act("plug")
+    heard.wait_recovered()
+    assert energised(modbus) == []
+
+
+def test_a_pattern_lights_its_channels_and_leaves_them_dark(sim: SimulatedBoard, start: Starter, heard: Heard) -> None:
+    thread = start(sim)
+    moves = watch(sim)
+    thread.indicate("hall-in", (Step(0.0, 5, 2), Step(0.0, 6, 1), Step(0.5, 5, 2)))
+    wait_until(lambda: len(moves) == 6, "the pattern")
+    assert [move for move in moves if move[0] == 5] == [(5, True), (5, False)] * 2
+    assert [move for move in moves if move[0] == 6] == [(6, True), (6, False)]
+    assert heard.failures() == []
+
+
+def test_a_new_pattern_ends_the_one_before(sim: SimulatedBoard, start: Starter, heard: Heard) -> None:
+    thread = start(sim)
+    thread.indicate("hall-in", (Step(0.0, 5, 100), Step(1.0, 6, 100)))
+    wait_until(lambda: energised(sim) == [5])
+    thread.indicate("hall-in", (Step(0.0, 4, 100),))
+    wait_until(lambda: energised(sim) == [4])
+    thread.indicate("hall-in", ())
+    wait_until(lambda: energised(sim) == [])
+    assert heard.failures() == []
+
+
+def test_a_lit_indicator_is_not_taken_for_a_stuck_relay(modbus: SimulatedBoard, start: Starter, heard: Heard) -> None:
+    thread = start(modbus)
+    thread.indicate("hall-in", (Step(0.0, 5, 15),))
+    wait_until(lambda: energised(modbus) == [5])
+    wait_until(lambda: energised(modbus) == [])  # over more than one verification
+    assert heard.failures() == []
+
+
+def test_stopping_while_the_board_is_away_does_not_wait_for_it(modbus: SimulatedBoard, start: Starter) -> None:
+    thread = start(modbus)
+    modbus.act("silent")
+    assert thread.stop(5.0)
+
+
+def test_a_fault_of_the_program_still_ends_with_outputs_at_rest(
+    modbus: SimulatedBoard, start: Starter, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crashed = Event()
+    monkeypatch.setattr("threading.excepthook", lambda _args: crashed.set())
+    thread = start(modbus)
+    thread.hold(0, True)
+    wait_until(lambda: energised(modbus) == [0])
+    thread.hold(99, True)
+    assert crashed.wait(5.0)
+    assert energised(modbus) == []
+    assert "fault of the program" in heard.failures()[-1]
+
+
+def test_resting_without_a_thread_is_what_edge_rest_does(sim: SimulatedBoard) -> None:
+    energise_all(sim)
+    put_to_rest(board_for(sim))
+    wait_until(lambda: energised(sim) == [])
