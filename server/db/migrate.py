@@ -7,7 +7,7 @@ from alembic.config import Config as AlembicConfig
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
 from sqlalchemy import Connection
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from server.db.engine import Database, DatabaseError
 
@@ -32,7 +32,7 @@ def migrate(url: str) -> None:
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK_ID})")
             command.upgrade(alembic_config(connection), "head")
             connection.commit()
-    except OperationalError as error:
+    except DBAPIError as error:
         reason = str(error.orig).strip().splitlines()[0]
         raise DatabaseError(f"database_url: cannot be opened: {reason}") from error
     except CommandError as error:

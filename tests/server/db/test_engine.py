@@ -1,0 +1,98 @@
+"""Transactions and datetimes, alike on both databases."""
+
+import threading
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, StatementError
+from sqlmodel import select
+
+from server.db.clock import FixedClock, from_us, to_us
+from server.db.engine import Database, DatabaseError
+from server.operators.models import SignInFailure
+from server.policy_demand import policy_demand, touch_policy
+
+AT = datetime(2026, 3, 2, 8, 0, 0, 123456, tzinfo=UTC)
+
+
+def test_a_datetime_comes_back_aware_and_to_the_microsecond(database: Database) -> None:
+    shanghai = AT.astimezone(timezone(timedelta(hours=8)))
+    with database.write() as session:
+        session.add(SignInFailure(username="a", address="", at=shanghai))
+    with database.read() as session:
+        found = session.exec(select(SignInFailure.at)).one()
+        assert (found, found.utcoffset()) == (AT, timedelta(0))
+        assert session.exec(select(SignInFailure.id).where(SignInFailure.at > AT)).first() is None
+        assert session.exec(select(SignInFailure.id).where(SignInFailure.at >= AT)).first() is not None
+
+
+def test_a_naive_datetime_is_refused(database: Database) -> None:
+    with pytest.raises(StatementError, match="timezone"), database.write() as session:
+        session.add(SignInFailure(username="a", address="", at=AT.replace(tzinfo=None)))
+        session.flush()
+
+
+def test_writing_in_a_reading_transaction_is_an_error(database: Database) -> None:
+    with database.read() as session, pytest.raises(DBAPIError, match=r"readonly|read-only"):
+        session.connection().execute(text("DELETE FROM sign_in_failure"))
+    with database.write() as session:
+        session.connection().execute(text("DELETE FROM sign_in_failure"))
+
+
+def test_a_failed_write_leaves_nothing(database: Database) -> None:
+    with pytest.raises(RuntimeError), database.write() as session:
+        touch_policy(session)
+        raise RuntimeError("stop")
+    with database.read() as session:
+        assert policy_demand(session) == 0
+
+
+def test_policy_demand_counts_every_concurrent_change(database: Database) -> None:
+    with database.write() as session:
+        touch_policy(session)
+
+    def change() -> None:
+        for _ in range(5):
+            with database.write() as session:
+                touch_policy(session)
+
+    threads = [threading.Thread(target=change) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    with database.read() as session:
+        assert policy_demand(session) == 21
+
+
+def test_readers_do_not_wait_for_a_writer(database: Database) -> None:
+    with database.write() as writing:
+        touch_policy(writing)
+        with database.read() as reading:
+            assert policy_demand(reading) == 0
+    with database.read() as reading:
+        assert policy_demand(reading) == 1
+
+
+def test_foreign_keys_are_kept(database: Database) -> None:
+    with pytest.raises(DBAPIError, match="(?i)foreign key"), database.write() as session:
+        session.connection().execute(
+            text(
+                "INSERT INTO contract (public_id, customer_id, areas, from_at, status, created_at, version)"
+                " VALUES ('con_1', 99, '[]', '2026-01-01 00:00:00', 'active', '2026-01-01 00:00:00', 1)"
+            )
+        )
+
+
+@pytest.mark.parametrize("url", ["", "nonsense", "mysql://localhost/x"])
+def test_an_unusable_url_is_refused_with_what_to_write(url: str) -> None:
+    with pytest.raises(DatabaseError, match="database_url: "):
+        Database(url)
+
+
+def test_microseconds_and_datetimes_convert_both_ways() -> None:
+    assert from_us(to_us(AT)) == AT
+    clock = FixedClock(AT)
+    clock.advance(timedelta(microseconds=1))
+    assert to_us(clock.now()) == to_us(AT) + 1
