@@ -36,8 +36,10 @@ COMMAND_TIMEOUT_S = 0.5
 EXCHANGE_TIMEOUTS_S = (0.1, 0.2)
 """Shortest and longest wait for a card's answer to one frame, whatever nfcpy or the card ask for: one value for nearly all
 cards spares a host command before every other frame, and a bound keeps the poll's."""
-POLL_BUDGET_S = 0.6
-"""After this no further frame goes to a card: with the two bounds above a poll ends within a second."""
+POLL_BUDGET_S = 0.5
+"""After this no further frame goes to a card in one poll."""
+POLL_LIMIT_S = 0.8
+"""After this no further command goes to the chip, and none is awaited: a poll ends within a second, whoever dawdles."""
 WAKE_REST_S = 0.003
 """From wake-up to readiness (user manual 6.3.2: 2 ms)."""
 
@@ -93,14 +95,18 @@ class _Chipset(pn532.Chipset):  # type: ignore[misc]
         super().__init__(transport, _log)
         self._port = port
         self._memory = CommandMemory()
+        self.poll_end = float("inf")
 
     def command(self, cmd_code: int, cmd_data: bytes, timeout: float) -> bytearray:
         data = bytes(cmd_data)
         known = self._memory.answer(cmd_code, data)
         if known is not None:
             return bytearray(known)
+        left_s = self.poll_end - time.monotonic()
+        if left_s <= 0:
+            raise ReaderFault(f"{self._port}: the reader is too slow; check its power supply")
         try:
-            answer = super().command(cmd_code, bytearray(data), min(timeout, COMMAND_TIMEOUT_S))
+            answer = super().command(cmd_code, bytearray(data), min(timeout, COMMAND_TIMEOUT_S, left_s))
         except OSError as error:
             raise self._fault(error) from error
         except (IndexError, termios.error) as error:
@@ -188,7 +194,9 @@ class Chip:
 
     def begin_poll(self) -> None:
         """Start the budget of one poll."""
-        self._frontend.deadline = time.monotonic() + POLL_BUDGET_S
+        now = time.monotonic()
+        self._frontend.deadline = now + POLL_BUDGET_S
+        self._chipset.poll_end = now + POLL_LIMIT_S
 
     def clock_us(self) -> int:
         """A monotonic time for durations."""

@@ -18,6 +18,8 @@ ORDER: tuple[Technology, ...] = ("desfire", "ultralight-c", "felica-lite-s", "ui
 """In which technologies are tried."""
 INCOMPLETE_LIMIT = 3
 """A card that stays but breaks off this often in a row is refused: it is not being taken away."""
+GONE_AFTER_LOOKS = 5
+"""Several cards count as gone after so many looks that found none: FeliCa cards that answer in one slot hide each other."""
 
 _Card = TypeACard | FelicaCard
 
@@ -99,8 +101,11 @@ class Pn532Reader:
         return type_a, felica
 
     def _any(self, chip: Chip) -> bool:
-        chip.field_off()
-        return sum(self._count(chip)) > 0
+        for _ in range(GONE_AFTER_LOOKS):
+            chip.field_off()
+            if sum(self._count(chip)) > 0:
+                return True
+        return False
 
     def _select(self, chip: Chip, felica: bool) -> _Card | None:
         if felica:

@@ -1,5 +1,6 @@
 """What every reader driver keeps, whatever hardware it drives: a driver's test class inherits :class:`ReaderContract` and
-gives it a :class:`Rig`.
+gives it a :class:`Rig`; further kinds of cards inherit
+:class:`CardContract`.
 
 Nothing here asserts how long anything takes: polls are repeated up to a bound until what must come has come.
 """
@@ -78,8 +79,9 @@ def quiet(reader: Reader, polls: int = 3) -> bool:
     return all(reader.poll() is None for _ in range(polls))
 
 
-class ReaderContract:
-    """Inherit and provide a ``rig`` fixture; the reader is not open yet when a test begins."""
+class CardContract:
+    """What holds for each kind of card that a driver reads. Inherit and provide a ``rig`` fixture; the reader is not open yet
+    when a test begins."""
 
     @pytest.fixture
     def rig(self) -> Rig:
@@ -143,17 +145,25 @@ class ReaderContract:
         rig.lay_down()
         assert first_of(rig.reader).number == rig.number
 
-    @pytest.mark.parametrize("frame", range(1, 6))
+    @pytest.mark.parametrize("frame", [1, 2, 4])
     def test_a_card_taken_away_in_the_middle_is_no_decision(self, rig: Rig, frame: int) -> None:
         rig.reader.open()
         assert quiet(rig.reader)
         rig.take_away_at_frame(frame)
         rig.lay_down()
-        seen = polled(rig.reader, lambda presentation: presentation is not None and presentation.outcome != "read")
-        assert [presentation.outcome for presentation in seen] in (["incomplete"], ["read", "removed"])
+        seen = first_of(rig.reader)
+        if seen.outcome == "read":  # this driver needs fewer frames
+            rig.take_away()
+            assert first_of(rig.reader).outcome == "removed"
+        else:
+            assert (seen.outcome, seen.number) == ("incomplete", "")
         assert quiet(rig.reader)
         rig.lay_down()
         assert first_of(rig.reader).number == rig.number
+
+
+class ReaderContract(CardContract):
+    """The whole contract: cards, and the line to the device."""
 
     def test_polling_a_reader_that_is_not_open_is_a_fault(self, rig: Rig) -> None:
         with pytest.raises(ReaderFault):

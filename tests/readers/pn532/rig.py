@@ -70,6 +70,7 @@ class Pn532Rig:
             self.field.put(self.card("TWO"))
 
     def take_away(self) -> None:
+        self.field.leave_at = 0
         self.field.remove()
 
     def take_away_at_frame(self, count: int) -> None:

@@ -6,22 +6,30 @@ from pathlib import Path
 import pytest
 
 from tests.readers.pn532.rig import Pn532Rig
-from tests.readers.reader_contract import ReaderContract
+from tests.readers.reader_contract import CardContract, ReaderContract
 
 
-class TestPn532WithDesfire(ReaderContract):
-    technology = "desfire"
-
-    @pytest.fixture
-    def rig(self, tmp_path: Path) -> Iterator[Pn532Rig]:  # type: ignore[override]
-        rig = Pn532Rig(tmp_path, self.technology)
+def rig_with(folder: Path, technology: str) -> Iterator[Pn532Rig]:
+    rig = Pn532Rig(folder, technology)
+    try:
         yield rig
+    finally:
         rig.stop()
 
 
-class TestPn532WithUltralightC(TestPn532WithDesfire):
-    technology = "ultralight-c"
+class TestPn532WithDesfire(ReaderContract):
+    @pytest.fixture
+    def rig(self, tmp_path: Path) -> Iterator[Pn532Rig]:  # type: ignore[override]
+        yield from rig_with(tmp_path, "desfire")
 
 
-class TestPn532WithFelicaLiteS(TestPn532WithDesfire):
-    technology = "felica-lite-s"
+class TestPn532WithUltralightC(CardContract):
+    @pytest.fixture
+    def rig(self, tmp_path: Path) -> Iterator[Pn532Rig]:  # type: ignore[override]
+        yield from rig_with(tmp_path, "ultralight-c")
+
+
+class TestPn532WithFelicaLiteS(CardContract):
+    @pytest.fixture
+    def rig(self, tmp_path: Path) -> Iterator[Pn532Rig]:  # type: ignore[override]
+        yield from rig_with(tmp_path, "felica-lite-s")
