@@ -4,6 +4,7 @@ One lock guards the state. It is never held while another thread's answer is awa
 take it when a relay moves. Verbs that take time, as people do, are in :mod:`sim.people`.
 """
 
+import re
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -28,6 +29,7 @@ OnChange = Callable[[str, str, dict[str, Any]], None]
 CARDS_MAX = 2000
 RELEASES_KEPT = 64
 NETWORK = "network"
+_UID = re.compile(r"[0-9A-Fa-f]{8}|[0-9A-Fa-f]{14}")
 
 _Named = TypeVar("_Named")
 
@@ -130,9 +132,13 @@ class Hall:
     def add_card(
         self, card_id: str, technology: str, number: str, uid: bytes | None = None, wrong_key: bool = False
     ) -> str:
-        """Make a card, in place of one of the same id. Returns its UID in upper-case hexadecimal."""
+        """Make a card, in place of one of the same id. Returns its UID in upper-case hexadecimal. A ``uid`` card's number may be
+        its UID; any other number is printed on it and the UID made up."""
         try:
-            chip = make_card(technology, number, self._card_keys, uid, wrong_key)
+            if technology == "uid" and uid is None and _UID.fullmatch(number):
+                uid = bytes.fromhex(number)
+            written = "" if technology == "uid" else number  # on a bare UID the number is only printed
+            chip = make_card(technology, written, self._card_keys, uid, wrong_key)
         except CardError as error:
             raise HallError(f"card {card_id}: {error}") from error
         if card_id not in self.cards and len(self.cards) >= CARDS_MAX:
