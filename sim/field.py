@@ -102,7 +102,7 @@ class Field:
             if not self._on:
                 return []
             answers = []
-            for presence, card in self._cards.items():
+            for presence, card in list(self._cards.items()):
                 if card.modulation == modulation and (reply := card.transceive(frame)) is not None:
                     answers.append(Answer(card, presence, reply))
             return answers
