@@ -177,8 +177,9 @@ class Agent:
                 case PolicyChunk():
                     ready = self._policies.take_chunk(body, now)
                 case PolicyLease():
-                    if self._policies.take_lease(body, now):
-                        inputs.append(LeaseArrived(body.lease))
+                    lease = self._policies.take_lease(body, now)
+                    if lease is not None:
+                        inputs.append(LeaseArrived(lease))
                 case CommandOrder():
                     inputs.append(self._commands.take(body, len(message.payload), now))
         except (PolicyRefused, CommandRefused) as refusal:
@@ -195,7 +196,9 @@ class Agent:
                 self._policies.store_failed(now)
         if ready is not None:
             self._health.policy = ""
-            return [self._adopt(ready, now)]
+            early = self._policies.early_lease(now)
+            adopted = self._adopt(ready, now)
+            return [adopted] if early is None else [adopted, self._handle(LeaseArrived(early), now)]
         return [self._handle(item, now) for item in inputs]
 
     def _take_ack(self, ack: Ack, now: Now) -> Iterable[AnyInput]:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 import msgspec
 
 from controller.now import SECOND_US, Now
-from controller.policy import Delta, Policy, PolicyError, Version, apply_delta, decode_policy, digest_of
+from controller.policy import Delta, Lease, Policy, PolicyError, Version, apply_delta, decode_policy, digest_of
 from controller.site import Site
 from controller.wire import CHUNK_BYTES, PolicyChunk, PolicyDelta, PolicyHead, PolicyLease, PolicyRequest
 from edge.ports import PolicyStore
@@ -69,6 +69,7 @@ class PolicyIntake:
         self._timeout_us = REQUEST_TIMEOUT_US
         self._lease_at_us: int | None = None
         self._lease_issued_us = 0
+        self._early: Lease | None = None
         self._up = False
 
     @property
@@ -179,11 +180,16 @@ class PolicyIntake:
         self._store.save_snapshot(head.version.epoch, head.version.n, canonical)
         return self._accepted(policy, head.digest, now)
 
-    def take_lease(self, message: PolicyLease, now: Now) -> bool:
-        """Whether the lease vouches for exactly what runs and is newer than the last; if not, ask (MEANINGS 18)."""
+    def take_lease(self, message: PolicyLease, now: Now) -> Lease | None:
+        """The lease, if it vouches for exactly what runs and is newer than the last; if not, ask (MEANINGS 18). One for a
+        policy that is still on its way waits for it: :meth:`early_lease`."""
         lease = message.lease
         if lease.version != self.version or lease.digest != self._digest:
-            if self.version is None or lease.version >= self.version:
+            if self.version is None or lease.version > self.version:
+                self._early = lease
+                self._ask(now, "head")
+                return None
+            if lease.version == self.version:
                 self._ask(now, "head")
             raise PolicyRefused("lease_mismatch", f"a lease for policy {_name(lease.version)}, not for what runs")
         if lease.issued_at_us <= self._lease_issued_us:
@@ -192,7 +198,19 @@ class PolicyIntake:
         self._lease_at_us = now.mono_us + LEASE_ASK_US
         if self._want == "head":
             self._stop_asking()
-        return True
+        return lease
+
+    def early_lease(self, now: Now) -> Lease | None:
+        """The lease that came before the policy which has just been adopted."""
+        early = self._early
+        if early is None or early.version != self.version or early.digest != self._digest:
+            return None
+        self._early = None
+        if early.issued_at_us <= self._lease_issued_us:
+            return None
+        self._lease_issued_us = early.issued_at_us
+        self._lease_at_us = now.mono_us + LEASE_ASK_US
+        return early
 
     def store_failed(self, now: Now) -> None:
         """The store could not keep what was ready: it is asked for again."""

@@ -350,7 +350,7 @@ def test_a_head_that_promises_too_much_is_refused(changes: dict[str, Any]) -> No
 
 def test_a_lease_for_exactly_what_runs_is_taken_once() -> None:
     desk = Desk().running(P1)
-    assert desk.intake.take_lease(lease(P1), desk.now)
+    assert desk.intake.take_lease(lease(P1), desk.now) == lease(P1).lease
     with pytest.raises(PolicyRefused) as refused:
         desk.intake.take_lease(lease(P1), desk.now)
     assert refused.value.code == "replayed"
@@ -364,14 +364,24 @@ def test_a_lease_older_than_the_one_in_force_before_the_start_is_a_replay() -> N
     assert refused.value.code == "replayed"
 
 
-@pytest.mark.parametrize("offered", [lease(P2), lease(P1, digest="0" * 64)], ids=["newer", "other digest"])
-def test_a_lease_for_something_else_makes_the_edge_ask(offered: PolicyLease) -> None:
+def test_a_lease_for_what_runs_with_another_digest_makes_the_edge_ask() -> None:
     desk = Desk().running(P1)
     desk.intake.take_head(head(P1), desk.now)
     with pytest.raises(PolicyRefused) as refused:
-        desk.intake.take_lease(offered, desk.now)
+        desk.intake.take_lease(lease(P1, digest="0" * 64), desk.now)
     assert refused.value.code == "lease_mismatch"
     assert desk.wants() == ["head"]
+
+
+def test_a_lease_that_comes_before_its_policy_asks_for_it_and_waits() -> None:
+    desk = Desk().running(P1)
+    desk.intake.take_head(head(P1), desk.now)
+    assert desk.intake.take_lease(lease(P2), desk.now) is None
+    assert desk.wants() == ["head"]
+    assert desk.intake.early_lease(desk.now) is None
+    desk.intake.take_delta(delta(P1, P2), desk.now)
+    assert desk.intake.early_lease(desk.now) == lease(P2).lease
+    assert desk.intake.early_lease(desk.now) is None
 
 
 def test_a_lease_for_an_older_policy_is_refused_without_asking() -> None:
