@@ -55,7 +55,6 @@ class Pn532Simulator:
         self._edges = 0
         self._pending: Timer | None = None
         self._last_answer = b""
-        self._next_baud: int | None = None
         line.attach(self)
 
     # verbs -----------------------------------------------------------------
@@ -81,8 +80,8 @@ class Pn532Simulator:
         self._commands = Commands(self.field)
         self._receiver.clear()
         self._last_answer = b""
-        self._next_baud = None
         self.line.baud = POWER_UP_BAUD
+        self.line.announced_baud = None
         self._sleep(wake_by_host=True)
         if on:
             self.stuck = False
@@ -130,6 +129,7 @@ class Pn532Simulator:
 
     def _command(self, content: bytes) -> None:
         self._drop_command()
+        self.line.announced_baud = None  # no ACK came: the rate stays
         self._pending = self.line.after(ACK_S, lambda: self._begin(content))
 
     def _begin(self, content: bytes) -> None:
@@ -162,7 +162,7 @@ class Pn532Simulator:
             return
         self._answer_bytes(frame.encode(bytes([frame.CHIP_TO_HOST, code + 1]) + answer))
         if outcome.baud is not None:
-            self._next_baud = outcome.baud
+            self.line.announced_baud = outcome.baud
         if outcome.power_down is not None:
             sources = outcome.power_down
             self.line.after(self.line.byte_s(len(self._last_answer)), lambda: self._power_down(sources))
@@ -173,8 +173,8 @@ class Pn532Simulator:
 
     def _acknowledged(self) -> None:
         self._drop_command()
-        if self._next_baud is not None:
-            self.line.baud, self._next_baud = self._next_baud, None
+        if self.line.announced_baud is not None:
+            self.line.baud, self.line.announced_baud = self.line.announced_baud, None
 
     def _drop_command(self) -> None:
         if self._pending is not None:

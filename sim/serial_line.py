@@ -76,11 +76,16 @@ class Timer:
 
 
 class SerialLine:
-    """See the module's docstring. ``baud`` is the device's own rate and may be set by the device at any time."""
+    """See the module's docstring. ``baud`` is the device's own rate and may be set by the device at any time.
+
+    ``announced_baud``: a rate to which host and device have agreed to change. A pty cannot tell whether bytes were written before
+    or after the host changed its rate; while a change is announced both rates are understood.
+    """
 
     def __init__(self, link_path: Path, baud: int) -> None:
         self.link_path = link_path
         self.baud = baud
+        self.announced_baud: int | None = None
         self.to_host = Faults()
         self.to_device = Faults()
         self._device: Device | None = None
@@ -259,9 +264,10 @@ class SerialLine:
     def _as_seen_across(self, data: bytes) -> bytes:
         """The same bytes when both ends run at one rate; else what a UART makes of them."""
         host_rate = _RATES.get(termios.tcgetattr(self._slave)[5])
-        if host_rate is None or host_rate == self.baud:
+        if host_rate in (None, self.baud, self.announced_baud):
             return data
         # A faster receiver sees every bit several times, a slower one a blur: no byte survives.
+        assert host_rate is not None
         return bytes((byte * 5 + 0x80) & 0xE0 for byte in data[: max(1, len(data) * self.baud // host_rate)])
 
     # the pty ---------------------------------------------------------------

@@ -1,8 +1,9 @@
 """Unmodified nfcpy 1.0.4 on any serial path, built as its own ``open`` would but without its shell and rate change."""
 
 import logging
+import termios
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import nfc.clf
@@ -23,7 +24,10 @@ def chipset(path: Path) -> Iterator[nfc.clf.pn532.Chipset]:
         chip.sam_configuration("normal")
         yield chip
     finally:
-        tty.close()
+        with suppress(termios.error):  # its close flushes, which fails on a line that has hung up
+            tty.close()
+        if tty.tty is not None:
+            tty.tty.close()
 
 
 @contextmanager

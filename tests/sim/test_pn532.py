@@ -155,6 +155,8 @@ def test_the_rate_changes_only_with_the_hosts_ack(bench: Bench) -> None:
     with connected(bench) as host:
         assert host.ask(bytes.fromhex("d41007")) == b"\xd5\x11"
         assert host.ask(GET_FIRMWARE_VERSION)[:2] == b"\xd5\x03"  # still at 115200
+        host.port.write(ACK)  # too late
+        assert host.ask(GET_FIRMWARE_VERSION)[:2] == b"\xd5\x03"
         assert host.ask(bytes.fromhex("d41007")) == b"\xd5\x11"
         host.port.write(ACK)
         bench.line.call(lambda: None)
