@@ -49,7 +49,9 @@ class Cedar:
         try:
             import cedarpy
         except ImportError as error:
-            raise EnginesMissing("bench decide compares with cedarpy: run it from `make setup`'s environment") from error
+            raise EnginesMissing(
+                "bench decide compares with cedarpy: run it from `make setup`'s environment"
+            ) from error
         self._is_authorized = cedarpy.is_authorized
         self._decision = cedarpy.Decision.Allow
         self._policies = cedarpy.PolicySet.from_str(CEDAR_POLICY)
@@ -84,7 +86,8 @@ def _cedar_entities(policy: Policy) -> list[dict[str, Any]]:
         return {"__entity": {"type": kind, "id": str(name)}}
 
     areas = [
-        {"uid": {"type": "Area", "id": area.id}, "attrs": {"closed": area.closed}, "parents": []} for area in policy.site.areas
+        {"uid": {"type": "Area", "id": area.id}, "attrs": {"closed": area.closed}, "parents": []}
+        for area in policy.site.areas
     ]
     grants = [
         {
@@ -155,5 +158,3 @@ class Casbin:
     def allows(self, tap: BenchTap) -> bool:
         """One decision through casbin; an unknown card is a badge in no role."""
         return bool(self._enforcer.enforce(f"badge-{self._known.get(tap.credential, 0)}", tap.area, "enter", NOON_US))
-
-

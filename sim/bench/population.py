@@ -17,10 +17,13 @@ from controller.site import AccessPoint, Area, Door, Interval, Schedule, Site
 HASH_KEY = bytes(range(32))
 NOON_US = 1_795_233_600_000_000
 """2026-11-21 04:00 UTC, noon at the site: within every schedule."""
-GRANTS = 40
+GRANTS = 240
+"""Badges share a grant when areas and ends agree: four sets of areas times sixty contract ends, a month apart."""
 AREAS = 12
+AREAS_OF_A_GRANT = 3
 DAY_US = 86_400_000_000
-KNOWN_SHARE = 0.9
+KNOWN_SHARE = 0.95
+PERMITTED_SHARE = 0.9
 
 
 def make_site() -> Site:
@@ -44,19 +47,28 @@ def make_site() -> Site:
     )
 
 
+def _room(grant: int, step: int) -> int:
+    return (grant % 4 + step * 4) % AREAS
+
+
+def grant_of(badge: int) -> int:
+    """The grant of a badge."""
+    return badge % GRANTS + 1
+
+
 def make_policy(badges: int) -> Policy:
-    """``badges`` customer badges, two to an organisation, on :data:`GRANTS` shared grants of three areas each."""
+    """``badges`` customer badges, two to an organisation, on :data:`GRANTS` shared grants of three areas each (a month's end apart)."""
     grants = tuple(
         Grant(
             id=number,
             areas=tuple(
                 GrantArea(
-                    area=f"room-{(number + step * 5) % AREAS}",
+                    area=f"room-{_room(number, step)}",
                     from_us=NOON_US - 30 * DAY_US,
-                    until_us=NOON_US + 300 * DAY_US,
+                    until_us=NOON_US + (1 + number // 4) * 30 * DAY_US,
                     schedule="always" if number % 2 else None,
                 )
-                for step in range(3)
+                for step in range(AREAS_OF_A_GRANT)
             ),
         )
         for number in range(1, GRANTS + 1)
@@ -80,7 +92,7 @@ def make_policy(badges: int) -> Policy:
                 status="active",
                 holder=n,
                 customer=(n + 1) // 2,
-                grant=n % GRANTS + 1,
+                grant=grant_of(n),
                 from_us=NOON_US - 30 * DAY_US,
                 until_us=NOON_US + 300 * DAY_US,
                 slot=1 + n % 2,
@@ -108,12 +120,13 @@ class BenchTap:
 
 
 def make_taps(badges: int, count: int) -> list[BenchTap]:
-    """Taps all over the population: nine in ten of known cards, at rooms allowed and not."""
+    """Taps all over the population: nearly all of known cards, most of them where they may enter."""
     chance = random.Random(20261121)
-    return [
-        BenchTap(
-            chance.randint(1, badges) if chance.random() < KNOWN_SHARE else badges + 1 + index,
-            chance.randrange(AREAS),
-        )
-        for index in range(count)
-    ]
+    taps = []
+    for index in range(count):
+        known = chance.random() < KNOWN_SHARE
+        badge = chance.randint(1, badges) if known else badges + 1 + index
+        permitted = chance.random() < PERMITTED_SHARE
+        room = _room(grant_of(badge), chance.randrange(AREAS_OF_A_GRANT)) if permitted else chance.randrange(AREAS)
+        taps.append(BenchTap(badge, room))
+    return taps
