@@ -12,7 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from controller.site import parse_site
+from controller.site import SiteError, parse_site, unenforced
 from server.config import Config
 from server.context import Context, Service
 from server.db.clock import Clock, SystemClock, to_us
@@ -42,16 +42,20 @@ PUBLIC_ENDPOINTS = frozenset(
 def routers() -> list[APIRouter]:
     """Every noun's routers. Imported here so that ``menjin server token`` need not load them."""
     from server.badges.endpoints import router as badges
+    from server.fleet import endpoints as fleet
     from server.health import router as health
+    from server.ledger import endpoints as ledger
     from server.operators import endpoints as operators
     from server.registry import endpoints as registry
 
-    return [health, *operators.ROUTERS, *registry.ROUTERS, badges]
+    return [health, *operators.ROUTERS, *registry.ROUTERS, badges, *fleet.ROUTERS, *ledger.ROUTERS]
 
 
-def services(context: Context) -> list[Service]:  # noqa: ARG001
+def services(context: Context) -> list[Service]:
     """Background work in the order of starting."""
-    return []
+    from server.fleet.service import FleetService
+
+    return [FleetService(context)]
 
 
 def create_app(config: Config, *, clock: Clock | None = None, run_services: bool = True) -> FastAPI:
@@ -98,6 +102,10 @@ def create_app(config: Config, *, clock: Clock | None = None, run_services: bool
 def open_context(config: Config, clock: Clock) -> Context:
     """Site, database, keys: everything but HTTP. On an empty database it makes the first administrator."""
     site = parse_site(config.site_file.read_text("utf-8"), str(config.site_file))
+    missing = unenforced(site)
+    if missing:
+        more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+        raise SiteError(f"{config.site_file}: {missing[0]}{more}")
     migrate(config.database_url)
     keys = ensure_keys(config.dir, site.id, to_us(clock.now()))
     database = Database(config.database_url)

@@ -172,7 +172,7 @@ class MqttClient:
         if not self._started:
             return
         try:
-            self.inbox.put(Message(message.topic, message.payload, message.retain), timeout=INBOX_WAIT_S)
+            self.inbox.put(Message(message.topic, bytes(message.payload), message.retain), timeout=INBOX_WAIT_S)
         except queue.Full:
             self.dropped += 1
             log.error("inbox full: message dropped, its edge will send it again", topic=message.topic)

@@ -12,6 +12,7 @@ from server.db.model import Model
 class Edge(Model, table=True):
     """One edge. ``name`` is its id on the wire, ``epoch`` counts its enrolments: a new one voids the key before.
 
+    ``past_sessions``: the last few, by which an old status is told from a restarted edge whose clock stands behind.
     ``clock_offset_us`` = our receive time − its ``issued_at_us``. ``received_policy_*``: its last receipt.
     """
 
@@ -30,13 +31,13 @@ class Edge(Model, table=True):
     online: bool = False
     online_changed_us: int | None = Field(default=None, sa_type=BIG_INT)
     session: str | None = None
+    past_sessions: str = "[]"
     software: str = ""
     boot_id: str = ""
     journal_id: str | None = None
     last_seen_us: int | None = Field(default=None, sa_type=BIG_INT)
     clock_offset_us: int | None = Field(default=None, sa_type=BIG_INT)
     status_seq: int = Field(default=0, sa_type=BIG_INT)
-    request_seq: int = Field(default=0, sa_type=BIG_INT)
     last_seq: int = Field(default=0, sa_type=BIG_INT)
     acked_seq: int = Field(default=0, sa_type=BIG_INT)
     outbox: int = 0
@@ -78,12 +79,12 @@ class RefusedMessage(Model, table=True):
 
 
 class PolicyVersion(Model, table=True):
-    """One version of an edge's policy. ``delta``: zlib of the :class:`controller.policy.Delta` from the one before, as
-    JSON; None for the first of an epoch. Kept as long as the ledger (DESIGN 5)."""
+    """One version of the policy, the same on all edges of the site. ``delta``: zlib of the
+    :class:`controller.policy.Delta` from the one before, as JSON; None for the first of an epoch. Kept as long as the
+    ledger (DESIGN 5)."""
 
     __tablename__ = "policy_version"
 
-    edge_id: int = Field(primary_key=True, foreign_key="edge.id")
     epoch: int = Field(primary_key=True)
     n: int = Field(primary_key=True)
     digest: str
@@ -97,20 +98,21 @@ class PolicySnapshot(Model, table=True):
 
     __tablename__ = "policy_snapshot"
 
-    edge_id: int = Field(primary_key=True, foreign_key="edge.id")
     epoch: int = Field(primary_key=True)
     n: int = Field(primary_key=True)
     canonical: bytes
 
 
 class FleetState(Model, table=True):
-    """One row, id 1. ``epoch`` of all policies; ``seq_reserved``: no message down has had a ``seq`` beyond this one."""
+    """One row, id 1. ``epoch`` of all policies; ``seq_reserved``: no message down has had a ``seq`` beyond this one.
+    ``compiled_demand``: the registry's counter (``server.policy_demand``) that the current policy answers."""
 
     __tablename__ = "fleet_state"
 
     id: int = Field(default=1, primary_key=True)
     epoch: int = 1
     seq_reserved: int = Field(default=0, sa_type=BIG_INT)
+    compiled_demand: int = -1
 
 
 class OutboxMessage(Model, table=True):

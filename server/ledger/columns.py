@@ -7,9 +7,30 @@ decoded, so that no record can stop the ledger.
 import msgspec
 
 from controller.events import (
-    AccessDenied, AccessGranted, AccessLapsed, AccessPending, AccessTaken, AlarmAcknowledged, AlarmCleared, AlarmRaised,
-    AnyEvent, CommandDone, DeviceStateChanged, DoorClosed, DoorLocked, DoorModeChanged, DoorOpened, DoorUnlocked,
-    ExitByRequest, Explanation, FireLatched, FireReset, InputRecorded, Record,
+    AccessDenied,
+    AccessGranted,
+    AccessLapsed,
+    AccessPending,
+    AccessTaken,
+    AlarmAcknowledged,
+    AlarmCleared,
+    AlarmRaised,
+    AnyEvent,
+    AreaUncertain,
+    CommandDone,
+    DeviceStateChanged,
+    DoorClosed,
+    DoorLocked,
+    DoorModeChanged,
+    DoorOpened,
+    DoorUnlocked,
+    ExitByRequest,
+    Explanation,
+    FireLatched,
+    FireReset,
+    InputRecorded,
+    Record,
+    decode_record,
 )  # fmt: skip
 
 MAX_INT = 2**63 - 1
@@ -20,6 +41,7 @@ _ATTRIBUTES: dict[type, dict[str, str]] = {
     DeviceStateChanged: {"subject": "device"},
     FireLatched: {"subject": "zone"},
     FireReset: {"subject": "zone"},
+    AreaUncertain: {"subject": "area"},
     ExitByRequest: {"door": "door", "subject": "area"},
     CommandDone: {"because": "because", "subject": "command_id"},
 }
@@ -35,7 +57,6 @@ EventColumns = tuple[
 ]  # fmt: skip
 """kind, door, access_point, badge, holder, customer, number, reason, rule, alarm, subject, detail."""
 
-_record_decoder = msgspec.json.Decoder(Record)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -43,11 +64,11 @@ class UnreadableRecord(ValueError):
     """A record that is kept but cannot be read. The message says why, for the quarantine's list."""
 
 
-def decode_record(raw: bytes, journal_id: str, journal_seq: int) -> Record:
+def read_record(raw: bytes, journal_id: str, journal_seq: int) -> Record:
     """The record at its place in the journal. Raises :class:`UnreadableRecord`."""
     try:
-        record = _record_decoder.decode(raw)
-    except (msgspec.DecodeError, RecursionError, ValueError) as error:
+        record = decode_record(raw)
+    except ValueError as error:
         raise UnreadableRecord(f"does not decode: {error}") from error
     if record.seq != journal_seq or record.journal_id != journal_id:
         raise UnreadableRecord(f"calls itself {record.journal_id} {record.seq}, sent as {journal_id} {journal_seq}")

@@ -3,7 +3,6 @@
 The live pages read these tables instead of the ledger (NOTES: "who is inside" from ten million events takes 15 s).
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -12,17 +11,36 @@ from sqlalchemy.engine import Connection
 from sqlmodel import SQLModel
 
 from controller.events import (
-    AccessTaken, AlarmAcknowledged, AlarmCleared, AlarmRaised, AnyEvent, DeviceStateChanged, DoorClosed, DoorLocked,
-    DoorModeChanged, DoorOpened, DoorUnlocked, EdgeStarted, ExitByRequest,
-)  # fmt: skip
+    AccessTaken,
+    AlarmAcknowledged,
+    AlarmCleared,
+    AlarmRaised,
+    AnyEvent,
+    AreaUncertain,
+    DeviceStateChanged,
+    DoorClosed,
+    DoorLocked,
+    DoorModeChanged,
+    DoorOpened,
+    DoorUnlocked,
+)
 from server.ledger.models import LedgerAlarm, LedgerArea, LedgerDevice, LedgerDoor, LedgerPresence
 
 EDGE = "edge"
 SERVER = "server"
 FOLDED = (
-    AccessTaken, AlarmAcknowledged, AlarmCleared, AlarmRaised, DeviceStateChanged, DoorClosed, DoorLocked,
-    DoorModeChanged, DoorOpened, DoorUnlocked, EdgeStarted, ExitByRequest,
-)  # fmt: skip
+    AccessTaken,
+    AlarmAcknowledged,
+    AlarmCleared,
+    AlarmRaised,
+    AreaUncertain,
+    DeviceStateChanged,
+    DoorClosed,
+    DoorLocked,
+    DoorModeChanged,
+    DoorOpened,
+    DoorUnlocked,
+)
 
 Row = dict[str, Any]
 
@@ -71,7 +89,7 @@ class Facts:
                 self._door(event.door, at_us, position="closed")
             case DoorModeChanged():
                 self._door(event.door, at_us, mode=event.mode)
-            case AccessTaken():
+            case AccessTaken(presence="inside"):
                 self._presence.put(
                     event.holder,
                     area=event.to_area,
@@ -81,11 +99,11 @@ class Facts:
                     number=event.number,
                     customer=event.customer,
                 )
-            case ExitByRequest():
-                self._uncertain(event.area, at_us, "exit_by_request")
-            case EdgeStarted():
-                for area in {row["area"] for row in self._presence.values()}:
-                    self._uncertain(area, at_us, "edge_restarted")
+            case AccessTaken(presence="gone"):
+                self._presence.remove(event.holder)
+            case AreaUncertain():
+                if self._areas.get(event.area) is None:
+                    self._areas.put(event.area, uncertain_since_us=at_us, cause=event.cause)
             case DeviceStateChanged():
                 self._devices.put(
                     event.device, kind=event.kind, working=event.working, cause=event.cause, changed_us=at_us
@@ -124,10 +142,6 @@ class Facts:
     def _door(self, door: str, at_us: int, **facts: str) -> None:
         row = self._doors.get(door) or {"mode": "controlled", "position": "unknown", "lock": "unknown"}
         self._doors.put(door, **(row | facts | {"changed_us": at_us}))
-
-    def _uncertain(self, area: str, at_us: int, cause: str) -> None:
-        if self._areas.get(area) is None:
-            self._areas.put(area, uncertain_since_us=at_us, cause=cause)
 
     def _raise(self, event: AlarmRaised, at_us: int, seq: int, source: str) -> None:
         key = (source, event.alarm, event.subject)
@@ -171,20 +185,20 @@ class _Keyed:
     def get(self, key: Any) -> Row | None:
         return self._rows.get(key)
 
-    def values(self) -> Sequence[Row]:
-        return list(self._rows.values())
-
     def put(self, key: Any, **columns: Any) -> None:
         self._rows[key] = columns | {"edge_id": self._edge_id, self._key: key}
         self._dirty.add(key)
 
+    def remove(self, key: Any) -> None:
+        if self._rows.pop(key, None) is not None:
+            self._dirty.add(key)
+
     def save(self) -> None:
-        changed = [self._rows[key] for key in self._dirty]
-        if not changed:
-            return
         stored = [key for key in self._dirty if key in self._stored]
         for start in range(0, len(stored), 500):
             part = stored[start : start + 500]
             where = (self._table.c.edge_id == self._edge_id, self._table.c[self._key].in_(part))
             self._connection.execute(delete(self._table).where(*where))
-        self._connection.execute(insert(self._table), changed)
+        changed = [self._rows[key] for key in self._dirty if key in self._rows]
+        if changed:
+            self._connection.execute(insert(self._table), changed)

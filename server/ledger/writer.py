@@ -19,10 +19,14 @@ from controller.wire import GENESIS_HASH, Records
 from server.db.engine import Database
 from server.ledger.bulk import insert_rows
 from server.ledger.chain import Head, Verdict, chain_hashes, judge
-from server.ledger.columns import UnreadableRecord, decode_record, event_columns
+from server.ledger.columns import UnreadableRecord, event_columns, read_record
 from server.ledger.facts import EDGE, FOLDED, SERVER, Facts, table_of
 from server.ledger.models import (
-    LedgerEvent, LedgerJournal, LedgerLost, LedgerQuarantine, LedgerRecord,
+    LedgerEvent,
+    LedgerJournal,
+    LedgerLost,
+    LedgerQuarantine,
+    LedgerRecord,
 )  # fmt: skip
 
 RECORD_COLUMNS = ("seq", "journal_key", "journal_seq", "received_us", "hash", "record")
@@ -86,6 +90,16 @@ class LedgerWriter:
             facts = self._facts[edge_id] = Facts(self.connection, edge_id)
         return facts
 
+    def head_seq(self, edge_id: int, journal_id: str) -> int | None:
+        """How far this transaction holds a journal; None when it is new."""
+        known = self._journals.get((edge_id, journal_id))
+        if known is not None:
+            head: int = known["head_seq"]
+            return head
+        table = table_of(LedgerJournal)
+        where = (table.c.edge_id == edge_id, table.c.journal_id == journal_id)
+        return self.connection.scalar(select(table.c.head_seq).where(*where).order_by(table.c.branch.desc()).limit(1))
+
     def take(self, edge_id: int, batch: Records) -> Outcome:
         """Store what a verified batch adds. The caller sends the outcome's acknowledgement after the commit."""
         journal = self._journal(edge_id, batch.journal_id)
@@ -135,14 +149,15 @@ class LedgerWriter:
         self._events.append((self._event_seq, None, edge_id, self.now_us, *event_columns(event)))
         self.facts(edge_id).apply(event, self.now_us, self._event_seq, SERVER)
 
-    def add_events(self, edge_id: int, record_seq: int, record: Record) -> None:
-        """A readable record's events. Raises :class:`UnreadableRecord` before anything is added."""
+    def add_events(self, edge_id: int, record_seq: int, record: Record, *, folds: bool = True) -> None:
+        """A readable record's events; ``folds``: into what stands now, too. Raises :class:`UnreadableRecord` before
+        anything is added."""
         rows = [event_columns(event) for event in record.events]
         facts = self.facts(edge_id)
         for event, columns in zip(record.events, rows, strict=True):
             self._event_seq += 1
             self._events.append((self._event_seq, record_seq, edge_id, record.at_us, *columns))
-            if isinstance(event, FOLDED):
+            if folds and isinstance(event, FOLDED):
                 facts.apply(event, record.at_us, self._event_seq, EDGE)
             elif isinstance(event, CommandDone):
                 self.commands_done.append((edge_id, event))
@@ -172,7 +187,7 @@ class LedgerWriter:
             self._records.append((self._record_seq, journal["id"], journal_seq, self.now_us, record_hash, raw[index]))
             self._unsaved_hashes[edge_id, batch.journal_id, journal_seq] = record_hash
             try:
-                self.add_events(edge_id, self._record_seq, decode_record(raw[index], batch.journal_id, journal_seq))
+                self.add_events(edge_id, self._record_seq, read_record(raw[index], batch.journal_id, journal_seq))
             except UnreadableRecord as error:
                 log.warning("record quarantined", edge_id=edge_id, journal_seq=journal_seq, error=str(error))
                 self._quarantined.append(
@@ -258,7 +273,8 @@ class LedgerWriter:
         unsaved = self._unsaved_hashes.get((edge_id, journal_id, seq))
         if unsaved is not None:
             return unsaved
-        return self.connection.scalar(self._hashes(edge_id, journal_id, seq).limit(1))
+        held: bytes | None = self.connection.scalar(self._hashes(edge_id, journal_id, seq).limit(1))
+        return held
 
     def _held_in_a_branch(self, edge_id: int, journal_id: str, seq: int, record_hash: bytes) -> bool:
         return record_hash in self.connection.scalars(self._hashes(edge_id, journal_id, seq)).all()

@@ -149,9 +149,14 @@ def test_a_transaction_that_fails_leaves_no_hole_in_the_sequence(
 ) -> None:
     edge = edge_with(6)
     take(edge, edge.batch(1, 2))
-    with pytest.raises(RuntimeError, match="disk"), ledger.writing(AT_US) as writer:
-        writer.take(edge_ids["edge-1"], edge.batch(3, 4))
-        raise RuntimeError("disk")
+
+    def fail() -> None:
+        with ledger.writing(AT_US) as writer:
+            writer.take(edge_ids["edge-1"], edge.batch(3, 4))
+            raise RuntimeError("disk")
+
+    with pytest.raises(RuntimeError, match="disk"):
+        fail()
     take(edge, edge.batch(3, 6))
     assert sorted(row.seq for row in rows(database, LedgerRecord)) == list(range(1, 7))
 

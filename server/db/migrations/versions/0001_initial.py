@@ -80,13 +80,13 @@ def upgrade() -> None:
         sa.Column("online", sa.Boolean(), nullable=False),
         sa.Column("online_changed_us", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("session", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("past_sessions", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("software", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("boot_id", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("journal_id", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
         sa.Column("last_seen_us", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("clock_offset_us", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("status_seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("request_seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("last_seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("acked_seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("outbox", sa.Integer(), nullable=False),
@@ -108,6 +108,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("epoch", sa.Integer(), nullable=False),
         sa.Column("seq_reserved", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("compiled_demand", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_fleet_state")),
     )
     op.create_table(
@@ -206,6 +207,23 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("n", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_policy_demand")),
+    )
+    op.create_table(
+        "policy_snapshot",
+        sa.Column("epoch", sa.Integer(), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.Column("canonical", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("epoch", "n", name=op.f("pk_policy_snapshot")),
+    )
+    op.create_table(
+        "policy_version",
+        sa.Column("epoch", sa.Integer(), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.Column("digest", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("delta", sa.LargeBinary(), nullable=True),
+        sa.Column("made_us", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("epoch", "n", name=op.f("pk_policy_version")),
     )
     op.create_table(
         "refused_message",
@@ -426,27 +444,6 @@ def upgrade() -> None:
     with op.batch_alter_table("operator_session", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_operator_session_operator_id"), ["operator_id"], unique=False)
 
-    op.create_table(
-        "policy_snapshot",
-        sa.Column("edge_id", sa.Integer(), nullable=False),
-        sa.Column("epoch", sa.Integer(), nullable=False),
-        sa.Column("n", sa.Integer(), nullable=False),
-        sa.Column("canonical", sa.LargeBinary(), nullable=False),
-        sa.ForeignKeyConstraint(["edge_id"], ["edge.id"], name=op.f("fk_policy_snapshot_edge_id_edge")),
-        sa.PrimaryKeyConstraint("edge_id", "epoch", "n", name=op.f("pk_policy_snapshot")),
-    )
-    op.create_table(
-        "policy_version",
-        sa.Column("edge_id", sa.Integer(), nullable=False),
-        sa.Column("epoch", sa.Integer(), nullable=False),
-        sa.Column("n", sa.Integer(), nullable=False),
-        sa.Column("digest", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-        sa.Column("size", sa.Integer(), nullable=False),
-        sa.Column("delta", sa.LargeBinary(), nullable=True),
-        sa.Column("made_us", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.ForeignKeyConstraint(["edge_id"], ["edge.id"], name=op.f("fk_policy_version_edge_id_edge")),
-        sa.PrimaryKeyConstraint("edge_id", "epoch", "n", name=op.f("pk_policy_version")),
-    )
     op.create_table(
         "badge",
         sa.Column("id", sa.Integer(), nullable=False),

@@ -1,0 +1,115 @@
+"""Commands to edges: asked at the API, ordered by the fleet's thread, answered in the ledger (DESIGN 9, MEANINGS 20)."""
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import select, update
+from sqlalchemy.engine import Connection
+
+from controller.commands import AcknowledgeAlarm, Command, CommandBase, Identify, ResetFire, UnlockDoor
+from controller.events import AlarmAcknowledged, AlarmCleared
+from controller.wire import CommandOrder
+from server.fleet.down import Composer, put
+from server.fleet.models import Edge, EdgeCommand
+from server.ledger.facts import SERVER, table_of
+from server.ledger.writer import LedgerWriter
+from server.operators.permissions import Permission
+
+LIFE_US = 10_000_000
+ANSWER_GRACE_US = 5_000_000
+"""After its expiry a command's result may still be on its way for this long."""
+CLOCK_OFFSET_NOISE_US = 2_000_000
+"""Offsets below this are the network's, not the clock's."""
+MAX_TEXT = 500
+OPEN = ("waiting", "sent")
+PAST_CAUSES = ("FORK", "RECORDS_LOST", "SERVER_RESTORED")
+"""The server's alarms of something that happened once: they end when somebody has seen them and said so."""
+
+COMMAND_PERMISSIONS: dict[type[CommandBase], Permission] = {
+    UnlockDoor: Permission.COMMAND_UNLOCK,
+    ResetFire: Permission.COMMAND_FIRE_RESET,
+    AcknowledgeAlarm: Permission.ALARM_ACKNOWLEDGE,
+    Identify: Permission.COMMAND_IDENTIFY,
+}
+"""What each command needs. A command that is not here is refused; a test compares with ``controller.commands``."""
+
+
+class CommandInvalid(ValueError):
+    """What was asked is no command, or its text is too long. One line."""
+
+
+def parse_command(given: object) -> Command:
+    """Raises :class:`CommandInvalid`."""
+    try:
+        command: Command = msgspec.convert(given, Command)
+    except msgspec.ValidationError as error:
+        raise CommandInvalid(str(error)) from error
+    for name, value in msgspec.structs.asdict(command).items():
+        if len(value) > MAX_TEXT or "\x00" in value:
+            raise CommandInvalid(f"{name}: at most {MAX_TEXT} characters, without NUL")
+    return command
+
+
+def commands_open(connection: Connection) -> bool:
+    """Whether :func:`order_commands` may have something to do."""
+    commands = table_of(EdgeCommand)
+    found = connection.execute(select(commands.c.id).where(commands.c.state.in_(OPEN)).limit(1)).first()
+    return found is not None
+
+
+def order_commands(writer: LedgerWriter, composer: Composer) -> None:
+    """Send what waits; end what waited too long. The server acknowledges its own alarms itself."""
+    connection, now_us = writer.connection, writer.now_us
+    commands, edges = table_of(EdgeCommand), table_of(Edge)
+    waiting = connection.execute(
+        select(
+            commands, edges.c.name.label("edge"), edges.c.online, edges.c.session.label("now"), edges.c.clock_offset_us
+        )
+        .join(edges, edges.c.id == commands.c.edge_id)
+        .where(commands.c.state.in_(OPEN))
+        .order_by(commands.c.id)
+    ).all()
+    for row in waiting:
+        values: dict[str, object] = {}
+        if row.state == "sent":
+            if now_us > row.expires_us + ANSWER_GRACE_US:
+                values = {"state": "expired", "answered_us": now_us}
+        elif now_us >= row.expires_us:
+            values = {"state": "expired", "answered_us": now_us}
+        elif _done_here(writer, row):
+            values = {"state": "done", "answered_us": now_us}
+        elif not row.online or not row.now:
+            values = {"state": "no_session", "answered_us": now_us}
+        else:
+            values = {"state": "sent", "session": row.now}
+            offset_us = row.clock_offset_us or 0
+            if abs(offset_us) < CLOCK_OFFSET_NOISE_US:
+                offset_us = 0
+            payload = composer.sealed(
+                CommandOrder,
+                row.edge,
+                now_us,
+                session=row.now,
+                command_id=row.public_id,
+                operator=row.operator,
+                expires_at_us=row.expires_us - offset_us,  # by the edge's own clock
+                command=msgspec.json.decode(row.command, type=Command),
+            )
+            put(connection, row.edge, "command", payload, expires_us=row.expires_us)
+        if values:
+            connection.execute(update(commands).where(commands.c.id == row.id).values(**values))
+
+
+def _done_here(writer: LedgerWriter, row: Any) -> bool:
+    """Acknowledge an alarm that the server itself raised, if it is one."""
+    command = msgspec.json.decode(row.command, type=Command)
+    if not isinstance(command, AcknowledgeAlarm):
+        return False
+    if not writer.facts(row.edge_id).stands(command.alarm, command.subject, SERVER):
+        return False
+    # alarms of the server's own are not in the edges' closed list
+    seen = AlarmAcknowledged(command.alarm, command.subject, row.operator, command.note)  # type: ignore[arg-type]
+    writer.own_event(row.edge_id, seen)
+    if command.alarm in PAST_CAUSES:
+        writer.own_event(row.edge_id, AlarmCleared(command.alarm, command.subject))  # type: ignore[arg-type]
+    return True

@@ -1,0 +1,305 @@
+"""The fleet's threads: one takes what comes from the edges, one keeps policies, leases and commands going (DESIGN 14).
+
+::
+
+    paho's thread ─► inbox (bounded) ─► ingest: verify, commit, acknowledge ─┐ requests, receipts
+                                                                             ▼
+    registry's counter, commands, clock ──────────────────────────► fleet: compile, order, renew, publish the outbox
+"""
+
+import queue
+import threading
+from collections import deque
+from datetime import datetime
+
+import structlog
+from sqlalchemy import insert
+from sqlalchemy.exc import OperationalError
+
+from server.context import Context
+from server.db.clock import to_us
+from server.fleet.commands import commands_open, order_commands
+from server.fleet.down import Composer
+from server.fleet.election import Election
+from server.fleet.inbox import Inbox, subscriptions
+from server.fleet.outbox import Publisher
+from server.fleet.policies import Policies, Receipt, read_receipts
+from server.fleet.status import any_silent, take_silent
+from server.fleet.up import Asked, Uplink
+from server.keys import SERVER_FILE, load_keys
+from server.ledger.facts import table_of
+from server.ledger.quarantine import retry_quarantined
+from server.ledger.writer import Ledger
+from server.mqtt import Message, MqttClient
+from server.operators.actor import SYSTEM
+from server.operators.models import AuditEntry
+from server.policy_demand import policy_demand
+from server.software import SOFTWARE
+
+TURN_S = 0.1
+"""How often the counters are looked at: a revocation waits at most this long for its delta."""
+PAUSE_AFTER_FAULT_S = 1.0
+SLOW_TURN_US = 5_000_000
+RECEIPTS_US = 1_000_000
+GROUP_MESSAGES = 32
+STOP_WAIT_S = 2.0
+MAX_ASKED = 1_000
+ASKED_PER_WINDOW = 20
+ASKED_WINDOW_US = 10_000_000
+
+log = structlog.get_logger(__name__)
+
+
+class FleetService:
+    """Background work of the one process that leads. ``run_once`` is one turn of the fleet's thread."""
+
+    name = "fleet"
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._database = context.database
+        self._site = context.site
+        self._keys_path = context.config.dir / SERVER_FILE
+        self._keys_changed = self._keys_path.stat().st_mtime_ns
+        self.composer = Composer(context.site.id, context.keys)
+        self.ledger = Ledger(context.database, SOFTWARE)
+        self.policies = Policies(context.site, self.composer)
+        self.uplink = Uplink(Inbox(context.database, context.site.id), self.ledger, self.composer)
+        self._publisher = Publisher(context.site.id)
+        self._election = Election(context.database)
+        self._stopping = threading.Event()
+        self._wake = threading.Event()
+        self._asked: deque[Asked] = deque(maxlen=MAX_ASKED)
+        self._asked_lately: dict[str, deque[int]] = {}
+        self._compiled_demand: int | None = None
+        self._heads_due = False
+        self._receipts_due_us = 0
+        self._slow_due_us = 0
+        self._thread = threading.Thread(target=self._run, name="fleet", daemon=True)
+        self.mqtt = MqttClient(
+            context.config.broker_url,
+            f"menjin-server-{context.site.id}",
+            subscriptions(context.site.id),
+            on_connected=self._connected,
+            on_published=self._taken,
+            ca=_text(context.config.broker_ca),
+            certificate=_text(context.config.broker_certificate),
+            key=_text(context.config.broker_key),
+        )
+
+    def start(self) -> None:
+        """Begin in the background."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, threads joined."""
+        self._stopping.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(STOP_WAIT_S)
+
+    def _now_us(self) -> int:
+        now: datetime = self._context.clock.now()
+        return to_us(now)
+
+    def _connected(self) -> None:
+        self._heads_due = True  # the broker may have lost what it retained
+        self._wake.set()
+
+    def _taken(self, message_id: int) -> None:
+        self._publisher.taken(message_id)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            if not self._election.lead():
+                self._stopping.wait(PAUSE_AFTER_FAULT_S)
+                continue
+            try:
+                self.load()
+                self._lead()
+            except Exception:
+                log.exception("fleet: begins again")
+                self._stopping.wait(PAUSE_AFTER_FAULT_S)
+        self._election.resign()
+
+    def _lead(self) -> None:
+        resigned = threading.Event()
+        ingest = threading.Thread(target=self._ingest, args=(resigned,), name="ingest", daemon=True)
+        self.mqtt.start()
+        ingest.start()
+        try:
+            while not self._stopping.is_set():
+                self._wake.wait(TURN_S)
+                self._wake.clear()
+                if self._stopping.is_set():
+                    break
+                try:
+                    self.run_once(self._now_us())
+                except OperationalError as error:
+                    log.error("fleet: database unavailable", error=str(error.orig))
+                    self._stopping.wait(PAUSE_AFTER_FAULT_S)
+                if not self._election.lead():
+                    log.error("fleet: leadership lost")
+                    break
+        finally:
+            resigned.set()
+            self.mqtt.stop()
+            ingest.join(STOP_WAIT_S)
+
+    def _ingest(self, resigned: threading.Event) -> None:
+        while not resigned.is_set():
+            try:
+                messages = [self.mqtt.inbox.get(timeout=TURN_S)]
+            except queue.Empty:
+                continue
+            while len(messages) < GROUP_MESSAGES:
+                try:
+                    messages.append(self.mqtt.inbox.get_nowait())
+                except queue.Empty:
+                    break
+            while not resigned.is_set():
+                try:
+                    self.ingest(messages, self._now_us())
+                    break
+                except OperationalError as error:
+                    log.error("ingest: database unavailable, tried again", error=str(error.orig))
+                except Exception:
+                    log.exception("ingest: tried again")
+                resigned.wait(PAUSE_AFTER_FAULT_S)
+
+    def ingest(self, messages: list[Message], now_us: int) -> None:
+        """Commit messages, publish their acknowledgements, hand requests to the fleet's thread."""
+        answers = self.uplink.take(messages, now_us)
+        for topic, payload in answers.acks:
+            self.mqtt.publish(topic, payload)  # not taken: the edge sends again, and is acknowledged then
+        self._asked.extend(answers.asked)
+        if answers.status_changed:
+            self._receipts_due_us = 0
+        if answers.asked or answers.status_changed:
+            self._wake.set()
+
+    def load(self) -> None:
+        """Read what the database holds: epoch, numbers, the current policy."""
+        with self._database.write() as session:
+            self.composer.epoch = self.composer.numbers.load(session.connection())
+            self.policies.load(session.connection())
+        self._compiled_demand = None
+
+    def run_once(self, now_us: int) -> None:
+        """One turn: whatever is due, then the outbox."""
+        with self._database.read() as session:
+            demand = policy_demand(session)
+            has_commands = commands_open(session.connection())
+            receipts = (
+                read_receipts(session.connection()) if abs(now_us - self._receipts_due_us) >= RECEIPTS_US else None
+            )
+        if demand != self._compiled_demand:
+            self._compile(demand, now_us)
+        if has_commands:
+            with self.ledger.writing(now_us) as writer:
+                order_commands(writer, self.composer)
+                self.composer.numbers.save(writer.connection)
+        if receipts is not None:
+            self._receipts_due_us = now_us
+            self._follow(receipts, now_us)
+        if self._heads_due:
+            self._heads_due = False
+            with self._database.write() as session:
+                self.policies.put_heads(session.connection(), now_us)
+                self.composer.numbers.save(session.connection())
+        self._answer(now_us)
+        if abs(now_us - self._slow_due_us) >= SLOW_TURN_US:
+            self._slow_due_us = now_us
+            self._slow_turn(now_us)
+        self._publish(now_us)
+
+    def _compile(self, demand: int, now_us: int) -> None:
+        with self._database.write() as session:
+            made = self.policies.compile(session.connection(), demand, now_us)
+            self.composer.numbers.save(session.connection())
+        self._compiled_demand = demand
+        if made is None:
+            return
+        self.policies.adopt(made)
+        self._publish(now_us)  # the deltas at once, the heads after them
+        self._heads_due = True
+
+    def _follow(self, receipts: list[Receipt], now_us: int) -> None:
+        ahead = self.policies.ahead(receipts)
+        if ahead is not None:
+            self._restored(ahead, now_us)
+            return
+        due = self.policies.leases_due(receipts, now_us)
+        if due:
+            with self._database.write() as session:
+                for receipt in due:
+                    self.policies.put_lease(session.connection(), receipt.edge_id, receipt.edge, now_us)
+                self.composer.numbers.save(session.connection())
+
+    def _restored(self, ahead: Receipt, now_us: int) -> None:
+        """An edge runs a policy that this database never made: it is an older copy (MEANINGS 18)."""
+        reported = f"{ahead.version.epoch}.{ahead.version.n}"
+        log.error("database is older than what its edges run: epoch raised", edge=ahead.edge, edge_policy=reported)
+        with self.ledger.writing(now_us) as writer:
+            epoch = self.policies.raise_epoch(writer.connection, ahead.version.epoch)
+            inputs: dict[str, str | int] = {"edge_policy": reported, "new_epoch": epoch}
+            writer.raise_alarm(ahead.edge_id, "SERVER_RESTORED", f"epoch {epoch}", "D4", inputs)
+            writer.connection.execute(
+                insert(table_of(AuditEntry)).values(
+                    at=self._context.clock.now(),
+                    actor=SYSTEM.public_id,
+                    actor_name=SYSTEM.name,
+                    act="policy.epoch_raised",
+                    subject=ahead.edge,
+                    after=inputs,
+                    address="",
+                )
+            )
+        self.composer.epoch = epoch
+        self._compiled_demand = None
+
+    def _answer(self, now_us: int) -> None:
+        while self._asked:
+            asked = self._asked.popleft()
+            if self.policies.current is None or self._asks_too_often(asked.edge.name, now_us):
+                continue
+            with self._database.write() as session:
+                chunks = self.policies.answer(
+                    session.connection(), asked.edge.id, asked.edge.name, asked.request, now_us
+                )
+                self.composer.numbers.save(session.connection())
+            self._publish(now_us)
+            for topic, payload in chunks:
+                if self.mqtt.publish(topic, payload) is None:
+                    break  # the edge asks again for what is missing
+
+    def _asks_too_often(self, edge: str, now_us: int) -> bool:
+        lately = self._asked_lately.setdefault(edge, deque(maxlen=ASKED_PER_WINDOW))
+        if len(lately) == ASKED_PER_WINDOW and 0 <= now_us - lately[0] < ASKED_WINDOW_US:
+            return True
+        lately.append(now_us)
+        return False
+
+    def _slow_turn(self, now_us: int) -> None:
+        changed = self._keys_path.stat().st_mtime_ns
+        if changed != self._keys_changed:
+            self._keys_changed = changed
+            self._context.keys = self.composer.keys = load_keys(self._keys_path.parent)
+            self._heads_due = True
+        with self._database.read() as session:
+            silent = any_silent(session.connection(), now_us)
+        if silent:
+            with self.ledger.writing(now_us) as writer:
+                take_silent(writer)
+        retry_quarantined(self._database, self.ledger, SOFTWARE, now_us)
+
+    def _publish(self, now_us: int) -> None:
+        with self._database.read() as session:
+            self._publisher.publish(session.connection(), self.mqtt, now_us)
+        if self._publisher.has_taken:
+            with self._database.write() as session:
+                self._publisher.clean(session.connection(), now_us)
+
+
+def _text(path: object) -> str | None:
+    return None if path is None else str(path)

@@ -1,0 +1,127 @@
+"""One turn of the ingesting thread: messages in, one transaction, then the acknowledgements (DESIGN 4)."""
+
+from collections.abc import Sequence
+
+import msgspec
+import structlog
+from sqlalchemy import update
+from sqlalchemy.exc import OperationalError
+
+from controller.events import CommandDone
+from controller.wire import Ack, PolicyRequest, Records, Status, topic
+from server.fleet.down import Composer
+from server.fleet.inbox import Gone, Inbox, KnownEdge, Opened, Refusal, count_refusals
+from server.fleet.models import EdgeCommand
+from server.fleet.status import StatusRefused, take_gone, take_status
+from server.ledger.facts import table_of
+from server.ledger.writer import Ledger, LedgerWriter, Outcome
+from server.mqtt import Message
+
+log = structlog.get_logger(__name__)
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """A request for policy, to be answered by the fleet's thread."""
+
+    edge: KnownEdge
+    request: PolicyRequest
+
+
+class Answers(msgspec.Struct):
+    """What follows from a turn, after its commit: acknowledgements to publish (topic, payload), requests to answer."""
+
+    acks: list[tuple[str, bytes]] = []
+    asked: list[Asked] = []
+    status_changed: bool = False
+
+
+class Uplink:
+    """Takes messages from all edges."""
+
+    def __init__(self, inbox: Inbox, ledger: Ledger, composer: Composer) -> None:
+        self._inbox = inbox
+        self._ledger = ledger
+        self._composer = composer
+
+    def take(self, messages: Sequence[Message], now_us: int) -> Answers:
+        """Commit what they bring. A message that the database cannot take is refused alone and counted; the database
+        being away raises :class:`sqlalchemy.exc.OperationalError`: nothing was acknowledged, all of it comes again."""
+        opened = [self._inbox.open(message, now_us) for message in messages]
+        try:
+            return self._commit(opened, now_us)
+        except OperationalError:
+            raise
+        except Exception:
+            log.exception("messages refused by the database, taken one by one", messages=len(messages))
+        answers = Answers()
+        for item in opened:
+            try:
+                part = self._commit([item], now_us)
+            except OperationalError:
+                raise
+            except Exception as error:
+                edge, leaf = (item.edge.name, "") if isinstance(item, Opened) else (item.edge, item.leaf)
+                log.exception("message refused by the database", edge=edge)
+                part = self._commit([Refusal(edge, leaf, "not_storable", type(error).__name__)], now_us)
+            answers.acks += part.acks
+            answers.asked += part.asked
+            answers.status_changed |= part.status_changed
+        return answers
+
+    def _commit(self, items: Sequence[Opened | Refusal], now_us: int) -> Answers:
+        answers = Answers()
+        refusals = [item for item in items if isinstance(item, Refusal)]
+        outcomes: dict[tuple[str, str, int | None], Outcome] = {}
+        with self._ledger.writing(now_us) as writer:
+            for item in items:
+                if isinstance(item, Refusal):
+                    continue
+                match item.body:
+                    case Records() as batch:
+                        outcome = writer.take(item.edge.id, batch)
+                        key = (item.edge.name, batch.journal_id, outcome.fork_at)
+                        outcomes.pop(key, None)  # the last one goes last
+                        outcomes[key] = outcome
+                    case Status() as status:
+                        try:
+                            take_status(writer, item.edge.id, status, retained=item.retained)
+                            answers.status_changed = True
+                        except StatusRefused as error:
+                            refusals.append(Refusal(item.edge.name, "status", error.reason, str(error)))
+                    case Gone():
+                        take_gone(writer, item.edge.id)
+                    case PolicyRequest() as request:
+                        answers.asked.append(Asked(item.edge, request))
+            count_refusals(writer.connection, refusals, now_us)
+            for edge_id, done in writer.commands_done:
+                _note_result(writer, edge_id, done)
+            answers.acks = [self._ack(edge, outcome, now_us) for (edge, _, _), outcome in outcomes.items()]
+            self._composer.numbers.save(writer.connection)
+        for refusal in refusals:
+            log.warning(
+                "message refused", edge=refusal.edge, leaf=refusal.leaf, reason=refusal.reason, text=refusal.text
+            )
+        return answers
+
+    def _ack(self, edge: str, outcome: Outcome, now_us: int) -> tuple[str, bytes]:
+        payload = self._composer.sealed(
+            Ack,
+            edge,
+            now_us,
+            journal_id=outcome.journal_id,
+            upto=outcome.head.seq,
+            head=outcome.head.hash,
+            expects=outcome.expects,
+            fork_at=outcome.fork_at,
+        )
+        return topic(self._composer.site, edge, "ack"), payload
+
+
+def _note_result(writer: LedgerWriter, edge_id: int, done: CommandDone) -> None:
+    table = table_of(EdgeCommand)
+    because = msgspec.json.encode(done.because).decode() if done.because is not None else None
+    writer.connection.execute(
+        update(table)
+        .where(table.c.public_id == done.command_id, table.c.edge_id == edge_id)
+        .values(state=done.result, because=because, answered_us=writer.now_us)
+    )
