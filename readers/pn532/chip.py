@@ -16,7 +16,6 @@ from contextlib import contextmanager
 import nfc.clf
 import nfc.tag
 from nfc.clf import pn53x, pn532
-from nfc.clf.transport import TTY
 from nfc.tag import tt2_nxp, tt3_sony, tt4
 
 from readers.credentials.card import CardGone
@@ -72,30 +71,20 @@ class _OutOfTime(Exception):
     """The poll's budget is used up."""
 
 
-class _Transport(TTY):  # type: ignore[misc]
-    """nfcpy's transport interface on our line."""
-
-    def __init__(self, line: SerialLine) -> None:
-        self.line = line
-
-    def read(self, timeout: float) -> bytearray:
-        return bytearray(self.line.read_frame(timeout / 1000))
-
-    def write(self, frame: bytes) -> None:
-        self.line.write(bytes(frame))
-
-    def close(self) -> None:
-        self.line.close()
-
-
 class _Chipset(pn532.Chipset):  # type: ignore[misc]
     """The chip's commands: bounded, their failures faults, and without asking for what is known."""
 
-    def __init__(self, transport: _Transport, port: str) -> None:
-        super().__init__(transport, _log)
+    def __init__(self, line: SerialLine, port: str) -> None:
+        super().__init__(line, _log)
         self._port = port
         self._memory = CommandMemory()
         self.poll_end = float("inf")
+
+    def write_frame(self, frame: bytes) -> None:
+        self.transport.write(bytes(frame))
+
+    def read_frame(self, timeout: float) -> bytearray:
+        return bytearray(self.transport.read_frame(timeout / 1000))
 
     def command(self, cmd_code: int, cmd_data: bytes, timeout: float) -> bytearray:
         data = bytes(cmd_data)
@@ -180,7 +169,7 @@ class Chip:
             reason = getattr(error, "strerror", None) or str(error)
             raise ReaderFault(f"{port}: cannot be opened ({reason}); check path, rights and other users") from error
         try:
-            self._chipset = _Chipset(_Transport(self._line), port)
+            self._chipset = _Chipset(self._line, port)
             self._wake()
             with self._faults():
                 self._frontend = _Frontend(_Device(self._chipset, _log))
