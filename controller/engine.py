@@ -76,7 +76,7 @@ from controller.lease import age_us, left_us
 from controller.now import SECOND_US, Now
 from controller.orders import command
 from controller.passage import deadline_us, happen
-from controller.policy import BadgeKind, Policy
+from controller.policy import FOREVER_US, BadgeKind, Policy
 from controller.presence import stay_end_us
 from controller.reasons import ALARMS
 from controller.site import DoorHardware
@@ -304,12 +304,12 @@ class Engine:
         """When each stay ends that has not been alarmed yet; kept until somebody moves or the policy changes."""
         if self._stays is None:
             index = self._index
-            inside = {} if index is None else self._state.presence
-            self._stays = {
+            ends = {
                 holder: stay_end_us(index, presence)
-                for holder, presence in inside.items()
+                for holder, presence in self._state.presence.items()
                 if index is not None and not presence.overstayed
             }
+            self._stays = {holder: end_us for holder, end_us in ends.items() if end_us < FOREVER_US}
         return self._stays
 
     def _record(self, stimulus: AnyInput, turn: Turn) -> Record:

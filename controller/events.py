@@ -6,7 +6,7 @@ import msgspec
 
 from controller.commands import Command
 from controller.inputs import AnyInput
-from controller.policy import Lease, Version
+from controller.policy import Int64, Lease, Version
 
 AlarmName = Literal[
     "DoorForcedOpen", "DoorHeldOpen", "LONE_OCCUPANT", "ESCORT_LEFT", "OVERSTAY", "EXIT_IRREGULAR",
@@ -284,9 +284,9 @@ class Record(msgspec.Struct, frozen=True):
     """
 
     journal_id: str
-    seq: int
-    at_us: int
-    mono_us: int
+    seq: Int64
+    at_us: Int64
+    mono_us: Int64
     boot_id: str
     policy_version: Version | None
     input: AnyInput

@@ -5,13 +5,16 @@ Times are integer microseconds UTC, intervals ``[from, until)``; ``FOREVER_US`` 
 """
 
 import hashlib
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
 from controller.site import Site
 
 FOREVER_US = 2**62
+
+Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+"""An integer that every database column holds. msgspec alone decodes any size."""
 
 BadgeKind = Literal["customer", "staff", "temporary"]
 BadgeStatus = Literal["issued", "active", "suspended", "lost", "revoked", "expired"]
@@ -22,8 +25,8 @@ CustomerStatus = Literal["active", "suspended", "ended"]
 class Version(msgspec.Struct, frozen=True, order=True, array_like=True, gc=False):
     """A policy's version. A server restored from an older copy raises ``epoch``; ``n`` counts within it."""
 
-    epoch: int
-    n: int
+    epoch: Int64
+    n: Int64
 
 
 class Customer(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from controller.commands import Command
-from controller.policy import Delta, Lease, Version
+from controller.policy import Delta, Int64, Lease, Version
 
 WIRE_VERSION = 1
 MAX_MESSAGE_BYTES = 1_048_576
@@ -60,12 +60,12 @@ class Body(msgspec.Struct, frozen=True, tag_field="type", tag=str, omit_defaults
     ``edge`` is the edge's id (a short name, unique in the site). ``issued_at_us``: the sender's wall clock.
     """
 
-    v: int
+    v: Int64
     site: str
     edge: str
-    epoch: int
-    seq: int
-    issued_at_us: int
+    epoch: Int64
+    seq: Int64
+    issued_at_us: Int64
 
 
 # up: edge → server
@@ -75,10 +75,10 @@ class Records(Body, frozen=True):
     """A batch of raw records in order, ``first_seq`` upward; ``previous`` is the hash before the first."""
 
     journal_id: str
-    first_seq: int
+    first_seq: Int64
     previous: bytes
     records: tuple[msgspec.Raw, ...]
-    first_retained_seq: int = 1
+    first_retained_seq: Int64 = 1
 
 
 class Status(Body, frozen=True):
@@ -92,9 +92,9 @@ class Status(Body, frozen=True):
     software: str
     boot_id: str
     journal_id: str
-    last_seq: int
-    acked_seq: int
-    outbox: int
+    last_seq: Int64
+    acked_seq: Int64
+    outbox: Int64
     policy_version: Version | None
     policy_digest: str
     hardware_digest: str
@@ -114,7 +114,7 @@ class PolicyRequest(Body, frozen=True):
     have: Version | None = None
     want: Literal["head", "deltas", "snapshot"] = "head"
     version: Version | None = None
-    from_chunk: int = 0
+    from_chunk: Int64 = 0
 
 
 # down: server → edge
@@ -124,10 +124,10 @@ class Ack(Body, frozen=True):
     """The server has committed everything up to ``upto`` of ``journal_id``; ``head`` is the hash there (DESIGN 4)."""
 
     journal_id: str
-    upto: int
+    upto: Int64
     head: bytes
-    expects: int
-    fork_at: int | None = None
+    expects: Int64
+    fork_at: Int64 | None = None
 
 
 class PolicyHead(Body, frozen=True):
@@ -135,8 +135,8 @@ class PolicyHead(Body, frozen=True):
 
     version: Version
     digest: str
-    size: int
-    chunks: int
+    size: Int64
+    chunks: Int64
     certificates: tuple[msgspec.Raw, ...] = ()
 
 
@@ -144,8 +144,8 @@ class PolicyChunk(Body, frozen=True):
     """Part ``index`` of ``of`` of the zlib-compressed canonical snapshot of ``version``."""
 
     version: Version
-    index: int
-    of: int
+    index: Int64
+    of: Int64
     part: bytes
 
 
@@ -167,7 +167,7 @@ class CommandOrder(Body, frozen=True):
     session: str
     command_id: str
     operator: str
-    expires_at_us: int
+    expires_at_us: Int64
     command: Command
 
 
@@ -176,8 +176,8 @@ class ServerCertificate(Body, frozen=True):
 
     kid: str
     public_key: bytes
-    from_us: int
-    until_us: int
+    from_us: Int64
+    until_us: Int64
 
 
 class EdgeCertificate(Body, frozen=True):

@@ -7,10 +7,9 @@ import msgspec
 from controller.actions import AnyAction
 from controller.engine import Engine, Outcome
 from controller.events import AnyEvent, Record
-from controller.inputs import AnyInput, CardRead, Started
+from controller.inputs import AnyInput, CardRead, DoorContact, LeaseArrived, Started
 from controller.now import SECOND_US, Now
 from controller.policy import (
-    FOREVER_US,
     Badge,
     Customer,
     Grant,
@@ -72,7 +71,14 @@ CUSTOMERS = (
     Customer(1, "C001", "organisation", "active", 2),
     Customer(2, "C002", "individual", "active", 1),
 )
-HOLDERS = (Holder(1, 1), Holder(2, 1), Holder(3, 2), Holder(4, None, ("hall",)), Holder(5, None, keyholder=True), Holder(6, 1))
+HOLDERS = (
+    Holder(1, 1),
+    Holder(2, 1),
+    Holder(3, 2),
+    Holder(4, None, ("hall",)),
+    Holder(5, None, keyholder=True),
+    Holder(6, 1),
+)
 GRANTS = (
     Grant(1, (GrantArea("lobby"), GrantArea("hall"), GrantArea("cage-a"))),
     Grant(2, (GrantArea("lobby"), GrantArea("hall", schedule="working-hours"))),
@@ -139,16 +145,12 @@ class Hall:
         self.settle()
 
     def give_lease(self) -> None:
-        from controller.inputs import LeaseArrived
-
         in_force = self.engine.policy
         assert in_force is not None
         self.give(LeaseArrived(Lease(in_force.version, digest(in_force), self.now.wall_us)))
 
     def settle(self) -> None:
         """The contacts' first words: every door is closed."""
-        from controller.inputs import DoorContact
-
         for door in HARDWARE:
             if door.has_contact:
                 self.give(DoorContact(door.door, open=False))
@@ -199,6 +201,3 @@ def reason(outcome: Outcome) -> str:
         if type(event).__name__ in ("AccessGranted", "AccessDenied", "AccessPending"):
             return str(event.because.reason)
     return ""
-
-
-__all__ = ["FOREVER_US"]

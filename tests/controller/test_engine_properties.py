@@ -1,0 +1,336 @@
+"""What holds after any sequence of inputs (DESIGN §5, MEANINGS 1, 2, 10)."""
+
+from collections.abc import Callable
+
+import msgspec
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from controller.actions import HoldUnlocked, Unlock
+from controller.commands import AcknowledgeAlarm, Identify, ResetFire, UnlockDoor
+from controller.door import TABLE, DoorCondition, DoorInput, condition
+from controller.engine import Engine, Outcome
+from controller.events import (
+    AccessGranted,
+    DoorUnlocked,
+    EdgeStarted,
+    Record,
+    decode_record,
+    encode_record,
+)
+from controller.inputs import (
+    AnyInput,
+    CardRead,
+    CardRefused,
+    CommandArrived,
+    DeviceFaulted,
+    DeviceRecovered,
+    DoorContact,
+    FireInput,
+    ForkFound,
+    GasInput,
+    JournalChanged,
+    LeaseArrived,
+    LinkChanged,
+    LockFeedback,
+    PowerInput,
+    RecordsLost,
+    RexPressed,
+    Started,
+    Stopped,
+    TamperInput,
+    TimeElapsed,
+)
+from controller.now import SECOND_US, Now
+from controller.policy import Lease
+from controller.state import State, decode_state, encode_state, fold
+from tests.controller.building import (
+    GUO,
+    HARDWARE,
+    KEYHOLDER,
+    LI,
+    SITE,
+    START_US,
+    SUN,
+    WANG,
+    XU,
+    badge,
+    credential,
+    digest,
+    policy,
+)
+
+DOORS = st.sampled_from([door.door for door in HARDWARE])
+POINTS = st.sampled_from([point.id for point in SITE.access_points])
+ZONES = st.sampled_from(["z1", "z2", "z9"])
+LOST = badge(7, "lost", holder=6, status="lost", slot=2, generation=0)
+IN_FORCE = policy(LI, WANG, SUN, GUO, KEYHOLDER, XU, LOST)
+NEXT = policy(msgspec.structs.replace(LI, status="revoked"), WANG, SUN, GUO, n=2)
+LEASES = st.sampled_from([Lease(entry.version, digest(entry), START_US) for entry in (IN_FORCE, NEXT)])
+
+Step = Callable[[Now], AnyInput]
+
+
+def card_read(point: str, who: str, assurance: str, age_s: float) -> Step:
+    return lambda now: CardRead(point, "desfire", credential(who), assurance, now.mono_us - round(age_s * SECOND_US))
+
+
+def fixed(stimulus: AnyInput) -> Step:
+    return lambda now: stimulus
+
+
+COMMANDS = st.one_of(
+    st.builds(UnlockDoor, DOORS, st.sampled_from(["", "delivery"])),
+    st.builds(ResetFire, ZONES, st.just("all out")),
+    st.builds(
+        AcknowledgeAlarm,
+        st.sampled_from(["BADGE_LOST", "REPEATED_DENIALS", "FIRE", "OVERSTAY"]),
+        st.sampled_from(["lost", "hall-in", "z1", "li"]),
+        st.just("seen"),
+    ),
+    st.builds(Identify, POINTS),
+)
+STEPS: st.SearchStrategy[Step] = st.one_of(
+    st.builds(
+        card_read,
+        POINTS,
+        st.sampled_from(["li", "wang", "sun", "guo", "key", "xu", "lost", "nobody"]),
+        st.sampled_from(["authenticated", "authenticated", "identified"]),
+        st.sampled_from([0.0, 0.0, 0.0, 3.0]),
+    ),
+    st.one_of(
+        st.builds(DoorContact, DOORS, st.booleans()),
+        st.builds(DoorContact, DOORS, st.booleans()),
+        st.builds(RexPressed, DOORS),
+        st.builds(LockFeedback, DOORS, st.booleans()),
+        st.builds(FireInput, ZONES, st.booleans()),
+        st.builds(GasInput, ZONES, st.booleans()),
+        st.builds(TamperInput, DOORS, st.booleans()),
+        st.builds(PowerInput, st.just("box"), st.sampled_from(["mains", "battery"]), st.booleans()),
+        st.builds(DeviceFaulted, st.just("hall-in"), st.just("reader"), st.just("unplugged")),
+        st.builds(DeviceRecovered, st.just("hall-in"), st.just("reader")),
+        st.builds(LinkChanged, st.booleans()),
+        st.builds(CommandArrived, st.just("c1"), COMMANDS, st.just("op")),
+        st.builds(LeaseArrived, LEASES),
+        st.builds(Stopped, st.just("SIGTERM")),
+        st.builds(ForkFound, st.just("j"), st.integers(1, 5)),
+        st.builds(RecordsLost, st.just("j"), st.integers(1, 5), st.integers(6, 9)),
+        st.builds(CardRefused, POINTS, st.just("two_cards"), st.just("desfire"), st.just(1_000 * SECOND_US)),
+        st.just(TimeElapsed()),
+    ).map(fixed),
+)
+MOMENTS = st.tuples(
+    STEPS,
+    st.sampled_from([0.0, 0.1, 0.9, 1.5, 5.0, 31.0, 4_000.0]),  # seconds until then
+    st.sampled_from([0.0, 0.0, 0.0, -3_600.0, 3_600.0]),  # what the wall clock steps besides
+    st.sampled_from(
+        ["step", "step", "step", "step", "step", "fail", "recover", "restart", "adopt", "untrusted", "hold"]
+    ),
+)
+THOROUGH = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+class Run:
+    """Plays moments on an engine as the agent would, over a journal that fails when told."""
+
+    def __init__(self) -> None:
+        self.journal: list[bytes] = []
+        self.failing = False
+        self.now = Now(START_US, 1_000 * SECOND_US)
+        self.engine = Engine(State(), "j1", HARDWARE, "edge-1")
+        self.boots = 1
+        self.performed: list[tuple[object, bool]] = []
+        self.outcomes: list[Outcome] = []
+        self.give([self.engine.adopt(IN_FORCE, digest(IN_FORCE), self.now)])
+        self.give([self.engine.handle(Started("boot-1", "t"), self.now)])
+        self.give([self.engine.handle(LeaseArrived(Lease(IN_FORCE.version, digest(IN_FORCE), START_US)), self.now)])
+
+    def give(self, outcomes: list[Outcome]) -> None:
+        """Commit what waits, or let it fail."""
+        self.outcomes = outcomes
+        if self.failing:
+            self.outcomes = self.engine.journal_failed("disk full", self.now) or outcomes
+            return
+        self.journal += self.engine.pending
+        self.engine.commit()
+
+    def play(self, moment: tuple[Step, float, float, str]) -> None:
+        step, after_s, wall_step_s, act = moment
+        self.now = Now(
+            self.now.wall_us + round((after_s + wall_step_s) * SECOND_US),
+            self.now.mono_us + round(after_s * SECOND_US),
+            act != "untrusted",
+        )
+        if act == "fail":
+            self.failing = True
+        elif act == "recover" and self.failing:
+            self.failing = False
+            self.give([])
+            self.give([self.engine.handle(JournalChanged(available=True), self.now)])
+        elif act == "restart":
+            self.restart()
+        elif act == "adopt":
+            self.give([self.engine.adopt(NEXT, digest(NEXT), self.now)])
+        outcome = self.engine.handle(step(self.now), self.now)
+        if act == "hold" and not self.failing:
+            self.outcomes = [outcome]  # waits for the next input: one transaction for both
+        else:
+            self.give([outcome])
+
+    def restart(self) -> None:
+        """kill -9: what the journal holds is all there is."""
+        self.failing = False
+        state = State()
+        for encoded in self.journal:
+            fold(state, decode_record(encoded))
+        self.boots += 1
+        self.now = Now(self.now.wall_us, SECOND_US, self.now.wall_trusted)
+        self.engine = Engine(state, "j1", HARDWARE, "edge-1")
+        self.give([self.engine.adopt(IN_FORCE, digest(IN_FORCE), self.now)])
+        self.give([self.engine.handle(Started(f"boot-{self.boots}", "t"), self.now)])
+
+    def records(self) -> list[Record]:
+        return [decode_record(encoded) for encoded in (*self.journal, *self.engine.pending)]
+
+
+def _fold(records: list[Record], state: State | None = None) -> State:
+    state = state or State()
+    for record in records:
+        fold(state, record)
+    return state
+
+
+@THOROUGH
+@given(st.lists(MOMENTS, max_size=40), st.integers(0, 60))
+def test_the_fold_of_the_records_is_the_live_state_also_from_any_checkpoint(
+    moments: list[tuple[Step, float, float, str]], cut: int
+) -> None:
+    run = Run()
+    for moment in moments:
+        run.play(moment)
+        assert _fold(run.records()) == run.engine.state
+    records = run.records()
+    checkpoint = encode_state(_fold(records[:cut]))
+    assert _fold(records[cut:], decode_state(checkpoint)) == run.engine.state
+    assert [record.seq for record in records] == list(range(1, len(records) + 1))
+    assert all(encode_record(decode_record(encoded)) == encoded for encoded in run.journal)
+
+
+@THOROUGH
+@given(st.lists(MOMENTS, max_size=40))
+def test_the_same_inputs_give_the_same_bytes(moments: list[tuple[Step, float, float, str]]) -> None:
+    first, second = Run(), Run()
+    for moment in moments:
+        first.play(moment)
+        second.play(moment)
+        assert first.outcomes == second.outcomes
+    assert first.journal == second.journal
+    assert first.engine.pending == second.engine.pending
+
+
+@THOROUGH
+@given(st.lists(MOMENTS, max_size=40))
+def test_nothing_unlocks_without_its_cause_in_the_same_record(moments: list[tuple[Step, float, float, str]]) -> None:
+    run = Run()
+    for moment in moments:
+        run.play(moment)
+        for outcome in run.outcomes:
+            unlocked = {action.door for action in outcome.actions if isinstance(action, Unlock | HoldUnlocked)}
+            happened = outcome.record.events if outcome.record else ()
+            caused = {event.door: event.cause for event in happened if isinstance(event, DoorUnlocked)}
+            assert unlocked == set(caused)
+            for door, cause in caused.items():
+                if cause == "grant":
+                    assert any(isinstance(event, AccessGranted) and event.door == door for event in happened)
+
+
+@THOROUGH
+@given(st.lists(MOMENTS, max_size=40))
+def test_while_the_journal_fails_only_ways_out_unlock_and_everything_is_done_at_once(
+    moments: list[tuple[Step, float, float, str]],
+) -> None:
+    run = Run()
+    for moment in moments:
+        run.play(moment)
+        if not run.failing:
+            continue
+        assert not run.engine.state.journal_available
+        for outcome in run.outcomes:
+            assert all(action.before_journal for action in outcome.actions)
+            for event in outcome.record.events if outcome.record else ():
+                if isinstance(event, AccessGranted):
+                    assert event.out
+                if isinstance(event, DoorUnlocked):
+                    assert event.cause != "command"
+
+
+@THOROUGH
+@given(st.lists(MOMENTS, max_size=40))
+def test_a_door_always_ends_where_its_table_says(moments: list[tuple[Step, float, float, str]]) -> None:
+    run = Run()
+
+    def of(door: str) -> DoorCondition:
+        facts = run.engine.door(door)
+        return condition(facts.lock == "locked", facts.position, facts.mode == "released")
+
+    for moment in moments:
+        run.play(moment)
+        for door in HARDWARE:
+            facts = run.engine.door(door.door)
+            assert (facts.mode == "released") == any(zone in run.engine.state.fire_latched for zone in door.fire_zones)
+            before = of(door.door)
+            opened = TABLE[before, DoorInput.OPENED].to
+            run.give([run.engine.handle(DoorContact(door.door, open=True), run.now)])
+            assert of(door.door) is opened
+            run.give([run.engine.handle(DoorContact(door.door, open=False), run.now)])
+            assert of(door.door) is TABLE[opened, DoorInput.CLOSED].to
+
+
+@THOROUGH
+@given(st.lists(MOMENTS, max_size=40))
+def test_no_deadline_stays_due_after_it_was_handled(moments: list[tuple[Step, float, float, str]]) -> None:
+    run = Run()
+    for moment in moments:
+        run.play(moment)
+        due = run.engine.next_deadline_us(run.now)
+        if due is None:
+            continue
+        run.now = Now(run.now.wall_us + max(0, due - run.now.mono_us), max(due, run.now.mono_us), run.now.wall_trusted)
+        run.give([run.engine.handle(TimeElapsed(), run.now)])
+        after = run.engine.next_deadline_us(run.now)
+        assert after is None or after > run.now.mono_us
+
+
+@THOROUGH
+@given(st.lists(MOMENTS, max_size=30))
+def test_without_a_policy_nothing_opens_but_by_rex_and_fire_and_command(
+    moments: list[tuple[Step, float, float, str]],
+) -> None:
+    engine = Engine(State(), "j1", HARDWARE, "edge-1")
+    now = Now(START_US, 1_000 * SECOND_US)
+    for step, after_s, _, _ in moments:
+        now = Now(now.wall_us, now.mono_us + round(after_s * SECOND_US))
+        outcome = engine.handle(step(now), now)
+        engine.commit()
+        for event in outcome.record.events if outcome.record else ():
+            assert not isinstance(event, AccessGranted)
+            if isinstance(event, DoorUnlocked):
+                assert event.cause != "grant"
+
+
+@THOROUGH
+@given(st.lists(MOMENTS, max_size=30))
+def test_a_restart_unlocks_nothing_but_doors_that_a_fire_still_releases(
+    moments: list[tuple[Step, float, float, str]],
+) -> None:
+    run = Run()
+    for moment in moments:
+        run.play(moment)
+    run.restart()
+    record = next(record for record in reversed(run.records()) if isinstance(record.events[0], EdgeStarted))
+    assert all(event.cause == "fire" for event in record.events if isinstance(event, DoorUnlocked))
+    for door in HARDWARE:
+        facts = run.engine.door(door.door)
+        assert facts.grants == ()
+        released = any(zone in run.engine.state.fire_latched for zone in door.fire_zones)
+        assert facts.lock == ("unlocked" if released else "locked")
