@@ -34,7 +34,7 @@ def migrate(url: str) -> None:
             connection.commit()
     except DBAPIError as error:
         reason = str(error.orig).strip().splitlines()[0]
-        raise DatabaseError(f"database_url: cannot be opened: {reason}") from error
+        raise DatabaseError(f"database_url: cannot be used: {reason}") from error
     except CommandError as error:
         raise DatabaseError(f"database: made by a newer menjin, or damaged: {error}") from error
     finally:

@@ -76,7 +76,7 @@ def test_a_database_of_a_newer_program_is_refused_with_one_line(database: Databa
 
 def test_a_sqlite_file_that_is_none_is_refused_with_one_line(tmp_path: Path) -> None:
     (tmp_path / "x.db").write_bytes(b"not a database, but long enough to look like one " * 100)
-    with pytest.raises(DatabaseError, match="database_url: cannot be opened"):
+    with pytest.raises(DatabaseError, match="database_url: cannot be used"):
         migrate(f"sqlite:///{tmp_path}/x.db")
 
 
@@ -103,5 +103,5 @@ def test_two_processes_that_start_at_once_migrate_once(new_postgresql_url: Calla
 
 @pytest.mark.postgresql
 def test_a_postgresql_that_is_away_is_refused_with_one_line(tmp_path: Path) -> None:
-    with pytest.raises(DatabaseError, match="database_url: cannot be opened"):
+    with pytest.raises(DatabaseError, match="database_url: cannot be used"):
         migrate(f"postgresql:///menjin?host={tmp_path}")

@@ -1,0 +1,43 @@
+"""What is refused as a password (D2), and how one is kept."""
+
+import pytest
+
+from server.operators.passwords import hash_password, refuse_weak, verify_password
+from server.problems import Problem
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "short",
+        "x" * 300,
+        "li.na-keeps-it",
+        "LI.NA keeps it",
+        "王伟在这里守门一二三四",
+        "1990051212345",
+        "aaaaaaaaaaaa",
+        "abababababab",
+        "abcdefghijkl",
+        "987654321zyx",
+        "menjin-menjin-1",
+    ],
+)
+def test_weak_passwords_are_refused_with_what_to_do(password: str) -> None:
+    with pytest.raises(Problem) as refused:
+        refuse_weak(password, "li.na", "王伟")
+    assert refused.value.code == "weak_password"
+    assert refused.value.detail.startswith("Choose another password: ")
+
+
+@pytest.mark.parametrize("password", ["correct horse 42 battery", "门前大桥下游过一群鸭12", "2fJ!x-Qw9_zz"])
+def test_other_passwords_are_accepted(password: str) -> None:
+    refuse_weak(password, "li.na", "王伟")
+
+
+def test_a_password_is_kept_as_a_salted_argon2id_hash() -> None:
+    first, second = hash_password("correct horse"), hash_password("correct horse")
+    assert first != second
+    assert first.startswith("$argon2id$")
+    assert verify_password("correct horse", first)
+    assert not verify_password("wrong horse", first)
+    assert not verify_password("no operator has this password", None)

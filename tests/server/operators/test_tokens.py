@@ -1,0 +1,42 @@
+"""Bearer tokens of programs."""
+
+from datetime import timedelta
+
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from server.db.clock import FixedClock
+from tests.server.browser import token_client
+
+
+def test_a_token_is_shown_once_works_and_ends_at_once(app: FastAPI) -> None:
+    admin = token_client(app)
+    made = admin.post("/api/v1/tokens", json={"name": "crm", "role": "customer_service"}).json()
+    crm = TestClient(app, base_url="https://testserver", headers={"Authorization": f"Bearer {made['token']}"})
+    assert crm.get("/api/v1/session").json()["role"] == "customer_service"
+    assert made["token"] not in admin.get("/api/v1/tokens").text
+    assert admin.delete(f"/api/v1/tokens/{made['id']}").status_code == 204
+    assert crm.get("/api/v1/session").status_code == 401
+
+
+def test_a_token_ends_when_its_time_is_over(app: FastAPI, clock: FixedClock) -> None:
+    admin = token_client(app)
+    ends = clock.now() + timedelta(hours=1)
+    body = {"name": "crm", "role": "auditor", "expires_at": ends.isoformat()}
+    text = admin.post("/api/v1/tokens", json=body).json()["token"]
+    crm = TestClient(app, base_url="https://testserver", headers={"Authorization": f"Bearer {text}"})
+    assert crm.get("/api/v1/session").status_code == 200
+    clock.advance(timedelta(hours=1))
+    assert crm.get("/api/v1/session").status_code == 401
+
+
+def test_a_token_needs_no_proof_of_origin_and_has_no_password(app: FastAPI) -> None:
+    admin = token_client(app)
+    answer = admin.post("/api/v1/account/password", json={"current": "x", "new": "y"})
+    assert (answer.status_code, answer.json()["code"]) == (403, "not_an_operator")
+
+
+def test_a_made_up_token_is_nobody(app: FastAPI) -> None:
+    for header in ("Bearer menjin_x", "Bearer ", "Basic eDp5", "menjin_x"):
+        client = TestClient(app, base_url="https://testserver", headers={"Authorization": header})
+        assert client.get("/api/v1/session").status_code == 401
