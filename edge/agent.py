@@ -118,7 +118,9 @@ class Agent:
         return self._tend(now)
 
     def step(self, now: Now, stimuli: Sequence[Stimulus]) -> int | None:
-        """One turn. Returns the boot time (µs) by which the next is due, or None."""
+        """One turn. Returns the boot time (µs) by which the next is due; None once it has stopped: it does nothing more."""
+        if self.stopped:
+            return None
         outcomes: list[Outcome] = []
         for stimulus in stimuli:
             outcomes += self._take(stimulus, now)

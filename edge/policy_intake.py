@@ -25,6 +25,8 @@ MAX_POLICY_BYTES = 64 * 1_048_576
 MAX_CHUNKS = 256
 REQUEST_TIMEOUT_US = 5 * SECOND_US
 REQUEST_TIMEOUT_LIMIT_US = 60 * SECOND_US
+HEAD_PAUSE_US = 10 * SECOND_US
+"""Outside a fresh connection the head is asked for at most this often: its answer may bring the next question."""
 LEASE_ASK_US = 600 * SECOND_US
 """Without a lease for this long while the link is up, the edge asks for one."""
 
@@ -64,12 +66,14 @@ class PolicyIntake:
         self._head: PolicyHead | None = None
         self._chunks: dict[int, bytes] = {}
         self._unfit: Version | None = None
+        self._why_unfit = ""
         self._want: str | None = None
         self._ask_at_us: int | None = None
         self._timeout_us = REQUEST_TIMEOUT_US
         self._lease_at_us: int | None = None
         self._lease_issued_us = 0
         self._early: Lease | None = None
+        self._head_not_before_us = 0
         self._up = False
 
     @property
@@ -105,6 +109,7 @@ class PolicyIntake:
         self._lease_issued_us = max(self._lease_issued_us, lease_issued_us)
         self._lease_at_us = now.mono_us + LEASE_ASK_US
         self._timeout_us = REQUEST_TIMEOUT_US
+        self._head_not_before_us = 0
         self._ask(now, "head")
 
     def link_down(self) -> None:
@@ -127,7 +132,7 @@ class PolicyIntake:
         if running is not None and head.version < running:
             raise PolicyRefused("older_policy", f"policy {_name(head.version)} is below the one in force")
         if head.version == self._unfit:
-            raise PolicyRefused("policy_unfit", f"policy {_name(head.version)} was found unfit for this edge")
+            raise PolicyRefused("policy_unfit", self._why_unfit)
         if self._head is None or self._head.version != head.version:
             self._chunks.clear()
             self._stop_asking()
@@ -185,7 +190,7 @@ class PolicyIntake:
         policy that is still on its way waits for it: :meth:`early_lease`."""
         lease = message.lease
         if lease.version != self.version or lease.digest != self._digest:
-            if self.version is None or lease.version > self.version:
+            if lease.version != self._unfit and (self.version is None or lease.version > self.version):
                 self._early = lease
                 self._ask(now, "head")
                 return None
@@ -241,8 +246,9 @@ class PolicyIntake:
         objections = self._objections(policy.site)
         if objections:
             self._unfit = policy.version
+            self._why_unfit = f"policy {_name(policy.version)} refused: " + "; ".join(objections)
             self._stop_asking()
-            raise PolicyRefused("policy_unfit", f"policy {_name(policy.version)} refused: " + "; ".join(objections))
+            raise PolicyRefused("policy_unfit", self._why_unfit)
 
     def _accepted(self, policy: Policy, digest: str, now: Now) -> Ready:
         self._policy, self._digest = policy, digest
@@ -261,6 +267,9 @@ class PolicyIntake:
         rank = ("head", "deltas", "snapshot")
         if self._want is not None and self._ask_at_us is not None and rank.index(self._want) >= rank.index(want):
             return
+        if want == "head" and now.mono_us < self._head_not_before_us:
+            self._lease_at_us = self._head_not_before_us
+            return
         self._want = want
         self._send_request(now)
 
@@ -268,6 +277,8 @@ class PolicyIntake:
         self._later(now)
         if not self._up:
             return
+        if self._want == "head":
+            self._head_not_before_us = now.mono_us + HEAD_PAUSE_US
         snapshot = self._want == "snapshot" and self._head is not None
         first_missing = next((i for i in range(MAX_CHUNKS) if i not in self._chunks), 0)
         self._sender.send(

@@ -367,15 +367,30 @@ def test_a_lease_older_than_the_one_in_force_before_the_start_is_a_replay() -> N
 def test_a_lease_for_what_runs_with_another_digest_makes_the_edge_ask() -> None:
     desk = Desk().running(P1)
     desk.intake.take_head(head(P1), desk.now)
+    desk.wait(11)
     with pytest.raises(PolicyRefused) as refused:
         desk.intake.take_lease(lease(P1, digest="0" * 64), desk.now)
     assert refused.value.code == "lease_mismatch"
     assert desk.wants() == ["head"]
 
 
+def test_answers_that_bring_the_same_question_again_make_no_storm() -> None:
+    desk = Desk().running(P1)
+    for _ in range(100):
+        desk.intake.take_head(head(P1), desk.now)
+        assert desk.intake.take_lease(lease(P2), desk.now) is None
+    assert desk.wants() == []
+    for _ in range(30):
+        desk.intake.take_head(head(P1), desk.now)
+        desk.intake.take_lease(lease(P2), desk.now)
+        desk.wait(1)
+    assert desk.wants() == ["head"] * 3
+
+
 def test_a_lease_that_comes_before_its_policy_asks_for_it_and_waits() -> None:
     desk = Desk().running(P1)
     desk.intake.take_head(head(P1), desk.now)
+    desk.wait(11)
     assert desk.intake.take_lease(lease(P2), desk.now) is None
     assert desk.wants() == ["head"]
     assert desk.intake.early_lease(desk.now) is None
