@@ -8,7 +8,7 @@ for its answer checks :meth:`present` when the answer would be due.
 """
 
 import threading  # one lock: people put cards down in another thread than the chip's
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sim.cards.card import Card, Reply, TypeACard
 
@@ -104,5 +104,5 @@ class Field:
             answers = []
             for presence, card in list(self._cards.items()):
                 if card.modulation == modulation and (reply := card.transceive(frame)) is not None:
-                    answers.append(Answer(card, presence, reply))
+                    answers.append(Answer(card, presence, replace(reply, after_s=reply.after_s + card.late_s)))
             return answers

@@ -57,7 +57,10 @@ def encode(content: bytes) -> bytes:
 
 
 class Receiver:
-    """Finds frames in what arrives, in any chunks, through noise and long preambles."""
+    """Finds frames in what arrives, in any chunks, through noise and long preambles.
+
+    There is no time limit between bytes: a frame that was cut short swallows what follows it, as much as it lacks.
+    """
 
     def __init__(self) -> None:
         self._buffer = bytearray()

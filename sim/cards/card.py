@@ -37,6 +37,8 @@ class Card(Protocol):
 
     modulation: str
     """``A`` (ISO 14443 A, 106 kbit/s) or ``F`` (FeliCa, 212 and 424 kbit/s)."""
+    late_s: float
+    """How much later than a real card it answers: 0, or the detour of a relayed one."""
 
     @property
     def uid(self) -> bytes:
@@ -75,6 +77,7 @@ class TypeACard:
         """Low byte first, as on the air."""
         self.sak = sak
         self.state = TypeAState.IDLE
+        self.late_s = 0.0
         self._halted = False
 
     @property

@@ -58,6 +58,7 @@ class FelicaLiteSCard:
         if len(idm) != 8:
             raise ValueError(f"an IDm has 8 bytes, not {len(idm)}")
         self._idm = idm
+        self.late_s = 0.0
         self._chance = chance
         self.blocks: dict[int, bytearray] = {number: bytearray(BLOCK_BYTES) for number in READABLE}
         self.blocks[ID][:8] = idm

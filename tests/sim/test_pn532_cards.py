@@ -154,6 +154,20 @@ def test_a_card_slower_than_the_timeout_has_not_answered(bench: Bench, chip: nfc
     assert caught.value.errno == 0x01
 
 
+def test_a_relayed_card_answers_later_and_is_lost_at_a_short_timeout(bench: Bench, chip: nfc.clf.pn532.Chipset) -> None:
+    card = make_card("uid", UID7.hex(), {})
+    bench.field.put(card)
+    search(chip)
+    card.late_s = 0.01
+    begun = bench.line.now()
+    assert bytes(chip.in_communicate_thru(b"\x30\x00", 0.2))[:3] == UID7[:3]
+    assert bench.line.now() - begun >= card.late_s
+    card.late_s = 0.02  # beyond the 12.8 ms that are configured
+    with pytest.raises(Error) as caught:
+        chip.in_communicate_thru(b"\x30\x00", 0.2)
+    assert caught.value.errno == 0x01
+
+
 def test_a_card_taken_away_while_it_works_has_not_answered(bench: Bench, chip: nfc.clf.pn532.Chipset) -> None:
     card = make_card("ultralight-c", "B-1", {"ultralight_c": "11" * 16}, UID7)
     bench.field.put(card)
