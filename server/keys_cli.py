@@ -1,0 +1,128 @@
+"""``menjin keys``: make, show and rotate keys. What cannot be done ends with one line on stderr and exit code 2."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from controller.site import Site, SiteError, parse_site
+from server.config import Config, ConfigError, load_config
+from server.db.clock import SystemClock, to_us
+from server.keys import ROOT_FILE, KeysError, ServerKeys, load_keys, make_card_keys, make_keys, rotate_keys
+from server.rfc3339 import rfc3339
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Signing keys and card keys.")
+
+ConfigFile = Annotated[Path, typer.Option("--config", help="The server's configuration file.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+
+
+@app.command()
+def init(config: ConfigFile, as_json: AsJson = False) -> None:
+    """Make the root, the first server key and the keyed-hash key; `menjin server` does so on its first start."""
+    settings = _config(config)
+    try:
+        keys = make_keys(settings.dir, _site(settings).id, _now_us())
+    except KeysError as error:
+        _end(str(error))
+    _show(keys, settings, as_json)
+
+
+@app.command()
+def cards(out: Annotated[Path, typer.Option("--out", help="The file to make; never overwritten.")]) -> None:
+    """Make the site's card master keys. Keep this file: cards encoded under lost keys open nothing."""
+    try:
+        make_card_keys(out)
+    except KeysError as error:
+        _end(str(error))
+
+
+@app.command()
+def show(config: ConfigFile, as_json: AsJson = False) -> None:
+    """Show the public parts: the root, the server keys and how long they are valid."""
+    settings = _config(config)
+    try:
+        keys = load_keys(settings.dir)
+    except KeysError as error:
+        _end(str(error))
+    _show(keys, settings, as_json)
+
+
+@app.command()
+def rotate(
+    config: ConfigFile,
+    root: Annotated[
+        Path | None, typer.Option("--root", help="Where the root key is, if not in the server's dir.")
+    ] = None,
+    at_once: Annotated[
+        bool, typer.Option("--at-once", help="Sign with the new key now, not after the overlap.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Add a new server key, certified by the root. A running server takes it up within seconds."""
+    settings = _config(config)
+    try:
+        keys = rotate_keys(settings.dir, _now_us(), root_file=root, at_once=at_once)
+    except KeysError as error:
+        _end(str(error))
+    _show(keys, settings, as_json)
+
+
+def _show(keys: ServerKeys, settings: Config, as_json: bool) -> None:
+    now_us = _now_us()
+    root_here = (settings.dir / ROOT_FILE).exists()
+    try:
+        signing = keys.signing(now_us).kid
+    except KeysError:
+        signing = None
+    shown: dict[str, Any] = {
+        "site": keys.site,
+        "root_public_key": keys.root_public_key.hex(),
+        "root_key_present": root_here,
+        "signing": signing,
+        "keys": [
+            {
+                "kid": key.kid,
+                "public_key": key.public_key.hex(),
+                "signs_from": rfc3339(key.sign_from_us),
+                "valid_until": rfc3339(key.until_us),
+            }
+            for key in keys.keys
+        ],
+    }
+    if as_json:
+        typer.echo(json.dumps(shown))
+        return
+    typer.echo(f"site {keys.site}\nroot {shown['root_public_key']}")
+    for key in shown["keys"]:
+        mark = "signs now" if key["kid"] == signing else f"signs from {key['signs_from']}"
+        typer.echo(f"{key['kid']} {key['public_key']} {mark}, valid until {key['valid_until']}")
+    if root_here:
+        typer.echo(f"{settings.dir / ROOT_FILE} is still here: move it to a safe place, the server runs without it")
+    if keys.ends_soon(now_us):
+        typer.echo("the last certificate ends soon: menjin keys rotate")
+
+
+def _config(path: Path) -> Config:
+    try:
+        return load_config(path)
+    except ConfigError as error:
+        _end(str(error))
+
+
+def _site(settings: Config) -> Site:
+    try:
+        return parse_site(settings.site_file.read_text("utf-8"), str(settings.site_file))
+    except (OSError, SiteError) as error:
+        _end(str(error))
+
+
+def _now_us() -> int:
+    return to_us(SystemClock().now())
+
+
+def _end(line: str) -> NoReturn:
+    sys.stderr.write(f"menjin keys: {line}\n")
+    raise typer.Exit(2)
