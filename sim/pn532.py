@@ -48,6 +48,8 @@ class Pn532Simulator:
         self.never_wakes = False
         self.commands_served = 0
         """Commands acknowledged since start."""
+        self.worked_s = 0.0
+        """Seconds of firmware and radio time so far (with ``line.carried_s``: all that is not the host's)."""
         self._commands = Commands(field)
         self._receiver = frame.Receiver()
         self._awake = False
@@ -137,6 +139,7 @@ class Pn532Simulator:
             return
         self.line.send(frame.ACK)
         self.commands_served += 1
+        self.worked_s += ACK_S
         if len(content) < 2 or content[0] != frame.HOST_TO_CHIP:
             self._answer_bytes(frame.ERROR)
             return
@@ -154,6 +157,7 @@ class Pn532Simulator:
 
     def _finish(self, code: int, outcome: Outcome) -> None:
         self._pending = None
+        self.worked_s += outcome.after_s or 0.0
         if self.stuck:
             return
         answer = outcome.then()

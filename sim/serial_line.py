@@ -86,6 +86,8 @@ class SerialLine:
         self.link_path = link_path
         self.baud = baud
         self.announced_baud: int | None = None
+        self.carried_s = 0.0
+        """Seconds of wire time so far, both directions: what a measurement takes off to see the rest."""
         self.to_host = Faults()
         self.to_device = Faults()
         self._device: Device | None = None
@@ -231,6 +233,7 @@ class SerialLine:
         for burst in self.to_device(Burst(data)):
             start = max(self.now() + burst.late_s, self._device_free_at)
             self._device_free_at = start + self.byte_s(len(burst.data))
+            self.carried_s += self.byte_s(len(burst.data))
             self._at(
                 self._device_free_at,
                 lambda received=burst.data, plug=self._plugs: self._deliver(received, plug),  # type: ignore[misc]
@@ -245,6 +248,7 @@ class SerialLine:
         if plug != self._plugs or not self.plugged:
             return
         start = max(self.now(), self._host_free_at)
+        self.carried_s += self.byte_s(len(data))
         for at in range(0, len(data), FIFO_BYTES):
             packet = data[at : at + FIFO_BYTES]
             start += self.byte_s(len(packet))

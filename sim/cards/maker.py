@@ -16,7 +16,7 @@ from sim.cards.felica_lite_s import FelicaLiteSCard
 from sim.cards.plain import ClassicCard, NtagCard, RandomUidCard
 from sim.cards.ultralight_c import UltralightCCard
 
-TECHNOLOGIES = ("desfire", "ultralight-c", "felica-lite-s", "uid", "random-uid")
+TECHNOLOGIES = ("desfire", "ultralight-c", "felica-lite-s", "uid", "random-uid", "desfire-blank")
 NXP = b"\x04"
 """First byte of a 7-byte UID: the maker."""
 SONY = b"\x01\x2e"
@@ -121,7 +121,7 @@ def make_card(
     chance: Chance = urandom,
 ) -> Card:
     """A card of one of :data:`TECHNOLOGIES`, carrying ``number`` (for ``uid``: the UID in hexadecimal, made up when empty;
-    for ``random-uid``: unused).
+    for ``random-uid`` and ``desfire-blank``, a card from the factory: unused).
 
     ``card_keys``: hexadecimal ``desfire_read``, ``ultralight_c``, ``felica_lite_s``, those that the technology needs.
     ``wrong_key``: one that fails authentication. ``chance`` gives UIDs and challenges. Raises :class:`CardError`.
@@ -137,4 +137,6 @@ def make_card(
             return plain(number, uid if number or uid else NXP + chance(6))
         case "random-uid":
             return RandomUidCard(chance)
+        case "desfire-blank":
+            return DesfireCard(uid or NXP + chance(6), chance)
     raise CardError(f"technology {technology!r}: one of {', '.join(TECHNOLOGIES)}")

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.field import Field
-from sim.pn532 import rising_edges
-from sim.pn532_commands import BAUD_RATES, Commands, Outcome, SyntaxFault
+from sim.pn532 import ACK_S, rising_edges
+from sim.pn532_commands import BAUD_RATES, WORK_S, Commands, Outcome, SyntaxFault
 from sim.pn532_frame import ACK, ERROR, NACK, encode
 from tests.sim.conftest import Bench
 
@@ -219,6 +219,17 @@ def test_a_power_cycle_forgets_everything(bench: Bench) -> None:
     bench.line.plug()
     with connected(bench) as host:
         assert host.ask(bytes.fromhex("d4066302")) == bytes.fromhex("d50700")
+
+
+def test_wire_and_working_time_are_accounted_for(bench: Bench) -> None:
+    """What a latency measurement takes off: the wire's time exactly, the chip's at least the ACK's delay."""
+    with connected(bench) as host:
+        host.ask(GET_FIRMWARE_VERSION)
+        carried_s, worked_s = bench.line.carried_s, bench.chip.worked_s
+        host.ask(GET_FIRMWARE_VERSION)
+        count = len(encode(GET_FIRMWARE_VERSION) + ACK + VERSION)
+        assert bench.line.carried_s - carried_s == pytest.approx(bench.line.byte_s(count))
+        assert bench.chip.worked_s - worked_s == pytest.approx(ACK_S + WORK_S)
 
 
 def test_self_tests_and_status(bench: Bench) -> None:

@@ -99,6 +99,13 @@ def test_a_bare_uid_is_its_own_number() -> None:
         make_card("uid", "A-17", {})
 
 
+def test_a_blank_card_has_no_application_and_the_transport_key() -> None:
+    card = make_card("desfire-blank", "", {}, UID)
+    assert isinstance(card, DesfireCard)
+    assert list(card.applications) == [bytes(3)]
+    assert card.applications[bytes(3)].keys == [bytes(16)]
+
+
 def test_a_random_uid_changes_with_each_power_up(chance: Callable[[int], bytes]) -> None:
     card = make_card("random-uid", "", {}, chance=chance)
     assert isinstance(card, RandomUidCard)
