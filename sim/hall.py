@@ -159,7 +159,11 @@ class Hall:
             card.visit += 1
             visit = card.visit
             self._publish("card", card_id)
-        entered_s = unit.put(card.chip)
+        try:
+            entered_s = unit.put(card.chip)
+        except ValueError as error:
+            self._lift_visit(card_id, card, unit, visit)
+            raise HallError(f"reader {reader_id}: {error}") from error
         if hold_s is not None:
             unit.line.after(hold_s, lambda: self._lift_visit(card_id, card, unit, visit))
         return entered_s
@@ -195,7 +199,6 @@ class Hall:
             yield door
             self._set_levels(door)
             self._publish("door", door_id)
-            self.changed.notify_all()
 
     def set_zone(self, kind: str, zone: str, active: bool) -> None:
         """Raise or clear a fire or gas loop."""
@@ -314,7 +317,6 @@ class Hall:
                 unit.lamp_changes.append(LampChange(lamp, on, at_s))
                 self._publish("reader", unit.wiring.id)
             self._publish("board", board.device)
-            self.changed.notify_all()
 
     def _set_levels(self, door: DoorState) -> None:
         for (board, number), flows in door.levels().items():
@@ -324,13 +326,14 @@ class Hall:
         self._set_level(loop.input.board, loop.input.input, loop.input.current_flows(self.zones[kind][loop.zone]))
 
     def _set_level(self, board: str, number: int, flows: bool) -> None:
-        self.boards[board].relays.inputs[number] = (
-            flows  # one assignment: the board's thread sees the old or the new level
-        )
-        self._publish("board", board)
+        with self.changed:
+            # One assignment: the board's thread sees the old level or the new one.
+            self.boards[board].relays.inputs[number] = flows
+            self._publish("board", board)
 
     def _publish(self, kind: str, name: str) -> None:
         self.on_change(kind, name, self._state(kind, name))
+        self.changed.notify_all()
 
 
 def _listed(names: Any) -> str:

@@ -16,6 +16,7 @@ GREEN_AFTER_UNLOCK_S = 0.3
 REX_PRESS_S = 0.4
 """A hand on the exit button; eight times the edge's polling period."""
 LEVER_TO_LEAF_S = 0.2
+LEAF_TO_RELEASE_S = 0.1
 REX_ANSWER_S = 1.5
 PASSAGE_S = 0.4
 """One person through an open leaf; each further one takes half as long."""
@@ -118,6 +119,7 @@ class People:
             pause(LEVER_TO_LEAF_S)
             with hall.hands_on(door):
                 _try_to_open(state)
+        pause(LEAF_TO_RELEASE_S)
         with hall.hands_on(door):
             state.release_rex()
 

@@ -10,6 +10,9 @@ from typing import Literal
 import msgspec
 
 Level = Literal["open", "closed"]
+RELAYS = 8
+INPUTS = {"modbus-rtu": 8, "kmtronic": 0, "lcus": 0}
+"""Digital inputs of each board, by its driver."""
 
 
 class WiringError(ValueError):
@@ -120,15 +123,21 @@ def parse_wiring(text: str, where: str = "edge.toml") -> Wiring:
             raise WiringError(
                 f"{where}: the name {name!r} is used {times} times; devices and doors need different names"
             )
-    boards = {board.id for board in wiring.boards}
+    boards = {board.id: board.driver for board in wiring.boards}
+    for board in wiring.boards:
+        if board.driver not in INPUTS:
+            raise WiringError(
+                f"{where}: board {board.id}: no simulated board speaks {board.driver!r}; {', '.join(INPUTS)} do"
+            )
     taken: dict[tuple[str, str, int], str] = {}
     terminals = [(what, "relay", output.board, output.channel) for what, output in wiring.outputs()]
     terminals += [(what, "input", wired.board, wired.input) for what, wired in wiring.inputs()]
     for what, kind, board, number in terminals:
         if board not in boards:
             raise WiringError(f"{where}: {what}: there is no board {board!r}; there are {', '.join(sorted(boards))}")
-        if not 0 <= number < 8:
-            raise WiringError(f"{where}: {what}: {kind} {number} of {board}: a board has 0 to 7")
+        count = INPUTS[boards[board]] if kind == "input" else RELAYS
+        if not 0 <= number < count:
+            raise WiringError(f"{where}: {what}: {board} has no {kind} {number}; it has {count}, counted from 0")
         if (other := taken.setdefault((kind, board, number), what)) != what:
             raise WiringError(f"{where}: {kind} {number} of {board} is wired to both {other} and {what}")
     return wiring

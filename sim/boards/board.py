@@ -14,6 +14,7 @@ from sim.boards.modbus_rtu import ModbusRtu
 from sim.boards.relays import Relays
 from sim.faults import Garbage, Silence
 from sim.serial_line import SerialLine, Timer
+from sim.wiring import INPUTS
 
 BoardAct = Literal["unplug", "plug", "silent", "garbage", "stuck", "normal"]
 DEFAULT_BAUD = {"modbus-rtu": 115200, "kmtronic": 9600, "lcus": 9600}
@@ -36,7 +37,7 @@ class SimulatedBoard:
     def __init__(self, device: str, driver: str, link_path: Path, baud: int, unit: int = 1) -> None:
         self.device = device
         self.driver = driver
-        self.relays = Relays(input_count=8 if driver == "modbus-rtu" else 0)
+        self.relays = Relays(input_count=INPUTS.get(driver, 0))
         self.line = SerialLine(link_path, baud)
         self.act_in_force: BoardAct = "normal"
         self._firmware = make_firmware(driver, self.relays, unit, baud)

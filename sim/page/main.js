@@ -361,8 +361,9 @@ function startDrag(event) {
       ghost.replaceChildren(source.cloneNode(true));
       ghost.hidden = false;
       document.body.classList.add("holding");
+      $("hint").textContent = words.dropping(cardName(card));
     }
-    ghost.style.transform = `translate(${at.clientX - 60}px, ${at.clientY - 20}px) rotate(-4deg)`;
+    ghost.style.transform = `translate(${at.clientX + 4}px, ${at.clientY + 8}px) rotate(4deg)`;
     const over = readerAt(at.clientX, at.clientY);
     for (const [id, group] of parts.readers) group.classList.toggle("over", id === over);
   };
@@ -373,6 +374,7 @@ function startDrag(event) {
     ghost.hidden = true;
     for (const group of parts.readers.values()) group.classList.remove("over");
     if (!dragging) return;
+    drawWords();
     document.body.classList.toggle("holding", Boolean(held));
     addEventListener("click", (click) => { click.stopPropagation(); click.preventDefault(); }, { capture: true, once: true });
     setTimeout(() => dispatchEvent(new Event("click")), 0); // used up by the listener above when no click came
