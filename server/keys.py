@@ -31,6 +31,8 @@ SERVER_FILE = "server.keys"
 ROOT_KID = "root"
 DAY_US = 86_400_000_000
 VALID_DAYS = 730
+BACKDATED_DAYS = 30
+"""Certificates begin this long before they are made: an edge whose clock stands behind must still believe its server."""
 OVERLAP_DAYS = 7
 WARN_DAYS = 60
 KEY_BYTES = 32
@@ -241,6 +243,7 @@ def _certify(root: bytes, site: str, now_us: int, sign_from_us: int) -> _KeyEntr
     seed = secrets.token_bytes(KEY_BYTES)
     public_key = public_key_of(seed)
     kid = server_kid(public_key)
+    from_us = now_us - BACKDATED_DAYS * DAY_US
     until_us = now_us + VALID_DAYS * DAY_US
     body = ServerCertificate(
         v=WIRE_VERSION,
@@ -251,13 +254,13 @@ def _certify(root: bytes, site: str, now_us: int, sign_from_us: int) -> _KeyEntr
         issued_at_us=now_us,
         kid=kid,
         public_key=public_key,
-        from_us=now_us,
+        from_us=from_us,
         until_us=until_us,
     )
     return _KeyEntry(
         kid=kid,
         private_key=seed.hex(),
-        from_us=now_us,
+        from_us=from_us,
         until_us=until_us,
         sign_from_us=sign_from_us,
         certificate=seal(body, ROOT_KID, signer(root)).decode(),

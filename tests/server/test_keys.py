@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from controller.wire import Ack, ServerCertificate, WireError, seal, unseal
 from server.keys import (
+    BACKDATED_DAYS,
     DAY_US,
     OVERLAP_DAYS,
     ROOT_FILE,
@@ -56,7 +57,10 @@ def test_what_a_server_key_signs_is_believed_through_its_certificate_alone(tmp_p
     by_root = verifier({"root": keys.root_public_key})
     body = unseal(certificate, by_root, (ServerCertificate,), "demo", "edge-1")
     assert isinstance(body, ServerCertificate)
-    assert (body.from_us, body.until_us) == (NOW_US, NOW_US + VALID_DAYS * DAY_US)
+    assert (body.from_us, body.until_us) == (
+        NOW_US - BACKDATED_DAYS * DAY_US,
+        NOW_US + VALID_DAYS * DAY_US,
+    )
     key = keys.signing(NOW_US)
     sealed = seal(ack(), key.kid, key.sign)
     assert unseal(sealed, verifier({body.kid: body.public_key}), (Ack,), "demo", "edge-1") == ack()
