@@ -30,14 +30,16 @@ _log = logging.getLogger("nfc.menjin")
 BAUDRATE = 115200
 LEFTOVER_BAUDRATES = (921600, 460800, 230400)
 """What a killed predecessor (nfcpy's own open raises the rate) may have left the chip at."""
+ACKNOWLEDGE_TIMEOUT_S = 0.25
+"""Longest wait for the chip's ACK (user manual 6.2.2: 15 ms, and then there are USB adapters and busy machines)."""
 COMMAND_TIMEOUT_S = 0.5
 """Longest wait for the chip's answer to any command; a chip that is slower is stuck."""
 EXCHANGE_TIMEOUTS_S = (0.1, 0.2)
 """Shortest and longest wait for a card's answer to one frame, whatever nfcpy or the card ask for: one value for nearly all
 cards spares a host command before every other frame, and a bound keeps the poll's."""
-POLL_BUDGET_S = 0.5
+POLL_BUDGET_S = 0.4
 """After this no further frame goes to a card in one poll."""
-POLL_LIMIT_S = 0.8
+POLL_LIMIT_S = 0.65
 """After this no further command goes to the chip, and none is awaited: a poll ends within a second, whoever dawdles."""
 WAKE_REST_S = 0.003
 """From wake-up to readiness (user manual 6.3.2: 2 ms)."""
@@ -47,6 +49,7 @@ _FLUSH = bytes(300)
 """Longer than any frame: ends one that a predecessor left half sent."""
 _LIST_PASSIVE_TARGETS, _SELECT = 0x4A, 0x54
 _STATUS_BITS = 0x3F
+_NFCPY_ACKNOWLEDGE_MS = 100
 _TYPE_A, _TYPE_F = 0, 1
 _POLL_ANY_FELICA = bytes.fromhex("00FFFF0103")
 """SENSF_REQ for any system, with system code, four time slots so that two cards can both answer."""
@@ -84,9 +87,10 @@ class _Chipset(pn532.Chipset):  # type: ignore[misc]
         self.transport.write(bytes(frame))
 
     def read_frame(self, timeout: float) -> bytearray:
-        return bytearray(self.transport.read_frame(timeout / 1000))
+        wait_s = ACKNOWLEDGE_TIMEOUT_S if timeout == _NFCPY_ACKNOWLEDGE_MS else timeout / 1000
+        return bytearray(self.transport.read_frame(wait_s))
 
-    def command(self, cmd_code: int, cmd_data: bytes, timeout: float) -> bytearray:
+    def command(self, cmd_code: int, cmd_data: bytes, timeout: float) -> bytearray:  # noqa: ARG002 - nfcpy's signature
         data = bytes(cmd_data)
         known = self._memory.answer(cmd_code, data)
         if known is not None:
@@ -95,7 +99,8 @@ class _Chipset(pn532.Chipset):  # type: ignore[misc]
         if left_s <= 0:
             raise ReaderFault(f"{self._port}: the reader is too slow; check its power supply")
         try:
-            answer = super().command(cmd_code, bytearray(data), min(timeout, COMMAND_TIMEOUT_S, left_s))
+            # not nfcpy's own, shorter timeouts: the chip itself ends every search and exchange in time
+            answer = super().command(cmd_code, bytearray(data), min(COMMAND_TIMEOUT_S, left_s))
         except OSError as error:
             raise self._fault(error) from error
         except (IndexError, termios.error) as error:

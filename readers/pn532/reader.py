@@ -77,15 +77,15 @@ class Pn532Reader:
         return self._look(self._chip, lay_there)
 
     def _look(self, chip: Chip, lay_there: bytes) -> Presentation | None:
-        type_a, felica = self._count(chip)
-        if type_a + felica == 0:
+        type_a, type_f = self._count(chip)
+        if type_a + type_f == 0:
             self._broken_off = 0
             chip.field_off()
             return None
-        if type_a + felica > 1:
+        if type_a + type_f > 1:
             self._held = _Held("unknown", lambda: self._any(chip))
             return Presentation("two_cards", "unknown")
-        card = self._select(chip, felica=felica > 0)
+        card = self._select(chip, felica_found=type_f > 0)
         if card is None:
             return None  # gone again before it was selected: never presented
         if lay_there and card.uid == lay_there:
@@ -95,10 +95,10 @@ class Pn532Reader:
 
     def _count(self, chip: Chip) -> tuple[int, int]:
         """Cards of type A and FeliCa cards in a field that was off before."""
-        felica = chip.count_felica() if "felica-lite-s" in self._technologies else 0
+        type_f = chip.count_felica() if "felica-lite-s" in self._technologies else 0
         # last: the selection of a single type A card builds on it
         type_a = chip.count_type_a() if self._technologies != ["felica-lite-s"] else 0
-        return type_a, felica
+        return type_a, type_f
 
     def _any(self, chip: Chip) -> bool:
         for _ in range(GONE_AFTER_LOOKS):
@@ -107,8 +107,8 @@ class Pn532Reader:
                 return True
         return False
 
-    def _select(self, chip: Chip, felica: bool) -> _Card | None:
-        if felica:
+    def _select(self, chip: Chip, felica_found: bool) -> _Card | None:
+        if felica_found:
             return chip.select_felica()
         quickly = chip.select_counted() if self._broken_off == 0 else None
         return quickly or chip.select_type_a()

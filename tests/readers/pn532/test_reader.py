@@ -57,7 +57,8 @@ ACK_BYTES, SHORT_ANSWER_BYTES = 6, 9
         (WAKE_UP + SAM_CONFIGURATION[:7], 0),
         (WAKE_UP + SAM_CONFIGURATION + bytes.fromhex("0000ffffff0108f7d400"), ACK_BYTES + SHORT_ANSWER_BYTES),
         (WAKE_UP + bytes.fromhex("0000ff04fcd44a0100e100"), ACK_BYTES),
-        (WAKE_UP + bytes.fromhex("0000ff04fcd4160010060000"), 0),
+        (WAKE_UP + bytes.fromhex("0000ff04fcd41610000600"), 0),
+        (WAKE_UP + bytes.fromhex("0000ff04fcd41610000600"), ACK_BYTES + SHORT_ANSWER_BYTES + 1),
         (b"\xff" * 40, 0),
     ],
     ids=[
@@ -66,6 +67,7 @@ ACK_BYTES, SHORT_ANSWER_BYTES = 6, 9
         "a long command has begun",
         "the chip searches without end",
         "powering down",
+        "asleep",
         "noise",
     ],
 )
@@ -145,8 +147,7 @@ def test_opening_a_port_never_makes_it_the_controlling_terminal() -> None:
 
 
 def test_no_poll_can_last_a_second() -> None:
-    acknowledge_s = 0.1  # nfcpy's own wait for an ACK
-    assert chip.POLL_LIMIT_S + acknowledge_s + line.FRAME_GAP_S < 1.0
+    assert chip.POLL_LIMIT_S + chip.ACKNOWLEDGE_TIMEOUT_S + line.FRAME_GAP_S < 1.0
     longest_frame_s = chip.EXCHANGE_TIMEOUTS_S[1] * 1.1  # nfcpy rounds up: 100 µs · 2^n
     assert chip.POLL_BUDGET_S + longest_frame_s < chip.POLL_LIMIT_S
 
