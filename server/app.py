@@ -38,6 +38,13 @@ PUBLIC_ENDPOINTS = frozenset(
 )
 """The only endpoints without a permission: those that one calls to obtain it."""
 
+HTTP_CODES = {
+    400: ("invalid_input", "无法读取请求内容。"),
+    404: ("not_found", "没有该地址。"),
+    405: ("method_not_allowed", "该地址不支持此方法。"),
+}
+"""Refusals that the framework makes: status → code and Chinese text."""
+
 
 def routers() -> list[APIRouter]:
     """Every noun's routers. Imported here so that ``menjin server token`` need not load them."""
@@ -138,9 +145,7 @@ def _handle_errors(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(_request: Request, error: HTTPException) -> Response:
-        code, zh = {404: ("not_found", "没有该地址。"), 405: ("method_not_allowed", "该地址不支持此方法。")}.get(
-            error.status_code, ("http_error", "请求被拒绝。")
-        )
+        code, zh = HTTP_CODES.get(error.status_code, ("http_error", "请求被拒绝。"))
         return Problem(error.status_code, code, str(error.detail), zh, headers=dict(error.headers or {})).response()
 
     @app.exception_handler(IntegrityError)

@@ -127,6 +127,14 @@ def _absolute(config: Config, folder: Path) -> Config:
     return config.model_copy(update=changes)
 
 
+def _names_a_broker(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("mqtt", "mqtts") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number
+        return False
+
+
 def _checked(config: Config, path: Path) -> Config:
     for key in _PATH_KEYS[1:]:
         value: Path | None = getattr(config, key)
@@ -138,8 +146,7 @@ def _checked(config: Config, path: Path) -> Config:
         raise ConfigError(
             f'{path}: host {config.host}: plain HTTP is only for loopback; set tls = true, or host = "127.0.0.1"'
         )
-    broker = urlsplit(config.broker_url)
-    if broker.scheme not in ("mqtt", "mqtts") or not broker.hostname:
+    if not _names_a_broker(config.broker_url):
         raise ConfigError(f"{path}: broker_url: write mqtt://HOST:PORT or mqtts://HOST:PORT")
     try:
         config.dir.mkdir(mode=0o700, parents=True, exist_ok=True)

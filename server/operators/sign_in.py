@@ -137,10 +137,8 @@ def close_session(session: Session, public_id: str) -> None:
 
 
 def give_cookie(response: Response, signed_in: SignedIn) -> None:
-    """Put the session into the browser: Secure, HttpOnly, same site, gone when the session ends."""
-    response.set_cookie(
-        COOKIE, signed_in.token, expires=signed_in.expires_at, path="/", secure=True, httponly=True, samesite="strict"
-    )
+    """Put the session into the browser: Secure, HttpOnly, same site, gone when the browser closes."""
+    response.set_cookie(COOKIE, signed_in.token, path="/", secure=True, httponly=True, samesite="strict")
 
 
 def take_cookie(response: Response) -> None:

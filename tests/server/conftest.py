@@ -9,12 +9,15 @@ import psycopg
 import pytest
 from fastapi import FastAPI
 from psycopg import sql
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
 
 from server.app import create_app
 from server.config import Config, load_config
 from server.db.clock import FixedClock
 from server.db.engine import Database
 from server.db.migrate import migrate
+from server.operators import passwords
 from tests.server.postgresql import postgresql_cluster
 
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -62,6 +65,16 @@ week = [[[480, 1080]], [[480, 1080]], [[480, 1080]], [[480, 1080]], [[480, 1080]
 _numbers = itertools.count(1)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cheap_passwords() -> Iterator[None]:
+    """Argon2 at its real cost would be most of the tests' time; ``test_passwords`` checks the real one."""
+    with pytest.MonkeyPatch.context() as patch:
+        cheap = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=64, parallelism=1),))
+        patch.setattr(passwords, "_hasher", cheap)
+        patch.setattr(passwords, "_NOBODY", cheap.hash("no operator has this password"))
+        yield
+
+
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[str]:
     """The URL of a running cluster's maintenance database, once per session."""
@@ -70,12 +83,13 @@ def postgresql_server() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def postgresql_template(postgresql_server: str) -> str:
-    """A migrated database that others are copied from."""
+def postgresql_database(postgresql_server: str) -> str:
+    """The URL of one migrated database, which every test finds empty."""
     with psycopg.connect(postgresql_server, autocommit=True) as connection:
-        connection.execute("CREATE DATABASE menjin_template")
-    migrate(_database_url(postgresql_server, "menjin_template"))
-    return "menjin_template"
+        connection.execute("CREATE DATABASE menjin_shared")
+    url = _database_url(postgresql_server, "menjin_shared")
+    migrate(url)
+    return url
 
 
 @pytest.fixture(scope="session")
@@ -87,18 +101,14 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def new_postgresql_url(postgresql_server: str) -> Iterator[Callable[[str | None], str]]:
-    """Makes empty databases, or copies of a template, on the session's cluster."""
+def new_postgresql_url(postgresql_server: str) -> Iterator[Callable[[], str]]:
+    """Makes databases without any table on the session's cluster."""
     made: list[str] = []
 
-    def make(template: str | None) -> str:
+    def make() -> str:
         name = f"menjin_{next(_numbers)}"
         with psycopg.connect(postgresql_server, autocommit=True) as connection:
-            connection.execute(
-                sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
-                    sql.Identifier(name), sql.Identifier(template or "template0")
-                )
-            )
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         made.append(name)
         return _database_url(postgresql_server, name)
 
@@ -109,15 +119,35 @@ def new_postgresql_url(postgresql_server: str) -> Iterator[Callable[[str | None]
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a migrated, empty database; the test runs once on each kind."""
-    if request.param == "sqlite":
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """Which database: a test runs on both. Where that proves nothing new, override it: ``ON_SQLITE``."""
+    kind: str = request.param
+    return kind
+
+
+ON_SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=False)
+"""For tests of what does not depend on the database."""
+
+
+@pytest.fixture
+def database_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a migrated, empty database."""
+    if database_kind == "sqlite":
         path = tmp_path / "menjin.db"
         path.write_bytes(request.getfixturevalue("sqlite_template").read_bytes())
-        return f"sqlite:///{path}"
-    template = request.getfixturevalue("postgresql_template")
-    url: str = request.getfixturevalue("new_postgresql_url")(template)
-    return url
+        yield f"sqlite:///{path}"
+        return
+    url: str = request.getfixturevalue("postgresql_database")
+    yield url
+    with psycopg.connect(url, autocommit=True) as connection:
+        names = [
+            name
+            for (name,) in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+            if name != "alembic_version"
+        ]
+        connection.execute(
+            sql.SQL("TRUNCATE {} RESTART IDENTITY CASCADE").format(sql.SQL(", ").join(map(sql.Identifier, names)))
+        )
 
 
 @pytest.fixture

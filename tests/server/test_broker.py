@@ -165,7 +165,7 @@ def test_many_clients_that_connect_and_subscribe_at_once_are_all_heard(broker: B
                 thread.join(WAIT_S)
             assert len(edges) == 20
             for edge in edges:
-                topic, payload = edge.next()
+                _topic, payload = edge.next()
                 assert payload == b"head"
                 assert edge.got.empty(), "nobody else's retained messages"
             for edge in edges:

@@ -11,6 +11,7 @@ from controller.policy import credential_key
 from server.badges.models import Badge
 from server.badges.service import TRANSITIONS
 from tests.server.browser import context_of_app, token_client
+from tests.server.conftest import ON_SQLITE
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def api(app: FastAPI) -> TestClient:
     return client
 
 
-def issue(api: TestClient, holder: str, number: str, **more: object):  # type: ignore[no-untyped-def]
+def issue(api: TestClient, holder: str, number: str, /, **more: object):  # type: ignore[no-untyped-def]
     body = {"external_id": f"b-{number}", "holder": holder, "number": number}
     body |= {"card": {"technology": "desfire", "number": number}}
     return api.post("/api/v1/badges", json=body | more)
@@ -50,6 +51,7 @@ def test_a_badge_binds_a_card_whose_number_is_kept_as_a_keyed_hash(app: FastAPI,
     assert "credential" not in shown
 
 
+@ON_SQLITE
 def test_the_kind_of_a_badge_follows_its_holder(api: TestClient) -> None:
     assert [issue(api, holder, f"M{n}").json()["kind"] for n, holder in enumerate(("li", "guo", "xu"))] == [
         "customer",
@@ -58,6 +60,7 @@ def test_the_kind_of_a_badge_follows_its_holder(api: TestClient) -> None:
     ]
 
 
+@ON_SQLITE
 def test_a_uid_is_the_same_card_in_either_case_of_letters(api: TestClient) -> None:
     assert issue(api, "guo", "S1", card={"technology": "uid", "number": "04a1b2c3d4e5f6"}).status_code == 201
     again = issue(api, "guo", "S2", card={"technology": "uid", "number": "04A1B2C3D4E5F6"})
@@ -109,6 +112,7 @@ def test_a_smaller_kind_is_refused_while_the_badges_do_not_fit_it(api: TestClien
     assert api.patch("/api/v1/customers/C001", json={"kind": "individual"}).status_code == 200
 
 
+@ON_SQLITE
 def test_every_status_says_what_it_may_become(api: TestClient) -> None:
     for number, (old, allowed) in enumerate(TRANSITIONS.items()):
         if old in ("issued", "expired"):
@@ -122,6 +126,7 @@ def test_every_status_says_what_it_may_become(api: TestClient) -> None:
             assert (answer.status_code == 200) == (new == old or new in allowed), (old, new)
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     ("change", "code"),
     [
@@ -166,6 +171,7 @@ def test_a_schedule_and_dates_are_kept(api: TestClient) -> None:
     )
 
 
+@ON_SQLITE
 def test_a_guard_reports_a_loss_but_does_not_bring_a_badge_back(app: FastAPI, api: TestClient) -> None:
     issue(api, "li", "M1")
     guard = token_client(app, "guard")

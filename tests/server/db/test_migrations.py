@@ -68,10 +68,16 @@ def test_migrating_twice_changes_nothing(database: Database) -> None:
 
 
 def test_a_database_of_a_newer_program_is_refused_with_one_line(database: Database) -> None:
-    with database.write() as session:
-        session.connection().execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(DatabaseError, match="newer menjin"):
-        migrate(database.url)
+    def claim(revision: str) -> None:
+        with database.write() as session:
+            session.connection().execute(text("UPDATE alembic_version SET version_num = :n"), {"n": revision})
+
+    claim("9999")
+    try:
+        with pytest.raises(DatabaseError, match="newer menjin"):
+            migrate(database.url)
+    finally:
+        claim(newest_revision())
 
 
 def test_a_sqlite_file_that_is_none_is_refused_with_one_line(tmp_path: Path) -> None:
@@ -81,10 +87,10 @@ def test_a_sqlite_file_that_is_none_is_refused_with_one_line(tmp_path: Path) -> 
 
 
 @pytest.mark.postgresql
-def test_two_processes_that_start_at_once_migrate_once(new_postgresql_url: Callable[[str | None], str]) -> None:
+def test_two_processes_that_start_at_once_migrate_once(new_postgresql_url: Callable[[], str]) -> None:
     import threading
 
-    url = new_postgresql_url(None)
+    url = new_postgresql_url()
     errors: list[BaseException] = []
 
     def start() -> None:

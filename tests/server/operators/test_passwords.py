@@ -1,5 +1,8 @@
 """What is refused as a password (D2), and how one is kept."""
 
+import subprocess
+import sys
+
 import pytest
 
 from server.operators.passwords import hash_password, refuse_weak, verify_password
@@ -41,3 +44,11 @@ def test_a_password_is_kept_as_a_salted_argon2id_hash() -> None:
     assert verify_password("correct horse", first)
     assert not verify_password("wrong horse", first)
     assert not verify_password("no operator has this password", None)
+
+
+def test_the_real_cost_of_a_password_is_at_least_what_owasp_asks() -> None:
+    code = "from server.operators.passwords import hash_password; print(hash_password('x'))"
+    kept = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True).stdout
+    memory, times, _lanes = (int(part.split("=")[1]) for part in kept.split("$")[3].split(","))
+    assert memory >= 19_456
+    assert times >= 2

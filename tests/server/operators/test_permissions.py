@@ -10,8 +10,10 @@ from server.operators.actor import Actor
 from server.operators.guard import endpoints_without_permission, requires
 from server.operators.permissions import ROLE_PERMISSIONS, ROLES, Permission, allows
 from tests.server.browser import browser, token_client
+from tests.server.conftest import ON_SQLITE
 
 
+@ON_SQLITE
 def test_every_endpoint_names_a_permission_or_is_public(app: FastAPI) -> None:
     assert endpoints_without_permission(app.routes, PUBLIC_ENDPOINTS) == []
     assert len(endpoints_without_permission(app.routes, frozenset())) >= 2, "the walk finds the public ones at least"
@@ -47,12 +49,14 @@ def test_the_auditor_holds_no_permission_to_change_anything() -> None:
     assert verbs == {"own", "read", "export"}
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("role", ["guard", "auditor", "customer_service", "supervisor"])
 def test_only_the_administrator_makes_operators(app: FastAPI, role: str) -> None:
     answer = token_client(app, role).post("/api/v1/operators", json={"username": "x1", "name": "X", "role": "guard"})  # type: ignore[arg-type]
     assert (answer.status_code, answer.json()["code"]) == (403, "not_permitted")
 
 
+@ON_SQLITE
 def test_nobody_gets_in_without_signing_in(app: FastAPI) -> None:
     answer = browser(app).get("/api/v1/customers")
     assert (answer.status_code, answer.json()["code"]) == (401, "not_signed_in")

@@ -13,6 +13,7 @@ from server.operators.guard import COOKIE
 from server.operators.models import OperatorSession
 from server.operators.service import FIRST_SIGN_IN_FILE, ensure_administrator
 from tests.server.browser import PASSWORD, administrator, browser, context_of_app, first_password, sign_in
+from tests.server.conftest import ON_SQLITE
 
 
 def test_the_first_password_lies_in_a_file_that_only_its_owner_reads_and_must_be_changed(app: FastAPI) -> None:
@@ -30,6 +31,7 @@ def test_the_first_password_lies_in_a_file_that_only_its_owner_reads_and_must_be
     assert not path.exists(), "the one-time password is gone with its use"
 
 
+@ON_SQLITE
 def test_a_second_start_makes_no_second_administrator(app: FastAPI) -> None:
     context = context_of_app(app)
     before = first_password(app)
@@ -38,6 +40,7 @@ def test_a_second_start_makes_no_second_administrator(app: FastAPI) -> None:
     assert first_password(app) == before
 
 
+@ON_SQLITE
 def test_the_cookie_is_bound_to_this_host_and_out_of_reach_of_scripts(app: FastAPI) -> None:
     header = sign_in(browser(app), "admin", first_password(app)).headers["set-cookie"]
     assert header.startswith(f"{COOKIE}=")
@@ -55,6 +58,7 @@ def test_the_database_holds_no_token_and_no_password(app: FastAPI) -> None:
         assert token not in signed_in.model_dump_json()
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(("username", "password"), [("admin", "wrong"), ("nobody", "wrong"), ("", "")])
 def test_a_wrong_sign_in_does_not_say_which_part_is_wrong(app: FastAPI, username: str, password: str) -> None:
     answer = sign_in(browser(app), username, password)
@@ -130,6 +134,7 @@ def test_a_changed_password_ends_the_other_sessions_of_the_account(app: FastAPI)
     assert elsewhere.get("/api/v1/session").status_code == 401
 
 
+@ON_SQLITE
 def test_a_password_is_due_after_a_month(app: FastAPI, clock: FixedClock) -> None:
     administrator(app)
     clock.advance(timedelta(days=30))
@@ -147,6 +152,7 @@ def test_the_last_administrator_cannot_be_closed_or_demoted(app: FastAPI) -> Non
     assert admin.get("/api/v1/operators").json()["items"][0]["role"] == "administrator"
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     "headers",
     [
@@ -165,6 +171,7 @@ def test_another_sites_page_cannot_act_with_the_operators_cookie(app: FastAPI, h
     assert client.get("/api/v1/customers", headers=headers).json()["items"] == [], "reading changes nothing"
 
 
+@ON_SQLITE
 def test_without_fetch_metadata_the_origin_decides(app: FastAPI) -> None:
     client = administrator(app)
     del client.headers["Sec-Fetch-Site"]

@@ -7,6 +7,7 @@ from fastapi.testclient import TestClient
 
 from server.db.clock import FixedClock
 from tests.server.browser import token_client
+from tests.server.conftest import ON_SQLITE
 
 
 def test_a_token_is_shown_once_works_and_ends_at_once(app: FastAPI) -> None:
@@ -30,12 +31,14 @@ def test_a_token_ends_when_its_time_is_over(app: FastAPI, clock: FixedClock) -> 
     assert crm.get("/api/v1/session").status_code == 401
 
 
+@ON_SQLITE
 def test_a_token_needs_no_proof_of_origin_and_has_no_password(app: FastAPI) -> None:
     admin = token_client(app)
     answer = admin.post("/api/v1/account/password", json={"current": "x", "new": "y"})
     assert (answer.status_code, answer.json()["code"]) == (403, "not_an_operator")
 
 
+@ON_SQLITE
 def test_a_made_up_token_is_nobody(app: FastAPI) -> None:
     for header in ("Bearer menjin_x", "Bearer ", "Basic eDp5", "menjin_x"):
         client = TestClient(app, base_url="https://testserver", headers={"Authorization": header})

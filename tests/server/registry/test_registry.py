@@ -6,6 +6,7 @@ from fastapi.testclient import TestClient
 
 from server.policy_demand import policy_demand
 from tests.server.browser import context_of_app, token_client
+from tests.server.conftest import ON_SQLITE
 
 CONTRACT = {"from": "2026-01-01", "until": "2026-12-31", "areas": ["hall"]}
 CUSTOMER = {"external_id": "crm-1", "code": "C001", "kind": "organisation", "name": "华云数据", "contract": CONTRACT}
@@ -43,6 +44,7 @@ def test_a_date_is_inclusive_at_the_site_and_a_time_is_exact(api: TestClient) ->
     assert (contract["from"], contract["until"]) == ("2026-01-01T00:00:00Z", "2026-01-31T16:00:00Z")
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     "moment", ["2026-13-01", "2026-02-30", "tomorrow", "2026-01-01T00:00:00", "", "20260101", "0000-01-01"]
 )
@@ -52,12 +54,14 @@ def test_a_moment_that_is_none_is_refused_with_what_to_write(api: TestClient, mo
     assert api.get("/api/v1/customers").json()["items"] == [], "a refused request leaves nothing"
 
 
+@ON_SQLITE
 def test_an_area_that_the_site_does_not_have_is_refused(api: TestClient) -> None:
     answer = api.post("/api/v1/customers", json={**CUSTOMER, "contract": {**CONTRACT, "areas": ["hall", "moon"]}})
     assert (answer.status_code, answer.json()["code"]) == (422, "unknown_area")
     assert "moon" in answer.json()["detail"]
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     "change",
     [
@@ -99,6 +103,7 @@ def test_a_contract_that_ends_later_stays_active_until_then(api: TestClient) -> 
     assert (ended["status"], ended["until"]) == ("active", "2026-06-30T16:00:00Z")
 
 
+@ON_SQLITE
 def test_an_end_before_the_beginning_makes_an_empty_contract(api: TestClient) -> None:
     api.post("/api/v1/customers", json={**CUSTOMER, "contract": {**CONTRACT, "from": "2026-05-01"}})
     ended = api.post("/api/v1/contracts/C001/end").json()[0]
@@ -117,6 +122,7 @@ def test_holders_are_of_a_customer_or_staff_or_visitors(api: TestClient) -> None
     assert [person["external_id"] for person in api.get("/api/v1/holders").json()["items"]] == ["li", "guo", "xu"]
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     ("change", "code"),
     [
@@ -168,6 +174,7 @@ def test_pages_follow_one_another_without_gap_or_overlap(api: TestClient) -> Non
     assert api.get("/api/v1/holders", params={"limit": 0}).status_code == 422
 
 
+@ON_SQLITE
 def test_names_of_persons_stay_out_of_the_audit_log(api: TestClient) -> None:
     made = api.post("/api/v1/holders", json={"name": "李娜"}).json()
     entries = api.get("/api/v1/audit", params={"subject": made["id"]}).json()["items"]
@@ -175,6 +182,7 @@ def test_names_of_persons_stay_out_of_the_audit_log(api: TestClient) -> None:
     assert "李娜" not in str(entries)
 
 
+@ON_SQLITE
 def test_a_guard_reads_the_registry_and_changes_nothing(app: FastAPI) -> None:
     guard = token_client(app, "guard")
     assert guard.get("/api/v1/customers").status_code == 200
