@@ -285,3 +285,62 @@ def test_no_command_breaks_the_card(commands: list[bytes]) -> None:
 def test_a_session_without_its_mac_is_an_integrity_fault() -> None:
     with pytest.raises(IntegrityFault):
         Session(0, bytes(16), bytes(16), bytes(4)).open_mac(0xAD, b"short")
+
+
+def test_short_answers_carry_a_mac_inside_a_session() -> None:
+    card = card_with(StandardFile(bytearray(32), FULL, read=1))
+    ask(card, 0x5A, AID)
+    terminal = Terminal(card)
+    assert terminal.ask(0xF5, b"\x01") == (bytes.fromhex("0003f01f200000"), 0)
+    assert terminal.ask(0x64, b"\x01") == (b"\x00", 0)
+    assert terminal.ask(0x64, b"\x07") == (b"", 0x40)
+
+
+@pytest.mark.parametrize("mode", [PLAIN, MAC])
+def test_what_is_written_in_clear_is_stored_under_the_files_mode(mode: int) -> None:
+    card = card_with(StandardFile(bytearray(8), mode, read=1, write=1))
+    ask(card, 0x5A, AID)
+    terminal = Terminal(card)
+    command = bytes.fromhex("01020000030000") + b"new"
+    if mode == MAC:
+        assert terminal.ask(0x8D, command) == (b"", 0)
+    else:
+        assert ask(card, 0x8D, command) == (b"", 0)
+    assert bytes(card.applications[AID].files[1].data) == b"\x00\x00new\x00\x00\x00"
+
+
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [
+        ("010000000300006e6577ff", 0x7E),
+        ("01060000030000" + b"new".hex(), 0xBE),
+        ("0100", 0x7E),
+        ("", 0x7E),
+    ],
+)
+def test_a_write_that_does_not_fit_changes_nothing(command: str, status: int) -> None:
+    card = card_with(StandardFile(bytearray(8), PLAIN, write=FREE))
+    ask(card, 0x5A, AID)
+    assert ask(card, 0x3D, bytes.fromhex(command)) == (b"", status)
+    assert not any(card.applications[AID].files[1].data)
+
+
+def test_a_key_that_may_not_write_is_refused() -> None:
+    card = card_with(StandardFile(bytearray(8), FULL, read=1))
+    ask(card, 0x5A, AID)
+    terminal = Terminal(card)
+    assert terminal.ask(0x8D, bytes.fromhex("01000000030000") + b"new")[1] == 0xAE
+    assert ask(card, 0x77, b"\x01") == (b"", 0xAE)  # the session has ended with it
+
+
+def test_what_is_no_wrapped_command_gets_iso_status() -> None:
+    card = card_with()
+    assert card.command(bytes.fromhex("00a4040000"))[0] == b"\x6e\x00"
+    assert card.command(bytes.fromhex("905a0000054d4af500"))[0] == b"\x67\x00"
+
+
+def test_impossible_applications_are_refused_when_made() -> None:
+    with pytest.raises(ValueError, match="AID has 3 bytes"):
+        DesfireCard(UID).add_application(b"\x01", [KEY])
+    with pytest.raises(ValueError, match="AID has 3 bytes"):
+        DesfireCard(UID).add_application(AID, [b"short"])
