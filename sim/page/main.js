@@ -7,6 +7,7 @@ const LOG_LINES = 40;
 const DRAG_PX = 5;
 const TAP_HOLD_S = 1;
 const WATCHDOG_MS = 12000;
+const RECONNECT_MS = 3000;
 const COLOURS = ["c0", "c1", "c2", "c3", "c4", "c5"];
 const BOARD_ACTS = ["silent", "garbage", "stuck", "normal"];
 
@@ -424,7 +425,13 @@ function follow() {
     else { drawZones(); drawPeople(); drawCables(); }
     if ($("menu").matches(":popover-open")) drawMenu();
   });
-  source.addEventListener("error", lost);
+  source.addEventListener("error", () => {
+    lost();
+    if (source.readyState === EventSource.CLOSED) { // the browser gave up: the hall answered something else than a stream
+      clearTimeout(watchdog);
+      setTimeout(follow, RECONNECT_MS);
+    }
+  });
 }
 
 async function begin() {

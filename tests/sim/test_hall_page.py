@@ -1,0 +1,167 @@
+"""The hall page in a real browser: seen, clicked, dragged, and by keyboard alone."""
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect, sync_playwright
+
+from sim.cable import Cable
+from sim.hall_http import make_app
+from sim.site_folder import SiteFolder
+from sim.waiting import until
+from tests.sim.hall_bench import HallBench, running_hall
+
+pytestmark = pytest.mark.browser
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[HallBench, str]]:
+    with running_hall(tmp_path_factory.mktemp("page") / "dev", Cable("127.0.0.1", 9)) as bench:
+        for card in SiteFolder("demo").population.badges:
+            bench.hall.add_card(card.id, card.card, card.number)
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            host = f"127.0.0.1:{listener.getsockname()[1]}"
+            app = make_app(bench.hall, SiteFolder("demo"), bench.watchers, host)
+            server = uvicorn.Server(
+                uvicorn.Config(app, log_level="warning", lifespan="off", timeout_graceful_shutdown=1)
+            )
+            thread = threading.Thread(target=lambda: server.run(sockets=[listener]))
+            thread.start()
+            assert until(lambda: server.started, 10.0)
+            yield bench, f"http://{host}"
+            bench.watchers.close()
+            server.should_exit = True
+            thread.join(10)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    if not Path(CHROMIUM).exists():
+        pytest.skip(f"{CHROMIUM} is not there: apt-get install chromium")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(served: tuple[HallBench, str], browser: Any) -> Iterator[Page]:
+    page: Page = browser.new_page(viewport={"width": 1280, "height": 800})
+    complaints: list[str] = []
+    page.on(
+        "console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None
+    )
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(f"{served[1]}/?lang=en&theme=light")
+    expect(page.locator("#link")).to_have_class("link on")
+    yield page
+    page.close()
+    assert complaints == []
+
+
+def granted(bench: HallBench, card: str, reader: str, door: str) -> Any:
+    """An edge that grants this tap."""
+
+    def act() -> None:
+        bench.unlock(door)
+        bench.lamp(reader, "green", True)
+
+    return bench.meanwhile(lambda: bench.hall.cards[card].reader == reader, act)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_it_is_accessible_in_both_themes(page: Page, served: tuple[HallBench, str], theme: str) -> None:
+    page.goto(f"{served[1]}/?lang=zh&theme={theme}")
+    expect(page.locator("#link")).to_have_class("link on")
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
+def test_a_card_is_tapped_with_two_clicks(page: Page, served: tuple[HallBench, str]) -> None:
+    bench, _ = served
+    with granted(bench, "b-li", "hall-in", "hall-door"):
+        page.click("[data-card=b-li]")
+        expect(page.locator("#hint")).to_contain_text("Holding 李娜")
+        page.click("[data-reader=hall-in]")
+        expect(page.locator("#lines li", has_text="李娜 at Hall door · in")).to_contain_text("granted")
+    expect(page.locator("[data-door=hall-door]")).to_have_class("door unlocked")
+    bench.lock("hall-door")
+    bench.lamp("hall-in", "green", False)
+    expect(page.locator("[data-door=hall-door]")).to_have_class("door")
+
+
+def test_a_card_is_dragged_onto_a_reader(page: Page, served: tuple[HallBench, str]) -> None:
+    bench, _ = served
+    with bench.meanwhile(
+        lambda: bench.hall.cards["b-chen"].reader == "cage-in", lambda: bench.lamp("cage-in", "red", True)
+    ):
+        page.locator("[data-card=b-chen]").drag_to(page.locator("[data-reader=cage-in]"))
+        expect(page.locator("#lines li", has_text="陈静 at Cage door · in")).to_contain_text("denied")
+    bench.lamp("cage-in", "red", False)
+    page.click("[data-card=b-li]")  # the next click is a click again
+    expect(page.locator("[data-card=b-li]")).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("Escape")
+
+
+def test_everything_works_by_keyboard(page: Page, served: tuple[HallBench, str]) -> None:
+    bench, _ = served
+    bench.unlock("lobby-door")
+    page.focus("[data-door=lobby-door]")
+    page.keyboard.press("Enter")
+    expect(page.locator("#menu-acts button").first).to_be_focused()
+    page.keyboard.press("Enter")  # walk in
+    expect(page.locator("#lines li", has_text="1 through Lobby door")).to_be_visible()
+    page.focus("[data-exit=hall-door]")
+    page.keyboard.press(" ")
+    expect(page.locator("#lines li", has_text="Exit button of Hall door pressed")).to_be_visible()
+    page.focus("#loops button")
+    page.keyboard.press("Enter")
+    expect(page.locator("#loops button").first).to_be_focused()
+    expect(page.locator("#plan")).to_have_class("fire")
+    page.keyboard.press("Enter")
+    expect(page.locator("#plan")).to_have_class("")
+
+
+def test_cables_are_pulled_and_put_back(page: Page, served: tuple[HallBench, str]) -> None:
+    bench, _ = served
+    for device in ("goods-in", "relay-3", "network"):
+        page.click(f"#cables [data-device={device}]")
+        page.click("#menu-acts button.main")
+        expect(page.locator(f"#cables [data-device={device}]")).to_contain_class("unplugged")
+        page.click("#menu-acts button.main")
+        expect(page.locator(f"#cables [data-device={device}]")).not_to_contain_class("unplugged")
+        page.keyboard.press("Escape")
+    assert bench.hall.cable is not None
+    assert bench.hall.cable.plugged
+
+
+def test_the_language_changes_at_once_and_is_kept(page: Page, served: tuple[HallBench, str]) -> None:
+    page.goto(served[1])
+    page.click("#language")
+    first = page.locator("html").get_attribute("lang")
+    page.goto(served[1])
+    expect(page.locator("html")).to_have_attribute("lang", str(first))
+    name = "演示机房" if first == "zh-CN" else "Demo data centre"
+    expect(page.locator("#site-name")).to_have_text(name)
+
+
+def test_a_dead_hall_is_noticed(browser: Any, tmp_path: Path, served: tuple[HallBench, str]) -> None:
+    page = browser.new_page()
+    page.goto(f"{served[1]}/?lang=en")
+    expect(page.locator("#link")).to_have_class("link on")
+    page.context.set_offline(True)
+    served[0].watchers.close()
+    expect(page.locator("#link")).to_have_class("link off", timeout=15_000)
+    page.context.set_offline(False)
+    expect(page.locator("#link")).to_have_class("link on", timeout=15_000)
+    page.close()
