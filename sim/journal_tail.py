@@ -29,7 +29,7 @@ class JournalTail:
         if not self.path.exists():
             return []
         with closing(self._open()) as database:
-            rows = database.execute("SELECT seq, record FROM record WHERE seq > ? ORDER BY seq", (after,))
+            rows = database.execute("SELECT seq, record FROM records WHERE seq > ? ORDER BY seq", (after,))
             return [(int(seq), bytes(record)) for seq, record in rows]
 
     def last_seq(self) -> int:
@@ -37,7 +37,7 @@ class JournalTail:
         if not self.path.exists():
             return 0
         with closing(self._open()) as database:
-            return int(database.execute("SELECT coalesce(max(seq), 0) FROM record").fetchone()[0])
+            return int(database.execute("SELECT coalesce(max(seq), 0) FROM records").fetchone()[0])
 
     def records(self, after: int = 0) -> list[Record]:
         """Decoded records after ``after``."""
