@@ -132,12 +132,12 @@ def parse_wiring(text: str, where: str = "edge.toml") -> Wiring:
     taken: dict[tuple[str, str, int], str] = {}
     terminals = [(what, "relay", output.board, output.channel) for what, output in wiring.outputs()]
     terminals += [(what, "input", wired.board, wired.input) for what, wired in wiring.inputs()]
-    for what, kind, board, number in terminals:
-        if board not in boards:
-            raise WiringError(f"{where}: {what}: there is no board {board!r}; there are {', '.join(sorted(boards))}")
-        count = INPUTS[boards[board]] if kind == "input" else RELAYS
+    for what, kind, board_id, number in terminals:
+        if board_id not in boards:
+            raise WiringError(f"{where}: {what}: there is no board {board_id!r}; there are {', '.join(sorted(boards))}")
+        count = INPUTS[boards[board_id]] if kind == "input" else RELAYS
         if not 0 <= number < count:
-            raise WiringError(f"{where}: {what}: {board} has no {kind} {number}; it has {count}, counted from 0")
-        if (other := taken.setdefault((kind, board, number), what)) != what:
-            raise WiringError(f"{where}: {kind} {number} of {board} is wired to both {other} and {what}")
+            raise WiringError(f"{where}: {what}: {board_id} has no {kind} {number}; it has {count}, counted from 0")
+        if (other := taken.setdefault((kind, board_id, number), what)) != what:
+            raise WiringError(f"{where}: {kind} {number} of {board_id} is wired to both {other} and {what}")
     return wiring

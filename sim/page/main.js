@@ -1,10 +1,10 @@
 // The hall page: holds the state that the server streams, draws it, and turns hands into calls.
 
+import { dragCards } from "./drag.js";
 import { draw, layOut, svg } from "./floorplan.js";
+import { logInto } from "./log.js";
 import { WORDS } from "./words.js";
 
-const LOG_LINES = 40;
-const DRAG_PX = 5;
 const TAP_HOLD_S = 1;
 const WATCHDOG_MS = 12000;
 const RECONNECT_MS = 3000;
@@ -12,6 +12,7 @@ const COLOURS = ["c0", "c1", "c2", "c3", "c4", "c5"];
 const BOARD_ACTS = ["silent", "garbage", "stuck", "normal"];
 
 const $ = (id) => document.getElementById(id);
+const say = logInto($("lines"));
 const query = new URLSearchParams(location.search);
 let language = query.get("lang") ?? localStorage.getItem("language") ?? (navigator.language.startsWith("zh") ? "zh" : "en");
 let theme = query.get("theme") ?? localStorage.getItem("theme") ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
@@ -80,26 +81,7 @@ function refuse(door) {
   say(words.isLocked(doorName(door)), "dim");
 }
 
-// the log
-
-function say(text, mood = "", tag = "", extra = "") {
-  const line = document.createElement("li");
-  line.className = mood;
-  const time = document.createElement("time");
-  time.textContent = new Date().toLocaleTimeString(language === "zh" ? "zh-CN" : "en-GB", { hour12: false });
-  const what = document.createElement("span");
-  what.textContent = text;
-  line.append(time, what);
-  for (const [kind, value] of [["tag", tag], ["extra", extra]]) {
-    if (!value) continue;
-    const mark = document.createElement("b");
-    mark.className = kind;
-    mark.textContent = value;
-    line.append(mark);
-  }
-  $("lines").prepend(line);
-  while ($("lines").childElementCount > LOG_LINES) $("lines").lastElementChild.remove();
-}
+// what happened
 
 function tell(kind, id, before, after) {
   if (!before) return;
@@ -346,47 +328,6 @@ function deviceMenu(id) {
   };
 }
 
-function readerAt(x, y) {
-  return document.elementFromPoint(x, y)?.closest("[data-reader]")?.dataset.reader;
-}
-
-function startDrag(event) {
-  const source = event.target.closest("[data-card]");
-  if (!source || event.button !== 0) return;
-  const card = source.dataset.card, ghost = $("ghost");
-  let dragging = false;
-  const move = (at) => {
-    if (!dragging && Math.hypot(at.clientX - event.clientX, at.clientY - event.clientY) < DRAG_PX) return;
-    if (!dragging) {
-      dragging = true;
-      ghost.replaceChildren(source.cloneNode(true));
-      ghost.hidden = false;
-      document.body.classList.add("holding");
-      $("hint").textContent = words.dropping(cardName(card));
-    }
-    ghost.style.transform = `translate(${at.clientX + 4}px, ${at.clientY + 8}px) rotate(4deg)`;
-    const over = readerAt(at.clientX, at.clientY);
-    for (const [id, group] of parts.readers) group.classList.toggle("over", id === over);
-  };
-  const end = (at) => {
-    removeEventListener("pointermove", move);
-    removeEventListener("pointerup", end);
-    removeEventListener("pointercancel", end);
-    ghost.hidden = true;
-    for (const group of parts.readers.values()) group.classList.remove("over");
-    if (!dragging) return;
-    drawWords();
-    document.body.classList.toggle("holding", Boolean(held));
-    addEventListener("click", (click) => { click.stopPropagation(); click.preventDefault(); }, { capture: true, once: true });
-    setTimeout(() => dispatchEvent(new Event("click")), 0); // used up by the listener above when no click came
-    const reader = at.type === "pointerup" && readerAt(at.clientX, at.clientY);
-    if (reader) tap(card, reader);
-  };
-  addEventListener("pointermove", move);
-  addEventListener("pointerup", end);
-  addEventListener("pointercancel", end);
-}
-
 function onPlan(event) {
   const reader = event.target.closest("[data-reader]"), door = event.target.closest("[data-door]"), exit = event.target.closest("[data-exit]");
   if (reader) layOn(reader.dataset.reader);
@@ -448,7 +389,14 @@ async function begin() {
     event.preventDefault();
     onPlan(event);
   });
-  $("cards").addEventListener("pointerdown", startDrag);
+  dragCards($("cards"), $("ghost"), (card) => {
+    document.body.classList.add("holding");
+    $("hint").textContent = words.dropping(cardName(card));
+  }, (card, reader) => {
+    document.body.classList.toggle("holding", Boolean(held));
+    drawWords();
+    if (reader) tap(card, reader);
+  });
   addEventListener("keydown", (event) => { if (event.key === "Escape" && held) hold(null); });
   follow();
 }

@@ -284,7 +284,16 @@ def test_a_foreign_page_cannot_act(bench: HallBench, headers: dict[str, str], st
 
 
 def test_the_page_and_its_files_come_with_a_strict_policy(bench: HallBench) -> None:
-    for path in ("/", "/page/main.js", "/page/floorplan.js", "/page/words.js", "/page/style.css", "/page/icon.svg"):
+    for path in (
+        "/",
+        "/page/main.js",
+        "/page/floorplan.js",
+        "/page/words.js",
+        "/page/drag.js",
+        "/page/log.js",
+        "/page/style.css",
+        "/page/icon.svg",
+    ):
         answer = bench.request("GET", path)
         assert answer.status_code == 200
         policy = answer.headers["content-security-policy"]
