@@ -1,0 +1,82 @@
+"""The closed list: both languages, declared inputs, and no reason that nobody gives."""
+
+import re
+import string
+from pathlib import Path
+
+import pytest
+
+from controller import reasons
+from controller.access import RULES
+from controller.events import AlarmName, Explanation
+from controller.reasons import ALARMS, Reason, because, instruction, remedy
+
+SOURCES = {
+    path.name: path.read_text(encoding="utf-8")
+    for path in Path(reasons.__file__).parent.glob("*.py")
+    if path.name not in ("reasons.py", "rule_docs.py")
+}
+
+
+def placeholders(template: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
+
+
+@pytest.mark.parametrize("reason", Reason, ids=lambda reason: reason.name)
+def test_a_reason_has_both_texts_and_uses_declared_inputs_only(reason: Reason) -> None:
+    meaning = reason.value
+    assert re.search("[\u4e00-\u9fff]", meaning.zh)
+    assert meaning.en
+    assert not re.search("[\u4e00-\u9fff]", meaning.en)
+    assert placeholders(meaning.zh) | placeholders(meaning.en) <= set(meaning.inputs)
+    assert set(meaning.inputs.values()) <= {str, int}
+    assert re.fullmatch(r"[BRECDL]\d", meaning.rule)
+
+
+@pytest.mark.parametrize("reason", Reason, ids=lambda reason: reason.name)
+def test_a_reason_is_given_by_the_engine_exactly_when_it_says_so(reason: Reason) -> None:
+    used = any(re.search(rf"Reason\.{reason.name}\b", text) for text in SOURCES.values())
+    assert used == (reason.value.since == "edge")
+
+
+def test_every_call_gives_inputs_that_are_declared() -> None:
+    calls = [
+        call
+        for text in SOURCES.values()
+        for call in re.findall(r"because\(\s*Reason\.(\w+)((?:[^()]|\([^()]*\))*)\)", text)
+    ]
+    assert len(calls) > 25
+    for name, arguments in calls:
+        assert set(re.findall(r"(\w+)=", arguments)) == set(Reason[name].value.inputs), name
+
+
+@pytest.mark.parametrize("alarm", AlarmName.__args__)
+def test_an_alarm_has_a_rule_and_instructions_in_both_languages(alarm: AlarmName) -> None:
+    assert re.search("[\u4e00-\u9fff]", instruction(alarm, "zh-CN"))
+    assert instruction(alarm, "en").isascii()
+    raised = any(f'"{alarm}"' in text for name, text in SOURCES.items() if name != "events.py")
+    assert raised == (ALARMS[alarm].since == "edge")
+
+
+def test_the_list_of_alarms_is_closed() -> None:
+    assert set(ALARMS) == set(AlarmName.__args__)
+
+
+def test_a_remedy_is_a_sentence_with_the_inputs_in_it() -> None:
+    explanation = because(Reason.NO_PERMISSION, number="0007", area="hall")
+    assert explanation == Explanation("NO_PERMISSION", "R1", {"number": "0007", "area": "hall"})
+    assert remedy(explanation) == "Badge 0007 has no permission for hall."
+    assert remedy(explanation, "zh-CN") == "出入证 0007 没有进入 hall 的权限。"
+
+
+def test_a_remedy_of_an_older_or_newer_record_is_still_shown() -> None:
+    assert remedy(Explanation("NO_PERMISSION", "R1", {"number": "0007"})) == "Badge 0007 has no permission for ?."
+    assert remedy(Explanation("FROM_THE_FUTURE", "R1")) == "FROM_THE_FUTURE"
+
+
+def test_the_rules_give_no_reason_that_they_do_not_declare() -> None:
+    import inspect
+
+    for rule in RULES:
+        given = set(re.findall(r"Reason\.(\w+)", inspect.getsource(rule.check)))
+        assert given == {reason.name for reason in rule.reasons}, rule.check.__name__

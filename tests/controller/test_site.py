@@ -1,0 +1,172 @@
+"""The site file: what is wrong with it is said in one line, and rules that are not kept are refused (MEANINGS 13, DESIGN 6)."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from controller.limits import Limits, LimitsError, limits_from
+from controller.site import (
+    AccessPoint,
+    Area,
+    Door,
+    DoorHardware,
+    Interlock,
+    Interval,
+    Schedule,
+    Site,
+    SiteError,
+    check_site,
+    parse_site,
+    site_mismatch,
+    unenforced,
+)
+from tests.controller.building import ALL_DAY, HARDWARE, SITE
+
+TEXT = """
+id = "demo"
+time_zone = "Asia/Shanghai"
+areas = [{id = "outside", public = true}, {id = "hall", name_zh = "主机房"}]
+doors = [{id = "hall-door", unlock_s = 4}]
+access_points = [
+  {id = "hall-in", door = "hall-door", from_area = "outside", to_area = "hall"},
+  {id = "hall-out", door = "hall-door", from_area = "hall", to_area = "outside", out = true},
+]
+schedules = [{id = "day", week = [[[480, 1080]], [[480, 1080]], [[480, 1080]], [[480, 1080]], [[480, 1080]], [], []]}]
+holidays = ["2026-10-01"]
+settings = {late_read_s = 1.5}
+"""
+
+
+def test_a_site_file_is_read() -> None:
+    site = parse_site(TEXT)
+    assert site.doors[0].unlock_s == 4
+    assert site.schedules[0].week[0] == (Interval(480, 1080),)
+    assert site.areas[1].name_zh == "主机房"
+    assert check_site(SITE) == []
+    assert unenforced(SITE) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('id = "demo"', "id = ", "site file: "),
+        ('id = "demo"', 'id = "demo"\nidd = 1', "unknown field `idd`"),
+        ("public = true", 'public = "yes"', "$.areas[0].public"),
+        ('id = "demo"', 'id = "a/b"', "id 'a/b'"),
+        ("late_read_s", "late_reads_s", "unknown limit 'late_reads_s'"),
+        ('"Asia/Shanghai"', '"Asia/Nowhere"', "no time zone"),
+    ],
+)
+def test_a_bad_file_gets_one_line_that_says_where(old: str, new: str, says: str) -> None:
+    with pytest.raises(SiteError) as refused:
+        parse_site(TEXT.replace(old, new), "demo.toml")
+    assert says.replace("site file", "demo.toml") in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def changed(**fields: Any) -> Site:
+    return msgspec.structs.replace(SITE, **fields)
+
+
+LOBBY = Area("lobby")
+
+
+@pytest.mark.parametrize(
+    ("site", "says"),
+    [
+        (changed(areas=(*SITE.areas, LOBBY)), "areas: 'lobby' stands there twice"),
+        (changed(doors=(*SITE.doors, SITE.doors[0])), "doors: 'lobby-door' stands there twice"),
+        (changed(areas=(*SITE.areas, Area("x", inside="nowhere"))), "is no area of this site"),
+        (changed(areas=(*SITE.areas, Area("x", inside="y"), Area("y", inside="x"))), "lies inside itself"),
+        (changed(areas=(*SITE.areas, Area("x", inside="x"))), "lies inside itself"),
+        (changed(areas=(*SITE.areas, Area("x", capacity=0))), "capacity = 0"),
+        (changed(areas=(*SITE.areas, Area("x", public=True, closed=True))), "public area"),
+        (changed(doors=(*SITE.doors, Door("lonely"))), "no access point leads in"),
+        (changed(doors=(*SITE.doors, Door("d", unlock_s=0))), "unlock_s = 0"),
+        (changed(doors=(*SITE.doors, Door("d", held_open_s=float("nan")))), "held_open_s = nan"),
+        (
+            changed(access_points=(*SITE.access_points, AccessPoint("p", "no-door", "lobby", "hall"))),
+            "no door of this site",
+        ),
+        (
+            changed(access_points=(*SITE.access_points, AccessPoint("p", "hall-door", "lobby", "moon"))),
+            "to_area = 'moon'",
+        ),
+        (changed(access_points=(*SITE.access_points, AccessPoint("p", "hall-door", "hall", "hall"))), "into itself"),
+        (
+            changed(access_points=(*SITE.access_points, AccessPoint("p", "hall-door", "outside", "hall"))),
+            "different pairs of areas",
+        ),
+        (
+            changed(access_points=(*SITE.access_points, AccessPoint("p", "hall-door", "lobby", "hall", out=True))),
+            "is a way out in the direction that leads in",
+        ),
+        (changed(holidays=("2026-13-01",)), "is no date"),
+        (changed(holidays=("2026-10-01", "2026-10-01")), "stands there twice"),
+        (changed(workdays=("2026-10-01",)), "holidays and workdays both name 2026-10-01"),
+        (changed(schedules=(Schedule("s", (ALL_DAY,) * 6),)), "week has 6 days"),
+        (changed(schedules=(Schedule("s", (ALL_DAY,) * 7, holiday=(Interval(5, 5),)),)), "holiday: [5, 5]"),
+        (changed(schedules=(Schedule("s", ((Interval(0, 9), Interval(8, 10)),) * 7),)), "overlap"),
+        (changed(interlocks=(Interlock("i", ("hall-door",), enabled=False),)), "at least two"),
+        (changed(interlocks=(Interlock("i", ("hall-door", "x"), enabled=False),)), "'x' is no door"),
+        (changed(time_zone="../../etc/passwd"), "no time zone"),
+        (changed(settings={"late_read_s": -1.0}), "out of range"),
+    ],
+)
+def test_a_site_that_does_not_hold_together_is_told_why(site: Site, says: str) -> None:
+    assert any(says in fault for fault in check_site(site)), check_site(site)
+
+
+def with_hall(**fields: Any) -> Site:
+    return changed(
+        areas=tuple(msgspec.structs.replace(area, **fields) if area.id == "hall" else area for area in SITE.areas)
+    )
+
+
+@pytest.mark.parametrize(
+    ("site", "rule"),
+    [
+        (with_hall(two_person=True), "two_person"),
+        (with_hall(anti_passback="hard"), "anti_passback"),
+        (with_hall(anti_passback="soft"), "anti_passback"),
+        (with_hall(capacity=3), "capacity"),
+        (with_hall(composition="with_staff"), "composition"),
+        (with_hall(first_in=True), "first_in"),
+        (with_hall(escort_for="customers"), "escort_for"),
+        (changed(doors=(*SITE.doors, Door("d", guard_confirms=True))), "guard_confirms"),
+        (changed(interlocks=(Interlock("i", ("hall-door", "lobby-door")),)), "interlock"),
+    ],
+)
+def test_a_rule_that_is_not_kept_yet_is_refused_by_name(site: Site, rule: str) -> None:
+    missing = unenforced(site)
+    assert len(missing) == 1
+    assert rule in missing[0]
+
+
+def test_an_interlock_that_is_off_asks_for_nothing() -> None:
+    assert unenforced(changed(interlocks=(Interlock("i", ("hall-door", "lobby-door"), enabled=False),))) == []
+
+
+def test_an_edge_refuses_a_site_without_its_doors() -> None:
+    assert site_mismatch(SITE, HARDWARE) == []
+    assert "'other'" in site_mismatch(SITE, [DoorHardware("other")])[0]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"nonsense": 1.0},
+        {"late_read_s": 0.0},
+        {"same_read_s": float("inf")},
+        {"repeated_denials": 0.5},
+        {"unlock_s": 1e9},
+    ],
+)
+def test_a_limit_that_is_unknown_or_out_of_range_is_refused(settings: dict[str, float]) -> None:
+    with pytest.raises(LimitsError):
+        limits_from(settings)
+
+
+def test_limits_are_overridden_by_name() -> None:
+    assert limits_from({"pairing_window_s": 2, "held_open_s": 0}) == Limits(pairing_window_s=2, held_open_s=0)
