@@ -3,6 +3,7 @@ background work to :func:`services`."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import structlog
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -12,11 +13,11 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from controller.site import SiteError, parse_site, unenforced
+from controller.site import Site, SiteError, parse_site, unenforced
 from server.config import Config
 from server.context import Context, Service
 from server.db.clock import Clock, SystemClock, to_us
-from server.db.engine import Database
+from server.db.engine import Database, DatabaseError
 from server.db.migrate import migrate
 from server.keys import ensure_keys
 from server.operators.guard import endpoints_without_permission
@@ -108,17 +109,31 @@ def create_app(config: Config, *, clock: Clock | None = None, run_services: bool
 
 def open_context(config: Config, clock: Clock) -> Context:
     """Site, database, keys: everything but HTTP. On an empty database it makes the first administrator."""
-    site = parse_site(config.site_file.read_text("utf-8"), str(config.site_file))
-    missing = unenforced(site)
-    if missing:
-        more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
-        raise SiteError(f"{config.site_file}: {missing[0]}{more}")
+    site = _read_site(config.site_file)
     migrate(config.database_url)
     keys = ensure_keys(config.dir, site.id, to_us(clock.now()))
     database = Database(config.database_url)
-    with database.write() as session:
-        ensure_administrator(session, config.dir, clock.now())
+    try:
+        with database.write() as session:
+            ensure_administrator(session, config.dir, clock.now())
+    except IntegrityError:
+        log.info("another process made the first administrator")
+    except OperationalError as error:
+        raise DatabaseError(f"database_url: cannot be written: {str(error.orig).strip().splitlines()[0]}") from error
     return Context(config, database, clock, site, keys)
+
+
+def _read_site(path: Path) -> Site:
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SiteError(f"{path}: cannot be read: {error}") from error
+    site = parse_site(text, str(path))
+    missing = unenforced(site)
+    if missing:
+        more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+        raise SiteError(f"{path}: {missing[0]}{more}")
+    return site
 
 
 def _stop(service: Service) -> None:

@@ -22,6 +22,8 @@ BUSY_TIMEOUT_MS = 5_000
 POOL_SIZE = 20
 POOL_OVERFLOW = 20
 POOL_WAIT_S = 10
+CONNECT_WAIT_S = 10
+_POSTGRESQL_LIMITS = "-c lock_timeout=10s -c statement_timeout=60s -c idle_in_transaction_session_timeout=120s"
 
 
 class DatabaseError(Exception):
@@ -99,7 +101,12 @@ def _make_engine(url: str) -> Engine:
             max_overflow=POOL_OVERFLOW,
             pool_timeout=POOL_WAIT_S,
             pool_pre_ping=True,
-            connect_args={"connect_timeout": 10, "application_name": "menjin"},
+            connect_args={
+                "application_name": "menjin",
+                "connect_timeout": CONNECT_WAIT_S,
+                "options": _POSTGRESQL_LIMITS,
+            }
+            | dict(parsed.query),
         )
     raise DatabaseError(f"database_url: {backend!r} is not supported; use sqlite or postgresql")
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config as AlembicConfig
+from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
 from sqlalchemy import Connection
@@ -30,7 +31,8 @@ def migrate(url: str) -> None:
         with database.engine.connect() as connection:
             if not database.is_sqlite:
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK_ID})")
-            command.upgrade(alembic_config(connection), "head")
+            if MigrationContext.configure(connection).get_current_revision() != newest_revision():
+                command.upgrade(alembic_config(connection), "head")
             connection.commit()
     except DBAPIError as error:
         reason = str(error.orig).strip().splitlines()[0]

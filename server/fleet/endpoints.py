@@ -62,7 +62,7 @@ class NewCommand(_Input):
 def create_edge(
     session: DbSession,
     context: AppContext,
-    actor: Annotated[Actor, requires(Permission.FLEET_MANAGE)],
+    actor: Annotated[Actor, requires(Permission.FLEET_MANAGE, secret_answer=True)],
     given: NewEdge,
 ) -> dict[str, str]:
     """A one-time token, good for an hour, with which ``menjin edge enrol`` binds the edge's key to this name."""

@@ -34,7 +34,6 @@ class Permission(StrEnum):
     OPERATOR_READ = "operator.read"
     OPERATOR_MANAGE = "operator.manage"
     AUDIT_READ = "audit.read"
-    METRICS_READ = "metrics.read"
 
 
 _P = Permission
@@ -64,7 +63,6 @@ _AUDITOR = _ALL_ROLES | {
     _P.COMMAND_READ,
     _P.FLEET_READ,
     _P.LEDGER_EXPORT,
-    _P.METRICS_READ,
     _P.OPERATOR_READ,
     _P.POLICY_READ,
     _P.REGISTRY_READ,

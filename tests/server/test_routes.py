@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 from sqlmodel import select
 
+from server.db import engine
 from server.db.clock import FixedClock
 from server.idempotency import KEEP, IdempotentAnswer
 from server.policy_demand import policy_demand, touch_policy
@@ -193,3 +194,19 @@ def test_every_answer_carries_the_security_headers(app: FastAPI) -> None:
 def test_a_page_sends_who_is_not_signed_in_to_the_sign_in_page(app: FastAPI) -> None:
     answer = browser(app).get("/api/v1/customers", headers={"Accept": "text/html"}, follow_redirects=False)
     assert answer.status_code == 401, "the API answers with a problem"
+
+
+@ON_SQLITE
+def test_a_locked_database_refuses_writes_for_now_and_still_answers_questions(
+    app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "BUSY_TIMEOUT_MS", 50)  # for connections that are yet to be made
+    api = token_client(app)
+    context = context_of_app(app)
+    context.database.close()
+    with context.database.write() as session:
+        touch_policy(session)
+        answer = api.post("/api/v1/customers", json=CUSTOMER)
+        assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
+        assert api.get("/api/v1/customers").status_code == 200
+    assert api.post("/api/v1/customers", json=CUSTOMER).status_code == 201
