@@ -7,6 +7,7 @@ messages. Imports ``threading``.
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,29 @@ class LinkError(ValueError):
     """A certificate or password file that cannot be used. One line: what, where."""
 
 
+class _Client(mqtt.Client):
+    """paho's client, whose thread survives an exception and tells when it has ended."""
+
+    def __init__(self, client_id: str, crashed: Callable[[Exception], bool]) -> None:
+        super().__init__(
+            CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=False, protocol=MQTTProtocolVersion.MQTTv311
+        )
+        self._crashed = crashed
+        self.ended = threading.Event()
+
+    def loop_forever(self, timeout: float = 1.0, retry_first_connection: bool = False) -> MQTTErrorCode:
+        """As paho's; called in the thread that ``loop_start`` makes."""
+        try:
+            while True:
+                try:
+                    return super().loop_forever(timeout, retry_first_connection)
+                except Exception as bug:  # noqa: BLE001 - bytes from a broken broker must not end the link for good
+                    if not self._crashed(bug):
+                        return MQTTErrorCode.MQTT_ERR_UNKNOWN
+        finally:
+            self.ended.set()
+
+
 class MqttLink:
     """One edge's connection. ``post`` is called from the client's thread with LinkUp, LinkDown and MessageArrived."""
 
@@ -54,49 +78,50 @@ class MqttLink:
         self._edge = edge
         self._broker = broker
         self._post = post
-        self._reconnect_s = (reconnect_first_s, reconnect_limit_s)
         self._leaf_of = {topic(site, edge, leaf): leaf for leaf in DOWN_LEAVES}
         self._up: bool | None = None
         self._closing = threading.Event()
-        self._flushed = threading.Condition()
-        self._outgoing: set[int] = set()
+        self._handed_over: deque[mqtt.MQTTMessageInfo] = deque(maxlen=MAX_OUTGOING)
         self._client = self._new_client()
-        self._thread = threading.Thread(target=self._run, name="link", daemon=True)
+        self._client.reconnect_delay_set(reconnect_first_s, reconnect_limit_s)
 
     def start(self) -> None:
         """Begin to connect; returns at once."""
-        self._thread.start()
+        self._client.connect_async(self._broker.host, self._broker.port, KEEPALIVE_S)
+        self._client.loop_start()
 
     def publish(self, leaf: str, payload: bytes, retain: bool = False) -> bool:
         """Hand over one message at QoS 1. False when not connected or MAX_OUTGOING wait: nothing was taken."""
         if not self._up:
             return False
-        with self._flushed:
-            info = self._client.publish(topic(self._site, self._edge, leaf), payload, qos=QOS, retain=retain)
-            if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
-                return False
-            self._outgoing.add(info.mid)
+        # No lock of ours may be held here: the client's thread calls back while it holds its own.
+        info = self._client.publish(topic(self._site, self._edge, leaf), payload, qos=QOS, retain=retain)
+        if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            return False
+        self._handed_over.append(info)
         return True
 
     def close(self) -> None:
         """Give what was handed over FLUSH_S to leave, disconnect in order (no will) and end the thread."""
-        with self._flushed:
-            if self._up:
-                self._flushed.wait_for(lambda: not self._outgoing, FLUSH_S)
         self._closing.set()
+        if self._up:
+            self._flush()
         self._client.disconnect()
-        if self._thread.ident is not None:
-            self._thread.join(JOIN_S)
+        self._client.ended.wait(JOIN_S)
 
-    def _new_client(self) -> mqtt.Client:
-        client = mqtt.Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=f"menjin-{self._site}-{self._edge}",
-            clean_session=False,
-            protocol=MQTTProtocolVersion.MQTTv311,
-        )
+    def _flush(self) -> None:
+        while self._handed_over:
+            info = self._handed_over.pop()  # the last one leaves last
+            try:
+                info.wait_for_publish(FLUSH_S)
+            except (RuntimeError, ValueError):
+                return
+            if not info.is_published():
+                return
+
+    def _new_client(self) -> _Client:
+        client = _Client(f"menjin-{self._site}-{self._edge}", self._crashed)
         client.connect_timeout = CONNECT_TIMEOUT_S
-        client.reconnect_delay_set(*self._reconnect_s)
         client.max_queued_messages_set(MAX_OUTGOING)
         client.will_set(topic(self._site, self._edge, "status"), WILL, qos=QOS, retain=True)
         broker = self._broker
@@ -116,23 +141,16 @@ class MqttLink:
         client.on_disconnect = self._on_disconnect
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
-        client.on_publish = self._on_publish
         return client
 
-    def _run(self) -> None:
-        while not self._closing.is_set():
-            try:
-                self._client.connect_async(self._broker.host, self._broker.port, KEEPALIVE_S)
-                self._client.loop_forever(retry_first_connection=True)
-            except Exception as bug:  # noqa: BLE001 - bytes from a broken broker must not end the link for good
-                _log.warning("mqtt client failed and is made anew: %s: %s", type(bug).__name__, bug)
-                self._went_down(f"mqtt client: {type(bug).__name__}: {bug}")
-                self._closing.wait(CRASH_PAUSE_S)
-                if not self._closing.is_set():
-                    with self._flushed:
-                        self._client = self._new_client()
-                        self._outgoing.clear()
-        self._went_down("closed")
+    def _crashed(self, bug: Exception) -> bool:
+        """In the client's thread: whether it shall connect anew."""
+        _log.warning("mqtt client failed and connects anew: %s: %s", type(bug).__name__, bug)
+        self._went_down(f"mqtt client: {type(bug).__name__}: {bug}")
+        if self._closing.wait(CRASH_PAUSE_S):
+            return False
+        self._client.connect_async(self._broker.host, self._broker.port, KEEPALIVE_S)
+        return True
 
     def _went_down(self, cause: str) -> None:
         if self._up is not False:
@@ -165,11 +183,6 @@ class MqttLink:
         leaf = self._leaf_of.get(message.topic)
         if leaf is not None:
             self._post(MessageArrived(leaf, bytes(message.payload)))
-
-    def _on_publish(self, _client: mqtt.Client, _data: Any, mid: int, _reason: Any, _properties: Any) -> None:
-        with self._flushed:
-            self._outgoing.discard(mid)
-            self._flushed.notify_all()
 
 
 def _password(path: str) -> str | None:

@@ -5,6 +5,7 @@ None of them can stop the loop, and the loop waits for none of them. Stops withi
 first, then what was said to the broker leaves, then the journal is closed.
 """
 
+import contextlib
 import gc
 import logging
 import signal
@@ -121,15 +122,24 @@ class Runner:
         return all(reader.working is not None for reader in self._readers)
 
     def _stop(self) -> None:
-        self._inbox.close()
+        with (
+            contextlib.ExitStack() as steps
+        ):  # each is done whatever happens to the others; the last one named is first
+            steps.callback(self._close)
+            steps.callback(self._stop_readers)
+            steps.callback(self._link.close)
+            steps.callback(self._rest_outputs)
+            steps.callback(self._inbox.close)
+
+    def _rest_outputs(self) -> None:
         for name in self._outputs.stop():
             _log.error("board %s did not let go in time; its outputs may not be at rest", name)
-        self._link.close()
+
+    def _stop_readers(self) -> None:
         for reader in self._readers:
             reader.stop(0)  # ask all before waiting for any
         for reader in self._readers:
-            reader.stop(READERS_STOP_S / max(1, len(self._readers)))
-        self._close()
+            reader.stop(READERS_STOP_S / len(self._readers))
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         self._inbox.post(StopAsked(signal.Signals(number).name))
