@@ -253,8 +253,8 @@ class SqliteJournal:
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
         with self._guarded():
-            self._db.execute("BEGIN IMMEDIATE")
             try:
+                self._db.execute("BEGIN IMMEDIATE")
                 yield
                 self._db.execute("COMMIT")
             except BaseException:

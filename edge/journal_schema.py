@@ -78,15 +78,19 @@ def migrate(
         )
     if version == target:
         return
-    _copy(connection, path.with_name(f"{path.name}.v{version}.bak"))
-    connection.execute("BEGIN IMMEDIATE")
     for step in range(version, target):
         if step not in migrations:
-            connection.execute("ROLLBACK")
             raise JournalFault(f"{path}: version {version} is too old for this menjin; migrate it with an earlier one")
-        _run(connection, migrations[step])
-    connection.execute(f"PRAGMA user_version = {target:d}")
-    connection.execute("COMMIT")
+    _copy(connection, path.with_name(f"{path.name}.v{version}.bak"))
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for step in range(version, target):
+            _run(connection, migrations[step])
+        connection.execute(f"PRAGMA user_version = {target:d}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
 
 
 def _run(connection: sqlite3.Connection, script: str) -> None:
@@ -100,11 +104,8 @@ def _copy(connection: sqlite3.Connection, copy_path: Path) -> None:
     """A whole copy on disk, under its name only when complete."""
     part = copy_path.with_name(copy_path.name + ".part")
     part.unlink(missing_ok=True)
-    copy = sqlite3.connect(part, isolation_level=None)
-    try:
-        connection.backup(copy)
-    finally:
-        copy.close()
+    # Not Connection.backup: it waits for a lock without end.
+    connection.execute("VACUUM INTO ?", (str(part),))
     with part.open("rb") as file:
         os.fsync(file.fileno())
     os.replace(part, copy_path)
