@@ -83,7 +83,7 @@ function drawRoom(area, room, ground, walls, parts) {
   walls.append(svg("rect", { ...box, class: nested ? "wall cage" : "wall" }));
   const label = svg("g", { class: "label", transform: `translate(${box.x + 14} ${box.y + 26})` },
     svg("text", { class: "name" }), svg("text", { class: "under", y: 17 }));
-  const people = svg("g", { class: "people", transform: `translate(${box.x + 22} ${box.y + box.height - (nested ? 20 : 24)})` });
+  const people = svg("g", { class: "people", transform: `translate(${box.x + box.width - 18} ${box.y + 24})` });
   ground.append(label, people);
   parts.rooms.set(area.id, floor);
   parts.labels.set(area.id, label);

@@ -28,9 +28,11 @@ const readerName = (id) => {
   const point = hall.site.access_points.find((each) => each.id === hall.readers[id]);
   return point ? `${doorName(point.door)} · ${point.out ? words.out : words.in}` : id;
 };
-const cardName = (id) => hall.people[id]?.name ?? id;
+const cardName = (id) => hall.people[id]?.name ?? (id === "unknown" ? words.unknown : id);
 const deviceName = (id) => (id === "network" ? words.network : state.readers[id] ? `${words.reader} ${readerName(id)}` : id);
-const colourOf = (customer) => {
+const colourOf = (card) => {
+  if (!hall.people[card]) return "stranger";
+  const { customer } = hall.people[card];
   const customers = [...new Set(Object.values(hall.people).map((person) => person.customer).filter(Boolean))];
   return customer ? COLOURS[customers.indexOf(customer) % COLOURS.length] : "staff";
 };
@@ -132,7 +134,7 @@ function drawReader(id) {
   group.setAttribute("aria-label", `${words.reader} ${readerName(id)}`);
   const lying = Object.entries(state.cards).filter(([, card]) => card.reader === id);
   group.querySelector(".lying").replaceChildren(...lying.map(([card], n) =>
-    svg("rect", { x: -17 + n * 5, y: -2 + n * 5, width: 34, height: 22, rx: 4, class: `card ${colourOf(hall.people[card]?.customer)}` })));
+    svg("rect", { x: -17 + n * 5, y: -2 + n * 5, width: 34, height: 22, rx: 4, class: `card ${colourOf(card)}` })));
 }
 
 function drawPeople() {
@@ -140,15 +142,18 @@ function drawPeople() {
     const count = state.inputs.people[area] ?? 0;
     const shown = Math.min(count, 8);
     const figures = Array.from({ length: shown }, (_, n) =>
-      svg("g", { class: "person", transform: `translate(${n * 20} 0)` }, svg("circle", { cy: -6, r: 4.2 }), svg("path", { d: "M-6.5 9 a6.5 7.5 0 0 1 13 0 z" })));
-    if (count > shown) figures.push(svg("text", { x: shown * 20, y: 6, class: "under" }, `+${count - shown}`));
+      svg("g", { class: "person", transform: `translate(${-n * 19} 0)` }, svg("circle", { cy: -6, r: 4.2 }), svg("path", { d: "M-6.5 9 a6.5 7.5 0 0 1 13 0 z" })));
+    if (count > shown) figures.push(svg("text", { x: -shown * 19 - 12, y: 6, class: "under" }, `+${count - shown}`));
     group.replaceChildren(...figures);
   }
 }
 
 function drawZones() {
-  const burning = Object.values(state.inputs.fire).some(Boolean), gassed = Object.values(state.inputs.gas).some(Boolean);
-  toggle($("plan"), { fire: burning, gas: gassed });
+  for (const [area, floor] of parts.rooms) {
+    const doors = hall.site.access_points.filter((point) => point.to_area === area && !point.out).map((point) => state.doors[point.door]);
+    const zones = doors.flatMap((door) => door?.fire_zones ?? []);
+    toggle(floor, Object.fromEntries(["fire", "gas"].map((kind) => [kind, zones.some((zone) => state.inputs[kind][zone])])));
+  }
   const chips = [];
   for (const kind of ["fire", "gas"])
     for (const [zone, active] of Object.entries(state.inputs[kind])) {
@@ -199,16 +204,17 @@ function drawCards() {
   const groups = new Map();
   for (const id of Object.keys(state.cards)) {
     const person = hall.people[id];
-    const key = person ? person.customer ?? "" : "?";
+    const key = person?.customer ?? "";
     groups.set(key, [...(groups.get(key) ?? []), id]);
   }
-  const order = [...groups.keys()].sort((a, b) => (a === "?") - (b === "?") || (a === "") - (b === "") || a.localeCompare(b));
+  const order = [...groups.keys()].sort((a, b) => (a === "") - (b === "") || a.localeCompare(b));
+  const strangers = Object.keys(state.cards).some((id) => !hall.people[id]);
   update($("cards"), order.map((key) => {
     const group = document.createElement("div");
     group.className = "group";
     const title = document.createElement("h3");
-    title.textContent = key === "?" ? words.unknown : key === "" ? words.staff : `${hall.people[groups.get(key)[0]].company}`;
-    if (key && key !== "?") title.append(Object.assign(document.createElement("small"), { textContent: key }));
+    title.textContent = key ? hall.people[groups.get(key)[0]].company : strangers ? words.staffAndOthers : words.staff;
+    if (key) title.append(Object.assign(document.createElement("small"), { textContent: key }));
     const row = document.createElement("div");
     row.className = "deck";
     row.append(...groups.get(key).map(cardButton));
@@ -220,7 +226,7 @@ function drawCards() {
 function cardButton(id) {
   const card = state.cards[id];
   const element = button("", () => hold(held === id ? null : id));
-  element.className = `card ${colourOf(hall.people[id]?.customer)} ${card.reader ? "away" : ""}`;
+  element.className = `card ${colourOf(id)} ${card.reader ? "away" : ""}`;
   element.dataset.card = id;
   element.setAttribute("aria-pressed", held === id);
   for (const [kind, text] of [["b", cardName(id)], ["span", card.number], ["em", words.technology[card.technology] ?? card.technology]])

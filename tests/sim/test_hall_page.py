@@ -127,9 +127,9 @@ def test_everything_works_by_keyboard(page: Page, served: tuple[HallBench, str])
     page.focus("#loops button")
     page.keyboard.press("Enter")
     expect(page.locator("#loops button").first).to_be_focused()
-    expect(page.locator("#plan")).to_have_class("fire")
+    expect(page.locator(".floor.fire")).to_have_count(3)
     page.keyboard.press("Enter")
-    expect(page.locator("#plan")).to_have_class("")
+    expect(page.locator(".floor.fire")).to_have_count(0)
 
 
 def test_cables_are_pulled_and_put_back(page: Page, served: tuple[HallBench, str]) -> None:
