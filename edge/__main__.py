@@ -51,13 +51,9 @@ def build(config: EdgeConfig, bundle: Bundle) -> Runner:
         boot_id=boot_id(),
         software=f"menjin {_software()}",
         objections=objections,
-        notices=tuple(
-            [
-                f"door {door}: may stay unlocked if this edge dies mid-pulse, by decision"
-                for door in stuck_unlock_doors(config)
-            ]
-            + [f"{name}: not supervised" for name in unsupervised_inputs(config)]
-        ),
+        readers=tuple(line.id for line in config.readers),
+        boards=tuple(line.id for line in config.boards),
+        notices=_notices(config),
     )
     agent = Agent(bundle, keys, station, Ports(journal, policies, link, hardware, random))
 
@@ -66,6 +62,14 @@ def build(config: EdgeConfig, bundle: Bundle) -> Runner:
         policies.close()
 
     return Runner(agent, clock, inbox, hardware, readers, link, Supervisor(), close)
+
+
+def _notices(config: EdgeConfig) -> tuple[str, ...]:
+    stuck, unsupervised = stuck_unlock_doors(config), unsupervised_inputs(config)
+    return (
+        *(f"door {door}: may stay unlocked if this edge dies mid-pulse, by decision" for door in stuck),
+        *([f"inputs not supervised: {', '.join(unsupervised)}"] if unsupervised else []),
+    )
 
 
 def _software() -> str:

@@ -71,7 +71,7 @@ class Agent:
         self._intake = Intake(identity.site, identity.edge, keys)
         self._outbox = Outbox(ports.journal, sender)
         self._commands = CommandIntake(ports.journal)
-        self._health = Health(notices=station.notices)
+        self._health = Health(station.notices, station.readers, station.boards)
         self._status = StatusReport(sender)
         state = _recover(ports.journal)
         self._policies = PolicyIntake(ports.policies, sender, station.objections, state.policy_version)
@@ -113,6 +113,7 @@ class Agent:
         else:
             if stored is not None:
                 outcomes.append(self._adopt(stored, now))
+        _log.info("%s of %s starts at record %d", self._identity.edge, self._identity.site, self._journal.last_seq)
         outcomes.append(self._handle(Started(self._station.boot_id, self._station.software), now))
         self._write_and_act(outcomes, now)
         return self._tend(now)
@@ -145,6 +146,7 @@ class Agent:
         if isinstance(stimulus, MessageArrived):
             return self._take_message(stimulus, now)
         if isinstance(stimulus, LinkUp):
+            _log.info("connected to the broker")
             self._link_up = True
             self._server_silent = False
             self._commands.session = self._random.token()
@@ -153,6 +155,7 @@ class Agent:
             self._policies.link_up(now, lease.lease.issued_at_us if lease is not None else 0)
             self._status.link_up()
         elif isinstance(stimulus, LinkDown):
+            _log.warning("link down: %s", stimulus.cause)
             self._link_up = False
             self._server_silent = False
             self._commands.session = ""
@@ -160,7 +163,10 @@ class Agent:
             self._policies.link_down()
         elif isinstance(stimulus, DeviceChanged):
             self._health.device(stimulus)
+            level = logging.INFO if stimulus.working else logging.ERROR
+            _log.log(level, "%s %s %s", stimulus.kind, stimulus.device, stimulus.cause or "works")
         elif isinstance(stimulus, StopAsked):
+            _log.info("stopping: %s", stimulus.cause)
             self.stopped = True
         return [self._handle(item, now) for item in inputs_of(stimulus, self._identity.hash_key)]
 
@@ -228,6 +234,12 @@ class Agent:
 
     def _adopt(self, ready: Ready, now: Now) -> Outcome:
         outcome = self._engine.adopt(ready.policy, ready.digest, now)
+        _log.info(
+            "policy %d.%d in force, %d badges",
+            ready.policy.version.epoch,
+            ready.policy.version.n,
+            len(ready.policy.badges),
+        )
         self.policy_swaps += 1
         self._perform(action for action in outcome.actions if action.before_journal)
         return outcome

@@ -21,13 +21,16 @@ class Identity(Signer, Protocol):
 
 
 class Station(msgspec.Struct, frozen=True):
-    """What ``edge.toml`` and the machine say about this edge. ``objections``: why a site cannot run on its hardware."""
+    """What ``edge.toml`` and the machine say about this edge. ``objections``: why a site cannot run on its hardware.
+    ``notices``: what the operators shall always see beside this edge's health."""
 
     hardware: tuple[DoorHardware, ...]
     hardware_digest: str
     boot_id: str
     software: str
     objections: Callable[[Site], list[str]]
+    readers: tuple[str, ...] = ()
+    boards: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
     retention_us: int = RETENTION_US
 

@@ -20,11 +20,14 @@ _MOVING = ("last_seq", "acked_seq", "outbox", "lease_left_s")
 
 
 class Health:
-    """What works and what does not, as last heard."""
+    """What works and what does not, as last heard. Boards are open, or have told their fault, before the agent starts;
+    readers are opened after."""
 
-    def __init__(self, notices: tuple[str, ...] = ()) -> None:
-        self.readers: dict[str, str] = {}
-        self.boards: dict[str, str] = {}
+    def __init__(
+        self, notices: tuple[str, ...] = (), readers: tuple[str, ...] = (), boards: tuple[str, ...] = ()
+    ) -> None:
+        self.readers = dict.fromkeys(readers, "starting")
+        self.boards = dict.fromkeys(boards, "working")
         self.journal = ""
         self.tidying = ""
         self.policy = ""
