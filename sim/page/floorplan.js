@@ -18,23 +18,28 @@ export function svg(name, attributes = {}, ...children) {
 export function layOut(site, plan, readers) {
   const rooms = new Map(Object.entries(plan.rooms ?? {}).map(([id, room]) => [id, { ...room }]));
   const doors = new Map(Object.entries(plan.doors ?? {}).map(([id, door]) => [id, { ...door }]));
-  let { width = 0, height = 11 } = plan;
+  let { width = 0, height = 13 } = plan;
   const depth = depths(site);
   for (const area of site.areas) {
     if (rooms.has(area.id) || depth.get(area.id) === 0) continue;
     const parent = rooms.get(area.inside);
     const room = parent
-      ? { x: parent.x + parent.w - 5, y: parent.y + 1, w: 4, h: 4 }
-      : { x: Math.max(1, width), y: 2, w: 7, h: height - 4 };
+      ? { x: parent.x + parent.w - 6, y: parent.y + 1, w: 5, h: parent.h - 4 }
+      : { x: Math.max(2, width), y: 2, w: site.areas.some((each) => each.inside === area.id) ? 11 : 6, h: height - 4 };
     rooms.set(area.id, room);
     width = Math.max(width, room.x + room.w + (parent ? 1 : 0));
   }
-  width = Math.max(width, 8) + (plan.width ? 0 : 1);
+  width = Math.max(width, 8) + (plan.width ? 0 : 2);
   for (const door of site.doors) {
     if (doors.has(door.id)) continue;
     const point = site.access_points.find((each) => each.door === door.id && !each.out);
     const room = point && (rooms.get(point.to_area) ?? rooms.get(point.from_area));
-    if (room) doors.set(door.id, { x: room.x, y: room.y + room.h / 2 + 1, leaf: "up", swing: "right" });
+    const from = point && rooms.get(point.from_area);
+    if (!room) continue;
+    const besides = from ? from.x + from.w === room.x : room.x === 2; // else through the lower wall
+    doors.set(door.id, besides
+      ? { x: room.x, y: room.y + room.h / 2 + 1, leaf: "up", swing: "right" }
+      : { x: room.x + room.w / 2 - 1.5, y: room.y + room.h, leaf: "right", swing: "up" });
   }
   const layout = { width, height, rooms, doors: new Map(), readers: new Map(), racks: plan.racks ?? [] };
   for (const [id, door] of doors) {
