@@ -134,6 +134,8 @@ class Engine:
         self._hardware = {door.door: door for door in hardware}
         self._edge = edge
         self._index: PolicyIndex | None = None
+        self._applied: PolicyApplied | None = None
+        self._begun = False
         self._batch: list[_Step] = []
         self._committed: State | None = None
         self._dropped = 0
@@ -179,10 +181,12 @@ class Engine:
 
     def adopt(self, policy: Policy, digest: str, now: Now) -> Outcome:
         """Put a verified policy in force. The caller has checked signature, digest and version; ``check_site``, ``site_mismatch``
-        and ``unenforced`` (controller.site) say whether this edge can run it. Handles ``PolicyApplied``."""
+        and ``unenforced`` (controller.site) say whether this edge can run it. Handles ``PolicyApplied``; before ``Started`` there is
+        no boot to record it under, so the record of ``Started`` tells it."""
         self._index = PolicyIndex(policy)
         self._stays = None
-        return self.handle(PolicyApplied(policy.version, digest), now)
+        self._applied = PolicyApplied(policy.version, digest)
+        return self.handle(self._applied, now) if self._begun else Outcome(None, b"", ())
 
     def commit(self) -> None:
         """All of ``pending`` is durable."""
@@ -235,7 +239,10 @@ class Engine:
     def _run(self, stimulus: AnyInput, now: Now) -> Turn:
         turn = self._turn(now)
         if isinstance(stimulus, Started):
+            self._begun = True
             started(turn, stimulus, now)
+            if self._applied is not None:
+                policy_applied(turn, self._applied)
         else:
             if isinstance(stimulus, PolicyApplied):  # before the timers: an ended stay is found under the new policy
                 policy_applied(turn, stimulus)

@@ -5,6 +5,7 @@ It points into the policy's own objects and copies none: at 100 000 badges it ad
 
 from bisect import bisect_left
 from collections.abc import Mapping
+from itertools import pairwise
 from operator import attrgetter
 
 import msgspec
@@ -41,6 +42,7 @@ class PolicyIndex:
     """Lookups over one policy. Pure: built from the policy alone."""
 
     __slots__ = (
+        "_by_id",
         "areas_of_grant",
         "badges",
         "calendar",
@@ -74,13 +76,16 @@ class PolicyIndex:
         }
         self.no_place: dict[int, str] = without_place(policy.badges, self.customers)
         """Badges without a place in their customer's quota, and why (B2)."""
+        self._by_id = policy.badges
+        if any(first.id > second.id for first, second in pairwise(policy.badges)):  # made by hand, not decoded
+            self._by_id = tuple(sorted(policy.badges, key=_ID))
         self.badges: Mapping[bytes, Badge] = {badge.credential: badge for badge in policy.badges}
         if len(self.badges) < len(policy.badges):
             self.badges = self._settle_shared_cards()
 
     def badge(self, badge_id: int) -> Badge | None:
         """A badge by its id."""
-        badges = self.policy.badges
+        badges = self._by_id
         at = bisect_left(badges, badge_id, key=_ID)
         return badges[at] if at < len(badges) and badges[at].id == badge_id else None
 

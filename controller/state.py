@@ -129,11 +129,12 @@ class State(msgspec.Struct):
 def snapshot(state: State) -> State:
     """A copy that later changes of ``state`` do not touch."""
     copy = msgspec.structs.replace(state)
-    for name in State.__struct_fields__:
-        value = getattr(state, name)
-        if isinstance(value, dict):
-            setattr(copy, name, dict(value))
+    for name in _TABLES:
+        setattr(copy, name, getattr(state, name).copy())
     return copy
+
+
+_TABLES = tuple(name for name in State.__struct_fields__ if isinstance(getattr(State(), name), dict))
 
 
 def encode_state(state: State) -> bytes:

@@ -616,6 +616,16 @@ def test_the_first_start_of_a_journal_takes_the_building_for_empty() -> None:
     assert hall().engine.state.uncertain == {}
 
 
+def test_a_policy_adopted_before_the_start_is_told_by_the_record_of_the_start() -> None:
+    at = hall()
+    again = Engine(at.engine.state, "j" * 8, HARDWARE, "edge-1")
+    newer = policy(LI, n=2)
+    assert again.adopt(newer, digest(newer), at.now) == Outcome(None, b"", ())
+    begun = again.handle(Started("boot-2", "test"), at.now)
+    assert events(begun, PolicyChanged) == [PolicyChanged(Version(1, 2), digest(newer))]
+    assert (begun.record.boot_id, begun.record.policy_version) == ("boot-2", Version(1, 2))
+
+
 def test_an_orderly_stop_locks_what_is_unlocked() -> None:
     at = hall()
     at.tap(LI)
@@ -704,6 +714,14 @@ def test_an_input_that_changes_nothing_makes_no_record() -> None:
 def test_adopting_the_policy_that_is_in_force_makes_no_record() -> None:
     at = hall()
     assert at.engine.adopt(policy(), digest(policy()), at.now).record is None
+
+
+def test_badges_in_any_order_are_found_by_their_id() -> None:
+    mixed = msgspec.structs.replace(policy(), badges=(WANG, GUO, LI))
+    at = Hall(mixed)
+    enter(at, WANG)
+    assert at.engine.index.badge(2) == WANG
+    assert at.alarms == set()
 
 
 def test_a_denied_card_is_recorded_without_a_badge_when_it_is_unknown() -> None:

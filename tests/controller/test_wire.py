@@ -1,5 +1,6 @@
 """Signed envelopes: what is accepted, and one code for each way to be refused (DESIGN 7, 8)."""
 
+import contextlib
 import json
 from typing import Any
 
@@ -146,10 +147,8 @@ def test_no_bytes_ever_raise_anything_but_a_wire_error(payload: bytes) -> None:
 def test_a_flipped_bit_anywhere_is_never_accepted_as_something_else(at: int, bit: int) -> None:
     payload = bytearray(sealed())
     payload[at] ^= 1 << bit
-    try:
+    with contextlib.suppress(WireError):
         assert unseal(bytes(payload), verify, (Ack,), "demo", "edge-1") == ACK  # an ignored field's name may change
-    except WireError:
-        pass
 
 
 def test_the_chain_depends_on_every_record_before() -> None:

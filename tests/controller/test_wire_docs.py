@@ -67,7 +67,7 @@ def test_the_asyncapi_page_names_every_body_and_topic() -> None:
     assert set(page["channels"]) == topics
     assert page["channels"]["ack"]["address"] == "menjin/v1/{site}/{edge}/ack"
     text = json.dumps(page)
-    for ref in set(part.split('"')[0] for part in text.split('"#/components/schemas/')[1:]):
+    for ref in {part.split('"')[0] for part in text.split('"#/components/schemas/')[1:]}:
         assert ref in page["components"]["schemas"]
 
 
