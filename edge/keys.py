@@ -141,7 +141,7 @@ class KeyRing:
             raise WireError("malformed", f"certificate for {body.kid!r} does not belong to the key in it")
         if body.until_us <= now_us:
             raise WireError(
-                "expired", f"certificate for {body.kid!r} has ended; the server needs a new one by the root"
+                "unknown_key", f"certificate for {body.kid!r} has ended; the server needs a new one by the root"
             )
         held = self._certified.get(body.kid)
         if held is not None and held[1] != body.public_key:

@@ -1,0 +1,195 @@
+"""The wiring: doors, indicators and inputs over a simulated Modbus board, and what a latching board changes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Lock
+
+import pytest
+
+from edge.config import EdgeConfig, parse_config
+from edge.hardware import Hardware, HardwareStimulus
+from edge.ports import DeviceChanged, InputChanged, Locks
+from sim.boards.board import SimulatedBoard
+from tests.edge.boards.rig import energise_all, energised, set_input, simulated, wait_until
+
+TOML = """
+site = "demo"
+edge = "edge-1"
+state_dir = "state"
+bundle = "b"
+[broker]
+url = "mqtt://127.0.0.1"
+[[boards]]
+id = "relay-1"
+driver = "{driver}"
+port = "{port}"
+[[doors]]
+id = "strike"
+lock = {{board = "relay-1", channel = 0}}
+relock_by = "{relock_by}"
+accept_stuck_unlock = true
+egress = "mechanical"
+{inputs}
+[[doors]]
+id = "magnet"
+lock = {{board = "relay-1", channel = 1}}
+fail = "safe"
+relock_by = "{relock_by}"
+egress = "hardwired"
+[[readers]]
+id = "reader"
+access_point = "in"
+driver = "pn532"
+port = "/dev/reader"
+green = {{board = "relay-1", channel = 4}}
+red = {{board = "relay-1", channel = 5}}
+buzzer = {{board = "relay-1", channel = 6}}
+"""
+INPUTS = """
+contact = {board = "relay-1", input = 0, active = "open"}
+rex = {board = "relay-1", input = 1, active = "closed"}
+[[fire]]
+zone = "z1"
+input = {board = "relay-1", input = 7, active = "open"}
+"""
+
+
+def config_for(sim: SimulatedBoard) -> EdgeConfig:
+    timed = sim.driver == "modbus-rtu"
+    return parse_config(
+        TOML.format(
+            driver=sim.driver,
+            port=sim.line.link_path,
+            relock_by="board" if timed else "edge",
+            inputs=INPUTS if timed else "",
+        )
+    )
+
+
+class Heard:
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._stimuli: list[HardwareStimulus] = []
+
+    def __call__(self, stimulus: HardwareStimulus) -> None:
+        with self._lock:
+            self._stimuli.append(stimulus)
+
+    def all(self) -> list[HardwareStimulus]:
+        with self._lock:
+            return list(self._stimuli)
+
+    def inputs(self, kind: str) -> list[bool]:
+        return [each.active for each in self.all() if isinstance(each, InputChanged) and each.kind == kind]
+
+    def devices(self) -> list[bool]:
+        return [each.working for each in self.all() if isinstance(each, DeviceChanged)]
+
+
+@pytest.fixture
+def heard() -> Heard:
+    return Heard()
+
+
+@pytest.fixture(params=["modbus-rtu", "kmtronic", "lcus"])
+def sim(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SimulatedBoard]:
+    with simulated(request.param, tmp_path) as sim:
+        yield sim
+
+
+@pytest.fixture
+def hardware(sim: SimulatedBoard, heard: Heard) -> Iterator[Hardware]:
+    hardware = Hardware(config_for(sim), heard)
+    energise_all(sim)
+    hardware.start()
+    wait_until(lambda: energised(sim) == [1], "outputs at rest, the magnet's lock energised")
+    yield hardware
+    assert hardware.stop(5.0) == []
+
+
+@pytest.fixture
+def modbus(tmp_path: Path) -> Iterator[SimulatedBoard]:
+    with simulated("modbus-rtu", tmp_path) as sim:
+        set_input(sim, 0, True)  # the door is closed
+        set_input(sim, 7, True)  # the fire loop is whole
+        yield sim
+
+
+def test_it_is_what_the_agent_calls_locks(hardware: Hardware) -> None:
+    locks: Locks = hardware
+    assert locks is hardware
+
+
+def test_a_strike_is_energised_and_a_magnet_released_to_unlock(hardware: Hardware, sim: SimulatedBoard) -> None:
+    hardware.unlock("strike", 300_000)
+    wait_until(lambda: energised(sim) == [0, 1])
+    wait_until(lambda: energised(sim) == [1])
+    hardware.unlock("magnet", 300_000)
+    wait_until(lambda: energised(sim) == [])
+    wait_until(lambda: energised(sim) == [1])
+
+
+def test_fire_holds_both_kinds_of_door_unlocked_until_they_are_locked(hardware: Hardware, sim: SimulatedBoard) -> None:
+    hardware.hold_unlocked("strike")
+    hardware.hold_unlocked("magnet")
+    wait_until(lambda: energised(sim) == [0])
+    hardware.unlock("strike", 100_000)
+    hardware.indicate("in", "granted")
+    wait_until(lambda: energised(sim) == [0, 4])
+    wait_until(lambda: energised(sim) == [0])
+    hardware.lock("strike")
+    hardware.lock("magnet")
+    wait_until(lambda: energised(sim) == [1])
+
+
+@pytest.mark.parametrize(
+    ("pattern", "channels"), [("granted", [1, 4]), ("denied", [1, 5, 6]), ("pending", [1, 4]), ("alarm", [1, 5])]
+)
+def test_each_pattern_lights_its_channels_and_off_darkens_them(
+    modbus: SimulatedBoard, heard: Heard, pattern: str, channels: list[int]
+) -> None:
+    hardware = Hardware(config_for(modbus), heard)
+    hardware.start()
+    hardware.indicate("in", pattern)  # type: ignore[arg-type]
+    wait_until(lambda: energised(modbus) == channels)
+    hardware.indicate("in", "off")
+    wait_until(lambda: energised(modbus) == [1])
+    hardware.indicate("where no reader is", "granted")
+    assert hardware.stop(5.0) == []
+
+
+def test_inputs_are_told_by_meaning_with_all_levels_at_the_start(modbus: SimulatedBoard, heard: Heard) -> None:
+    hardware = Hardware(config_for(modbus), heard)
+    hardware.start()
+    assert {(each.kind, each.subject, each.active) for each in heard.all() if isinstance(each, InputChanged)} == {
+        ("contact", "strike", False),
+        ("rex", "strike", False),
+        ("fire", "z1", False),
+    }
+    set_input(modbus, 0, False)
+    set_input(modbus, 1, True)
+    set_input(modbus, 7, False)
+    wait_until(lambda: all(heard.inputs(kind) == [False, True] for kind in ("contact", "rex", "fire")))
+    assert hardware.stop(5.0) == []
+
+
+def test_a_board_that_fell_out_is_told_with_a_technicians_line(modbus: SimulatedBoard, heard: Heard) -> None:
+    hardware = Hardware(config_for(modbus), heard)
+    hardware.start()
+    modbus.act("unplug")
+    wait_until(lambda: heard.devices() == [False])
+    told = next(each for each in heard.all() if isinstance(each, DeviceChanged))
+    assert (told.device, told.kind) == ("relay-1", "board")
+    assert "check" in told.cause
+    modbus.act("plug")
+    wait_until(lambda: heard.devices() == [False, True])
+    assert hardware.stop(5.0) == []
+
+
+def test_stopping_puts_everything_to_rest_the_magnet_included(sim: SimulatedBoard, heard: Heard) -> None:
+    hardware = Hardware(config_for(sim), heard)
+    hardware.start()
+    hardware.hold_unlocked("strike")
+    wait_until(lambda: energised(sim) == [0, 1])
+    assert hardware.stop(5.0) == []
+    wait_until(lambda: energised(sim) == [])
