@@ -123,6 +123,11 @@ class Garbage(Sometimes):
         return [Burst(self.random.randbytes(self.random.randint(1, GARBAGE_MAX_BYTES)), burst.late_s)]
 
 
+def noise(name: str) -> Garbage:
+    """Garbage instead of everything, the same for the same ``name`` (a device that babbles)."""
+    return Garbage(Random(name))
+
+
 class Silence:
     """Nothing comes through any more."""
 

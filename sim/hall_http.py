@@ -51,6 +51,8 @@ class _Body(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class CardBody(_Body):
+    """``POST /cards``: ``uid`` in hexadecimal."""
+
     id: Name
     technology: str
     number: str
@@ -59,6 +61,8 @@ class CardBody(_Body):
 
 
 class PresentBody(_Body):
+    """``POST /present``: both times in seconds."""
+
     card: Name
     reader: Name
     hold_s: Seconds = HOLD_S
@@ -66,15 +70,21 @@ class PresentBody(_Body):
 
 
 class ReaderBody(_Body):
+    """``POST /remove``."""
+
     reader: Name
 
 
 class DoorBody(_Body):
+    """``POST /door``."""
+
     door: Name
     act: str
 
 
 class PassBody(_Body):
+    """``POST /pass``: ``tailgate`` people follow the first ``people`` in the same opening."""
+
     door: Name
     people: Annotated[int, msgspec.Meta(ge=1, le=50)] = 1
     out: bool = False
@@ -82,16 +92,22 @@ class PassBody(_Body):
 
 
 class RexBody(_Body):
+    """``POST /rex``."""
+
     door: Name
 
 
 class ZoneBody(_Body):
+    """``POST /fire`` and ``/gas`` (a zone, or a door for its fire zones), ``/tamper`` (a door)."""
+
     zone: Name | None = None
     door: Name | None = None
     clear: bool = False
 
 
 class DeviceBody(_Body):
+    """``POST /device``."""
+
     device: Name
     act: str
 

@@ -2,11 +2,10 @@
 
 from collections import deque
 from pathlib import Path
-from random import Random  # noqa: TID251 - what a garbling reader sends; seeded by its name
 from typing import Literal
 
 from sim.cards.card import Card
-from sim.faults import Garbage, Silence
+from sim.faults import Silence, noise
 from sim.field import Field
 from sim.indicators import LAMPS, Lamp, LampChange
 from sim.pn532 import Pn532Simulator
@@ -65,4 +64,4 @@ class SimulatedReader:
             self.line.to_host.set(Silence())
             self.line.to_device.set(Silence())
         if act == "garbage":
-            self.line.to_host.set(Garbage(Random(self.wiring.id)))
+            self.line.to_host.set(noise(self.wiring.id))

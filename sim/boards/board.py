@@ -5,14 +5,13 @@ the line's thread.
 """
 
 from pathlib import Path
-from random import Random  # noqa: TID251 - what a garbling board sends; seeded by its name
 from typing import Literal, Protocol
 
 from sim.boards.kmtronic import KmTronic
 from sim.boards.lcus import Lcus
 from sim.boards.modbus_rtu import ModbusRtu
 from sim.boards.relays import Relays
-from sim.faults import Garbage, Silence
+from sim.faults import Silence, noise
 from sim.serial_line import SerialLine, Timer
 from sim.wiring import INPUTS
 
@@ -77,7 +76,7 @@ class SimulatedBoard:
             self.line.to_host.set(Silence())
             self.line.to_device.set(Silence())
         elif act == "garbage":
-            self.line.to_host.set(Garbage(Random(self.device)))
+            self.line.to_host.set(noise(self.device))
         self.relays.stick(act == "stuck", self.line.now())
 
     def _silence(self) -> None:
