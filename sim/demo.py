@@ -13,9 +13,11 @@ from types import FrameType
 from typing import Any
 
 import msgspec
+import typer
 import yaml
 from rich.console import Console
 
+from sim.at_the_door import Taps, doors_are_ready
 from sim.child import ChildError
 from sim.clients import Refused
 from sim.compare import compare_when_drained
@@ -105,13 +107,8 @@ class Demo:
         population = Population(self.stack.api, self.stack.hall, dt.datetime.now(dt.UTC))
         population.load(given)
         population.unknown_card()
-        if not until(self._policy_in_force, POLICY_TIMEOUT_S):
+        if not until(lambda: doors_are_ready(self.stack.api), POLICY_TIMEOUT_S):
             raise ChildError(f"the edge did not take the policy within {POLICY_TIMEOUT_S:.0f} s")
-
-    def _policy_in_force(self) -> bool:
-        answer = self.stack.api.get("/api/v1/policy/current", edge=EDGE)
-        receipt = answer.get("receipt") or {}
-        return bool(not answer["pending"] and receipt.get("digest") == answer["digest"])
 
     def _play(self, given: Given, duration_s: float, chance: random.Random) -> DemoFigures:
         """Taps of everybody at every reader, as chance has it; whoever is let in walks through."""
@@ -119,18 +116,19 @@ class Demo:
         readers = sorted(hall.get("/state")["readers"])
         doors = {reader: facts["door"] for reader, facts in hall.get("/state")["readers"].items()}
         cards = [badge.id for badge in given.badges]
+        taps = Taps(hall)
         figures, times_ms, watch = DemoFigures(), [], Stopwatch()
         while watch.s < duration_s and not self._stop.is_set():
             card = "unknown" if chance.random() < UNKNOWN_CARD_SHARE else chance.choice(cards)
             reader = chance.choice(readers)
-            answer = hall.post("/present", {"card": card, "reader": reader, "hold_s": 0.3})
+            answer = taps.tap(card, reader)
             figures.taps += 1
-            if answer["unlocked"]:
+            if answer.unlocked:
                 figures.granted += 1
-                if answer["tap_to_unlock_ms"] is not None:
-                    times_ms.append(float(answer["tap_to_unlock_ms"]))
+                if answer.tap_to_unlock_ms is not None:
+                    times_ms.append(answer.tap_to_unlock_ms)
                 hall.post("/pass", {"door": doors[reader], "people": 1, "out": reader.endswith("-out"), "tailgate": 0})
-            elif answer["indicator"] in ("denied", "alarm"):
+            elif answer.indicator in ("denied", "alarm"):
                 figures.denied += 1
             else:
                 figures.unanswered += 1
@@ -161,7 +159,7 @@ class Demo:
     def _report(self, figures: DemoFigures, as_json: bool) -> None:
         document: dict[str, Any] = msgspec.to_builtins(figures)
         if as_json:
-            print(json.dumps(document))
+            typer.echo(json.dumps(document))
             return
         for name, value in document.items():
             self._out.print(f"  {name:20} {value}", highlight=False)

@@ -23,6 +23,7 @@ from controller.events import (
 )
 from controller.inputs import CardRead, CardRefused
 from controller.site import Site, parse_site
+from sim.at_the_door import Taps, doors_are_ready, policy_is_current
 from sim.building_state import BuildingState
 from sim.clients import Refused
 from sim.compare import compare_when_drained
@@ -133,6 +134,7 @@ class Player:
         self._problems: list[str] = []
         self._observed: dict[str, Any] = {}
         self._since = 0
+        self._taps = Taps(stack.hall)
 
     def prepare(self) -> None:
         """Load what is given and wait until the edge runs the policy made of it."""
@@ -143,7 +145,7 @@ class Player:
         population = Population(self.stack.api, self.stack.hall, self.now)
         population.load(given)
         population.unknown_card()
-        if not until(self._policy_is_current, POLICY_TIMEOUT_S):
+        if not until(lambda: doors_are_ready(self.stack.api), POLICY_TIMEOUT_S):
             raise RuntimeError(f"the edge did not take the policy within {POLICY_TIMEOUT_S:.0f} s")
 
     def do(self, step: Step) -> StepResult:
@@ -171,19 +173,19 @@ class Player:
     def tap(self, tap: Tap) -> None:
         watch = Stopwatch()
         card = tap.badge or tap.card
-        answer = self.stack.hall.post("/present", {"card": card, "reader": tap.at, "hold_s": tap.hold_s})
+        answer = self._taps.tap(card or "", tap.at, tap.hold_s)
         record = self.tail.wait_for(
             lambda found: isinstance(found.input, CardRead | CardRefused) and found.input.access_point == tap.at,
             self._since,
-            DECISION_TIMEOUT_S if answer["indicator"] != "denied" else 1.0,
+            DECISION_TIMEOUT_S if answer.indicator != "denied" else 1.0,
         )
         took_ms = watch.ms
         decision, because = _decision(record)
-        self._see("decision", decision if record is not None else answer["indicator"])
+        self._see("decision", decision if record is not None else answer.indicator)
         self._see("reason", because.reason if because else None)
         self._see("rule", because.rule if because else None)
-        self._see("unlocked", bool(answer["unlocked"]))
-        self._see("indicator", answer["indicator"])
+        self._see("unlocked", answer.unlocked)
+        self._see("indicator", answer.indicator)
         if self._expected is not None and self._expected.within_ms is not None and took_ms > self._expected.within_ms:
             self._problems.append(f"took {took_ms:.0f} ms, expected within {self._expected.within_ms} ms")
 
@@ -327,8 +329,8 @@ class Player:
             self._see("events_duplicated", found.duplicated)
         if expected.policy_version_current is not None:
             wanted_current = expected.policy_version_current
-            until(lambda: self._policy_is_current() == wanted_current, POLICY_TIMEOUT_S)
-            self._see("policy_version_current", self._policy_is_current())
+            until(lambda: policy_is_current(self.stack.api) == wanted_current, POLICY_TIMEOUT_S)
+            self._see("policy_version_current", policy_is_current(self.stack.api))
         if expected.locked is not None:
             doors = expected.locked
             until(lambda: not any(self._unlocked(door) for door in doors), STATE_TIMEOUT_S)
@@ -359,11 +361,6 @@ class Player:
     def _doors_of_zone(self, zone: str) -> list[str]:
         doors: dict[str, Any] = self.stack.hall.get("/state")["doors"]
         return [name for name, facts in doors.items() if zone in facts["fire_zones"]]
-
-    def _policy_is_current(self) -> bool:
-        answer = self.stack.api.get("/api/v1/policy/current", edge=EDGE)
-        receipt = answer.get("receipt") or {}
-        return bool(not answer["pending"] and receipt.get("digest") == answer["digest"])
 
     def _see(self, key: str, found: Any, wanted: Any = None) -> None:
         self._observed[key] = found

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sim.clients import Refused
+from sim.at_the_door import Taps, doors_are_ready
 from sim.compare import compare_when_drained
 from sim.demo import load_population
 from sim.journal_tail import JournalTail
@@ -15,6 +15,7 @@ from sim.stack import EDGE, BrokerKind, Stack
 from sim.waiting import pause, until
 
 UNLOCK_ENDS_S = 15.0
+READY_S = 20.0
 
 
 def kill_rounds(directory: Path, rounds: int, seed: int, broker: BrokerKind) -> None:
@@ -27,14 +28,12 @@ def kill_rounds(directory: Path, rounds: int, seed: int, broker: BrokerKind) -> 
         population.unknown_card()
         readers = sorted(stack.hall.get("/state")["readers"])
         cards = [*(badge.id for badge in given.badges), "unknown"]
+        assert until(lambda: doors_are_ready(stack.api), READY_S)
+        taps = Taps(stack.hall)
         for _ in range(rounds):
             victim = chance.choice(["edge", "server", "broker"])
             for _ in range(chance.randint(1, 3)):
-                body = {"card": chance.choice(cards), "reader": chance.choice(readers), "hold_s": 0.3, "wait_s": 0.5}
-                try:
-                    stack.hall.post("/present", body)
-                except Refused as refused:  # a card still lies on that reader
-                    assert refused.status == 409  # noqa: PT017
+                taps.tap(chance.choice(cards), chance.choice(readers), wait_s=0.5)
             pause(chance.random() * 0.3)
             stack.kill(victim)
             if victim == "edge":
