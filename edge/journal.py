@@ -13,7 +13,7 @@ from pathlib import Path
 
 from controller.wire import GENESIS_HASH, chain
 from edge.journal_schema import create, is_empty, migrate
-from edge.ports import JournalFault, Kept, Random
+from edge.ports import JournalFault, JournalRefused, Kept, Random
 from edge.wal_checkpointer import WalCheckpointer
 
 SIZE_LIMIT_BYTES = 4 * 1024**3
@@ -299,5 +299,5 @@ def _lock_out_others(path: Path) -> int:
         fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         os.close(lock_fd)
-        raise JournalFault(f"{path}: another edge process has it open; end that one first") from error
+        raise JournalRefused(f"{path}: another edge process has it open; end that one first") from error
     return lock_fd

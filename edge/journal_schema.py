@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 
-from edge.ports import JournalFault
+from edge.ports import JournalRefused
 from edge.private_file import sync_folder
 
 APPLICATION_ID = 0x6D6A6E6C
@@ -61,26 +61,28 @@ def create(connection: sqlite3.Connection, journal_id: str) -> None:
 
 def is_empty(connection: sqlite3.Connection) -> bool:
     """Nothing was ever created in this database."""
-    return connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0
+    return bool(connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0)
 
 
 def migrate(
     connection: sqlite3.Connection, path: Path, migrations: Migrations = MIGRATIONS, target: int = VERSION
 ) -> None:
-    """Bring an older file to ``target``, after copying it to ``NAME.v<version>.bak``. Raises :class:`JournalFault` with
+    """Bring an older file to ``target``, after copying it to ``NAME.v<version>.bak``. Raises :class:`JournalRefused` with
     one line for a newer file or one that is not a journal."""
     if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-        raise JournalFault(f"{path}: is not a menjin journal; correct state_dir or move the file away")
+        raise JournalRefused(f"{path}: is not a menjin journal; correct state_dir or move the file away")
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > target:
-        raise JournalFault(
+        raise JournalRefused(
             f"{path}: version {version} was written by a newer menjin (this one knows {target}); install that one again"
         )
     if version == target:
         return
     for step in range(version, target):
         if step not in migrations:
-            raise JournalFault(f"{path}: version {version} is too old for this menjin; migrate it with an earlier one")
+            raise JournalRefused(
+                f"{path}: version {version} is too old for this menjin; migrate it with an earlier one"
+            )
     _copy(connection, path.with_name(f"{path.name}.v{version}.bak"))
     connection.execute("BEGIN IMMEDIATE")
     try:

@@ -30,6 +30,11 @@ class JournalFault(Exception):
     """The journal cannot commit (disk full, locked, damaged). Nothing may be unlocked but ways out."""
 
 
+class JournalRefused(JournalFault):
+    """The file is sound but not for this process: open elsewhere, written by a newer version, not a journal. Said once, in
+    one line; the edge does not start."""
+
+
 class Kept(msgspec.Struct, frozen=True):
     """A journalled record: its sequence and its unchanged bytes."""
 

@@ -367,11 +367,3 @@ class BoardThread:
         with self._wake:
             if not self._stopping:
                 self._wake.wait_for(lambda: self._stopping, seconds)
-
-
-def put_to_rest(board: Board) -> None:
-    """Outputs to rest without a thread (``menjin edge rest``). Raises :class:`BoardFault`."""
-    try:
-        board.open()
-    finally:
-        board.close()

@@ -14,7 +14,6 @@ from edge.boards.board_thread import (
     BoardThread,
     InputLevel,
     Step,
-    put_to_rest,
 )
 from sim.boards.board import SimulatedBoard
 from tests.edge.boards.rig import board_for, energise_all, energised, set_input, simulated, wait_until
@@ -345,9 +344,3 @@ def test_a_fault_of_the_program_still_ends_with_outputs_at_rest(
     assert crashed.wait(5.0)
     assert energised(modbus) == []
     assert "fault of the program" in heard.failures()[-1]
-
-
-def test_resting_without_a_thread_is_what_edge_rest_does(sim: SimulatedBoard) -> None:
-    energise_all(sim)
-    put_to_rest(board_for(sim))
-    wait_until(lambda: energised(sim) == [])
