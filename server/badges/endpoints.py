@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from server.badges import service
 from server.badges.models import Badge
@@ -15,8 +15,8 @@ from server.operators.permissions import Permission
 from server.pages import Cursor, IfMatch, Limit, Page, etag, refuse_stale, rows_after
 from server.problems import Problem
 from server.registry.endpoints import ExternalId
-from server.registry.lookup import find_customer, find_holder
-from server.registry.models import Customer, Holder
+from server.registry.lookup import codes_of, find_customer, find_holder
+from server.registry.models import Holder
 from server.registry.moments import Moment, begin_of, end_of
 from server.routes import AppContext, DbSession, api_router
 
@@ -119,7 +119,7 @@ def list_badges(
     if customer is not None:
         query = query.where(Badge.customer_id == find_customer(session, customer).id)
     rows, following = rows_after(session, query, Badge.id, after, limit)
-    return Page(items=[_show(session, row) for row in rows], next=following)
+    return Page(items=_show_all(session, rows), next=following)
 
 
 @router.get("/{name}")
@@ -157,20 +157,28 @@ def report_badge(
 
 
 def _show(session: Session, badge: Badge) -> BadgeShown:
-    holder = session.get_one(Holder, badge.holder_id)
-    customer = session.get(Customer, badge.customer_id) if badge.customer_id is not None else None
-    return BadgeShown(
-        **{"from": badge.from_at},
-        id=badge.public_id,
-        external_id=badge.external_id,
-        number=badge.number,
-        kind=badge.kind,
-        status=badge.status,
-        holder=holder.external_id or holder.public_id,
-        customer=customer.code if customer is not None else None,
-        slot=badge.slot,
-        generation=badge.generation,
-        technology=badge.technology,
-        until=badge.until_at,
-        schedule=badge.schedule,
-    )
+    return _show_all(session, [badge])[0]
+
+
+def _show_all(session: Session, badges: list[Badge]) -> list[BadgeShown]:
+    wanted = select(Holder).where(col(Holder.id).in_({badge.holder_id for badge in badges}))
+    holders = {holder.id: holder.external_id or holder.public_id for holder in session.exec(wanted).all()}
+    codes = codes_of(session, {badge.customer_id for badge in badges})
+    return [
+        BadgeShown(
+            **{"from": badge.from_at},
+            id=badge.public_id,
+            external_id=badge.external_id,
+            number=badge.number,
+            kind=badge.kind,
+            status=badge.status,
+            holder=holders[badge.holder_id],
+            customer=codes.get(badge.customer_id),
+            slot=badge.slot,
+            generation=badge.generation,
+            technology=badge.technology,
+            until=badge.until_at,
+            schedule=badge.schedule,
+        )
+        for badge in badges
+    ]

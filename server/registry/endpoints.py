@@ -15,7 +15,7 @@ from server.operators.permissions import Permission
 from server.pages import Cursor, IfMatch, Limit, Page, etag, refuse_stale, rows_after
 from server.problems import Problem
 from server.registry import service
-from server.registry.lookup import find_customer, find_holder, refuse_unknown_areas
+from server.registry.lookup import codes_of, find_customer, find_holder, refuse_unknown_areas
 from server.registry.models import Contract, Customer, Holder
 from server.registry.moments import Moment, begin_of, end_of
 from server.routes import AppContext, DbSession, api_router
@@ -153,7 +153,10 @@ def create_customer(
 def list_customers(session: DbSession, _actor: Reads, after: Cursor = 0, limit: Limit = 100) -> Page[CustomerShown]:
     """All customers."""
     rows, following = rows_after(session, select(Customer), Customer.id, after, limit)
-    return Page(items=[_show_customer(session, row) for row in rows], next=following)
+    contracts: dict[int, list[Contract]] = {}
+    for contract in session.exec(select(Contract).where(col(Contract.customer_id).in_([row.id for row in rows]))).all():
+        contracts.setdefault(contract.customer_id, []).append(contract)
+    return Page(items=[_with_contracts(row, contracts.get(row.id or 0, [])) for row in rows], next=following)
 
 
 @customers_router.get("/{name}")
@@ -203,11 +206,7 @@ def list_contracts(
     if customer is not None:
         query = query.where(Contract.customer_id == find_customer(session, customer).id)
     rows, following = rows_after(session, query, Contract.id, after, limit)
-    codes = dict(
-        session.exec(
-            select(Customer.id, Customer.code).where(col(Customer.id).in_({row.customer_id for row in rows}))
-        ).all()
-    )
+    codes = codes_of(session, {row.customer_id for row in rows})
     return Page(items=[_show_contract(row, codes[row.customer_id]) for row in rows], next=following)
 
 
@@ -283,7 +282,8 @@ def create_holder(session: DbSession, context: AppContext, actor: Writes, given:
 def list_holders(session: DbSession, _actor: Reads, after: Cursor = 0, limit: Limit = 100) -> Page[HolderShown]:
     """All holders."""
     rows, following = rows_after(session, select(Holder), Holder.id, after, limit)
-    return Page(items=[_show_holder(session, row) for row in rows], next=following)
+    codes = codes_of(session, {row.customer_id for row in rows})
+    return Page(items=[_with_code(row, codes.get(row.customer_id)) for row in rows], next=following)
 
 
 @holders_router.get("/{name}")
@@ -293,9 +293,11 @@ def get_holder(session: DbSession, _actor: Reads, name: str) -> HolderShown:
 
 
 def _show_customer(session: Session, customer: Customer) -> CustomerShown:
-    contracts = session.exec(
-        select(Contract).where(Contract.customer_id == customer.id).order_by(col(Contract.id))
-    ).all()
+    contracts = select(Contract).where(Contract.customer_id == customer.id).order_by(col(Contract.id))
+    return _with_contracts(customer, list(session.exec(contracts).all()))
+
+
+def _with_contracts(customer: Customer, contracts: list[Contract]) -> CustomerShown:
     return CustomerShown(
         id=customer.public_id,
         external_id=customer.external_id,
@@ -319,13 +321,16 @@ def _show_contract(contract: Contract, customer_code: str) -> ContractShown:
 
 
 def _show_holder(session: Session, holder: Holder) -> HolderShown:
-    customer = session.get(Customer, holder.customer_id) if holder.customer_id is not None else None
+    return _with_code(holder, codes_of(session, {holder.customer_id}).get(holder.customer_id))
+
+
+def _with_code(holder: Holder, customer_code: str | None) -> HolderShown:
     return HolderShown(
         id=holder.public_id,
         external_id=holder.external_id,
         name=holder.name,
         kind=holder.kind,
-        customer=customer.code if customer is not None else None,
+        customer=customer_code,
         may_escort=holder.may_escort,
         areas=holder.areas,
         keyholder=holder.keyholder,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from sqlmodel import Session, or_, select
+from sqlmodel import Session, col, or_, select
 
 from controller.site import Site
 from server.problems import Problem, not_found
@@ -25,6 +25,14 @@ def find_holder(session: Session, name: str, field: str | None = None) -> Holder
     if found is None:
         raise not_found("holder", "持证人", name, field)
     return found
+
+
+def codes_of(session: Session, customer_ids: set[int | None]) -> dict[int | None, str]:
+    """The codes of these customers, by id."""
+    wanted = {customer_id for customer_id in customer_ids if customer_id is not None}
+    if not wanted:
+        return {}
+    return dict(session.exec(select(Customer.id, Customer.code).where(col(Customer.id).in_(wanted))).all())
 
 
 def refuse_unknown_areas(site: Site, areas: Iterable[str], field: str) -> None:
