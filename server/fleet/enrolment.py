@@ -12,7 +12,6 @@ from server.keys import ServerKeys, is_public_key
 from server.operators.actor import SYSTEM, Actor
 from server.operators.audit import record
 from server.operators.guard import hash_token
-from server.policy_demand import touch_policy
 from server.problems import Problem
 
 TOKEN_LIFE_US = 3_600_000_000
@@ -65,7 +64,6 @@ def enrol(session: Session, keys: ServerKeys, now: datetime, token: str, public_
     edge.status_seq = 0
     edge.past_sessions = "[]"
     session.add(edge)
-    touch_policy(session)
     record(session, SYSTEM, now, "edge.enrol", edge.name, after={"epoch": edge.epoch, "public_key": public_key.hex()})
     return edge
 

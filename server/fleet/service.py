@@ -73,6 +73,7 @@ class FleetService:
         self._asked_lately: dict[str, deque[int]] = {}
         self._compiled_demand: int | None = None
         self._heads_due = False
+        self._edges: set[int] = set()
         self._receipts_due_us = 0
         self._slow_due_us = 0
         self._thread = threading.Thread(target=self._run, name="fleet", daemon=True)
@@ -201,6 +202,9 @@ class FleetService:
                 self.composer.numbers.save(writer.connection)
         if receipts is not None:
             self._receipts_due_us = now_us
+            edges = {receipt.edge_id for receipt in receipts}
+            self._heads_due |= not edges <= self._edges
+            self._edges = edges
             self._follow(receipts, now_us)
         if self._heads_due:
             self._heads_due = False

@@ -4,6 +4,9 @@ What an edge sends is not trusted to fit: a record that a database could refuse 
 decoded, so that no record can stop the ledger.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import msgspec
 
 from controller.events import (
@@ -25,39 +28,98 @@ from controller.events import (
     DoorOpened,
     DoorUnlocked,
     ExitByRequest,
-    Explanation,
     FireLatched,
     FireReset,
     InputRecorded,
     Record,
     decode_record,
-)  # fmt: skip
+)
 
 MAX_INT = 2**63 - 1
-COLUMNS = (
-    "door", "access_point", "badge", "holder", "customer", "number", "because", "rule", "alarm", "subject",
-)  # fmt: skip
-_ATTRIBUTES: dict[type, dict[str, str]] = {
-    DeviceStateChanged: {"subject": "device"},
-    FireLatched: {"subject": "zone"},
-    FireReset: {"subject": "zone"},
-    AreaUncertain: {"subject": "area"},
-    ExitByRequest: {"door": "door", "subject": "area"},
-    CommandDone: {"because": "because", "subject": "command_id"},
-}
-for _event_type in (
-    AccessGranted, AccessPending, AccessDenied, AccessTaken, AccessLapsed, DoorUnlocked, DoorLocked, DoorOpened, DoorClosed,
-    DoorModeChanged, AlarmRaised, AlarmAcknowledged, AlarmCleared, InputRecorded,
-):  # fmt: skip
-    _ATTRIBUTES[_event_type] = {name: name for name in COLUMNS if name in _event_type.__struct_fields__}
-
-EventColumns = tuple[
-    str, str | None, str | None, int | None, int | None, int | None, str | None, str | None, str | None, str | None,
-    str | None, str,
-]  # fmt: skip
-"""kind, door, access_point, badge, holder, customer, number, reason, rule, alarm, subject, detail."""
-
 _encode = msgspec.json.Encoder().encode
+
+Columns = tuple[
+    str | None, str | None, int | None, int | None, int | None, str | None, str | None, str | None, str | None, str | None
+]  # fmt: skip
+"""door, access_point, badge, holder, customer, number, reason, rule, alarm, subject."""
+EventRow = tuple[Any, ...]
+EVENT_COLUMNS = (
+    "seq", "record_seq", "edge_id", "at_us", "kind", "door", "access_point", "badge", "holder", "customer", "number",
+    "reason", "rule", "alarm", "subject", "detail",
+)  # fmt: skip
+"""``detail`` is the event as JSON; from ``door`` to ``subject`` they are :data:`Columns`."""
+
+
+def _decided(event: AccessGranted | AccessPending | AccessDenied) -> Columns:
+    because = event.because
+    return (
+        event.door, event.access_point, _id(event.badge), _id(event.holder), _id(event.customer), event.number or None,
+        because.reason, because.rule, None, None,
+    )  # fmt: skip
+
+
+def _taken(event: AccessTaken) -> Columns:
+    return (
+        event.door, event.access_point, _id(event.badge), _id(event.holder), _id(event.customer), event.number or None,
+        None, None, None, None,
+    )  # fmt: skip
+
+
+def _lapsed(event: AccessLapsed) -> Columns:
+    badge, holder = _id(event.badge), _id(event.holder)
+    return event.door, event.access_point, badge, holder, None, event.number or None, None, None, None, None
+
+
+def _of_door(event: DoorUnlocked | DoorLocked | DoorOpened | DoorClosed | DoorModeChanged) -> Columns:
+    return event.door, None, None, None, None, None, None, None, None, None
+
+
+def _exit(event: ExitByRequest) -> Columns:
+    return event.door, None, None, None, None, None, None, None, None, event.area
+
+
+def _raised(event: AlarmRaised) -> Columns:
+    return None, None, None, None, None, None, None, event.rule, event.alarm, event.subject
+
+
+def _alarm(event: AlarmAcknowledged | AlarmCleared) -> Columns:
+    return None, None, None, None, None, None, None, None, event.alarm, event.subject
+
+
+def _command(event: CommandDone) -> Columns:
+    because = event.because
+    reason, rule = (because.reason, because.rule) if because is not None else (None, None)
+    return None, None, None, None, None, None, reason, rule, None, event.command_id
+
+
+def _subject(attribute: str) -> Callable[[Any], Columns]:
+    return lambda event: (None, None, None, None, None, None, None, None, None, getattr(event, attribute))
+
+
+_COLUMNS: dict[type, Callable[[Any], Columns]] = {
+    AccessGranted: _decided,
+    AccessPending: _decided,
+    AccessDenied: _decided,
+    AccessTaken: _taken,
+    AccessLapsed: _lapsed,
+    DoorUnlocked: _of_door,
+    DoorLocked: _of_door,
+    DoorOpened: _of_door,
+    DoorClosed: _of_door,
+    DoorModeChanged: _of_door,
+    ExitByRequest: _exit,
+    AlarmRaised: _raised,
+    AlarmAcknowledged: _alarm,
+    AlarmCleared: _alarm,
+    CommandDone: _command,
+    AreaUncertain: _subject("area"),
+    DeviceStateChanged: _subject("device"),
+    FireLatched: _subject("zone"),
+    FireReset: _subject("zone"),
+    InputRecorded: _subject("subject"),
+}
+"""Event type → its columns; a type that is not here has none but ``detail``."""
+_NONE: Columns = (None,) * 10
 
 
 class UnreadableRecord(ValueError):
@@ -79,30 +141,24 @@ def read_record(raw: bytes, journal_id: str, journal_seq: int) -> Record:
     return record
 
 
-def event_columns(event: AnyEvent) -> EventColumns:
-    """One event's columns. Raises :class:`UnreadableRecord` for an id that is out of range."""
+def event_rows(record: Record, first_seq: int, record_seq: int, edge_id: int) -> list[EventRow]:
+    """The rows of a record's events, numbered from ``first_seq``. Raises :class:`UnreadableRecord` for an id that is out
+    of range."""
+    return [
+        event_row(event, first_seq + index, record_seq, edge_id, record.at_us)
+        for index, event in enumerate(record.events)
+    ]
+
+
+def event_row(event: AnyEvent, seq: int, record_seq: int | None, edge_id: int, at_us: int) -> EventRow:
+    """One event's row, in the order of :data:`EVENT_COLUMNS`."""
     event_type = type(event)
-    detail = _encode(event).decode()
-    names = _ATTRIBUTES.get(event_type)
-    if names is None:
-        return (event_type.__name__, None, None, None, None, None, None, None, None, None, None, detail)
-    values = {column: getattr(event, attribute) for column, attribute in names.items()}
-    because: Explanation | None = values.get("because")
-    badge, holder, customer = values.get("badge"), values.get("holder"), values.get("customer")
-    for number in (badge, holder, customer):
-        if number is not None and not -MAX_INT <= number <= MAX_INT:
-            raise UnreadableRecord(f"{event_type.__name__}: id {number} is out of range")
-    return (
-        event_type.__name__,
-        values.get("door"),
-        values.get("access_point"),
-        badge,
-        holder,
-        customer,
-        values.get("number") or None,
-        because.reason if because else None,
-        because.rule if because else values.get("rule"),
-        values.get("alarm"),
-        values.get("subject"),
-        detail,
-    )
+    columns = _COLUMNS.get(event_type)
+    found = columns(event) if columns is not None else _NONE
+    return seq, record_seq, edge_id, at_us, event_type.__name__, *found, _encode(event).decode()
+
+
+def _id(number: int | None) -> int | None:
+    if number is not None and not -MAX_INT <= number <= MAX_INT:
+        raise UnreadableRecord(f"id {number} is out of range")
+    return number

@@ -19,8 +19,8 @@ from controller.wire import GENESIS_HASH, Records
 from server.db.engine import Database
 from server.ledger.bulk import insert_rows
 from server.ledger.chain import Head, Verdict, chain_hashes, judge
-from server.ledger.columns import UnreadableRecord, event_columns, read_record
-from server.ledger.facts import EDGE, FOLDED, SERVER, Facts, table_of
+from server.ledger.columns import EVENT_COLUMNS, UnreadableRecord, event_row, event_rows, read_record
+from server.ledger.facts import SERVER, Facts, table_of
 from server.ledger.models import (
     LedgerEvent,
     LedgerJournal,
@@ -30,10 +30,6 @@ from server.ledger.models import (
 )  # fmt: skip
 
 RECORD_COLUMNS = ("seq", "journal_key", "journal_seq", "received_us", "hash", "record")
-EVENT_COLUMNS = (
-    "seq", "record_seq", "edge_id", "at_us", "kind", "door", "access_point", "badge", "holder", "customer", "number",
-    "reason", "rule", "alarm", "subject", "detail",
-)  # fmt: skip
 
 log = structlog.get_logger(__name__)
 
@@ -67,7 +63,8 @@ class Ledger:
 
 
 class LedgerWriter:
-    """Collects one transaction's rows. See :meth:`Ledger.writing`. ``commands_done``: results found in the records."""
+    """Collects one transaction's rows. See :meth:`Ledger.writing`. ``commands_done``: results found in the records,
+    a quarantined record's excepted: they come too late to matter."""
 
     def __init__(self, connection: Connection, now_us: int, software: str) -> None:
         self.connection = connection
@@ -146,21 +143,21 @@ class LedgerWriter:
     def own_event(self, edge_id: int, event: AnyEvent) -> None:
         """An event that the server itself adds to the sequence; no record stands behind it."""
         self._event_seq += 1
-        self._events.append((self._event_seq, None, edge_id, self.now_us, *event_columns(event)))
+        self._events.append(event_row(event, self._event_seq, None, edge_id, self.now_us))
         self.facts(edge_id).apply(event, self.now_us, self._event_seq, SERVER)
 
     def add_events(self, edge_id: int, record_seq: int, record: Record, *, folds: bool = True) -> None:
         """A readable record's events; ``folds``: into what stands now, too. Raises :class:`UnreadableRecord` before
         anything is added."""
-        rows = [event_columns(event) for event in record.events]
-        facts = self.facts(edge_id)
-        for event, columns in zip(record.events, rows, strict=True):
-            self._event_seq += 1
-            self._events.append((self._event_seq, record_seq, edge_id, record.at_us, *columns))
-            if folds and isinstance(event, FOLDED):
-                facts.apply(event, record.at_us, self._event_seq, EDGE)
-            elif isinstance(event, CommandDone):
-                self.commands_done.append((edge_id, event))
+        rows = event_rows(record, self._event_seq + 1, record_seq, edge_id)
+        self._events += rows
+        if folds:
+            facts = self.facts(edge_id)
+            for seq, event in enumerate(record.events, self._event_seq + 1):
+                facts.apply(event, record.at_us, seq)
+                if type(event) is CommandDone:
+                    self.commands_done.append((edge_id, event))
+        self._event_seq += len(rows)
 
     def save(self) -> None:
         """Write all rows. The caller commits."""
