@@ -16,9 +16,9 @@ from edge.config import (
 )
 from edge.hardware import Hardware
 from edge.inbox import Inbox
-from edge.journal import SqliteJournal
 from edge.keys import Bundle, KeyRing
 from edge.link import MqttLink
+from edge.no_journal import open_journal
 from edge.notify import Supervisor
 from edge.policy_store import SqlitePolicyStore
 from edge.randomness import SystemRandom
@@ -39,7 +39,7 @@ def build(config: EdgeConfig, bundle: Bundle) -> Runner:
     link = MqttLink(bundle.site, bundle.edge, config.broker, inbox.post)
     hardware = Hardware(config, inbox.post)
     readers = [reader_thread(line, bundle.card_keys, inbox.post, mono_us) for line in config.readers]
-    journal = SqliteJournal(config.journal_path, random)
+    journal = open_journal(config.journal_path, random)
     policies = SqlitePolicyStore(config.policy_path)
 
     def objections(site: Site) -> list[str]:
@@ -53,7 +53,7 @@ def build(config: EdgeConfig, bundle: Bundle) -> Runner:
         objections=objections,
         readers=tuple(line.id for line in config.readers),
         boards=tuple(line.id for line in config.boards),
-        notices=_notices(config),
+        notices=(*_notices(config), *([policies.damage] if policies.damage else [])),
     )
     agent = Agent(bundle, keys, station, Ports(journal, policies, link, hardware, random))
 

@@ -7,6 +7,7 @@ journal.
 
 import contextlib
 import hashlib
+import logging
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -33,6 +34,9 @@ _SCHEMA = (
     f"PRAGMA application_id = {APPLICATION_ID:d}",
     f"PRAGMA user_version = {VERSION:d}",
 )
+
+
+_log = logging.getLogger(__name__)
 
 
 class PolicyStoreFault(JournalFault):
@@ -141,6 +145,7 @@ class SqlitePolicyStore:
         except OSError as error:
             raise PolicyStoreFault(f"{self._path}: {why}, and it cannot be moved aside ({error.strerror})") from error
         self.damage = f"{self._path}: {why}; moved to {aside.name}, a new policy is asked for"
+        _log.error("%s", self.damage)
         try:
             self._open()
         except _Damaged as damaged:
