@@ -8,6 +8,7 @@ from controller.wire import GENESIS_HASH
 from edge.journal import SqliteJournal
 from edge.no_journal import NoJournal, open_journal
 from edge.ports import Journal, JournalFault, JournalRefused
+from tests.edge.agent_rig import AgentRig
 
 
 class Tokens:
@@ -51,3 +52,17 @@ def test_a_broken_one_is_stood_in_for_and_every_write_says_why(tmp_path: Path, b
             write()
     assert journal.purge(1) == 0
     journal.close()
+
+
+def test_an_agent_without_a_journal_refuses_taps_and_opens_ways_out_also_after_days() -> None:
+    rig = AgentRig(start=False, connect=False)
+    rig.node.journal = NoJournal("the disk fails", Tokens())  # type: ignore[assignment]
+    rig.node.start(0)
+    rig.post()
+    rig.asked.clear()
+    for _ in range(3):
+        rig.post(rig.card())
+        assert rig.unlocked() == []
+        rig.post(rig.rex())
+        assert rig.unlocked() == ["hall-door"]
+        rig.wait(86_400)
