@@ -105,7 +105,7 @@ class Outbox:
             if not self._send_batch(now):
                 self._not_before_us = now.mono_us + NOT_TAKEN_RETRY_US
                 break
-        if self._up and now.mono_us >= self._probe_at_us and self._sent == self._journal.last_seq:
+        if self._up and now.mono_us >= self._probe_at_us and 0 < self._sent == self._journal.last_seq:
             self._send(now, self._sent + 1, self._journal.head, ())
         return lost
 
@@ -149,7 +149,7 @@ class Outbox:
             due.append(self._in_flight[0].sent_at_us + self._timeout_us)
         if self._up and self._sent < self._journal.last_seq and len(self._in_flight) < self._window:
             due.append(self._not_before_us)
-        if self._up and self._sent == self._journal.last_seq:
+        if self._up and 0 < self._sent == self._journal.last_seq:
             due.append(self._probe_at_us)
         if self._acked > self._journal.acked_upto:
             due.append(self._persist_at_us)

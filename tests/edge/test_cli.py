@@ -196,6 +196,17 @@ def test_a_process_becomes_ready_feeds_its_watchdog_and_stops_in_time_with_its_o
 
 
 @pytest.mark.processes
+def test_with_a_damaged_journal_the_edge_still_starts_for_the_ways_out(place: Place) -> None:
+    state = place.folder / "state"
+    state.mkdir()
+    (state / "journal.db").write_bytes(b"not a journal" * 1_000)
+    process = Process(place)
+    process.hear(b"READY=1")
+    assert process.end(signal.SIGTERM) == 0
+    assert (state / "journal.db").read_bytes() == b"not a journal" * 1_000
+
+
+@pytest.mark.processes
 def test_after_kill_9_the_next_process_goes_on_with_the_same_journal(place: Place) -> None:
     process = Process(place)
     process.hear(b"READY=1")

@@ -179,6 +179,14 @@ def test_with_nothing_to_send_an_empty_batch_asks_where_the_server_stands() -> N
     assert rig.outbox.unanswered_us(rig.now) == 0
 
 
+def test_a_journal_that_holds_nothing_asks_nothing() -> None:
+    rig = OutboxRig()
+    rig.connect()
+    rig.wait(10 * PROBE_US / SECOND_US)
+    assert rig.sent == []
+    assert rig.outbox.deadline_us() is None
+
+
 def test_large_records_make_smaller_batches() -> None:
     rig = OutboxRig()
     rig.journal.append([b'"' + b"x" * (BATCH_BYTES // 3) + b'"'] * 7, WALL_US)
