@@ -7,12 +7,13 @@ another broker by ``broker_url``. What it loses at a crash comes again: the edge
 import asyncio
 import errno
 import signal
+from contextlib import suppress
 from typing import Any
 
 import structlog
 from amqtt.broker import Broker, Server
 from amqtt.contexts import BrokerConfig, ListenerConfig
-from amqtt.errors import BrokerError
+from amqtt.errors import AMQTTError, BrokerError, MQTTError, NoDataError
 from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
 from amqtt.session import Session
 
@@ -21,6 +22,7 @@ from server.notify import notify
 
 STOP_TIMEOUT_S = 3.0
 TAKE_OVER_TIMEOUT_S = 5.0
+CONNECT_TIMEOUT_S = 10.0
 MAX_CONNECTIONS = 500
 
 log = structlog.get_logger()
@@ -31,6 +33,8 @@ class LoopbackBroker(Broker):  # type: ignore[misc]
 
     - A client that connects again while its old connection still stands (cable cut, then back) would be marked
       disconnected when the old one ends: here the old one ends first.
+    - A connection that opens with garbage was left open and, for some garbage, counted for ever: here every connection
+      is closed and given back, and has a time within which it must say CONNECT.
     - A returning client would be sent the retained messages of everybody's subscriptions, in a loop over a dictionary
       that other clients change meanwhile, which leaves it connected but deaf: here it gets its own when it subscribes.
     """
@@ -45,6 +49,25 @@ class LoopbackBroker(Broker):  # type: ignore[misc]
         port = self._servers["default"].instance.sockets[0].getsockname()[1]
         assert isinstance(port, int)
         return port
+
+    async def _client_connected(self, listener_name: str, reader: Any, writer: Any) -> None:
+        server = self._servers[listener_name]
+        await server.acquire_connection()
+        try:
+            peer = writer.get_peer_info()
+            if peer is None:
+                return
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                handler, client_session = await self._initialize_client_session(reader, writer, *peer)
+            await self._handle_client_session(reader, writer, client_session, handler, server, listener_name)
+        except (AMQTTError, MQTTError, NoDataError, OSError, TimeoutError) as error:
+            log.info("a connection failed", error=str(error) or type(error).__name__)
+        except Exception:
+            log.exception("a connection failed")
+        finally:
+            server.release_connection()
+            with suppress(OSError, TimeoutError):
+                await writer.close()
 
     async def _handle_client_session(
         self,

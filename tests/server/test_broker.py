@@ -11,6 +11,7 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
+from controller.wire import MAX_MESSAGE_BYTES
 from server.broker import LoopbackBroker, start_broker
 from server.config import ConfigError
 
@@ -180,3 +181,27 @@ def test_another_address_than_loopback_is_refused() -> None:
 def test_a_port_in_use_is_refused_with_one_line(broker: BrokerThread) -> None:
     with pytest.raises(ConfigError, match=rf"port {broker.port} on 127.0.0.1 is in use"):
         asyncio.run(start_broker("127.0.0.1", broker.port))
+
+
+def test_a_message_of_the_largest_size_that_the_wire_allows_passes(broker: BrokerThread) -> None:
+    with client(broker, "edge") as edge, client(broker, "server") as server:
+        server.subscribe("t/big")
+        edge.publish("t/big", bytes(MAX_MESSAGE_BYTES))
+        assert server.next() == ("t/big", bytes(MAX_MESSAGE_BYTES))
+
+
+def test_strangers_and_garbage_do_not_disturb_the_others(broker: BrokerThread) -> None:
+    with client(broker, "edge") as edge, client(broker, "server") as server:
+        server.subscribe("t/ack")
+        for garbage in (
+            b"",
+            b"\x00" * 50,
+            b"GET / HTTP/1.1\r\n\r\n",
+            b"\x10\xff\xff\xff\x7f",
+            b"\x10\x0c\x00\x04MQTT\x09",
+            b"\x30\x02",
+        ):
+            with socket.create_connection(("127.0.0.1", broker.port), timeout=WAIT_S) as stranger:
+                stranger.sendall(garbage)
+        edge.publish("t/ack", b"1")
+        assert server.next() == ("t/ack", b"1")

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Annotated
 
 import pytest
 from fastapi import FastAPI
@@ -14,6 +15,9 @@ from sqlmodel import select
 from server.db import engine
 from server.db.clock import FixedClock
 from server.idempotency import KEEP, IdempotentAnswer
+from server.operators.actor import Actor
+from server.operators.guard import requires
+from server.operators.permissions import Permission
 from server.policy_demand import policy_demand, touch_policy
 from server.problems import Problem
 from server.routes import AppContext, DbSession, api_router
@@ -191,9 +195,16 @@ def test_every_answer_carries_the_security_headers(app: FastAPI) -> None:
 
 
 @ON_SQLITE
-def test_a_page_sends_who_is_not_signed_in_to_the_sign_in_page(app: FastAPI) -> None:
-    answer = browser(app).get("/api/v1/customers", headers={"Accept": "text/html"}, follow_redirects=False)
-    assert answer.status_code == 401, "the API answers with a problem"
+def test_a_page_sends_who_is_not_signed_in_to_the_sign_in_page_and_the_api_says_so(app: FastAPI) -> None:
+    @app.get("/doors")
+    def page(_actor: Annotated[Actor, requires(Permission.LIVE_READ)]) -> str:
+        return "doors"
+
+    client = browser(app)
+    asked = client.get("/doors", headers={"Accept": "text/html"}, follow_redirects=False)
+    assert (asked.status_code, asked.headers["location"]) == (303, "/sign-in")
+    asked = client.get("/api/v1/customers", headers={"Accept": "text/html"}, follow_redirects=False)
+    assert (asked.status_code, asked.json()["code"]) == (401, "not_signed_in")
 
 
 @ON_SQLITE
