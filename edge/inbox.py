@@ -17,6 +17,7 @@ from edge.ports import MessageArrived, Presented, Rejected, Stimulus, StopAsked
 
 READ_ROOM = 256
 MESSAGE_ROOM = 256
+MESSAGE_BYTES_ROOM = 32 * 1_048_576
 INPUT_ROOM = 1024
 POST_WAIT_S = 0.5
 """How long a thread waits for room before it looks whether the inbox was closed."""
@@ -31,6 +32,7 @@ class Inbox:
         self._waiting: deque[Stimulus] = deque()
         self._reads = 0
         self._messages = 0
+        self._message_bytes = 0
         self._inputs = 0
         self._stop_asked = False
         self._closed = False
@@ -46,10 +48,12 @@ class Inbox:
                     return False
                 self._reads += 1
             elif isinstance(stimulus, MessageArrived):
-                if self._closed or self._messages >= MESSAGE_ROOM:
+                size = self._message_bytes + len(stimulus.payload)
+                if self._closed or self._messages >= MESSAGE_ROOM or size > MESSAGE_BYTES_ROOM:
                     self.dropped_messages += 1
                     return False
                 self._messages += 1
+                self._message_bytes = size
             elif isinstance(stimulus, StopAsked):
                 if self._stop_asked:
                     return True
@@ -71,7 +75,7 @@ class Inbox:
                 self._changed.wait(timeout_s)
             taken = list(self._waiting)
             self._waiting.clear()
-            self._reads = self._messages = self._inputs = 0
+            self._reads = self._messages = self._message_bytes = self._inputs = 0
             if taken:
                 self._changed.notify_all()
         return taken

@@ -1,10 +1,13 @@
 """Seals and hands over what the edge says (DESIGN 7). One counter for all types, so that none ever repeats."""
 
+import logging
 from typing import Any, Protocol
 
 from controller.now import Now
-from controller.wire import WIRE_VERSION, Body, seal
+from controller.wire import WIRE_VERSION, Body, WireError, seal
 from edge.ports import Link
+
+_log = logging.getLogger(__name__)
 
 
 class Signer(Protocol):
@@ -29,9 +32,10 @@ class Sender:
         self._signer = signer
         self._link = link
         self._seq = above
+        self._too_large: set[str] = set()
 
     def send(self, body_type: type[Body], leaf: str, now: Now, retain: bool = False, **fields: Any) -> bool:
-        """Seal one body and publish it. Raises :class:`controller.wire.WireError` when it is oversized."""
+        """Seal one body and publish it. One that is too large is a bug, logged once: it must not stop the doors."""
         self._seq = max(self._seq + 1, now.wall_us)
         body = body_type(
             v=WIRE_VERSION,
@@ -42,4 +46,11 @@ class Sender:
             issued_at_us=now.wall_us,
             **fields,
         )
-        return self._link.publish(leaf, seal(body, self._signer.kid, self._signer.sign), retain)
+        try:
+            payload = seal(body, self._signer.kid, self._signer.sign)
+        except WireError as error:
+            if leaf not in self._too_large:
+                self._too_large.add(leaf)
+                _log.error("cannot be sent: %s", error)
+            return False
+        return self._link.publish(leaf, payload, retain)

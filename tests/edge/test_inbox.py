@@ -3,7 +3,7 @@
 import signal
 import threading
 
-from edge.inbox import INPUT_ROOM, MESSAGE_ROOM, READ_ROOM, Inbox
+from edge.inbox import INPUT_ROOM, MESSAGE_BYTES_ROOM, MESSAGE_ROOM, READ_ROOM, Inbox
 from edge.ports import InputChanged, LinkUp, MessageArrived, Presented, Rejected, Stimulus, StopAsked
 
 READ = Presented("hall-in", "desfire", "1", "authenticated", 1)
@@ -30,6 +30,14 @@ def test_messages_beyond_their_room_are_dropped_and_counted() -> None:
     inbox = Inbox()
     assert [inbox.post(MessageArrived("ack", b"")) for _ in range(MESSAGE_ROOM + 3)].count(False) == 3
     assert inbox.dropped_messages == 3
+
+
+def test_large_messages_have_less_room() -> None:
+    inbox = Inbox()
+    large = MessageArrived("chunk", bytes(MESSAGE_BYTES_ROOM // 2))
+    assert [inbox.post(large) for _ in range(3)] == [True, True, False]
+    inbox.take(0)
+    assert inbox.post(large)
 
 
 def test_a_flood_of_reads_and_messages_leaves_room_for_rex() -> None:

@@ -195,6 +195,15 @@ def test_large_records_make_smaller_batches() -> None:
     assert BATCH_BYTES * 2 <= MAX_MESSAGE_BYTES
 
 
+def test_a_record_too_large_for_any_message_stops_the_outbox_and_nothing_else() -> None:
+    rig = OutboxRig()
+    rig.journal.append([b'"' + b"x" * (MAX_MESSAGE_BYTES + 1) + b'"'], WALL_US)
+    rig.connect()
+    rig.wait(1)
+    assert rig.sent == []
+    assert rig.outbox.waiting == 1
+
+
 @given(st.data())
 def test_whatever_is_lost_everything_arrives_once_and_in_order(data: st.DataObject) -> None:
     """The server keeps a contiguous prefix; messages both ways are lost at will; time goes on."""
