@@ -30,17 +30,19 @@ _log = logging.getLogger("nfc.menjin")
 BAUDRATE = 115200
 LEFTOVER_BAUDRATES = (921600, 460800, 230400)
 """What a killed predecessor (nfcpy's own open raises the rate) may have left the chip at."""
-ACKNOWLEDGE_TIMEOUT_S = 0.25
-"""Longest wait for the chip's ACK (user manual 6.2.2: 15 ms, and then there are USB adapters and busy machines)."""
+ACKNOWLEDGE_TIMEOUT_S = 0.4
+"""Longest wait for the chip's ACK (the chip takes 15 ms at most; then there are USB adapters and busy machines)."""
+LEFTOVER_TIMEOUT_S = 0.1
+"""The same while other baud rates are tried."""
 COMMAND_TIMEOUT_S = 0.5
 """Longest wait for the chip's answer to any command; a chip that is slower is stuck."""
 EXCHANGE_TIMEOUTS_S = (0.1, 0.2)
 """Shortest and longest wait for a card's answer to one frame, whatever nfcpy or the card ask for: one value for nearly all
 cards spares a host command before every other frame, and a bound keeps the poll's."""
-POLL_BUDGET_S = 0.4
+POLL_BUDGET_S = 0.65
 """After this no further frame goes to a card in one poll."""
-POLL_LIMIT_S = 0.65
-"""After this no further command goes to the chip, and none is awaited: a poll ends within a second, whoever dawdles."""
+POLL_LIMIT_S = 0.9
+"""After this no command goes to the chip and nothing is awaited from it: a poll ends within a second, whoever dawdles."""
 WAKE_REST_S = 0.003
 """From wake-up to readiness (user manual 6.3.2: 2 ms)."""
 
@@ -82,25 +84,25 @@ class _Chipset(pn532.Chipset):  # type: ignore[misc]
         self._port = port
         self._memory = CommandMemory()
         self.poll_end = float("inf")
+        self.acknowledge_s = ACKNOWLEDGE_TIMEOUT_S
 
     def write_frame(self, frame: bytes) -> None:
         self.transport.write(bytes(frame))
 
     def read_frame(self, timeout: float) -> bytearray:
-        wait_s = ACKNOWLEDGE_TIMEOUT_S if timeout == _NFCPY_ACKNOWLEDGE_MS else timeout / 1000
-        return bytearray(self.transport.read_frame(wait_s))
+        wait_s = self.acknowledge_s if timeout == _NFCPY_ACKNOWLEDGE_MS else timeout / 1000
+        return bytearray(self.transport.read_frame(min(wait_s, self.poll_end - time.monotonic())))
 
     def command(self, cmd_code: int, cmd_data: bytes, timeout: float) -> bytearray:  # noqa: ARG002 - nfcpy's signature
         data = bytes(cmd_data)
         known = self._memory.answer(cmd_code, data)
         if known is not None:
             return bytearray(known)
-        left_s = self.poll_end - time.monotonic()
-        if left_s <= 0:
+        if time.monotonic() > self.poll_end:
             raise ReaderFault(f"{self._port}: the reader is too slow; check its power supply")
         try:
             # not nfcpy's own, shorter timeouts: the chip itself ends every search and exchange in time
-            answer = super().command(cmd_code, bytearray(data), min(COMMAND_TIMEOUT_S, left_s))
+            answer = super().command(cmd_code, bytearray(data), COMMAND_TIMEOUT_S)
         except OSError as error:
             raise self._fault(error) from error
         except (IndexError, termios.error) as error:
@@ -112,9 +114,7 @@ class _Chipset(pn532.Chipset):  # type: ignore[misc]
         if error.errno == errno.ETIMEDOUT:
             return ReaderFault(f"{self._port}: the reader accepts a command but does not answer; power it off and on")
         if error.errno == errno.EIO:
-            return ReaderFault(
-                f"{self._port}: no or a damaged answer from the reader; check cable, power and baud rate"
-            )
+            return ReaderFault(f"{self._port}: no or a damaged answer from the reader; check cable and power")
         return ReaderFault(f"{self._port}: {error.strerror or error}; check that the reader is plugged in")
 
 
@@ -228,10 +228,7 @@ class Chip:
 
     def select_type_a(self, uid: bytes = b"") -> "TypeACard | None":
         """Switch the field off and on and select a card, the one with ``uid`` if given. None: no such card."""
-        target = nfc.clf.RemoteTarget("106A")
-        if uid:
-            target.sel_req = bytearray(uid)
-        found = self._sense(target)
+        found = self._sense(nfc.clf.RemoteTarget("106A", sel_req=bytearray(uid)))
         return TypeACard(self._frontend, found) if found is not None and found.sdd_res else None
 
     def select_felica(self) -> "FelicaCard | None":
@@ -260,11 +257,13 @@ class Chip:
             for flush in (b"", _FLUSH) if baudrate == BAUDRATE else (b"",):
                 with self._faults():
                     self._line.baudrate = baudrate
+                self._chipset.acknowledge_s = ACKNOWLEDGE_TIMEOUT_S if baudrate == BAUDRATE else LEFTOVER_TIMEOUT_S
                 if self._answers(flush):
                     if baudrate != BAUDRATE:
                         with self._faults():
                             self._chipset.set_serial_baudrate(BAUDRATE)
                             self._line.baudrate = BAUDRATE
+                    self._chipset.acknowledge_s = ACKNOWLEDGE_TIMEOUT_S
                     return
         raise ReaderFault(f"{self.port}: no PN532 answers; check power, cable (TX and RX crossed) and HSU mode")
 

@@ -74,7 +74,7 @@ def first_of(reader: Reader) -> Presentation:
     return polled(reader, lambda presentation: presentation is not None)[0]
 
 
-def quiet(reader: Reader, polls: int = 3) -> bool:
+def quiet(reader: Reader, polls: int = 2) -> bool:
     """Whether some polls find nothing new."""
     return all(reader.poll() is None for _ in range(polls))
 
