@@ -8,7 +8,8 @@ Pattern = Literal["granted", "pending", "denied", "alarm", "off"]
 
 
 class Action(msgspec.Struct, frozen=True, tag_field="type", tag=str):
-    """Base. ``before_journal``: a way out or fire release, done first and recorded after (MEANINGS 1)."""
+    """Base. ``before_journal``: a way out or fire release, done first and recorded after (MEANINGS 1);
+    the others come from :meth:`controller.engine.Engine.commit`."""
 
 
 class Unlock(Action, frozen=True):

@@ -18,8 +18,7 @@ How the agent uses it
         for outcome in engine.journal_failed(str(fault), now):     # they replace the outcomes of this batch
             perform(outcome.actions)
     else:
-        engine.commit()
-        perform(a for a in outcomes' actions if not a.before_journal)
+        perform(engine.commit())                      # what waited for the journal, in order
 
     sleep until engine.next_deadline_us(now), then engine.handle(TimeElapsed(), now)
 
@@ -29,6 +28,9 @@ none of it is: the state goes back to the last commit, ``JournalChanged(availabl
 decided again under it: entries are now refused with ``JOURNAL_UNAVAILABLE``, ways out still open (MEANINGS 1, 2). So a
 failed commit never unlocks, and memory never runs ahead of the journal unnoticed. An action performed twice this way (the unlock of
 a REX) is harmless: it is the same unlock.
+
+Take the waiting actions from ``commit()``, not from the outcomes: where a way out or a fire acted on a door at once, an earlier action of
+the same batch on that door must not come after it (the relock of an older unlock would lock the door against the REX).
 
 While the journal is unavailable every action is ``before_journal`` and the records wait in ``engine.pending``, at most
 ``MAX_WAITING_RECORDS``; beyond that ways out still act, their records are dropped and counted. The agent retries
@@ -44,7 +46,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from controller.actions import AnyAction
+from controller.actions import AnyAction, Indicate
 from controller.door import DoorInput
 from controller.events import AccessTaken, AlarmRaised, Record, encode_record
 from controller.index import PolicyIndex
@@ -138,6 +140,7 @@ class Engine:
         self._begun = False
         self._batch: list[_Step] = []
         self._committed: State | None = None
+        self._deferred: list[AnyAction] = []
         self._dropped = 0
         self._stays: dict[int, int] | None = None
 
@@ -172,12 +175,15 @@ class Engine:
         if not self._state.journal_available and len(self._batch) >= MAX_WAITING_RECORDS:
             return self._act_unrecorded(stimulus, now)
         turn = self._run(stimulus, now)
+        actions = self._actions(turn)
         if not turn.events:
-            return Outcome(None, b"", self._actions(turn))
+            return Outcome(None, b"", actions)
         record = self._record(stimulus, turn)
         encoded = encode_record(record)
         self._batch.append(_Step(stimulus, now, encoded))
-        return Outcome(record, encoded, self._actions(turn))
+        for action in actions:
+            self._defer(action)
+        return Outcome(record, encoded, actions)
 
     def adopt(self, policy: Policy, digest: str, now: Now) -> Outcome:
         """Put a verified policy in force. The caller has checked signature, digest and version; ``check_site``, ``site_mismatch``
@@ -188,10 +194,25 @@ class Engine:
         self._applied = PolicyApplied(policy.version, digest)
         return self.handle(self._applied, now) if self._begun else Outcome(None, b"", ())
 
-    def commit(self) -> None:
-        """All of ``pending`` is durable."""
+    def commit(self) -> tuple[AnyAction, ...]:
+        """All of ``pending`` is durable. Returns the actions that waited for it, in order, without those that an action performed
+        at once on the same door has overtaken."""
+        ready = tuple(self._deferred)
+        self._forget_batch()
+        return ready
+
+    def _forget_batch(self) -> None:
         self._batch.clear()
+        self._deferred.clear()
         self._committed = None
+
+    def _defer(self, action: AnyAction) -> None:
+        if not action.before_journal:
+            self._deferred.append(action)
+        elif not isinstance(action, Indicate):
+            self._deferred = [
+                earlier for earlier in self._deferred if isinstance(earlier, Indicate) or earlier.door != action.door
+            ]
 
     def journal_failed(self, cause: str, now: Now) -> list[Outcome]:
         """None of ``pending`` could be made durable. Returns what to do instead; perform all their actions at once."""
@@ -200,8 +221,7 @@ class Engine:
         undone = list(self._batch)
         if self._committed is not None:
             self._state = self._committed
-        self._batch.clear()
-        self._committed = None
+        self._forget_batch()
         self._stays = None
         outcomes = [self.handle(JournalChanged(available=False, cause=cause), undone[0].now if undone else now)]
         outcomes += [

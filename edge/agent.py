@@ -101,7 +101,6 @@ class Agent:
     def start(self, now: Now) -> int | None:
         """The first step: the stored policy takes force, the start is recorded. Returns the first deadline."""
         self._purge_at_us = now.mono_us + PURGE_INTERVAL_US
-        outcomes: list[Outcome] = []
         try:
             stored = self._policies.load()
         except PolicyRefused as refusal:
@@ -112,10 +111,10 @@ class Agent:
             _log.error("policy store: %s", fault)
         else:
             if stored is not None:
-                outcomes.append(self._adopt(stored, now))
+                self._adopt(stored, now)
         _log.info("%s of %s starts at record %d", self._identity.edge, self._identity.site, self._journal.last_seq)
-        outcomes.append(self._handle(Started(self._station.boot_id, self._station.software), now))
-        self._write_and_act(outcomes, now)
+        self._handle(Started(self._station.boot_id, self._station.software), now)
+        self._write_and_act(now)
         return self._tend(now)
 
     def step(self, now: Now, stimuli: Sequence[Stimulus]) -> int | None:
@@ -131,7 +130,7 @@ class Agent:
         outcomes += self._watch_server(now)
         if stimuli or outcomes:
             self._status.touch()
-        self._write_and_act(outcomes, now)
+        self._write_and_act(now)
         return self._tend(now)
 
     def dropped(self, reads: int, messages: int) -> None:
@@ -249,13 +248,12 @@ class Agent:
         self._perform(action for action in outcome.actions if action.before_journal)
         return outcome
 
-    def _write_and_act(self, outcomes: list[Outcome], now: Now) -> None:
+    def _write_and_act(self, now: Now) -> None:
         if self._retry_journal_at_us is not None:
             self._retry_journal(now)
             return
         fault = self._append(now) if self._engine.pending else None
         if fault is None:
-            self._perform(action for outcome in outcomes for action in outcome.actions if not action.before_journal)
             return
         _log.error("journal cannot commit: %s", fault)
         self._health.journal = fault
@@ -274,7 +272,8 @@ class Agent:
         _log.warning("journal commits again")
         self._health.journal = ""
         self._retry_journal_at_us = None
-        self._write_and_act([self._handle(JournalChanged(available=True), now)], now)
+        self._handle(JournalChanged(available=True), now)
+        self._write_and_act(now)
 
     def _append(self, now: Now) -> str | None:
         """Write all that is pending; the fault's text when it could not be."""
@@ -282,7 +281,7 @@ class Agent:
             self._journal.append(self._engine.pending, now.wall_us)
         except JournalFault as fault:
             return str(fault)
-        self._engine.commit()
+        self._perform(self._engine.commit())
         return None
 
     def _perform(self, actions: Iterable[AnyAction]) -> None:
@@ -303,7 +302,9 @@ class Agent:
         try:
             lost = self._outbox.pump(now)
             if lost:
-                self._write_and_act([self._handle(item, now) for item in lost], now)
+                for item in lost:
+                    self._handle(item, now)
+                self._write_and_act(now)
             self._outbox.persist(now, at_once=self.stopped)
             self._checkpoint()
             self._purge(now)

@@ -477,6 +477,38 @@ def test_when_the_journal_fails_the_batch_is_decided_again_without_entries() -> 
     assert state == at.engine.state
 
 
+def test_a_relock_that_waits_for_the_journal_never_comes_after_the_rex_that_followed_it() -> None:
+    at = hall()
+    at.tap(LI)
+    at.wait(5)
+    (outcome,) = batch(at, RexPressed("hall-door"))  # the old unlock time is over at this very moment
+    assert [type(action) for action in outcome.actions] == [Lock, Unlock]
+    assert outcome.actions[1].before_journal
+    assert at.engine.commit() == ()
+    assert at.engine.door("hall-door").lock == "unlocked"
+
+
+def test_an_unlock_that_waits_for_the_journal_never_ends_the_fire_release_that_followed_it() -> None:
+    at = hall()
+    batch(at, at.read(LI, "hall-in"), at.read(WANG, "cabinet-front"), FireInput("z1", active=True))
+    assert at.engine.commit() == (
+        Indicate("hall-in", "granted"),
+        Unlock("cabinet-1", 5 * SECOND_US),
+        Indicate("cabinet-front", "granted"),
+    )
+
+
+def test_actions_that_waited_come_in_order_and_once() -> None:
+    at = hall()
+    batch(at, RexPressed("hall-door"), DoorContact("hall-door", open=True), at.read(LI, "lobby-in"))
+    assert at.engine.commit() == (
+        Lock("hall-door"),
+        Unlock("lobby-door", 5 * SECOND_US),
+        Indicate("lobby-in", "granted"),
+    )
+    assert at.engine.commit() == ()
+
+
 def test_when_the_journal_returns_its_waiting_records_come_first_without_a_gap() -> None:
     at = hall()
     last = at.engine.state.seq
