@@ -6,7 +6,6 @@
 import hashlib
 import re
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -14,10 +13,9 @@ from urllib.parse import urlsplit
 import msgspec
 
 from controller.site import DoorHardware, Site
-from edge.boards.drivers import DRIVERS, Driver
+from edge.config_checks import input_lines, problems
 from edge.private_file import PrivateFileError, refuse_readable_by_others
 
-_IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z")
 _BROKER_PORT = 1883
 _BROKER_TLS_PORT = 8883
 _BROKER_FILES = ("ca", "certificate", "key", "password_file")
@@ -192,17 +190,8 @@ def parse_config(text: str, where: str = "edge.toml") -> EdgeConfig:
         raise ConfigError(f"{where}: not valid TOML: {error}") from error
     except msgspec.ValidationError as error:
         raise ConfigError(f"{where}: {_readable(str(error))}") from error
-    for check in (
-        _check_names,
-        _check_broker,
-        _check_boards,
-        _check_outputs,
-        _check_inputs,
-        _check_doors,
-        _check_zones,
-    ):
-        for problem in check(config):
-            raise ConfigError(f"{where}: {problem}")
+    for problem in problems(config):
+        raise ConfigError(f"{where}: {problem}")
     return config
 
 
@@ -280,128 +269,6 @@ def _readable(message: str) -> str:
     return f"{prefix}{text[0].lower()}{text[1:]}; correct the value"
 
 
-def _check_names(config: EdgeConfig) -> Iterator[str]:
-    named = [("site", config.site), ("edge", config.edge)]
-    for table in ("boards", "doors", "readers", "enclosures"):
-        ids = [line.id for line in getattr(config, table)]
-        named += [(f"{table} id", name) for name in ids]
-        yield from (f"{table}: id {name!r} is used twice; give each its own" for name in _repeated(ids))
-    for key, name in named:
-        if not _IDENTIFIER.match(name):
-            yield f"{key} {name!r}: use 1 to 64 letters, digits, '-', '_' or '.', starting with a letter or digit"
-    shared = {board.id for board in config.boards} & {reader.id for reader in config.readers}
-    yield from (f"id {name!r} names a board and a reader; devices share one list of names" for name in sorted(shared))
-    for table in ("fire", "gas"):
-        for zone in _repeated([line.zone for line in getattr(config, table)]):
-            yield f"{table}: zone {zone!r} is listed twice; one input per zone"
-
-
-def _check_broker(config: EdgeConfig) -> Iterator[str]:
-    broker = config.broker
-    try:
-        url = urlsplit(broker.url)
-        usable = url.scheme in ("mqtt", "mqtts") and bool(url.hostname) and (url.port is None or url.port > 0)
-        bare = not (url.path or url.query or url.fragment or url.username)
-    except ValueError:
-        usable = bare = False
-    if not (usable and bare):
-        yield f"broker.url {broker.url!r}: write mqtt://HOST:PORT or mqtts://HOST:PORT"
-        return
-    if broker.tls and not broker.ca:
-        yield "broker.ca is missing; mqtts needs the CA certificate that signed the broker's"
-    if not broker.tls and (broker.ca or broker.certificate or broker.key):
-        yield f"broker.url {broker.url!r} is not encrypted but certificates are given; write mqtts://"
-    if bool(broker.certificate) != bool(broker.key):
-        yield "broker.certificate and broker.key go together; give both or neither"
-    if broker.password_file and not broker.username:
-        yield "broker.username is missing; a password_file needs it"
-
-
-def _check_boards(config: EdgeConfig) -> Iterator[str]:
-    for board in config.boards:
-        if board.driver not in DRIVERS:
-            yield f"boards {board.id!r}: unknown driver {board.driver!r}; use one of {', '.join(sorted(DRIVERS))}"
-        if not 1 <= board.unit <= 247:
-            yield f"boards {board.id!r}: unit {board.unit}; Modbus addresses are 1 to 247"
-        if board.baud < 0:
-            yield f"boards {board.id!r}: baud {board.baud}; write the board's rate, such as 9600"
-    for reader in config.readers:
-        if not reader.credentials:
-            yield f"readers {reader.id!r}: credentials is empty; list what the reader may accept"
-        if reader.baud <= 0:
-            yield f"readers {reader.id!r}: baud {reader.baud}; write the reader's rate, such as 115200"
-    ports = [board.port for board in config.boards] + [reader.port for reader in config.readers]
-    yield from (f"port {port!r} is used twice; each device has its own line" for port in _repeated(ports))
-
-
-def _check_outputs(config: EdgeConfig) -> Iterator[str]:
-    used: dict[tuple[str, int], str] = {}
-    outputs = [(f"doors {door.id!r} lock", door.lock) for door in config.doors]
-    for reader in config.readers:
-        for key in ("green", "red", "buzzer"):
-            output = getattr(reader, key)
-            if output is not None:
-                outputs.append((f"readers {reader.id!r} {key}", output))
-    for who, output in outputs:
-        driver = _driver_of(config, output.board)
-        if driver is None:
-            yield f"{who}: no board {output.board!r}; add it under [[boards]] or correct the name"
-        elif not 0 <= output.channel < driver.outputs:
-            yield f"{who}: channel {output.channel} of {output.board!r}; it has 0 to {driver.outputs - 1}"
-        other = used.setdefault((output.board, output.channel), who)
-        if other != who:
-            yield f"{who}: channel {output.channel} of {output.board!r} is already {other}; one use per channel"
-
-
-def _check_inputs(config: EdgeConfig) -> Iterator[str]:
-    used: dict[tuple[str, int], str] = {}
-    for who, line in input_lines(config):
-        driver = _driver_of(config, line.board)
-        if driver is None:
-            yield f"{who}: no board {line.board!r}; add it under [[boards]] or correct the name"
-        elif not 0 <= line.input < driver.input_count:
-            has = f"it has 0 to {driver.input_count - 1}" if driver.input_count else "that board has no inputs"
-            yield f"{who}: input {line.input} of {line.board!r}; {has}"
-        other = used.setdefault((line.board, line.input), who)
-        if other != who:
-            yield f"{who}: input {line.input} of {line.board!r} is already {other}; one use per input"
-
-
-def _check_doors(config: EdgeConfig) -> Iterator[str]:
-    if config.role == "desk" and config.doors:
-        yield 'doors: an edge with role = "desk" encodes badges and has no doors; remove them or the role'
-    for door in config.doors:
-        driver = _driver_of(config, door.lock.board)
-        if driver is None:
-            continue
-        if door.relock_by == "board" and not driver.timed_pulse:
-            yield (
-                f'doors {door.id!r}: relock_by = "board", but board {door.lock.board!r} has no timed pulse;'
-                ' write relock_by = "edge"'
-            )
-        if door.relock_by == "edge" and door.fail == "secure" and not door.accept_stuck_unlock:
-            yield (
-                f"doors {door.id!r}: if the edge dies during an unlock, board {door.lock.board!r} leaves this door unlocked;"
-                ' use a board with timed pulse and relock_by = "board", or write accept_stuck_unlock = true'
-            )
-        if door.rex is not None and door.egress is None:
-            yield f'doors {door.id!r}: a way out without egress; write egress = "mechanical" or "hardwired"'
-
-
-def _check_zones(config: EdgeConfig) -> Iterator[str]:
-    for line in config.fire:
-        if line.input.active != "open":
-            yield (
-                f'fire zone {line.zone!r}: active = "closed" would miss a cut wire; wire it normally closed and write'
-                ' active = "open"'
-            )
-    zones = {line.zone for line in config.fire}
-    for door in config.doors:
-        for zone in door.fire_zones:
-            if zone not in zones:
-                yield f"doors {door.id!r}: fire zone {zone!r} has no input; add a [[fire]] table for it"
-
-
 def _check_files(config: EdgeConfig, where: str) -> None:
     broker = config.broker
     for key in _BROKER_FILES:
@@ -418,23 +285,6 @@ def _check_files(config: EdgeConfig, where: str) -> None:
         raise ConfigError(f"{where}: {error}") from error
 
 
-def input_lines(config: EdgeConfig) -> Iterator[tuple[str, InputLine]]:
-    """Every input of the file with the words that name it in a message."""
-    for door in config.doors:
-        for key in ("contact", "rex", "tamper"):
-            line = getattr(door, key)
-            if line is not None:
-                yield f"doors {door.id!r} {key}", line
-    for table in ("fire", "gas"):
-        for zone in getattr(config, table):
-            yield f"{table} zone {zone.zone!r}", zone.input
-    for enclosure in config.enclosures:
-        for key in ("tamper", "mains", "battery"):
-            line = getattr(enclosure, key)
-            if line is not None:
-                yield f"enclosures {enclosure.id!r} {key}", line
-
-
 def unsupervised_inputs(config: EdgeConfig) -> list[str]:
     """The inputs on which a cut or shorted wire would go unnoticed: shown to the operators (MEANINGS 29)."""
     return [who for who, line in input_lines(config) if not line.supervised]
@@ -443,11 +293,3 @@ def unsupervised_inputs(config: EdgeConfig) -> list[str]:
 def stuck_unlock_doors(config: EdgeConfig) -> list[str]:
     """Doors that may stay unlocked if this edge dies mid-pulse, by decision: shown to the operators (MEANINGS 28)."""
     return [door.id for door in config.doors if door.fail == "secure" and door.relock_by == "edge"]
-
-
-def _driver_of(config: EdgeConfig, board_id: str) -> Driver | None:
-    return next((DRIVERS.get(board.driver) for board in config.boards if board.id == board_id), None)
-
-
-def _repeated(names: list[str]) -> list[str]:
-    return sorted({name for name in names if names.count(name) > 1})

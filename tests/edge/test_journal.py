@@ -1,9 +1,7 @@
 """The journal: numbering, chain, durability, what is refused, and what is never dropped silently."""
 
 import contextlib
-import os
 import random
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -17,7 +15,6 @@ from hypothesis import strategies as st
 
 from controller.wire import GENESIS_HASH, chain
 from edge.journal import PURGE_ROWS, SqliteJournal
-from edge.journal_schema import MIGRATIONS, SCHEMA, VERSION, migrate
 from edge.ports import JournalFault
 from edge.wal_checkpointer import WAL_CHECKPOINT_BYTES
 from tests.edge.boards.rig import wait_until
@@ -67,13 +64,6 @@ def reopened(journal: SqliteJournal, opened: Open) -> SqliteJournal:
 
 def records(first: int, count: int) -> list[bytes]:
     return [b'{"seq":%d}' % seq for seq in range(first, first + count)]
-
-
-def edit(path: Path, sql: str, *values: object) -> None:
-    """What somebody with the disk in hand could do."""
-    with contextlib.closing(sqlite3.connect(path)) as connection:
-        assert connection.execute(sql, values).rowcount > 0
-        connection.commit()
 
 
 def test_a_new_journal_is_empty_and_has_an_id_of_its_own(opened: Open) -> None:
@@ -275,79 +265,6 @@ def test_after_closing_everything_is_a_fault(opened: Open) -> None:
         journal.append([b"x"], 1)
 
 
-@pytest.mark.parametrize(
-    ("sql", "says"),
-    [
-        ("UPDATE records SET record = x'00' WHERE seq = 4", "record 4 was altered"),
-        ("UPDATE records SET hash = zeroblob(32) WHERE seq = 4", "record 4 was altered"),
-        ("DELETE FROM records WHERE seq = 4", "records 4 to 4 are gone"),
-        ("DELETE FROM records WHERE seq > 1", "records 2 to 3 are gone"),
-        ("UPDATE checkpoint SET hash = zeroblob(32)", "record 2 is not the one that the checkpoint was made at"),
-        ("DELETE FROM journal", "its head is gone"),
-        ("UPDATE records SET seq = 40 WHERE seq = 5", "records 5 to 39 are gone"),
-    ],
-)
-def test_a_tail_that_is_not_as_written_is_refused_with_one_line(path: Path, opened: Open, sql: str, says: str) -> None:
-    journal = opened()
-    journal.append(records(1, 5), 1)
-    journal.save_checkpoint(2, b"state")
-    journal.acknowledge(3)
-    journal.close()
-    edit(path, sql)
-    with pytest.raises(JournalFault, match=says) as fault:
-        opened()
-    assert str(path) in str(fault.value)
-    assert "\n" not in str(fault.value)
-
-
-def test_an_alteration_before_the_checkpoint_is_found_by_the_whole_verification(path: Path, opened: Open) -> None:
-    journal = opened()
-    journal.append(records(1, 5), 1)
-    journal.save_checkpoint(4, b"state")
-    journal.verify()
-    journal.close()
-    edit(path, "UPDATE records SET record = x'00' WHERE seq = 2")
-    with pytest.raises(JournalFault, match="record 2 was altered"):
-        opened().verify()
-
-
-@pytest.mark.parametrize(
-    "content", [b"not a database, but long enough to be taken for one" * 40, b"SQLite format 3\0" + bytes(4080)]
-)
-def test_a_file_that_is_no_journal_is_refused_with_one_line_and_left_alone(
-    path: Path, opened: Open, content: bytes
-) -> None:
-    path.write_bytes(content)
-    with pytest.raises(JournalFault, match=r"check the disk|is not a menjin journal|cannot be opened|disk fails"):
-        opened()
-    assert path.read_bytes() == content
-
-
-def test_another_programs_database_is_refused(path: Path, opened: Open) -> None:
-    with contextlib.closing(sqlite3.connect(path)) as other:
-        other.execute("CREATE TABLE theirs (id)")
-        other.commit()
-    with pytest.raises(JournalFault, match="is not a menjin journal; correct state_dir"):
-        opened()
-
-
-def test_a_damaged_page_is_a_fault_not_a_crash(path: Path, opened: Open) -> None:
-    journal = opened()
-    journal.append([bytes(500)] * 2_000, 1)
-    journal.close()
-    with path.open("r+b") as file:
-        file.seek(path.stat().st_size // 2)
-        file.write(os.urandom(16_384))
-    with pytest.raises(JournalFault):
-        opened().verify()
-
-
-def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(JournalFault, match="correct state_dir"):
-        SqliteJournal(tmp_path / "file" / "journal.db", Tokens())
-
-
 def test_the_write_ahead_log_does_not_grow_without_end(path: Path, opened: Open) -> None:
     journal = opened()
     wal = path.with_name("journal.db-wal")
@@ -456,67 +373,3 @@ def test_killed_while_writing_it_holds_at_least_what_was_reported_and_nothing_to
         )
         journal.verify()
         journal.close()
-
-
-# versions
-
-
-def test_the_schema_of_each_version_is_kept() -> None:
-    kept = {int(file.stem): file.read_text() for file in VECTORS.glob("*.sql")}
-    assert sorted(kept) == list(range(1, VERSION + 1))
-    assert SCHEMA.strip() in kept[VERSION], "a change of the schema is a new version: leave the old file, add one"
-
-
-@pytest.mark.parametrize("version", range(1, VERSION + 1))
-def test_a_file_of_every_version_opens_with_all_that_was_in_it(path: Path, opened: Open, version: int) -> None:
-    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.executescript((VECTORS / f"{version}.sql").read_text())
-    journal = opened()
-    assert journal.journal_id == "00112233445566778899aabbccddeeff"
-    assert (journal.first_retained_seq, journal.last_seq, journal.acked_upto) == (2, 4, 3)
-    assert [kept.record for kept in journal.after(0, 10)] == [b'{"seq":2}', b'{"seq":3}', b'{"seq":4}']
-    assert journal.checkpoint() == (3, b"state")
-    assert journal.wall_high_water_us == 1_700_000_000_000_000
-    assert not journal.remember_command("c1", 1_700_000_000_000_000)
-    journal.verify()
-    journal.append([b"more"], 1)
-
-
-def test_a_newer_file_is_refused_with_one_line_and_left_alone(path: Path, opened: Open) -> None:
-    opened().close()
-    with contextlib.closing(sqlite3.connect(path)) as connection:
-        connection.execute(f"PRAGMA user_version = {VERSION + 1}")
-    before = path.read_bytes()
-    with pytest.raises(JournalFault, match=f"version {VERSION + 1} was written by a newer menjin"):
-        opened()
-    assert path.read_bytes() == before
-
-
-def test_a_migration_goes_step_by_step_and_leaves_a_copy(path: Path, opened: Open) -> None:
-    journal = opened()
-    journal.append(records(1, 3), 1)
-    journal.close()
-    steps = {
-        **MIGRATIONS,
-        VERSION: "ALTER TABLE records ADD COLUMN kind TEXT;\n",
-        VERSION + 1: "UPDATE records SET kind = 'old';\nCREATE INDEX records_by_kind ON records (kind);\n",
-    }
-    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        migrate(connection, path, steps, VERSION + 2)
-        assert connection.execute("SELECT count(*) FROM records WHERE kind = 'old'").fetchone() == (3,)
-        assert connection.execute("PRAGMA user_version").fetchone() == (VERSION + 2,)
-    shutil.copy(path.with_name(f"journal.db.v{VERSION}.bak"), path)
-    assert [kept.record for kept in opened().after(0, 10)] == records(1, 3)
-
-
-def test_a_migration_that_fails_changes_nothing(path: Path, opened: Open) -> None:
-    journal = opened()
-    journal.append(records(1, 3), 1)
-    journal.close()
-    steps = {VERSION: "ALTER TABLE records ADD COLUMN kind TEXT;\nUPDATE nowhere SET kind = 1;\n"}
-    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        with pytest.raises(sqlite3.OperationalError, match="nowhere"):
-            migrate(connection, path, steps, VERSION + 1)
-        with pytest.raises(JournalFault, match="too old"):
-            migrate(connection, path, {}, VERSION + 1)
-    assert [kept.record for kept in opened().after(0, 10)] == records(1, 3)
