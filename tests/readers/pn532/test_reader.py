@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -17,7 +18,7 @@ from readers.reader import ReaderFault
 from sim.cards.card import Reply, TypeACard
 from sim.cards.iso_dep import IsoDepCard
 from sim.cards.maker import make_card
-from sim.faults import Corrupt, Drop, Duplicate, Truncate
+from sim.faults import Corrupt, Drop, Duplicate, Late, Truncate
 from tests.readers.pn532.rig import KEYS, Pn532Rig
 from tests.readers.reader_contract import first_of, quiet
 
@@ -271,14 +272,15 @@ def test_a_card_that_asks_for_time_without_end_is_given_up_and_then_refused(rig:
 
 
 @pytest.mark.parametrize(
-    ("seed", "direction"), [(0, "to_host"), (0, "to_device"), (1, "to_host"), (2, "to_host"), (3, "to_device")]
+    ("seed", "direction"),
+    [(0, "to_host"), (0, "to_device"), (1, "to_host"), (2, "to_host"), (3, "to_device"), (4, "to_host")],
 )
-def test_damaged_bytes_never_make_a_wrong_number(rig: Pn532Rig, seed: int, direction: str) -> None:
+def test_damaged_lost_doubled_or_late_bytes_never_make_a_wrong_number(rig: Pn532Rig, seed: int, direction: str) -> None:
     random = Random(seed)
-    kinds = [Corrupt, Truncate, Duplicate, Drop]
+    kinds = [Corrupt, Truncate, Duplicate, Drop, partial(Late, 0.3)]
     rig.reader.open()
     rig.lay_down()
-    getattr(rig.line, direction).set(kinds[seed % len(kinds)](random, probability=0.1))
+    getattr(rig.line, direction).set(kinds[seed](random, probability=0.1))
     for _ in range(6):
         try:
             found = rig.reader.poll()
