@@ -1,12 +1,12 @@
 """What holds after any sequence of inputs (DESIGN §5, MEANINGS 1, 2, 10)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from controller.actions import HoldUnlocked, Unlock
+from controller.actions import AnyAction, HoldUnlocked, Indicate, Lock, Unlock
 from controller.commands import AcknowledgeAlarm, Identify, ResetFire, UnlockDoor
 from controller.door import TABLE, DoorCondition, DoorInput, condition
 from controller.engine import Engine, Outcome
@@ -139,20 +139,31 @@ class Run:
         self.now = Now(START_US, 1_000 * SECOND_US)
         self.engine = Engine(State(), "j1", HARDWARE, "edge-1")
         self.boots = 1
-        self.performed: list[tuple[object, bool]] = []
+        self.locks: dict[str, str] = {}
         self.outcomes: list[Outcome] = []
         self.give([self.engine.adopt(IN_FORCE, digest(IN_FORCE), self.now)])
         self.give([self.engine.handle(Started("boot-1", "t"), self.now)])
         self.give([self.engine.handle(LeaseArrived(Lease(IN_FORCE.version, digest(IN_FORCE), START_US)), self.now)])
 
     def give(self, outcomes: list[Outcome]) -> None:
-        """Commit what waits, or let it fail."""
+        """Act as the agent does, and commit what waits, or let it fail."""
         self.outcomes = outcomes
+        for outcome in outcomes:
+            self.perform(action for action in outcome.actions if action.before_journal)
         if self.failing:
-            self.outcomes = self.engine.journal_failed("disk full", self.now) or outcomes
+            again = self.engine.journal_failed("disk full", self.now)
+            self.outcomes = again or outcomes
+            for outcome in again:
+                self.perform(outcome.actions)
             return
         self.journal += self.engine.pending
-        self.engine.commit()
+        self.perform(self.engine.commit())
+
+    def perform(self, actions: Iterable[AnyAction]) -> None:
+        """What the locks were told last."""
+        for action in actions:
+            if not isinstance(action, Indicate):
+                self.locks[action.door] = "locked" if isinstance(action, Lock) else "unlocked"
 
     def play(self, moment: tuple[Step, float, float, str]) -> None:
         step, after_s, wall_step_s, act = moment
@@ -174,6 +185,7 @@ class Run:
         outcome = self.engine.handle(step(self.now), self.now)
         if act == "hold" and not self.failing:
             self.outcomes = [outcome]  # waits for the next input: one transaction for both
+            self.perform(action for action in outcome.actions if action.before_journal)
         else:
             self.give([outcome])
 
@@ -185,6 +197,7 @@ class Run:
             fold(state, decode_record(encoded))
         self.boots += 1
         self.now = Now(self.now.wall_us, SECOND_US, self.now.wall_trusted)
+        self.locks = {}  # the boards go to rest before anything is read
         self.engine = Engine(state, "j1", HARDWARE, "edge-1")
         self.give([self.engine.adopt(IN_FORCE, digest(IN_FORCE), self.now)])
         self.give([self.engine.handle(Started(f"boot-{self.boots}", "t"), self.now)])
@@ -262,6 +275,23 @@ def test_while_the_journal_fails_only_ways_out_unlock_and_everything_is_done_at_
                     assert event.out
                 if isinstance(event, DoorUnlocked):
                     assert event.cause != "command"
+
+
+@THOROUGH
+@given(st.lists(MOMENTS, max_size=40))
+def test_a_lock_was_last_told_what_the_state_says_whatever_shares_a_transaction_or_fails(
+    moments: list[tuple[Step, float, float, str]],
+) -> None:
+    run = Run()
+    for moment in moments:
+        run.play(moment)
+        for door in HARDWARE:
+            facts = run.engine.door(door.door)
+            told = run.locks.get(door.door, "locked")
+            if run.engine.pending and not run.failing:  # a batch is open: only ways out and fire have acted
+                assert facts.mode != "released" or told == "unlocked"
+            else:
+                assert told == facts.lock
 
 
 @THOROUGH
