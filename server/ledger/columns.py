@@ -120,6 +120,7 @@ _COLUMNS: dict[type, Callable[[Any], Columns]] = {
 }
 """Event type → its columns; a type that is not here has none but ``detail``."""
 _NONE: Columns = (None,) * 10
+COLUMN_TYPES = frozenset(_COLUMNS)
 
 
 class UnreadableRecord(ValueError):

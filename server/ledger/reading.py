@@ -31,7 +31,7 @@ FILTERS = ("door", "holder", "customer", "alarm")
 
 
 class EventRow(msgspec.Struct, frozen=True):
-    """One event as pages and the API show it. ``because`` is {reason, rule, inputs}; ``detail`` the whole event.
+    """One event as pages and the API show it. ``because`` is {reason, rule, inputs} or null; ``detail`` the whole event.
 
     ``own``: the server's own event, with no record of an edge behind it.
     """
@@ -50,13 +50,13 @@ class EventRow(msgspec.Struct, frozen=True):
     rule: str | None
     alarm: str | None
     subject: str | None
-    because: msgspec.Raw | None
+    because: msgspec.Raw
     detail: msgspec.Raw
     own: bool = False
 
 
 class _Because(msgspec.Struct, frozen=True):
-    because: msgspec.Raw | None = None
+    because: msgspec.Raw = msgspec.Raw(b"null")
 
 
 _because_decoder = msgspec.json.Decoder(_Because)
@@ -77,6 +77,22 @@ def events_after(
             query = query.where(events.c.seq < seq)
     else:
         query = query.where(events.c.seq > seq).order_by(events.c.seq)
+    return [_event(row) for row in session.connection().execute(query.limit(limit))]
+
+
+def newest_events(
+    session: Session, last: int, limit: int, within: int, kinds: Sequence[str], *, listed: bool
+) -> list[EventRow]:
+    """Up to ``limit`` events up to ``last``, latest first, of these ``kinds`` only, or with ``listed`` False of all others.
+    Looks back over ``within`` events at most."""
+    events, edges = table_of(LedgerEvent), table_of(Edge)
+    query = (
+        select(events, edges.c.name.label("edge"))
+        .join(edges, edges.c.id == events.c.edge_id)
+        .where(events.c.seq <= last, events.c.seq > last - within)
+        .where(events.c.kind.in_(kinds) if listed else events.c.kind.not_in(kinds))
+        .order_by(events.c.seq.desc())
+    )
     return [_event(row) for row in session.connection().execute(query.limit(limit))]
 
 
@@ -102,7 +118,7 @@ def _event(row: Any) -> EventRow:
         rule=row.rule,
         alarm=row.alarm,
         subject=row.subject,
-        because=_because_decoder.decode(detail).because if row.reason is not None else None,
+        because=_because_decoder.decode(detail).because,
         detail=msgspec.Raw(detail),
         own=row.record_seq is None,
     )
