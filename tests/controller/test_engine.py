@@ -290,6 +290,17 @@ def test_an_ended_contract_lets_out_with_overstay_and_not_in_again() -> None:
     assert reason(at.tap(LI)) == "CONTRACT_ENDED"
 
 
+@pytest.mark.parametrize("change", [{"status": "revoked"}, {"status": "suspended"}, {"until_us": START_US}])
+def test_a_badge_that_stops_while_its_holder_is_inside_raises_overstay_with_the_policy(
+    change: dict[str, object],
+) -> None:
+    at = hall()
+    enter(at)
+    stopped = policy(msgspec.structs.replace(LI, **change), n=2)
+    at.keep(at.engine.adopt(stopped, digest(stopped), at.now))
+    assert at.alarms == {"OVERSTAY/li"}
+
+
 def test_what_ends_while_someone_is_inside_raises_overstay_at_that_moment() -> None:
     limited = badge(1, "li", until_us=START_US + 3_600 * SECOND_US)
     at = Hall(policy(limited))
@@ -645,7 +656,13 @@ def test_a_restart_voids_grants_locks_and_leaves_areas_uncertain() -> None:
 
 
 def test_the_first_start_of_a_journal_takes_the_building_for_empty() -> None:
-    assert hall().engine.state.uncertain == {}
+    fresh = Engine(State(), "j" * 8, HARDWARE, "edge-1")
+    at = hall()
+    fresh.adopt(policy(), digest(policy()), at.now)
+    fresh.handle(Started("boot-1", "test"), at.now)
+    assert fresh.state.uncertain == {}
+    fresh.handle(Started("boot-1", "test"), at.now)
+    assert set(fresh.state.uncertain) == {"lobby", "hall", "cage-a"}
 
 
 def test_a_policy_adopted_before_the_start_is_told_by_the_record_of_the_start() -> None:

@@ -127,6 +127,20 @@ MOMENTS = st.tuples(
         ["step", "step", "step", "step", "step", "fail", "recover", "restart", "adopt", "untrusted", "hold"]
     ),
 )
+AT_ONE_DOOR = st.tuples(
+    st.one_of(
+        st.just(RexPressed("hall-door")),
+        st.builds(DoorContact, st.just("hall-door"), st.booleans()),
+        st.builds(FireInput, st.just("z1"), st.booleans()),
+        st.just(CommandArrived("c1", ResetFire("z1", "all out"), "op")),
+        st.just(TimeElapsed()),
+    ).map(fixed)
+    | st.builds(card_read, st.just("hall-in"), st.sampled_from(["li", "wang"]), st.just("authenticated"), st.just(0.0)),
+    st.sampled_from([0.0, 0.0, 5.0]),
+    st.just(0.0),
+    st.sampled_from(["hold", "hold", "step", "fail", "recover"]),
+)
+"""Much at one door within few transactions: where actions can overtake each other."""
 THOROUGH = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -278,7 +292,7 @@ def test_while_the_journal_fails_only_ways_out_unlock_and_everything_is_done_at_
 
 
 @THOROUGH
-@given(st.lists(MOMENTS, max_size=40))
+@given(st.lists(MOMENTS, max_size=40) | st.lists(AT_ONE_DOOR, min_size=4, max_size=30))
 def test_a_lock_was_last_told_what_the_state_says_whatever_shares_a_transaction_or_fails(
     moments: list[tuple[Step, float, float, str]],
 ) -> None:
