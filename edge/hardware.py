@@ -12,7 +12,7 @@ through a restart (the board holds it) or a crash. An orderly stop puts every ou
 """
 
 from collections.abc import Callable, Mapping
-from time import monotonic  # noqa: TID251 - one deadline over all boards
+from time import monotonic
 
 from controller.actions import Pattern
 from edge.boards.board import Board

@@ -6,7 +6,7 @@ back and forth. At the end everything is mended and the ledger must equal the jo
 """
 
 import heapq
-import random  # noqa: TID251 - seeded
+import random
 from collections.abc import Callable
 from itertools import count
 

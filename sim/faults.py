@@ -12,7 +12,7 @@ Chance comes in as a seeded ``random.Random``; the same seed and traffic give th
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from random import Random  # noqa: TID251 - seeded generators are handed in; faults are chance by nature
+from random import Random
 from typing import Protocol
 
 GARBAGE_MAX_BYTES = 24

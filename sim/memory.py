@@ -6,7 +6,7 @@ and fast enough for a day in seconds.
 """
 
 import hashlib
-import random  # noqa: TID251 - seeded: the same seed gives the same day
+import random
 from collections.abc import Callable, Sequence
 
 import msgspec

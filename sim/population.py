@@ -3,7 +3,8 @@
 import datetime as dt
 
 from sim.clients import HttpClient
-from sim.scenario import BadgeGiven, CustomerGiven, Given, HolderGiven, moment
+from sim.scenario import BadgeGiven, CustomerGiven, Given, HolderGiven
+from sim.scenario_times import moment
 
 FIRST_NUMBER = 1001
 

@@ -8,8 +8,11 @@ import msgspec
 import typer
 from rich.console import Console
 
-from sim.play import ScenarioResult, StepResult, play
-from sim.scenario import ScenarioError, duration_s, load
+from sim.play import ScenarioResult, play
+from sim.player import StepResult
+from sim.scenario import ScenarioError
+from sim.scenario_file import load
+from sim.scenario_times import duration_s
 from sim.stack import BrokerKind
 
 

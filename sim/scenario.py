@@ -1,15 +1,8 @@
-"""The scenario language (DESIGN §7): YAML in, typed steps out. A file that cannot be used names line and key.
+"""The scenario language (DESIGN §7): what may be written. :mod:`sim.scenario_file` reads it, :mod:`sim.player` does it."""
 
-What each verb does is in :mod:`sim.play`; here is only what may be written.
-"""
-
-import datetime as dt
-import re
-from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
-import yaml
 
 Decision = Literal["granted", "denied", "pending"]
 
@@ -28,11 +21,15 @@ class Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
 
 
 class ContractGiven(Strict, frozen=True, rename={"from_": "from"}):
+    """A contract: from when to when (docs/scenarios.md)."""
+
     from_: str
     to: str
 
 
 class CustomerGiven(Strict, frozen=True):
+    """A customer, with its contract and the areas it allows."""
+
     code: str
     kind: Literal["organisation", "individual", "supplier", "partner"]
     name: str
@@ -41,6 +38,8 @@ class CustomerGiven(Strict, frozen=True):
 
 
 class HolderGiven(Strict, frozen=True):
+    """A person, of a customer or of the site's own staff."""
+
     id: str
     name: str
     customer: str | None = None
@@ -51,6 +50,8 @@ class HolderGiven(Strict, frozen=True):
 
 
 class BadgeGiven(Strict, frozen=True, rename={"from_": "from"}):
+    """A badge and the card it is bound to."""
+
     id: str
     holder: str
     card: Literal["desfire", "ultralight-c", "felica-lite-s", "uid"] = "desfire"
@@ -76,6 +77,8 @@ class Given(Strict, frozen=True):
 
 
 class Tap(Strict, frozen=True):
+    """Lay a card on a reader."""
+
     at: str
     badge: str | None = None
     card: str | None = None
@@ -83,6 +86,8 @@ class Tap(Strict, frozen=True):
 
 
 class Scan(Strict, frozen=True):
+    """Scan a code at a door (later issue)."""
+
     at: str
     slip: str | None = None
     order: str | None = None
@@ -91,6 +96,8 @@ class Scan(Strict, frozen=True):
 
 
 class Pass(Strict, frozen=True):
+    """Go through a door that is unlocked."""
+
     door: str
     people: int = 1
     out: bool = False
@@ -98,12 +105,16 @@ class Pass(Strict, frozen=True):
 
 
 class DoorVerb(Strict, frozen=True):
+    """Do something to a leaf."""
+
     force: str | None = None
     prop: str | None = None
     close: str | None = None
 
 
 class Zone(Strict, frozen=True):
+    """A zone's input, raised or cleared."""
+
     zone: str
     clear: bool = False
 
@@ -127,11 +138,15 @@ class Act(Strict, frozen=True, rename={"from_": "from"}):
 
 
 class CommandVerb(Strict, frozen=True):
+    """An operator's command to the edge."""
+
     name: str
     fields: dict[str, Any] = {}
 
 
 class ClockVerb(Strict, frozen=True):
+    """Set the edge's wall clock against the true one."""
+
     edge: str
 
 
@@ -215,7 +230,7 @@ ALONE_KEYS = (
     "policy_version_current", "locked",
 )  # fmt: skip
 
-_ARGUMENTS: dict[str, Any] = {
+ARGUMENTS: dict[str, Any] = {
     "tap": Tap,
     "scan": Scan,
     "pass": Pass,
@@ -234,205 +249,3 @@ _ARGUMENTS: dict[str, Any] = {
     "clock": ClockVerb,
     "wait": str,
 }
-
-_OFFSET = re.compile(r"^([+-])(\d+(?:\.\d+)?)(ms|s|m|min|h|d)$")
-_DURATION = re.compile(r"^(\d+(?:\.\d+)?)(ms|s|m|min|h|d)$")
-_UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
-
-
-def duration_s(text: str) -> float:
-    """``2s``, ``500ms``, ``1h`` in seconds. Raises ValueError."""
-    match = _DURATION.match(text)
-    if match is None:
-        raise ValueError(f"{text!r} is not a duration such as 2s, 500ms, 1h")
-    return float(match[1]) * _UNIT_S[match[2]]
-
-
-def moment(text: str, now: dt.datetime) -> dt.datetime:
-    """``-30d``, ``+8s``, ``now`` or RFC 3339, as an aware datetime. Raises ValueError."""
-    if text == "now":
-        return now
-    match = _OFFSET.match(text)
-    if match is not None:
-        seconds = float(match[2]) * _UNIT_S[match[3]]
-        return now + dt.timedelta(seconds=seconds if match[1] == "+" else -seconds)
-    try:
-        found = dt.datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError(f"{text!r} is not a time such as -30d, +8s, now or 2026-01-31T08:00:00Z") from None
-    if found.tzinfo is None:
-        raise ValueError(f"{text!r} has no time zone; end it with Z or +08:00")
-    return found
-
-
-def load(path: Path) -> Scenario:
-    """Read a scenario file. Raises :class:`ScenarioError`."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ScenarioError(f"{path}: cannot be read: {error}") from error
-    return parse(text, str(path))
-
-
-def parse(text: str, where: str) -> Scenario:
-    """Read a scenario from its text; ``where`` names it in errors. Raises :class:`ScenarioError`."""
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        document = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506  (a SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ScenarioError(f"{where}:{line}: {error.problem or error}") from error
-    except yaml.YAMLError as error:
-        raise ScenarioError(f"{where}:1: {error}") from error
-    if not isinstance(document, dict) or node is None:
-        raise ScenarioError(f"{where}:1: a scenario is a mapping with name, site, given, steps")
-    return _Reader(where, node).scenario(document)
-
-
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """A key that stands twice in one mapping would silently win; here it is an error. Dates stay text."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands twice", key_node.start_mark)
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
-_UniqueKeyLoader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in rules if tag != "tag:yaml.org,2002:timestamp"]
-    for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-
-
-class _Reader:
-    """Converts parts of the document, turning msgspec's ``$.path`` into a line of the file."""
-
-    def __init__(self, where: str, root: yaml.Node) -> None:
-        self.where = where
-        self.root = root
-
-    def scenario(self, document: dict[str, Any]) -> Scenario:
-        for key in document:
-            if key not in ("name", "site", "settings", "given", "steps"):
-                raise self.error((str(key),), f"unknown key {key!r}; known: name, site, settings, given, steps")
-        steps = document.get("steps")
-        if not isinstance(steps, list) or not steps:
-            raise self.error(("steps",), "steps: a list with at least one step is needed")
-        given: Given = self.convert(document.get("given") or {}, Given, ("given",))
-        self._check_times(given)
-        return Scenario(
-            name=self.convert(document.get("name", ""), str, ("name",)),
-            site=self.convert(document.get("site", "demo"), str, ("site",)),
-            settings=self.convert(document.get("settings") or {}, dict[str, float], ("settings",)),
-            given=given,
-            steps=tuple(self.step(step, index) for index, step in enumerate(steps)),
-            path=self.where,
-        )
-
-    def step(self, step: Any, index: int) -> Step:
-        path: tuple[str | int, ...] = ("steps", index)
-        line = self.line(path)
-        if not isinstance(step, dict):
-            raise self.error(path, "a step is a mapping with one verb, and perhaps expect")
-        verbs = [key for key in step if key != "expect"]
-        if not verbs and "expect" in step:
-            return Step("expect", None, self.expect(step["expect"], (*path, "expect"), ALONE_KEYS), line)
-        if len(verbs) != 1:
-            raise self.error(path, f"a step has one verb; this has {', '.join(map(str, verbs)) or 'none'}")
-        verb = str(verbs[0])
-        if verb not in EXPECTED_KEYS:
-            raise self.error((*path, verb), f"unknown verb {verb!r}; known: {', '.join(EXPECTED_KEYS)}, expect")
-        argument = self.convert(step[verb], _ARGUMENTS[verb], (*path, verb))
-        self._check_argument(verb, argument, (*path, verb))
-        expected = None
-        if "expect" in step:
-            expected = self.expect(step["expect"], (*path, "expect"), EXPECTED_KEYS[verb])
-        return Step(verb, argument, expected, line)
-
-    def expect(self, given: Any, path: tuple[str | int, ...], allowed: tuple[str, ...]) -> Expect:
-        if given == "ok":  # `expect: ok` beside a record's act
-            given = {"ok": True}
-        expected: Expect = self.convert(given, Expect, path)
-        for key in given:
-            if key not in allowed:
-                raise self.error(
-                    (*path, key), f"expect cannot hold {key!r} here; it takes {', '.join(allowed) or 'nothing'}"
-                )
-        if expected.within_ms is not None and expected.within_ms < MIN_WITHIN_MS:
-            raise self.error(
-                (*path, "within_ms"), f"within_ms under {MIN_WITHIN_MS} would test the machine, not the product"
-            )
-        return expected
-
-    def convert(self, given: Any, target: Any, path: tuple[str | int, ...]) -> Any:
-        try:
-            return msgspec.convert(given, target)
-        except msgspec.ValidationError as error:
-            text = str(error)
-            message, _, inner = text.partition(" - at `$")
-            inner_path = tuple(
-                int(part[1:-1]) if part.startswith("[") else part[1:]
-                for part in re.findall(r"\.[^.\[`]+|\[\d+\]", inner)
-            )
-            unknown = re.search(r"unknown field `([^`]+)`", message)
-            if unknown is not None:
-                inner_path = (*inner_path, unknown[1])
-            full = (*path, *inner_path)
-            raise self.error(full, f"{'.'.join(map(str, full))}: {message}") from error
-
-    def error(self, path: tuple[str | int, ...], message: str) -> ScenarioError:
-        return ScenarioError(f"{self.where}:{self.line(path)}: {message}")
-
-    def line(self, path: tuple[str | int, ...]) -> int:
-        """The line of the deepest part of ``path`` that exists."""
-        node, line = self.root, self.root.start_mark.line
-        for part in path:
-            if isinstance(node, yaml.MappingNode):
-                pair = next(((key, value) for key, value in node.value if key.value == part), None)
-                if pair is None:
-                    break
-                line, node = pair[0].start_mark.line, pair[1]
-            elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-                node = node.value[part]
-                line = node.start_mark.line
-            else:
-                break
-        return line + 1
-
-    def _check_argument(self, verb: str, argument: Any, path: tuple[str | int, ...]) -> None:
-        if isinstance(argument, Tap) and (argument.badge is None) == (argument.card is None):
-            raise self.error(path, "tap needs either badge or card")
-        if (
-            isinstance(argument, DoorVerb)
-            and len([x for x in (argument.force, argument.prop, argument.close) if x]) != 1
-        ):
-            raise self.error(path, "door needs one of force, prop, close")
-        if verb == "wait":
-            self._check(duration_s, argument, path)
-        if isinstance(argument, ClockVerb):
-            self._check(lambda text: moment(text, _ANY_NOW), argument.edge, path)
-
-    def _check_times(self, given: Given) -> None:
-        for index, customer in enumerate(given.customers):
-            if customer.contract is not None:
-                for key, text in (("from", customer.contract.from_), ("to", customer.contract.to)):
-                    self._check(
-                        lambda value: moment(value, _ANY_NOW), text, ("given", "customers", index, "contract", key)
-                    )
-        for index, badge in enumerate(given.badges):
-            for key, limit in (("from", badge.from_), ("to", badge.to)):
-                if limit is not None:
-                    self._check(lambda value: moment(value, _ANY_NOW), limit, ("given", "badges", index, key))
-
-    def _check(self, read: Any, text: str, path: tuple[str | int, ...]) -> None:
-        try:
-            read(text)
-        except ValueError as error:
-            raise self.error(path, f"{'.'.join(map(str, path))}: {error}") from error
-
-
-_ANY_NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)

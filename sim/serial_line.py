@@ -23,7 +23,7 @@ import os
 import select
 import termios
 import threading
-import time  # noqa: TID251 - a UART is a clock: this file is one of those named in tests/test_architecture.py
+import time
 import tty
 from collections.abc import Callable
 from pathlib import Path

@@ -11,21 +11,68 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("controller", "readers", "edge", "sim", "server")
 
 MAX_LINES = 400
-LONGER_WITH_A_REASON: dict[str, str] = {}
+MAX_LINES_OF_TESTS = 800
+LONGER_WITH_A_REASON: dict[str, str] = {
+    "server/db/migrations/versions/0001_initial.py": "one migration makes all tables, as Alembic writes it",
+}
 
 ENTRANCES: dict[str, set[str]] = {
     # what comes from outside → the few files through which it comes in
-    "nfc": {"readers/pn532.py"},
-    "paho": {"edge/link.py", "server/mqtt.py"},
+    "nfc": {"readers/pn532/chip.py"},
+    "paho": {"edge/link.py", "server/mqtt.py", "sim/bench/mqtt_edge.py"},
     "pymodbus": {"edge/boards/modbus_rtu.py"},
-    "serial": set(),
-    "cryptography": set(),
-    "time": set(),
-    "random": set(),
+    "serial": {"edge/boards/modbus_rtu.py", "edge/boards/serial_port.py", "readers/pn532/line.py"},
+    "cryptography": {
+        "edge/keys.py",
+        "readers/credentials/diversification.py",
+        "readers/credentials/ev2.py",
+        "server/keys.py",
+        "server/tls.py",
+        "sim/cards/crypto.py",
+    },
+    "time": {
+        "edge/boards/board_thread.py",
+        "edge/boards/modbus_rtu.py",
+        "edge/clock.py",
+        "edge/hardware.py",
+        "readers/pn532/chip.py",
+        "readers/pn532/line.py",
+        "sim/bench/figures.py",
+        "sim/serial_line.py",
+        "sim/waiting.py",
+    },
+    "random": {"sim/bench/population.py", "sim/day.py", "sim/demo.py", "sim/faults.py", "sim/memory.py"},
     "uuid": set(),
-    "threading": set(),
+    "threading": {
+        "edge/boards/board_thread.py",
+        "edge/inbox.py",
+        "edge/link.py",
+        "edge/wal_checkpointer.py",
+        "readers/thread.py",
+        "server/fleet/down.py",
+        "server/fleet/outbox.py",
+        "server/fleet/service.py",
+        "server/ledger/writer.py",
+        "sim/cable.py",
+        "sim/demo.py",
+        "sim/field.py",
+        "sim/hall.py",
+        "sim/serial_line.py",
+    },
     "amqtt": {"server/broker.py"},
-    "alembic": set(),
+    "alembic": {
+        "server/db/migrate.py",
+        "server/db/migrations/env.py",
+        "server/db/migrations/versions/0001_initial.py",
+        "server/db/new_migration.py",
+    },
+    "sqlite3": {
+        "edge/journal.py",
+        "edge/journal_schema.py",
+        "edge/policy_store.py",
+        "edge/wal_checkpointer.py",
+        "sim/journal_tail.py",
+    },
 }
 
 BANNED_NAMES = {"utils", "util", "helpers", "helper", "manager", "common", "misc", "base"}
@@ -74,7 +121,8 @@ def test_no_file_is_larger_than_one_responsibility() -> None:
     long = {
         str(path.relative_to(ROOT)): lines
         for path in [*sources(), *sources("tests")]
-        if (lines := len(path.read_text(encoding="utf-8").splitlines())) > MAX_LINES
+        if (lines := len(path.read_text(encoding="utf-8").splitlines()))
+        > (MAX_LINES_OF_TESTS if path.is_relative_to(ROOT / "tests") else MAX_LINES)
     }
     assert set(long) == set(LONGER_WITH_A_REASON)
 
@@ -107,9 +155,11 @@ def test_public_things_state_their_contract() -> None:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         if path.name != "__init__.py" and ast.get_docstring(tree) is None:
             bare.append(str(path.relative_to(ROOT)))
-        for node in tree.body:
-            if isinstance(node, ast.ClassDef) and not node.name.startswith("_") and ast.get_docstring(node) is None:
-                bare.append(f"{path.relative_to(ROOT)}:{node.name}")
+        bare += [
+            f"{path.relative_to(ROOT)}:{node.name}"
+            for node in tree.body
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_") and ast.get_docstring(node) is None
+        ]
     assert bare == []
 
 

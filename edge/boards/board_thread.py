@@ -15,7 +15,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from time import monotonic  # noqa: TID251 - the thread's own pace
+from time import monotonic
 
 from edge.boards.board import Board, BoardFault
 

@@ -8,7 +8,7 @@ Quirk: the factory watchdog of these boards is off, and a power cycle releases e
 import contextlib
 import logging
 import struct
-from time import monotonic  # noqa: TID251 - bounds one exchange on the line
+from time import monotonic
 
 import serial
 from pymodbus.client import ModbusSerialClient

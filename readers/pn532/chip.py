@@ -9,7 +9,7 @@ import errno
 import logging
 import struct
 import termios
-import time  # noqa: TID251 - the chip needs rests, a poll a deadline, an exchange its duration
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 

@@ -8,7 +8,7 @@ import contextlib
 import errno
 import os
 import termios
-import time  # noqa: TID251 - a serial driver waits and times out
+import time
 
 import serial
 

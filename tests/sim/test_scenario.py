@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.scenario import EXPECTED_KEYS, ScenarioError, Tap, duration_s, load, moment, parse
+from sim.scenario import EXPECTED_KEYS, ScenarioError, Tap
+from sim.scenario_file import load, parse
+from sim.scenario_times import duration_s, moment
 
 ROOT = Path(__file__).parents[2]
 NOW = dt.datetime(2026, 11, 21, 12, tzinfo=dt.UTC)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sim.play import play
-from sim.scenario import load
+from sim.scenario_file import load
 from sim.stack import BrokerKind
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(180)]

@@ -1,0 +1,197 @@
+"""Reads scenario files (YAML). A file that cannot be used is one line: file, line number, key, what is wrong."""
+
+import datetime as dt
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from sim.scenario import (
+    ALONE_KEYS,
+    ARGUMENTS,
+    EXPECTED_KEYS,
+    MIN_WITHIN_MS,
+    ClockVerb,
+    DoorVerb,
+    Expect,
+    Given,
+    Scenario,
+    ScenarioError,
+    Step,
+    Tap,
+)
+from sim.scenario_times import duration_s, moment
+
+_ANY_NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+
+
+def load(path: Path) -> Scenario:
+    """Read a scenario file. Raises :class:`ScenarioError`."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ScenarioError(f"{path}: cannot be read: {error}") from error
+    return parse(text, str(path))
+
+
+def parse(text: str, where: str) -> Scenario:
+    """Read a scenario from its text; ``where`` names it in errors. Raises :class:`ScenarioError`."""
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        document = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506  (a SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ScenarioError(f"{where}:{line}: {error.problem or error}") from error
+    except yaml.YAMLError as error:
+        raise ScenarioError(f"{where}:1: {error}") from error
+    if not isinstance(document, dict) or node is None:
+        raise ScenarioError(f"{where}:1: a scenario is a mapping with name, site, given, steps")
+    return _Reader(where, node).scenario(document)
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """A key that stands twice in one mapping would silently win; here it is an error. Dates stay text."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands twice", key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+_UniqueKeyLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in rules if tag != "tag:yaml.org,2002:timestamp"]
+    for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+class _Reader:
+    """Converts parts of the document, turning msgspec's ``$.path`` into a line of the file."""
+
+    def __init__(self, where: str, root: yaml.Node) -> None:
+        self.where = where
+        self.root = root
+
+    def scenario(self, document: dict[str, Any]) -> Scenario:
+        for key in document:
+            if key not in ("name", "site", "settings", "given", "steps"):
+                raise self.error((str(key),), f"unknown key {key!r}; known: name, site, settings, given, steps")
+        steps = document.get("steps")
+        if not isinstance(steps, list) or not steps:
+            raise self.error(("steps",), "steps: a list with at least one step is needed")
+        given: Given = self.convert(document.get("given") or {}, Given, ("given",))
+        self._check_times(given)
+        return Scenario(
+            name=self.convert(document.get("name", ""), str, ("name",)),
+            site=self.convert(document.get("site", "demo"), str, ("site",)),
+            settings=self.convert(document.get("settings") or {}, dict[str, float], ("settings",)),
+            given=given,
+            steps=tuple(self.step(step, index) for index, step in enumerate(steps)),
+            path=self.where,
+        )
+
+    def step(self, step: Any, index: int) -> Step:
+        path: tuple[str | int, ...] = ("steps", index)
+        line = self.line(path)
+        if not isinstance(step, dict):
+            raise self.error(path, "a step is a mapping with one verb, and perhaps expect")
+        verbs = [key for key in step if key != "expect"]
+        if not verbs and "expect" in step:
+            return Step("expect", None, self.expect(step["expect"], (*path, "expect"), ALONE_KEYS), line)
+        if len(verbs) != 1:
+            raise self.error(path, f"a step has one verb; this has {', '.join(map(str, verbs)) or 'none'}")
+        verb = str(verbs[0])
+        if verb not in EXPECTED_KEYS:
+            raise self.error((*path, verb), f"unknown verb {verb!r}; known: {', '.join(EXPECTED_KEYS)}, expect")
+        argument = self.convert(step[verb], ARGUMENTS[verb], (*path, verb))
+        self._check_argument(verb, argument, (*path, verb))
+        expected = None
+        if "expect" in step:
+            expected = self.expect(step["expect"], (*path, "expect"), EXPECTED_KEYS[verb])
+        return Step(verb, argument, expected, line)
+
+    def expect(self, given: Any, path: tuple[str | int, ...], allowed: tuple[str, ...]) -> Expect:
+        if given == "ok":  # `expect: ok` beside a record's act
+            given = {"ok": True}
+        expected: Expect = self.convert(given, Expect, path)
+        for key in given:
+            if key not in allowed:
+                raise self.error(
+                    (*path, key), f"expect cannot hold {key!r} here; it takes {', '.join(allowed) or 'nothing'}"
+                )
+        if expected.within_ms is not None and expected.within_ms < MIN_WITHIN_MS:
+            raise self.error(
+                (*path, "within_ms"), f"within_ms under {MIN_WITHIN_MS} would test the machine, not the product"
+            )
+        return expected
+
+    def convert(self, given: Any, target: Any, path: tuple[str | int, ...]) -> Any:
+        try:
+            return msgspec.convert(given, target)
+        except msgspec.ValidationError as error:
+            text = str(error)
+            message, _, inner = text.partition(" - at `$")
+            inner_path = tuple(
+                int(part[1:-1]) if part.startswith("[") else part[1:]
+                for part in re.findall(r"\.[^.\[`]+|\[\d+\]", inner)
+            )
+            unknown = re.search(r"unknown field `([^`]+)`", message)
+            if unknown is not None:
+                inner_path = (*inner_path, unknown[1])
+            full = (*path, *inner_path)
+            raise self.error(full, f"{'.'.join(map(str, full))}: {message}") from error
+
+    def error(self, path: tuple[str | int, ...], message: str) -> ScenarioError:
+        return ScenarioError(f"{self.where}:{self.line(path)}: {message}")
+
+    def line(self, path: tuple[str | int, ...]) -> int:
+        """The line of the deepest part of ``path`` that exists."""
+        node, line = self.root, self.root.start_mark.line
+        for part in path:
+            if isinstance(node, yaml.MappingNode):
+                pair = next(((key, value) for key, value in node.value if key.value == part), None)
+                if pair is None:
+                    break
+                line, node = pair[0].start_mark.line, pair[1]
+            elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+                node = node.value[part]
+                line = node.start_mark.line
+            else:
+                break
+        return line + 1
+
+    def _check_argument(self, verb: str, argument: Any, path: tuple[str | int, ...]) -> None:
+        if isinstance(argument, Tap) and (argument.badge is None) == (argument.card is None):
+            raise self.error(path, "tap needs either badge or card")
+        if (
+            isinstance(argument, DoorVerb)
+            and len([x for x in (argument.force, argument.prop, argument.close) if x]) != 1
+        ):
+            raise self.error(path, "door needs one of force, prop, close")
+        if verb == "wait":
+            self._check(duration_s, argument, path)
+        if isinstance(argument, ClockVerb):
+            self._check(lambda text: moment(text, _ANY_NOW), argument.edge, path)
+
+    def _check_times(self, given: Given) -> None:
+        for index, customer in enumerate(given.customers):
+            if customer.contract is not None:
+                for key, text in (("from", customer.contract.from_), ("to", customer.contract.to)):
+                    self._check(
+                        lambda value: moment(value, _ANY_NOW), text, ("given", "customers", index, "contract", key)
+                    )
+        for index, badge in enumerate(given.badges):
+            for key, limit in (("from", badge.from_), ("to", badge.to)):
+                if limit is not None:
+                    self._check(lambda value: moment(value, _ANY_NOW), limit, ("given", "badges", index, key))
+
+    def _check(self, read: Any, text: str, path: tuple[str | int, ...]) -> None:
+        try:
+            read(text)
+        except ValueError as error:
+            raise self.error(path, f"{'.'.join(map(str, path))}: {error}") from error
