@@ -25,7 +25,7 @@ QOS = 1
 KEEPALIVE_S = 15
 CONNECT_TIMEOUT_S = 5.0
 RECONNECT_FIRST_S = 1
-RECONNECT_LIMIT_S = 30
+RECONNECT_LIMIT_S = 5
 MAX_OUTGOING = 64
 """Messages that the client holds until their PUBACK; beyond it :meth:`MqttLink.publish` takes nothing."""
 FLUSH_S = 0.5

@@ -93,6 +93,8 @@ class MemoryJournal:
         return b"\n".join(self._records)
 
     def append(self, records: Sequence[bytes], wall_us: int) -> None:
+        if not records:
+            return
         self._may_write()
         self.appends += 1
         for record in records:
