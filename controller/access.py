@@ -121,8 +121,11 @@ def badge_status(case: Case) -> Explanation | None:
 
 def quota_slot(case: Case) -> Explanation | None:
     """The badge holds no valid place in its customer's quota (MEANINGS 5)."""
+    no_place = case.index.no_place
+    if not no_place:
+        return None
     badge = case.badge
-    cause = case.index.no_place.get(badge.id)
+    cause = no_place.get(badge.id)
     return None if cause is None else because(Reason.QUOTA_SLOT_INVALID, number=badge.number, cause=cause)
 
 
@@ -213,7 +216,9 @@ def area_unsafe(case: Case) -> Explanation | None:
 def lease(case: Case) -> Explanation | None:
     """The server has not vouched for the policy within the limit of this class of badge (MEANINGS 17)."""
     badge = case.badge
-    if lets_in(case.lease, badge, badge.holder in case.index.keyholders, case.lease_age_us):
+    if lets_in(case.lease, badge, False, case.lease_age_us):
+        return None
+    if badge.holder in case.index.keyholders and lets_in(case.lease, badge, True, case.lease_age_us):
         return None
     return because(Reason.LEASE_ENDED, kind=badge.kind)
 
