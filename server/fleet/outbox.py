@@ -1,6 +1,5 @@
 """From the database's outbox to the broker, in order; a row goes when the broker has taken it (DESIGN 15)."""
 
-import threading
 from collections import deque
 
 from sqlalchemy import delete, or_, select
@@ -15,20 +14,20 @@ IN_FLIGHT = 100
 
 
 class Publisher:
-    """``taken`` is paho's thread's way in; the rest is called by the fleet's thread."""
+    """``taken`` is paho's thread's way in; the rest is called by the fleet's thread.
+
+    No lock: paho holds its own while it calls ``taken``, and takes it in ``publish``; a lock of ours around either would let
+    the two threads wait for each other for ever. A deque is what they share.
+    """
 
     def __init__(self, site: str) -> None:
         self._site = site
-        self._turn = threading.Lock()
         self._in_flight: dict[int, int] = {}
         self._taken: deque[int] = deque()
 
     def taken(self, message_id: int) -> None:
         """The broker has a message."""
-        with self._turn:
-            row = self._in_flight.pop(message_id, None)
-        if row is not None:
-            self._taken.append(row)
+        self._taken.append(message_id)
 
     @property
     def has_taken(self) -> bool:
@@ -40,7 +39,7 @@ class Publisher:
         if not mqtt.connected:
             return
         table = table_of(OutboxMessage)
-        flying = set(self._in_flight.values()) | set(self._taken)
+        flying = set(self._in_flight.values())
         alive = or_(table.c.expires_us.is_(None), table.c.expires_us > now_us)
         rows = connection.execute(select(table).where(alive).order_by(table.c.id).limit(IN_FLIGHT + len(flying))).all()
         for row in rows:
@@ -48,16 +47,16 @@ class Publisher:
                 continue
             if len(self._in_flight) >= IN_FLIGHT:
                 break
-            with self._turn:
-                message_id = mqtt.publish(topic(self._site, row.edge, row.leaf), row.payload, retain=row.retain)
-                if message_id is None:
-                    break
-                self._in_flight[message_id] = row.id
+            message_id = mqtt.publish(topic(self._site, row.edge, row.leaf), row.payload, retain=row.retain)
+            if message_id is None:
+                break
+            self._in_flight[message_id] = row.id
 
     def clean(self, connection: Connection, now_us: int) -> None:
         """Delete what was taken and what has expired."""
         table = table_of(OutboxMessage)
-        taken = [self._taken.popleft() for _ in range(len(self._taken))]
+        ids = [self._taken.popleft() for _ in range(len(self._taken))]
+        taken = [row for row in (self._in_flight.pop(message_id, None) for message_id in ids) if row is not None]
         if taken:
             connection.execute(delete(table).where(table.c.id.in_(taken)))
         connection.execute(delete(table).where(table.c.expires_us <= now_us))
