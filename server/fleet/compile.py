@@ -89,9 +89,9 @@ def compile_policy(
     contracts: dict[int, list[ContractRow]] = {}
     for contract in registry.contracts:
         contracts.setdefault(contract.customer_id, []).append(contract)
-    badges = _usable(registry.badges)
-    carrying = {badge.holder_id for badge in badges}
-    holders = {row.id: row for row in registry.holders if row.id in carrying}
+    people = {row.id: row for row in registry.holders}
+    badges = [badge for badge in _usable(registry.badges) if badge.holder_id in people]  # else read amid an insert
+    holders = {badge.holder_id: people[badge.holder_id] for badge in badges}
     customer_areas = {
         row.id: _areas_of_contracts(contracts.get(row.id, ()), None)
         for row in registry.customers

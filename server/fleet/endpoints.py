@@ -96,7 +96,7 @@ def list_edges(session: DbSession, context: AppContext, _actor: ReadsFleet) -> d
 
 @edges_router.get("/{name}")
 def one_edge(session: DbSession, context: AppContext, _actor: ReadsFleet, name: str) -> dict[str, Any]:
-    """One edge: status, receipts, devices, messages refused on both sides, and the guarantees that hold now."""
+    """One edge: status, its key and our certificate for it, receipts, devices, messages refused on both sides, and the guarantees that hold now."""
     edge = find_edge(session, name)
     assert edge.id is not None
     details = json.loads(edge.status)
@@ -107,6 +107,8 @@ def one_edge(session: DbSession, context: AppContext, _actor: ReadsFleet, name: 
         .limit(RECEIPTS_SHOWN)
     ).all()
     return show_edge(session, edge, to_us(context.clock.now())) | {
+        "public_key": edge.public_key.hex() if edge.public_key is not None else None,
+        "certificate": edge.certificate.decode() if edge.certificate is not None else None,
         "reported": details,
         "devices": reading.devices(session, edge.id),
         "receipts": [_show_receipt(receipt) for receipt in receipts],

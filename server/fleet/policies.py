@@ -14,7 +14,7 @@ from controller.wire import PolicyChunk, PolicyDelta, PolicyHead, PolicyLease, P
 from server.fleet.compile import compile_policy
 from server.fleet.down import Composer, put
 from server.fleet.models import Edge, FleetState
-from server.fleet.registry_rows import read_registry
+from server.fleet.registry_rows import RegistryReader
 from server.fleet.versions import Current, chunk_parts, keep_version, load_current, load_deltas
 from server.ledger.facts import table_of
 from server.registry.models import QUOTAS
@@ -45,6 +45,7 @@ class Policies:
     def __init__(self, site: Site, composer: Composer) -> None:
         self._site = site
         self._composer = composer
+        self._registry = RegistryReader()
         self._current: Current | None = None
         self._parts: list[bytes] = []
         self._parts_of: Version | None = None
@@ -63,7 +64,8 @@ class Policies:
         return self._current
 
     def load(self, connection: Connection) -> None:
-        """Read the newest version. Raises :class:`controller.policy.PolicyError` when it is damaged."""
+        """Read the newest version, and the whole registry with the next compile. Raises :class:`controller.policy.PolicyError` when it is damaged."""
+        self._registry = RegistryReader()
         self._current = load_current(connection)
 
     def compile(self, connection: Connection, demand: int, now_us: int) -> Current | None:
@@ -74,7 +76,7 @@ class Policies:
         epoch = self._composer.epoch
         follows = before is not None and before.version.epoch == epoch
         version = Version(epoch, before.version.n + 1) if follows and before is not None else Version(epoch, 1)
-        policy = compile_policy(self._site, read_registry(connection), QUOTAS, version, before)
+        policy = compile_policy(self._site, self._registry.read(connection), QUOTAS, version, before)
         if follows and before is not None and _same_content(before, policy):
             return None
         current, delta = keep_version(connection, before, policy, now_us)

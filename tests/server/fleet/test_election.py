@@ -21,7 +21,9 @@ def test_one_leads_and_another_takes_over_when_it_gives_up_or_loses_its_connecti
     assert [second.lead(), first.lead()] == [True, False]
     with database.write() as session:
         session.connection().execute(
-            text("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND pid <> pg_backend_pid()")
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND pid <> pg_backend_pid()"
+            )
         )
     assert not second.lead(), "who lost its connection knows it"
     assert first.lead()
