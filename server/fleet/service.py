@@ -185,6 +185,8 @@ class FleetService:
             self.composer.epoch = self.composer.numbers.load(session.connection())
             self.policies.load(session.connection())
         self._compiled_demand = None
+        if self.composer.keys.ends_soon(self._now_us()):
+            log.warning("the last server certificate ends soon: run `menjin keys rotate`")
 
     def run_once(self, now_us: int) -> None:
         """One turn: whatever is due, then the outbox."""

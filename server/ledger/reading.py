@@ -296,15 +296,24 @@ def lost_ranges(session: Session) -> list[dict[str, Any]]:
     ]
 
 
-class ExportLine(msgspec.Struct, frozen=True):
+class ExportLine(msgspec.Struct, frozen=True, omit_defaults=True):
     """One record of an export. ``record`` is its bytes as text; ``hash`` the chain after it, in hexadecimal; ``branch``
-    above 0: the history after a fork."""
+    above 0: the history after a fork. Bytes that are no UTF-8 stand in ``raw`` (base64) instead."""
 
     journal_id: str
     seq: int
     hash: str
     record: str
     branch: int = 0
+    raw: bytes = b""
+
+
+def _export_line(journal: Any, row: Any) -> ExportLine:
+    try:
+        text, raw = row.record.decode(), b""
+    except UnicodeDecodeError:
+        text, raw = "", row.record
+    return ExportLine(journal.journal_id, row.journal_seq, row.hash.hex(), text, journal.branch, raw)
 
 
 def export(connection: Connection, edge_id: int, after_seq: int) -> Iterator[Sequence[ExportLine]]:
@@ -323,8 +332,5 @@ def export(connection: Connection, edge_id: int, after_seq: int) -> Iterator[Seq
             ).all()
             if not rows:
                 break
-            yield [
-                ExportLine(journal.journal_id, row.journal_seq, row.hash.hex(), row.record.decode(), journal.branch)
-                for row in rows
-            ]
+            yield [_export_line(journal, row) for row in rows]
             done = rows[-1].journal_seq

@@ -1,5 +1,6 @@
 """What stands now and what happened, as pages and the API see it."""
 
+import base64
 import json
 from typing import Any
 
@@ -233,6 +234,12 @@ def test_the_export_is_the_journal_byte_for_byte_with_its_chain(api: TestClient,
     tail = api.get("/api/v1/ledger/export", params={"edge": "edge-1", "after_seq": 5}).text.splitlines()
     assert [json.loads(line)["seq"] for line in tail] == [6, 7]
     assert api.get("/api/v1/ledger/export", params={"edge": "none"}).status_code == 404
+    edge.journal.append(b'{"\xff":1}')
+    take(edge, edge.batch(8, 8))
+    [line] = api.get("/api/v1/ledger/export", params={"edge": "edge-1", "after_seq": 7}).text.splitlines()
+    assert base64.b64decode(json.loads(line)["raw"]) == edge.journal[-1]
+    [quarantined] = api.get("/api/v1/ledger/quarantine").json()["items"]
+    assert (quarantined["seq"], quarantined["edge"]) == (8, "edge-1")
 
 
 def test_events_are_paged_by_sequence(api: TestClient, take: Take) -> None:

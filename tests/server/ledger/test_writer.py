@@ -126,11 +126,12 @@ def test_an_unreadable_record_is_kept_shown_and_passed(database: Database, take:
     edge.journal.append(encode_record("j1", 77))
     edge.journal.append(encode_record("j1", 4, DoorOpened(door="a\x00b")))
     edge.journal.append(b'{"a":' * 3000 + b"1" + b"}" * 3000)
-    edge.journal.append(encode_record("j1", 6))
-    [outcome] = take(edge, edge.batch(1, 6))
-    assert outcome.head.seq == 6
+    edge.journal.append(b'{"\xff":1}')
+    edge.journal.append(encode_record("j1", 7))
+    [outcome] = take(edge, edge.batch(1, 7))
+    assert outcome.head.seq == 7
     assert [row.record for row in sorted(rows(database, LedgerRecord), key=lambda row: row.seq)] == edge.journal
-    assert sorted(row.record_seq for row in rows(database, LedgerQuarantine)) == [2, 3, 4, 5]
+    assert sorted(row.record_seq for row in rows(database, LedgerQuarantine)) == [2, 3, 4, 5, 6]
 
 
 def test_interleaved_edges_share_one_sequence_without_gaps(database: Database, take: Take, ledger: Ledger) -> None:
