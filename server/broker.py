@@ -6,8 +6,10 @@ another broker by ``broker_url``. What it loses at a crash comes again: the edge
 
 import asyncio
 import errno
+import logging
 import signal
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import structlog
@@ -126,12 +128,25 @@ async def start_broker(host: str, port: int) -> LoopbackBroker:
         )
     )
     try:
-        await broker.start()
+        with _untold("amqtt.broker"):
+            await broker.start()
     except (BrokerError, OSError) as error:
         in_use = isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EADDRINUSE
         reason = "is in use: stop what uses it, or give another --port" if in_use else f"cannot be used: {error}"
         raise ConfigError(f"port {port} on {host} {reason}") from error
     return broker
+
+
+@contextmanager
+def _untold(logger: str) -> Iterator[None]:
+    """amqtt logs what it then raises, with its traceback: the caller says it in one line."""
+    log_of = logging.getLogger(logger)
+    level = log_of.level
+    log_of.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log_of.setLevel(level)
 
 
 def run_broker(host: str, port: int) -> None:

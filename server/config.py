@@ -86,7 +86,7 @@ def load_config(path: Path) -> Config:
     try:
         values = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}; name a server.toml with --config") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not TOML: {error}") from error
     _refuse_unknown_environment(path)
@@ -139,7 +139,7 @@ def _checked(config: Config, path: Path) -> Config:
     for key in _PATH_KEYS[1:]:
         value: Path | None = getattr(config, key)
         if value is not None and not value.is_file():
-            raise ConfigError(f"{path}: {key}: there is no file {value}")
+            raise ConfigError(f"{path}: {key}: there is no file {value}; correct the path")
     if (config.tls_certificate is None) != (config.tls_key is None):
         raise ConfigError(f"{path}: tls_certificate and tls_key: give both, or neither for a certificate made here")
     if config.tls is False and not is_loopback(config.host):
