@@ -33,8 +33,11 @@ PUBLIC_ENDPOINTS = frozenset(
         f"GET {API_PREFIX}/health",
         f"POST {API_PREFIX}/session",  # sign-in
         f"POST {API_PREFIX}/edges/enrol",  # by its one-time token
+        "GET /",
+        "GET /static/{digest}/{name:path}",
         "GET /sign-in",
         "POST /sign-in",
+        "POST /preferences",  # language and theme of this browser
     }
 )
 """The only endpoints without a permission: those that one calls to obtain it."""
@@ -50,13 +53,14 @@ HTTP_CODES = {
 def routers() -> list[APIRouter]:
     """Every noun's routers. Imported here so that ``menjin server token`` need not load them."""
     from server.badges.endpoints import router as badges
+    from server.console.endpoints import router as console
     from server.fleet import endpoints as fleet
     from server.health import router as health
     from server.ledger import endpoints as ledger
     from server.operators import endpoints as operators
     from server.registry import endpoints as registry
 
-    return [health, *operators.ROUTERS, *registry.ROUTERS, badges, *fleet.ROUTERS, *ledger.ROUTERS]
+    return [health, *operators.ROUTERS, *registry.ROUTERS, badges, *fleet.ROUTERS, *ledger.ROUTERS, console]
 
 
 def services(context: Context) -> list[Service]:
@@ -71,6 +75,9 @@ def create_app(config: Config, *, clock: Clock | None = None, run_services: bool
 
     Raises :class:`controller.site.SiteError`, :class:`server.db.engine.DatabaseError`, :class:`server.keys.KeysError`.
     """
+    from server.console.live import LiveHub
+    from server.console.rendering import Renderer
+
     context = open_context(config, clock or SystemClock())
 
     @asynccontextmanager
@@ -97,6 +104,8 @@ def create_app(config: Config, *, clock: Clock | None = None, run_services: bool
         redirect_slashes=False,
     )
     app.state.context = context
+    app.state.renderer = Renderer(context.site)
+    app.state.live = LiveHub(context, app.state.renderer)
     for router in routers():
         app.include_router(router)
     open_endpoints = endpoints_without_permission(app.routes, PUBLIC_ENDPOINTS)
@@ -144,12 +153,11 @@ def _stop(service: Service) -> None:
 
 
 def _handle_errors(app: FastAPI) -> None:
+    from server.console.errors import page_answer
+
     @app.exception_handler(Problem)
     async def problem(request: Request, error: Problem) -> Response:
-        is_page = request.method == "GET" and not request.url.path.startswith("/api/")
-        if error.status == 401 and is_page and "text/html" in request.headers.get("accept", ""):
-            return Response(status_code=303, headers={"Location": "/sign-in"})
-        return error.response()
+        return page_answer(request, error) or error.response()
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_request: Request, error: RequestValidationError) -> Response:
@@ -159,9 +167,10 @@ def _handle_errors(app: FastAPI) -> None:
         return Problem(422, "invalid_input", text, f"输入有误：{text}", field=where).response()
 
     @app.exception_handler(HTTPException)
-    async def http(_request: Request, error: HTTPException) -> Response:
+    async def http(request: Request, error: HTTPException) -> Response:
         code, zh = HTTP_CODES.get(error.status_code, ("http_error", "请求被拒绝。"))
-        return Problem(error.status_code, code, str(error.detail), zh, headers=dict(error.headers or {})).response()
+        refusal = Problem(error.status_code, code, str(error.detail), zh, headers=dict(error.headers or {}))
+        return page_answer(request, refusal) or refusal.response()
 
     @app.exception_handler(IntegrityError)
     async def conflict(_request: Request, error: IntegrityError) -> Response:

@@ -33,7 +33,8 @@ class Service(Protocol):
 class Context:
     """Configuration, database, clock, keys and site of one server. ``services`` are those that the app starts, by name.
 
-    ``sign_in_turn``: how many passwords are checked at a time, each of which takes 64 MiB.
+    ``sign_in_turn``: how many passwords are checked at a time, each of which takes 64 MiB. ``stopping`` ends the live streams, which
+    would otherwise hold the server until its grace is over.
     """
 
     config: Config
@@ -42,6 +43,7 @@ class Context:
     site: Site
     keys: ServerKeys
     sign_in_turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SIGN_INS_AT_ONCE))
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
     services: dict[str, Service] = field(default_factory=dict)
 
 

@@ -1,5 +1,6 @@
 """Runs the application: uvicorn on a socket of our own, readiness to the supervisor, a short end."""
 
+import asyncio
 import errno
 import signal
 import socket
@@ -47,6 +48,7 @@ def serve(config: Config) -> None:
                 ssl_keyfile=files[1] if files else None,
             ),
             url,
+            app.state.context.stopping,
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: None)  # uvicorn ends on it and then raises it again: end with code 0
@@ -56,10 +58,11 @@ def serve(config: Config) -> None:
 
 
 class _Server(uvicorn.Server):
-    """Tells the supervisor when it serves and when it stops."""
+    """Tells the supervisor when it serves and when it stops, and ends the live streams then."""
 
-    def __init__(self, config: uvicorn.Config, url: str) -> None:
+    def __init__(self, config: uvicorn.Config, url: str, stopping: asyncio.Event) -> None:
         super().__init__(config)
+        self._stopping = stopping
         self._url = url
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -70,6 +73,7 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         notify("STOPPING=1")
+        self._stopping.set()
         await super().shutdown(sockets)
 
 

@@ -1,0 +1,217 @@
+"""The console's pages and its stream. Forms work without scripts; the live page needs them and says so."""
+
+import json
+from typing import Annotated, cast
+
+from fastapi import APIRouter, Form, Header, Query, Request, Response
+from sqlmodel import select
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse
+
+from controller.reasons import Language
+from server.console import view
+from server.console.errors import HOME, THEME_COOKIE, THEMES, local_path, sign_in_path, theme_of
+from server.console.language import COOKIE as LANGUAGE_COOKIE
+from server.console.language import LANGUAGES, language_of
+from server.console.live import LiveHub
+from server.console.rendering import Audience, Renderer
+from server.console.static_files import static_answer
+from server.console.stream import EventStream
+from server.fleet.models import EdgeCommand
+from server.ledger import reading
+from server.operators import service, sign_in
+from server.operators.actor import Actor
+from server.operators.guard import refuse_forged, requires
+from server.operators.permissions import Permission
+from server.operators.sign_in import give_cookie, take_cookie
+from server.problems import Problem, not_found
+from server.routes import AppContext, DbSession, TransactionRoute
+
+router = APIRouter(route_class=TransactionRoute, include_in_schema=False)
+
+A_YEAR_S = 31_536_000
+Text = Annotated[str, Form(max_length=256)]
+Path = Annotated[str, Form(max_length=500)]
+SeesLive = Annotated[Actor, requires(Permission.LIVE_READ)]
+OwnAccount = Annotated[Actor, requires(Permission.OWN_ACCOUNT)]
+
+
+def renderer_of(request: Request) -> Renderer:
+    """The app's renderer."""
+    return cast(Renderer, request.app.state.renderer)
+
+
+def hub_of(request: Request) -> LiveHub:
+    """The app's hub."""
+    return cast(LiveHub, request.app.state.live)
+
+
+def audience_of(actor: Actor, language: Language) -> Audience:
+    """What this actor may be shown."""
+    return Audience(language, names=actor.may(Permission.REGISTRY_READ), fleet=actor.may(Permission.FLEET_READ))
+
+
+def _page(request: Request, name: str, status: int = 200, **values: object) -> HTMLResponse:
+    values = {"theme": theme_of(request), "path": request.url.path} | values
+    return HTMLResponse(renderer_of(request).page(name, language_of(request), values), status)
+
+
+@router.get("/static/{digest}/{name:path}")
+def static(request: Request, digest: str, name: str) -> Response:
+    """Style sheets and scripts."""
+    return static_answer(request, digest, name)
+
+
+@router.get("/")
+def root() -> Response:
+    """To the live page, and from there to the sign-in for who is not signed in."""
+    return RedirectResponse(HOME, 303)
+
+
+@router.post("/preferences")
+def preferences(request: Request, to: Path = HOME, language: Text | None = None, theme: Text | None = None) -> Response:
+    """Language and theme of this browser, kept in cookies."""
+    answer = RedirectResponse(local_path(to), 303)
+    secure = request.url.scheme == "https"
+    if language in LANGUAGES:
+        answer.set_cookie(LANGUAGE_COOKIE, language, A_YEAR_S, secure=secure, httponly=True, samesite="lax")
+    if theme in THEMES:
+        answer.set_cookie(THEME_COOKIE, theme, A_YEAR_S, secure=secure, httponly=True, samesite="lax")
+    return answer
+
+
+@router.get("/sign-in")
+def sign_in_page(request: Request, to: str = HOME, ended: bool = False, changed: bool = False) -> Response:
+    """The sign-in form."""
+    return _page(
+        request, "sign-in.html", to=local_path(to), username="", problem=None, ended=ended, changed=changed,
+        path=sign_in_path(local_path(to)),
+    )  # fmt: skip
+
+
+@router.post("/sign-in")
+async def sign_in_form(
+    request: Request, context: AppContext, username: Text = "", password: Text = "", to: Path = HOME
+) -> Response:
+    """Sign in, then go where one was going."""
+    refuse_forged(request)
+    to = local_path(to)
+    address = request.client.host if request.client else ""
+    outcome = await sign_in.sign_in(context, username, password, address, request.headers.get("user-agent", ""))
+    if isinstance(outcome, Problem):
+        answer = _page(
+            request, "sign-in.html", outcome.status, to=to, username=username, problem=_said(request, outcome),
+            ended=False, changed=False, path=sign_in_path(to),
+        )  # fmt: skip
+        answer.headers.update(outcome.headers or {})
+        return answer
+    response = RedirectResponse(to, 303)
+    give_cookie(response, outcome)
+    return response
+
+
+@router.post("/sign-out")
+def sign_out(session: DbSession, actor: OwnAccount) -> Response:
+    """Sign out: the session is gone at the server at once."""
+    if actor.session is not None:
+        sign_in.close_session(session, actor.session)
+    response = RedirectResponse("/sign-in", 303)
+    take_cookie(response)
+    return response
+
+
+@router.get("/password")
+def password_page(request: Request, actor: OwnAccount, to: str = HOME) -> Response:
+    """The form for a new password."""
+    return _page(request, "password.html", to=local_path(to), actor=actor, problem=None, field=None)
+
+
+@router.post("/password")
+def password_form(
+    request: Request,
+    session: DbSession,
+    context: AppContext,
+    actor: OwnAccount,
+    current: Text = "",
+    new: Text = "",
+    again: Text = "",
+    to: Path = HOME,
+) -> Response:
+    """Change one's own password. A one-time password opens nothing else."""
+    problem: Problem | None = None
+    if actor.kind != "operator":
+        problem = Problem(403, "not_an_operator", "A token has no password.", "访问令牌没有密码。")
+    elif new != again:
+        problem = Problem(
+            422, "passwords_differ", "The two new passwords differ: type the same twice.", "两次输入的新密码不一致。",
+            field="again",
+        )  # fmt: skip
+    else:
+        try:
+            service.change_own_password(session, actor, context.clock.now(), current, new)
+        except Problem as refusal:
+            problem = refusal
+    if problem is not None:
+        return _page(
+            request, "password.html", problem.status, to=local_path(to), actor=actor, problem=_said(request, problem),
+            field=problem.field,
+        )  # fmt: skip
+    (context.config.dir / service.FIRST_SIGN_IN_FILE).unlink(missing_ok=True)
+    return RedirectResponse(local_path(to), 303)
+
+
+@router.get("/live")
+def live_page(request: Request, context: AppContext, actor: SeesLive) -> Response:
+    """Everything that the stream then keeps up to date, as it stands now."""
+    audience = audience_of(actor, language_of(request))
+    renderer = renderer_of(request)
+    with context.database.read() as session:
+        last = reading.last_event_seq(session)
+        rows = view.newest(session, last)
+        views = view.event_views(rows, view.people_in(session, rows), names=audience.names)
+        shown = view.panels(session, context, context.clock.now())
+    return _page(
+        request,
+        "live.html",
+        actor=actor,
+        may=sorted(permission.value for permission in Permission if actor.may(permission)),
+        fleet=audience.fleet,
+        last=last,
+        now=context.clock.now(),
+        rows=renderer.events(audience, views),
+        panels=renderer.panels(audience, shown),
+        alarms=len(shown.alarms),
+    )
+
+
+@router.get("/live/stream")
+async def live_stream(
+    request: Request,
+    actor: SeesLive,
+    language: Annotated[str | None, Query(max_length=10)] = None,
+    after: Annotated[int | None, Query(ge=0, le=2**62)] = None,
+    last_event_id: Annotated[str | None, Header(max_length=30)] = None,
+) -> Response:
+    """Server-sent events: ``row`` and ``reset`` (with the ledger's sequence as id), ``panels``, ``tick``, ``ended``.
+    Goes on after ``Last-Event-ID``, else after ``after``, else from now."""
+    if last_event_id is not None and last_event_id.isdecimal():
+        after = min(int(last_event_id), 2**62)
+    spoken = language if language in LANGUAGES else language_of(request)
+    hub = hub_of(request)
+    return EventStream(hub, await hub.subscribe(actor, audience_of(actor, spoken), after))
+
+
+@router.get("/live/commands/{command_id}")
+def command_state(
+    request: Request, session: DbSession, _actor: Annotated[Actor, requires(Permission.COMMAND_READ)], command_id: str
+) -> Response:
+    """What became of a command, with the sentence for a person: ``{result, text}``."""
+    row = session.exec(select(EdgeCommand).where(EdgeCommand.public_id == command_id)).first()
+    if row is None:
+        raise not_found("command", "命令", command_id[:64])
+    because = json.loads(row.because) if row.because is not None else None
+    text = renderer_of(request).remedy(because, language_of(request)) if because else ""
+    return JSONResponse({"result": "waiting" if row.state == "sent" else row.state, "text": text})
+
+
+def _said(request: Request, problem: Problem) -> str:
+    return problem.detail if language_of(request) == "en" else problem.detail_zh

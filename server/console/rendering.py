@@ -1,0 +1,135 @@
+"""The templates in both languages, and what they are given to speak with.
+
+Everything from the database is escaped by Jinja; no template turns that off. A block of many rows is rendered once per
+:class:`Audience`, never once per client.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, cast
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from controller.events import Explanation
+from controller.reasons import ALARMS, Language, instruction, remedy
+from controller.site import Area, Door, Site
+from server.console.language import LANGUAGES, translate
+from server.console.static_files import static_files
+from server.console.view import EventView, Panels
+from server.console.words import WORDS, word
+
+TEMPLATES = Path(__file__).parent / "templates"
+PANELS = ("alarms", "doors", "areas", "edges")
+
+
+@dataclass(frozen=True)
+class Audience:
+    """Who may be shown the same bytes. ``names``: holders in full; ``fleet``: the edges' health."""
+
+    language: Language
+    names: bool
+    fleet: bool
+
+
+class Renderer:
+    """Renders the pages of one site."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._zone = ZoneInfo(site.time_zone)
+        self._environments = {language: self._environment(language) for language in LANGUAGES}
+
+    def page(self, name: str, language: Language, values: Mapping[str, Any]) -> str:
+        """A whole page. ``name`` is the template's file name."""
+        return self._environments[language].get_template(name).render(values)
+
+    def events(self, audience: Audience, views: list[EventView]) -> str:
+        """Rows of the stream, in the order given."""
+        return self._environments[audience.language].get_template("events.html").render(events=views)
+
+    def panels(self, audience: Audience, shown: Panels) -> dict[str, str]:
+        """Panel → its content."""
+        environment = self._environments[audience.language]
+        contents = {"alarms": shown.alarms, "doors": shown.doors, "areas": shown.areas, "edges": shown.edges}
+        return {
+            name: environment.get_template(f"{name}.html").render({name: contents[name]})
+            for name in PANELS
+            if name != "edges" or audience.fleet
+        }
+
+    def remedy(self, because: Mapping[str, Any], language: Language) -> str:
+        """The sentence of an explanation, with the site's names for its places."""
+        inputs = dict(because.get("inputs") or {})
+        for name in ("area", "door"):
+            if isinstance(inputs.get(name), str):
+                inputs[name] = self._place(language, inputs[name])
+        return remedy(Explanation(because["reason"], because["rule"], inputs), language)
+
+    def _environment(self, language: Language) -> Environment:
+        environment = Environment(
+            loader=FileSystemLoader(TEMPLATES),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            extensions=["jinja2.ext.i18n"],
+            auto_reload=False,
+        )
+        environment.install_gettext_callables(  # type: ignore[attr-defined]
+            lambda text: translate(language, text),
+            lambda one, many, n: translate(language, one if n == 1 else many),
+            newstyle=True,
+        )
+        environment.globals.update(
+            language=language,
+            languages=LANGUAGES,
+            site=self._site,
+            site_name=self._named(language, self._site.id, self._site),
+            static="/static/" + static_files().digest,
+        )
+        environment.filters.update(
+            word=lambda code, family: translate(language, word(family, code)),
+            place=lambda name: self._place(language, name),
+            point=lambda name: self._point(language, name),
+            remedy=lambda because: self.remedy(because, language),
+            instruction=lambda alarm: self._instruction(language, alarm),
+            moment=self._moment,
+            date=lambda at: _aware(at).astimezone(self._zone).strftime("%m-%d"),
+            clock=lambda at: _aware(at).astimezone(self._zone).strftime("%H:%M:%S"),
+        )
+        return environment
+
+    def _moment(self, at: datetime | str) -> str:
+        return _aware(at).astimezone(self._zone).strftime("%m-%d %H:%M:%S")
+
+    def _place(self, language: Language, name: str | None) -> str:
+        """A door's or area's name, or what was given."""
+        places: tuple[Door | Area, ...] = (*self._site.doors, *self._site.areas)
+        for place in places:
+            if place.id == name:
+                return self._named(language, place.id, place)
+        return name or ""
+
+    def _point(self, language: Language, name: str) -> str:
+        """An access point as ``from → to``."""
+        for point in self._site.access_points:
+            if point.id == name:
+                return f"{self._place(language, point.from_area)} → {self._place(language, point.to_area)}"
+        return name
+
+    @staticmethod
+    def _named(language: Language, name: str, place: Any) -> str:
+        return cast(str, place.name_en if language == "en" else place.name_zh) or name
+
+    @staticmethod
+    def _instruction(language: Language, alarm: str) -> str:
+        if alarm in ALARMS:
+            return instruction(cast(Any, alarm), language)
+        return translate(language, WORDS["instruction"].get(alarm, ""))
+
+
+def _aware(at: datetime | str) -> datetime:
+    return datetime.fromisoformat(at) if isinstance(at, str) else at

@@ -1,0 +1,194 @@
+// The live page: puts what the stream brings into place and says when it does not come.
+import { Feed } from "./feed.js";
+import { askFor } from "./ask.js";
+import { listenToKeys } from "./keys.js";
+
+const body = document.body;
+const language = document.documentElement.lang;
+const { default: words } = await import(`./words.${language}.js`);
+const _ = (text) => words[text] ?? text;
+const ROWS = { main: 200, detail: 200 };
+const SILENT_MS = 14000; // nothing from the worker for so long: it is gone, or we were asleep
+
+const $ = (id) => document.getElementById(id);
+const events = $("events");
+const clockFormat = new Intl.DateTimeFormat("en-GB", {
+  timeZone: body.dataset.zone, hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
+});
+const clock = (at) => clockFormat.format(at);
+
+let last = Number(body.dataset.last);
+let heardAt = Date.now();
+let serverAheadMs = Date.parse($("now").dateTime) - Date.now();
+let lostSince = null;
+
+// -- one state drives the label, the banner and the dimming
+
+function showLink(state, since) {
+  body.dataset.link = state;
+  lostSince = state === "lost" ? since : null;
+  $("link-text").textContent = { up: _("Live"), waiting: _("Connecting …"), lost: _("No connection") }[state];
+  $("banner").hidden = state !== "lost";
+  const asOf = state === "lost" ? _("as of {time}").replace("{time}", clock(since + serverAheadMs)) : "";
+  for (const place of document.querySelectorAll("[data-as-of]")) place.textContent = asOf;
+  if (state === "lost") {
+    $("banner").textContent = _("Connection lost since {time}. What is shown may be out of date; the doors go on deciding. Trying again …")
+      .replace("{time}", clock(since + serverAheadMs));
+  }
+}
+
+// -- events
+
+function fragment(html) {
+  const template = document.createElement("template");
+  template.innerHTML = html; // the server's own rendering, escaped there
+  return template.content;
+}
+
+function addRow(row) {
+  const seq = Number(row.dataset.seq);
+  if (seq <= last) return; // shown already
+  last = seq;
+  const atTop = events.scrollTop < 8;
+  const height = events.scrollHeight;
+  row.classList.add("fresh");
+  events.prepend(row);
+  if (!atTop) events.scrollTop += events.scrollHeight - height; // who reads further down is not moved
+  if (["bad", "wait"].includes(row.dataset.tone)) say(row);
+  cap();
+}
+
+function cap() {
+  const count = { main: 0, detail: 0 };
+  for (const row of [...events.children]) {
+    const weight = row.dataset.group === "detail" ? "detail" : "main";
+    if (++count[weight] > ROWS[weight]) row.remove();
+  }
+  showEmpty();
+}
+
+function reset(seq, html) {
+  events.replaceChildren(...fragment(html).children);
+  last = seq;
+  showEmpty();
+}
+
+function showEmpty() {
+  const shown = [...events.children].some((row) => getComputedStyle(row).display !== "none");
+  $("no-events").hidden = shown;
+}
+
+function say(row) {
+  $("said").textContent = [".decision", ".who", ".why"]
+    .map((part) => row.querySelector(part)?.textContent.replace(/\s+/g, " ").trim() ?? "").join(" ");
+}
+
+// -- panels: only items that changed are replaced, and focus stays where it was
+
+function showPanel(name, html) {
+  const panel = $(name);
+  if (!panel) return;
+  const fresh = [...fragment(html).children];
+  const old = new Map([...panel.children].map((item) => [item.dataset.item, item]));
+  const focused = panel.contains(document.activeElement) ? document.activeElement : null;
+  const focusedItem = focused?.closest("[data-item]")?.dataset.item;
+  const focusedAct = focused?.dataset.act;
+  const items = fresh.map((item) => {
+    const before = old.get(item.dataset.item);
+    return before && before.outerHTML === item.outerHTML ? before : item;
+  });
+  const same = items.length === panel.children.length && items.every((item, index) => item === panel.children[index]);
+  if (same) return;
+  panel.replaceChildren(...items);
+  if (focused && document.activeElement !== focused) {
+    const item = [...panel.children].find((one) => one.dataset.item === focusedItem);
+    const target = focused.isConnected ? focused : item?.querySelector(focusedAct ? `[data-act="${focusedAct}"]` : "button");
+    (target ?? $(`${name}-title`)).focus({ preventScroll: true });
+  }
+  if (name === "alarms") countAlarms();
+}
+
+const title = document.title.replace(/^\(\d+\) /, "");
+function countAlarms() {
+  const standing = document.querySelectorAll("#alarms .alarm").length;
+  document.title = (standing ? `(${standing}) ` : "") + title;
+}
+
+// -- what the feed says
+
+function hear(message) {
+  heardAt = Date.now();
+  if (message.type === "row") addRow(fragment(message.html).firstElementChild);
+  else if (message.type === "reset") reset(message.seq, message.html);
+  else if (message.type === "panels") for (const [name, html] of Object.entries(message.panels)) showPanel(name, html);
+  else if (message.type === "tick") {
+    serverAheadMs = Date.parse(message.at) - Date.now();
+    if (body.dataset.link !== "up") showLink("up");
+  } else if (message.type === "up") showLink("up");
+  else if (message.type === "down") showLink("lost", message.since);
+  else if (message.type === "reload") location.reload();
+  else if (message.type === "signed-out") location.assign(`/sign-in?ended=1&to=${encodeURIComponent(location.pathname)}`);
+}
+
+let leave = () => {};
+function join() {
+  const hello = { type: "hello", language, after: last };
+  if (window.SharedWorker) {
+    const name = `menjin ${language} ${body.dataset.session}`; // never another operator's stream
+    const worker = new SharedWorker(`${body.dataset.static}/feed-worker.js`, { type: "module", name });
+    worker.onerror = joinAlone;
+    worker.port.onmessage = ({ data }) => hear(data);
+    worker.port.postMessage(hello);
+    leave = () => worker.port.postMessage({ type: "bye" });
+  } else joinAlone();
+}
+
+function joinAlone() {
+  let feed = null;
+  const follow = () => {
+    if (document.hidden) {
+      feed?.close();
+      feed = null;
+    } else feed ??= new Feed(language, last, hear);
+  };
+  document.addEventListener("visibilitychange", follow);
+  follow();
+  leave = () => feed?.close();
+}
+
+setInterval(() => {
+  const now = Date.now();
+  if (lostSince === null) {
+    $("now").textContent = clock(now + serverAheadMs);
+    if (!document.hidden && now - heardAt > SILENT_MS) showLink("lost", heardAt);
+  }
+}, 500);
+
+document.addEventListener("visibilitychange", () => { if (!document.hidden) heardAt = Math.max(heardAt, Date.now() - SILENT_MS + 6000); });
+window.addEventListener("pagehide", () => leave());
+window.addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+
+// -- what a person does
+
+function filter(wanted) {
+  body.dataset.filter = wanted;
+  for (const button of document.querySelectorAll(".filters button")) {
+    button.setAttribute("aria-pressed", String(button.dataset.filter === wanted));
+  }
+  events.scrollTop = 0;
+  showEmpty();
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (!button) return;
+  if (button.dataset.filter) filter(button.dataset.filter);
+  else if (button.dataset.act === "shortcuts") $("shortcuts").showModal();
+  else if (button.dataset.act === "unlock" || button.dataset.act === "acknowledge") askFor(button, language, _);
+  else if ("close" in button.dataset) button.closest("dialog").close();
+});
+
+listenToKeys();
+showEmpty();
+countAlarms();
+join();
