@@ -1,13 +1,15 @@
 """What both scenarios and the demo do at the doors: lay cards down as people do, and know when the edge is ready for them."""
 
-from typing import Any
-
 import msgspec
 
 from sim.clients import HttpClient
 from sim.stack import EDGE
 from sim.waiting import Stopwatch, pause
 
+ANSWER_S = 3.0
+"""How long somebody holds a card to a reader that does not answer."""
+SAME_READ_S = 1.1
+"""Before one card is laid on one reader again: within a second that would be one read (MEANINGS 10)."""
 HAND_CHANGE_S = 0.3
 """Between one person's card leaving a reader and the next one's arriving there."""
 
@@ -27,15 +29,22 @@ class Taps:
         self._hall = hall
         self._watch = Stopwatch()
         self._free_at_s: dict[str, float] = {}
+        self._again_at_s: dict[tuple[str, str], float] = {}
 
-    def tap(self, card: str, reader: str, hold_s: float = 0.3, wait_s: float | None = None) -> TapAnswer:
-        """Lay a card down for ``hold_s``; returns at the first answer of lock or indicator, or after ``wait_s``."""
-        pause(max(0.0, self._free_at_s.get(reader, 0.0) - self._watch.s))
-        self._free_at_s[reader] = self._watch.s + hold_s + HAND_CHANGE_S
-        body: dict[str, Any] = {"card": card, "reader": reader, "hold_s": hold_s}
-        if wait_s is not None:
-            body["wait_s"] = wait_s
-        return msgspec.convert(self._hall.post("/present", body), TapAnswer)
+    def tap(self, card: str, reader: str, hold_s: float | None = None, wait_s: float = ANSWER_S) -> TapAnswer:
+        """Lay a card down, for ``hold_s`` or, as people do, until lock or lamp answer; at most ``wait_s``."""
+        ready_s = max(self._free_at_s.get(reader, 0.0), self._again_at_s.get((card, reader), 0.0))
+        pause(max(0.0, ready_s - self._watch.s))
+        body = {"card": card, "reader": reader, "hold_s": wait_s + 1 if hold_s is None else hold_s, "wait_s": wait_s}
+        began_s = self._watch.s
+        answer = msgspec.convert(self._hall.post("/present", body), TapAnswer)
+        if hold_s is None:
+            self._hall.post("/remove", {"reader": reader})
+            self._free_at_s[reader] = self._watch.s + HAND_CHANGE_S
+        else:
+            self._free_at_s[reader] = began_s + hold_s + HAND_CHANGE_S
+        self._again_at_s[card, reader] = self._watch.s + SAME_READ_S
+        return answer
 
 
 def policy_is_current(api: HttpClient) -> bool:

@@ -82,7 +82,7 @@ class Tap(Strict, frozen=True):
     at: str
     badge: str | None = None
     card: str | None = None
-    hold_s: float = 0.3
+    hold_s: float | None = None
 
 
 class Scan(Strict, frozen=True):
