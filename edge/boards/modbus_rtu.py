@@ -26,8 +26,9 @@ from pymodbus.pdu.bit_message import (
 from edge.boards.board import NOTHING_ENERGISED, BoardFault
 from edge.boards.serial_port import SERIAL_ERRORS, check_channel, why
 
-REPLY_TIMEOUT_S = 0.15
-"""One try: from the last byte sent to a whole reply. At 9600 baud the longest exchange takes 20 ms."""
+REPLY_TIMEOUT_S = 0.3
+"""One try: from the last byte sent to a whole reply. At 9600 baud the longest exchange takes 20 ms; the rest is for a busy
+machine, which is no reason for a board's alarm."""
 WRITE_TIMEOUT_S = 0.15
 RETRIES = 1
 MAX_PULSE_TENTHS = 0x7FFF
