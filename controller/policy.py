@@ -160,7 +160,16 @@ def encode_policy(policy: Policy) -> bytes:
 def decode_policy(canonical: bytes) -> Policy:
     """The reverse of :func:`encode_policy`. Raises :class:`PolicyError`."""
     try:
-        return _policy_decoder.decode(canonical)
+        parts = _parts_decoder.decode(canonical)
+        seen: dict[int | None, int | None] = {}
+        return Policy(
+            version=parts.version,
+            site=parts.site,
+            customers=_in_slices(Customer, parts.customers, seen),
+            holders=_in_slices(Holder, parts.holders, seen),
+            grants=_in_slices(Grant, parts.grants, seen),
+            badges=_in_slices(Badge, parts.badges, seen),
+        )
     except (msgspec.DecodeError, RecursionError, ValueError) as error:
         raise PolicyError(f"policy snapshot: {error}") from error
 
@@ -235,9 +244,49 @@ def make_delta(old: Policy, new: Policy) -> Delta:
     )
 
 
-_policy_decoder = msgspec.json.Decoder(Policy)
+class _Parts(msgspec.Struct):
+    """A policy whose lists are not decoded yet."""
+
+    version: Version
+    site: Site
+    customers: msgspec.Raw = msgspec.Raw(b"[]")
+    holders: msgspec.Raw = msgspec.Raw(b"[]")
+    grants: msgspec.Raw = msgspec.Raw(b"[]")
+    badges: msgspec.Raw = msgspec.Raw(b"[]")
+
+
+_parts_decoder = msgspec.json.Decoder(_Parts)
+_entries_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 
 _Entry = TypeVar("_Entry", Customer, Holder, Grant, Badge)
+
+_SHARED: dict[type, tuple[str, ...]] = {
+    Customer: ("id", "until_us"),
+    Holder: ("id", "customer"),
+    Badge: ("id", "holder", "customer", "from_us", "until_us"),
+}
+"""Numbers that stand in many entries."""
+
+
+def _in_slices(entry_type: type[_Entry], listed: msgspec.Raw, seen: dict[int | None, int | None]) -> tuple[_Entry, ...]:
+    """Decode a list, keeping one object of each number that :data:`_SHARED` names: that saves a quarter of a policy's memory.
+    Slice by slice, so that what is dropped makes room for the next and no holes stay."""
+    shared = _SHARED.get(entry_type, ())
+    keep, put = seen.setdefault, msgspec.structs.force_setattr
+    decoder = msgspec.json.Decoder(tuple[entry_type, ...])  # type: ignore[valid-type] # here the type is a value
+    found: list[_Entry] = []
+    undecoded = _entries_decoder.decode(listed)
+    while undecoded:
+        entries = decoder.decode(b"[" + b",".join(undecoded[:_SLICE]) + b"]")
+        del undecoded[:_SLICE]
+        for entry in entries:
+            for name in shared:
+                number = getattr(entry, name)
+                kept = keep(number, number)
+                if kept is not number:
+                    put(entry, name, kept)
+        found += entries
+    return tuple(found)
 
 
 def _by_id(entry: Customer | Holder | Grant | Badge) -> int:
@@ -247,12 +296,12 @@ def _by_id(entry: Customer | Holder | Grant | Badge) -> int:
 def _merge(old: tuple[_Entry, ...], changed: tuple[_Entry, ...], gone: tuple[int, ...]) -> tuple[_Entry, ...]:
     if not changed and not gone:
         return old
-    entries = {entry.id: entry for entry in old}
-    for entry in changed:
-        entries[entry.id] = entry
-    for entry_id in gone:
-        entries.pop(entry_id, None)
-    return tuple(sorted(entries.values(), key=_by_id))
+    removed = set(gone)
+    replaced = removed.union(entry.id for entry in changed)
+    kept = [entry for entry in old if entry.id not in replaced]
+    kept += {entry.id: entry for entry in changed if entry.id not in removed}.values()
+    kept.sort(key=_by_id)
+    return tuple(kept)
 
 
 def _difference(old: tuple[_Entry, ...], new: tuple[_Entry, ...]) -> tuple[tuple[_Entry, ...], tuple[int, ...]]:
