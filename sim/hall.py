@@ -21,6 +21,7 @@ from sim.doors import DoorState
 from sim.indicators import Lamp, LampChange
 from sim.reader_unit import ReaderAct, SimulatedReader
 from sim.serial_line import SerialLine
+from sim.tap_times import Release
 from sim.wiring import Wiring, WiringError, ZoneWiring
 
 OnChange = Callable[[str, str, dict[str, Any]], None]
@@ -69,7 +70,7 @@ class Hall:
         }
         self.people = {area.id: 0 for area in site.areas if area.id != "outside"}
         self._card_keys = card_keys
-        self._releases: dict[str, deque[float]] = {door: deque(maxlen=RELEASES_KEPT) for door in self.doors}
+        self._releases: dict[str, deque[Release]] = {door: deque(maxlen=RELEASES_KEPT) for door in self.doors}
         self._points: dict[str, AccessPoint] = {point.id: point for point in site.access_points}
         for reader in wiring.readers:
             if reader.access_point not in self._points:
@@ -260,9 +261,9 @@ class Hall:
                 return point
         raise HallError(f"door {door_id}: no access point leads {'out' if out else 'in'}")
 
-    def released_since(self, door_id: str, since_s: float) -> float | None:
-        """When the lock's relay was first told to release the door after ``since_s``: the last byte of that command."""
-        return next((at_s for at_s in self._releases[door_id] if at_s >= since_s), None)
+    def release_since(self, door_id: str, since_s: float) -> Release | None:
+        """The first command after ``since_s`` that told the lock's relay to release the door."""
+        return next((release for release in self._releases[door_id] if release.at_s >= since_s), None)
 
     def lamp_changes(self, reader_id: str) -> list[LampChange]:
         return list(self.reader(reader_id).lamp_changes)
@@ -309,7 +310,7 @@ class Hall:
             if isinstance(wired, DoorState):
                 wired.relay(on)
                 if not wired.locked:
-                    self._releases[wired.wiring.id].append(at_s)
+                    self._releases[wired.wiring.id].append(Release(board.line.heard_at_s, at_s, board.line.heard_s))
                 self._publish("door", wired.wiring.id)
             elif wired is not None:
                 lamp, unit = wired

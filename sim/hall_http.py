@@ -67,6 +67,7 @@ class PresentBody(_Body):
     reader: Name
     hold_s: Seconds = HOLD_S
     wait_s: Annotated[float, msgspec.Meta(ge=0, le=30)] = WAIT_S
+    timed: bool = False
 
 
 class ReaderBody(_Body):
@@ -202,7 +203,7 @@ class HallService:
         return {"id": body.id, "uid": self.hall.add_card(body.id, body.technology, body.number, uid, body.wrong_key)}
 
     def present(self, body: PresentBody) -> dict[str, Any]:
-        return self.people.present(body.card, body.reader, body.hold_s, body.wait_s)
+        return self.people.present(body.card, body.reader, body.hold_s, body.wait_s, body.timed)
 
     def remove(self, body: ReaderBody) -> dict[str, Any]:
         self.hall.clear_reader(body.reader)

@@ -2,9 +2,12 @@
 
 from typing import Any
 
+import msgspec
+
 from sim.doors import DoorState, LeafHeld
 from sim.hall import Hall
 from sim.indicators import Shown, read_indicator
+from sim.tap_times import Release, tap_times
 from sim.waiting import pause
 
 HOLD_S = 0.5
@@ -13,6 +16,8 @@ WAIT_S = 1.5
 """How long somebody waits for an answer to a tap."""
 GREEN_AFTER_UNLOCK_S = 0.3
 """The green light follows the lock at most this long after."""
+NEXT_LOOK_S = 0.5
+"""By then the reader has looked again."""
 REX_PRESS_S = 0.4
 """A hand on the exit button; eight times the edge's polling period."""
 LEVER_TO_LEAF_S = 0.2
@@ -29,10 +34,13 @@ class People:
     def __init__(self, hall: Hall) -> None:
         self._hall = hall
 
-    def present(self, card: str, reader: str, hold_s: float = HOLD_S, wait_s: float = WAIT_S) -> dict[str, Any]:
+    def present(
+        self, card: str, reader: str, hold_s: float = HOLD_S, wait_s: float = WAIT_S, timed: bool = False
+    ) -> dict[str, Any]:
         """Hold a card to a reader and look what happens, for at most ``wait_s`` seconds.
 
         ``tap_to_unlock_ms`` runs from the card's entry into the field to the last byte of the command that released the lock.
+        ``timed``: its parts as well (:class:`sim.tap_times.TapTimes`), which are known at the reader's next look.
         """
         hall = self._hall
         door = hall.door_of(reader)
@@ -41,22 +49,32 @@ class People:
 
         def answered() -> bool:
             now_s = hall.now_s()
-            released_s = hall.released_since(door, tapped_at_s)
+            release = hall.release_since(door, tapped_at_s)
+            released_s = None if release is None else release.at_s
             shown = read_indicator(hall.lamp_changes(reader), tapped_at_s, now_s)
             if released_s is not None and shown is None:
                 shown = _green_is_on(hall, reader, tapped_at_s)
-            answer["released_s"], answer["shown"] = released_s, shown
+            answer["release"], answer["shown"] = release, shown
             if released_s is not None:
                 return shown is not None or now_s >= released_s + GREEN_AFTER_UNLOCK_S
             return shown is not None
 
         _wait(hall, answered, wait_s)
-        released_s = answer["released_s"]
-        return {
-            "unlocked": released_s is not None,
-            "tap_to_unlock_ms": None if released_s is None else round((released_s - tapped_at_s) * 1000, 3),
-            "indicator": answer["shown"] or "none",
-        }
+        release: Release | None = answer["release"]
+        told = {"unlocked": release is not None, "tap_to_unlock_ms": None, "indicator": answer["shown"] or "none"}
+        if release is None:
+            return told
+        told["tap_to_unlock_ms"] = round((release.at_s - tapped_at_s) * 1000, 3)
+        times = None
+
+        def read_is_over() -> bool:
+            nonlocal times
+            times = tap_times(hall.reader(reader).exchanges, tapped_at_s, release)
+            return times is not None
+
+        if timed:
+            _wait(hall, read_is_over, NEXT_LOOK_S)
+        return told if times is None else told | msgspec.to_builtins(times)
 
     def press_rex(self, door: str) -> bool:
         """Press the exit button and wait for the lock. True when it lets go."""

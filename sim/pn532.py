@@ -19,17 +19,21 @@ edges on its input to wake (one 0x55, or five 0x00); what is sent before that is
 """
 
 import itertools
+from collections import deque
 
 from sim import pn532_frame as frame
 from sim.field import Field
 from sim.pn532_commands import Commands, Outcome, SyntaxFault
 from sim.serial_line import SerialLine, Timer
+from sim.tap_times import EXCHANGES_KEPT, Exchange
 
 POWER_UP_BAUD = 115200
 ACK_S = 0.0003
 """From a command's last byte to the chip's ACK."""
 WAKE_EDGES = 5
 HSU_WAKE_SOURCE = 0x10
+SEARCH = 0x4A
+"""InListPassiveTarget: its answer begins with the number of cards found."""
 
 
 def rising_edges(byte: int) -> int:
@@ -50,6 +54,9 @@ class Pn532Simulator:
         """Commands acknowledged since start."""
         self.worked_s = 0.0
         """Seconds of firmware and radio time so far (with ``line.carried_s``: all that is not the host's)."""
+        self.exchanges: deque[Exchange] = deque(maxlen=EXCHANGES_KEPT)
+        """The last commands with their times, the newest last."""
+        self._arrived = (0.0, 0.0, 0.0)
         self._commands = Commands(field)
         self._receiver = frame.Receiver()
         self._awake = False
@@ -89,6 +96,11 @@ class Pn532Simulator:
             self.stuck = False
 
     def receive(self, data: bytes) -> None:
+        self._arrived = (
+            self.line.heard_at_s,
+            self.line.heard_at_s - self.line.said_at_s,
+            self.line.carried_s - self.line.heard_s,
+        )
         if not self._awake:
             data = self._wake(data)
         if self.stuck:
@@ -132,6 +144,7 @@ class Pn532Simulator:
     def _command(self, content: bytes) -> None:
         self._drop_command()
         self.line.announced_baud = None  # no ACK came: the rate stays
+        self.exchanges.append(Exchange(*self._arrived, self.worked_s))
         self._pending = self.line.after(ACK_S, lambda: self._begin(content))
 
     def _begin(self, content: bytes) -> None:
@@ -164,6 +177,8 @@ class Pn532Simulator:
         if isinstance(answer, Outcome):
             self._await(code, answer)
             return
+        if code == SEARCH and answer[:1] > b"\x00":
+            self.exchanges[-1].found_at_s = self.line.now()
         self._answer_bytes(frame.encode(bytes([frame.CHIP_TO_HOST, code + 1]) + answer))
         if outcome.baud is not None:
             self.line.announced_baud = outcome.baud

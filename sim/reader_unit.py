@@ -10,6 +10,7 @@ from sim.field import Field
 from sim.indicators import LAMPS, Lamp, LampChange
 from sim.pn532 import Pn532Simulator
 from sim.serial_line import SerialLine
+from sim.tap_times import Exchange
 from sim.wiring import ReaderWiring
 
 ReaderAct = Literal["unplug", "plug", "silent", "garbage", "stuck", "normal"]
@@ -31,6 +32,11 @@ class SimulatedReader:
         self.lamp_changes: deque[LampChange] = deque(maxlen=LAMP_CHANGES_KEPT)
         self._field = Field()
         self._chip = Pn532Simulator(self.line, self._field)
+
+    @property
+    def exchanges(self) -> list[Exchange]:
+        """What the chip was asked last, with its times."""
+        return list(self._chip.exchanges)
 
     def put(self, card: Card) -> float:
         """Lay a card into the field. Returns the moment, on the line's clock."""

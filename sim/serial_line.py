@@ -88,6 +88,11 @@ class SerialLine:
         self.announced_baud: int | None = None
         self.carried_s = 0.0
         """Seconds of wire time so far, both directions: what a measurement takes off to see the rest."""
+        self.heard_at_s = 0.0
+        """When the host's last bytes began to arrive; :attr:`heard_s` is their time on the wire."""
+        self.heard_s = 0.0
+        self.said_at_s = 0.0
+        """When the last byte so far reached the host."""
         self.to_host = Faults()
         self.to_device = Faults()
         self._device: Device | None = None
@@ -229,6 +234,7 @@ class SerialLine:
             data = os.read(self._master, READ_MAX_BYTES)
         except (BlockingIOError, OSError):  # EIO while nobody holds the slave: ours does, so only while closing
             return
+        self.heard_at_s, self.heard_s = self.now(), self.byte_s(len(data))
         data = self._as_seen_across(data)
         for burst in self.to_device(Burst(data)):
             start = max(self.now() + burst.late_s, self._device_free_at)
@@ -260,6 +266,7 @@ class SerialLine:
             return
         try:
             os.write(self._master, self._as_seen_across(packet))
+            self.said_at_s = self.now()
         except BlockingIOError:
             return  # the host reads nothing and its buffer is full: an overrun, bytes are lost
         except OSError:

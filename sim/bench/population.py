@@ -56,6 +56,11 @@ def grant_of(badge: int) -> int:
     return badge % GRANTS + 1
 
 
+def grant_areas(badge: int) -> tuple[str, ...]:
+    """The rooms that a badge may enter."""
+    return tuple(f"room-{_room(grant_of(badge), step)}" for step in range(AREAS_OF_A_GRANT))
+
+
 def make_policy(badges: int) -> Policy:
     """``badges`` customer badges, two to an organisation, on :data:`GRANTS` shared grants of three areas each (a month's end apart)."""
     grants = tuple(

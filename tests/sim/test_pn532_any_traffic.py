@@ -27,10 +27,14 @@ class TimelessLine:
     def __init__(self) -> None:
         self.baud = 115200
         self.announced_baud: int | None = None
+        self.heard_at_s = self.heard_s = self.said_at_s = self.carried_s = 0.0
         self.sent = b""
         self._now = 0.0
         self._queue: list[tuple[float, int, Timer]] = []
         self._order = itertools.count()
+
+    def now(self) -> float:
+        return self._now
 
     def attach(self, device: object) -> None:
         self.device = device
