@@ -6,6 +6,7 @@ messages. Imports ``threading``.
 """
 
 import logging
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.enums import CallbackAPIVersion, LogLevel, MQTTErrorCode, MQTTProtocolVersion
 
 from controller.wire import topic
 from edge.config import Broker
@@ -80,6 +81,8 @@ class MqttLink:
         self._post = post
         self._leaf_of = {topic(site, edge, leaf): leaf for leaf in DOWN_LEAVES}
         self._up: bool | None = None
+        self._cause = ""
+        self._client_error = ""
         self._closing = threading.Event()
         self._handed_over: deque[mqtt.MQTTMessageInfo] = deque(maxlen=MAX_OUTGOING)
         self._client = self._new_client()
@@ -138,6 +141,7 @@ class MqttLink:
                 ) from error
         client.on_connect = self._on_connect
         client.on_connect_fail = self._on_connect_fail
+        client.on_log = self._on_log
         client.on_disconnect = self._on_disconnect
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
@@ -156,6 +160,9 @@ class MqttLink:
         if self._up is not False:
             self._up = False
             self._post(LinkDown(cause))
+        elif cause != self._cause:
+            _log.warning("link still down: %s", cause)
+        self._cause = cause
 
     # called by the client, in its thread
 
@@ -174,10 +181,17 @@ class MqttLink:
         self._post(LinkUp())
 
     def _on_connect_fail(self, _client: mqtt.Client, _data: Any) -> None:
-        self._went_down(f"no broker at {self._broker.host}:{self._broker.port}")
+        # The client hands over no cause, but calls this while it handles it: refused, unknown host, wrong certificate.
+        self._went_down(f"no broker at {self._broker.host}:{self._broker.port}: {sys.exception()}")
 
     def _on_disconnect(self, _client: mqtt.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
-        self._went_down(f"connection ended: {reason}")
+        self._went_down(f"connection ended: {self._client_error or reason}")
+        self._client_error = ""
+
+    def _on_log(self, _client: mqtt.Client, _data: Any, level: int, text: str) -> None:
+        """The one place where the client says that the broker refused this edge's certificate (TLS 1.3)."""
+        if level == LogLevel.MQTT_LOG_ERR:
+            self._client_error = text
 
     def _on_message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
         leaf = self._leaf_of.get(message.topic)

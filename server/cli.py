@@ -100,8 +100,9 @@ def _server_errors() -> tuple[type[Exception], ...]:
     from server.config import ConfigError
     from server.db.engine import DatabaseError
     from server.keys import KeysError
+    from server.mqtt import BrokerFilesError
 
-    return ConfigError, SiteError, DatabaseError, KeysError
+    return ConfigError, SiteError, DatabaseError, KeysError, BrokerFilesError
 
 
 def _broker_errors() -> tuple[type[Exception], ...]:

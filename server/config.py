@@ -140,14 +140,22 @@ def _checked(config: Config, path: Path) -> Config:
         value: Path | None = getattr(config, key)
         if value is not None and not value.is_file():
             raise ConfigError(f"{path}: {key}: there is no file {value}; correct the path")
+    if (config.broker_certificate is None) != (config.broker_key is None):
+        raise ConfigError(f"{path}: broker_certificate and broker_key go together; give both or neither")
     if (config.tls_certificate is None) != (config.tls_key is None):
         raise ConfigError(f"{path}: tls_certificate and tls_key: give both, or neither for a certificate made here")
+    for key in ("tls_key", "broker_key"):
+        value = getattr(config, key)
+        if value is not None and value.stat().st_mode & 0o007:
+            raise ConfigError(f"{path}: {key}: {value} can be read by anyone; run chmod 600 on it")
     if config.tls is False and not is_loopback(config.host):
         raise ConfigError(
             f'{path}: host {config.host}: plain HTTP is only for loopback; set tls = true, or host = "127.0.0.1"'
         )
     if not _names_a_broker(config.broker_url):
         raise ConfigError(f"{path}: broker_url: write mqtt://HOST:PORT or mqtts://HOST:PORT")
+    if config.broker_url.startswith("mqtt:") and (config.broker_ca or config.broker_certificate):
+        raise ConfigError(f"{path}: broker_url is not encrypted but certificates are given; write mqtts://")
     try:
         config.dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:

@@ -6,13 +6,14 @@ queue holds paho's thread back for a moment and then drops: what was not acknowl
 
 import queue
 import ssl
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 import paho.mqtt.client as paho
 import structlog
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.enums import CallbackAPIVersion, LogLevel, MQTTErrorCode
 
 INBOX_MESSAGES = 256
 INBOX_WAIT_S = 5.0
@@ -28,6 +29,10 @@ log = structlog.get_logger(__name__)
 
 class BrokerUrlError(ValueError):
     """The broker's URL cannot be used. One line: what and what to write instead."""
+
+
+class BrokerFilesError(ValueError):
+    """The files for the broker's TLS cannot be used. One line: which, why."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,7 @@ class MqttClient:
     """A persistent MQTT 3.1.1 session. ``start`` never blocks or raises for an absent broker: it keeps trying.
 
     ``on_published`` is called in paho's thread with the message id once the broker has taken a message. ``ca``,
-    ``certificate``, ``key``: PEM files for TLS.
+    ``certificate``, ``key``: PEM files for TLS. Raises :class:`BrokerUrlError`, :class:`BrokerFilesError`.
     """
 
     def __init__(
@@ -94,6 +99,8 @@ class MqttClient:
         self._on_connected = on_connected
         self._subscribed = False
         self._started = False
+        self._cause = ""
+        self._client_error = ""
         client = paho.Client(CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=False)
         client.max_queued_messages_set(OUTGOING_MESSAGES)
         client.reconnect_delay_set(RECONNECT_MIN_S, RECONNECT_MAX_S)
@@ -101,8 +108,14 @@ class MqttClient:
         if self.address.username is not None:
             client.username_pw_set(self.address.username, self.address.password)
         if self.address.tls:
-            client.tls_set(ca_certs=ca, certfile=certificate, keyfile=key, tls_version=ssl.PROTOCOL_TLS_CLIENT)
+            try:
+                client.tls_set(ca_certs=ca, certfile=certificate, keyfile=key, tls_version=ssl.PROTOCOL_TLS_CLIENT)
+            except (OSError, ValueError) as error:
+                files = ", ".join(name for name in (ca, certificate, key) if name)
+                raise BrokerFilesError(f"broker_ca, broker_certificate, broker_key ({files}): {error}") from error
         client.on_connect = self._connected
+        client.on_connect_fail = self._connect_failed
+        client.on_log = self._logged
         client.on_disconnect = self._disconnected
         client.on_subscribe = self._subscribe_answered
         client.on_message = self._received
@@ -145,9 +158,7 @@ class MqttClient:
         self, client: paho.Client, _data: object, _flags: object, reason: object, _properties: object
     ) -> None:
         if getattr(reason, "is_failure", False):
-            log.warning(
-                "broker refused the connection", host=self.address.host, port=self.address.port, cause=str(reason)
-            )
+            self._down("broker refused the connection", str(reason))
             return
         client.subscribe(self._subscriptions)
 
@@ -159,14 +170,31 @@ class MqttClient:
             return
         log.info("broker connected", host=self.address.host, port=self.address.port)
         self._subscribed = True
+        self._cause = ""
         self._on_connected()
 
     def _disconnected(
         self, _client: paho.Client, _data: object, _flags: object, reason: object, _properties: object
     ) -> None:
-        if self._subscribed:
-            log.warning("broker connection lost", host=self.address.host, port=self.address.port, cause=str(reason))
+        if self._started:
+            self._down("broker connection lost", self._client_error or str(reason))
+        self._client_error = ""
         self._subscribed = False
+
+    def _connect_failed(self, _client: paho.Client, _data: object) -> None:
+        # paho hands over no cause, but calls this while it handles it: refused, unknown host, wrong certificate.
+        self._down("no connection to the broker", str(sys.exception()))
+
+    def _logged(self, _client: paho.Client, _data: object, level: int, text: str) -> None:
+        """The one place where paho says that the broker refused our certificate (TLS 1.3)."""
+        if level == LogLevel.MQTT_LOG_ERR:
+            self._client_error = text
+
+    def _down(self, what: str, cause: str) -> None:
+        """Log each cause once, however often paho tries again."""
+        if cause != self._cause:
+            self._cause = cause
+            log.warning(what, host=self.address.host, port=self.address.port, cause=cause)
 
     def _received(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
         if not self._started:

@@ -11,6 +11,8 @@ from server.config import ConfigError, is_loopback, load_config
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     (tmp_path / "site.toml").write_text("", "utf-8")
+    (tmp_path / "open.key").write_text("", "utf-8")
+    (tmp_path / "open.key").chmod(0o644)
     made = tmp_path / "server.toml"
     made.write_text('dir = "state"\nsite_file = "site.toml"\n', "utf-8")
     return made
@@ -50,6 +52,10 @@ def test_the_environment_wins_over_the_file(path: Path, monkeypatch: pytest.Monk
         (['site_file = "none.toml"'], "site_file: there is no file"),
         (['host = "0.0.0.0"', "tls = false"], "plain HTTP is only for loopback"),
         (['tls_key = "site.toml"'], "give both"),
+        (['tls_key = "open.key"', 'tls_certificate = "site.toml"'], "tls_key: "),
+        (['broker_key = "open.key"', 'broker_certificate = "site.toml"'], "can be read by anyone; run chmod 600"),
+        (['broker_certificate = "site.toml"'], "broker_certificate and broker_key go together"),
+        (['broker_url = "mqtt://x"', 'broker_ca = "site.toml"'], "write mqtts://"),
         (['broker_url = "http://x"'], "broker_url: write mqtt://"),
         (['broker_url = "mqtt://x:port"'], "broker_url: write mqtt://"),
         (["session_hours = 0"], "session_hours: "),
