@@ -33,7 +33,8 @@ Take the waiting actions from ``commit()``, not from the outcomes: where a way o
 the same batch on that door must not come after it (the relock of an older unlock would lock the door against the REX).
 
 While the journal is unavailable every action is ``before_journal`` and the records wait in ``engine.pending``, at most
-``MAX_WAITING_RECORDS``; beyond that ways out still act, their records are dropped and counted. The agent retries
+``MAX_WAITING_RECORDS``; beyond that ways out still act and are known in memory, their records are dropped and counted, and the first
+record after tells what doors and inputs have become (:mod:`controller.catch_up`). The agent retries
 ``journal.append(engine.pending)`` at its own pace (``pending`` is never empty then). When it succeeds: ``commit()``, then
 ``handle(JournalChanged(available=True), now)``, whose record is journalled like any other. Calling ``journal_failed`` again meanwhile
 does nothing and returns an empty list.
@@ -47,6 +48,7 @@ from collections.abc import Sequence
 import msgspec
 
 from controller.actions import AnyAction, Indicate
+from controller.catch_up import catch_up
 from controller.door import DoorInput
 from controller.events import AccessTaken, AlarmRaised, Record, encode_record
 from controller.index import PolicyIndex
@@ -142,6 +144,8 @@ class Engine:
         self._committed: State | None = None
         self._deferred: list[AnyAction] = []
         self._dropped = 0
+        self._recorded: State | None = None
+        self._unwritten: State | None = None
         self._stays: dict[int, int] | None = None
 
     @property
@@ -170,11 +174,15 @@ class Engine:
 
     def handle(self, stimulus: AnyInput, now: Now) -> Outcome:
         """Decide one input. Timers that are due by ``now`` run first, in the same record."""
-        if self._committed is None:
-            self._committed = snapshot(self._state)
         if not self._state.journal_available and len(self._batch) >= MAX_WAITING_RECORDS:
             return self._act_unrecorded(stimulus, now)
-        turn = self._run(stimulus, now)
+        live: State | None = None
+        if self._recorded is not None:  # there is room again: on from what the records know
+            live, self._state, self._recorded = self._state, self._recorded, None
+            self._unwritten, self._stays = live, None
+        if self._committed is None:
+            self._committed = snapshot(self._state)
+        turn = self._run(stimulus, now, live)
         actions = self._actions(turn)
         if not turn.events:
             return Outcome(None, b"", actions)
@@ -199,12 +207,15 @@ class Engine:
         at once on the same door has overtaken."""
         ready = tuple(self._deferred)
         self._forget_batch()
+        if self._state.journal_available:
+            self._dropped = 0
         return ready
 
     def _forget_batch(self) -> None:
         self._batch.clear()
         self._deferred.clear()
         self._committed = None
+        self._unwritten = None
 
     def _defer(self, action: AnyAction) -> None:
         if not action.before_journal:
@@ -221,6 +232,8 @@ class Engine:
         undone = list(self._batch)
         if self._committed is not None:
             self._state = self._committed
+        if self._unwritten is not None:  # what was told of dropped records is not in: it is to be told again
+            self._recorded, self._state = self._state, self._unwritten
         self._forget_batch()
         self._stays = None
         outcomes = [self.handle(JournalChanged(available=False, cause=cause), undone[0].now if undone else now)]
@@ -256,8 +269,10 @@ class Engine:
         wall_us = max(now.wall_us, state.wall_high_us)
         return Turn(state, self._index, self._hardware, self._edge, wall_us, now.mono_us)
 
-    def _run(self, stimulus: AnyInput, now: Now) -> Turn:
+    def _run(self, stimulus: AnyInput, now: Now, live: State | None = None) -> Turn:
         turn = self._turn(now)
+        if live is not None:
+            catch_up(turn, live)
         if isinstance(stimulus, Started):
             self._begun = True
             started(turn, stimulus, now)
@@ -297,8 +312,6 @@ class Engine:
                 ledger_differs(turn, stimulus)
             case JournalChanged():
                 journal_changed(turn, stimulus, self._dropped)
-                if stimulus.available:
-                    self._dropped = 0
             case PolicyApplied() | Started() | TimeElapsed():
                 pass  # done by _run
 
@@ -362,11 +375,10 @@ class Engine:
         return tuple(msgspec.structs.replace(action, before_journal=True) for action in turn.actions)
 
     def _act_unrecorded(self, stimulus: AnyInput, now: Now) -> Outcome:
-        """No room to remember more: act, and forget. What is forgotten is counted; later every area is uncertain."""
-        before = snapshot(self._state)
+        """No room to remember more: act, and drop the record. What is dropped is counted; later every area is uncertain."""
+        if self._recorded is None:
+            self._recorded = snapshot(self._state)
         turn = self._run(stimulus, now)
-        actions = self._actions(turn)
         self._dropped += 1 if turn.events else 0
-        self._state = before
         self._stays = None
-        return Outcome(None, b"", actions)
+        return Outcome(None, b"", self._actions(turn))

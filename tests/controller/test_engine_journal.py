@@ -14,6 +14,7 @@ from controller.events import (
     DeviceStateChanged,
     DoorLocked,
     DoorUnlocked,
+    JournalStateChanged,
     PolicyChanged,
     decode_record,
 )
@@ -147,7 +148,8 @@ def test_memory_for_waiting_records_is_bounded_and_ways_out_go_on(monkeypatch: p
     assert len(at.engine.pending) == 3
     at.engine.commit()
     back = at.give(JournalChanged(available=True))
-    assert back.record.events[0].dropped == 4  # type: ignore[union-attr]
+    (told,) = events(back, JournalStateChanged)
+    assert told.dropped == 4  # type: ignore[union-attr]
     assert at.engine.state.uncertain["hall"] == "records_dropped"
 
 
