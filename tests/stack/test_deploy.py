@@ -1,0 +1,201 @@
+"""deploy/ as an engineer uses it: the broker's TLS and access list, a site over them, and examples that load."""
+
+import queue
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import paho.mqtt.client as paho
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion
+
+from sim.compare import compare_when_drained
+from sim.journal_tail import JournalTail
+from sim.waiting import until
+from tests.stack.deployed import (
+    BARRED_EDGE,
+    DEPLOY,
+    EDGE,
+    OTHER_EDGE,
+    SITE,
+    Deployed,
+    example,
+    make_certificates,
+)
+
+WAIT_S = 30.0
+UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
+
+
+class Client:
+    """One MQTT client with the certificate of ``name``, keeping what it hears. ``failed`` once it could not connect."""
+
+    def __init__(self, deployed: Deployed, name: str, certificates: Path | None = None, client_id: str = "") -> None:
+        folder = certificates if certificates is not None else deployed.certs
+        self.heard: queue.Queue[tuple[str, bytes]] = queue.Queue()
+        self.failed = False
+        self.subscribed = False
+        self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id or f"test-{name}")
+        if name:
+            pair = (str(folder / f"{name}.pem"), str(folder / f"{name}.key"))
+            self._client.tls_set(str(deployed.certs / "ca.pem"), *pair)
+        else:
+            self._client.tls_set(str(deployed.certs / "ca.pem"))
+        self._client.on_connect_fail = self._fail
+        self._client.on_disconnect = self._fail
+        self._client.on_subscribe = self._on_subscribe
+        self._client.on_message = lambda _c, _d, message: self.heard.put((message.topic, message.payload))
+        self._client.connect_async("localhost", deployed.port, 20)
+        self._client.loop_start()
+
+    @property
+    def connected(self) -> bool:
+        return self._client.is_connected()
+
+    def subscribe(self, topic: str) -> None:
+        assert until(lambda: self.connected, WAIT_S)
+        self._client.subscribe(topic, 1)
+        assert until(lambda: self.subscribed, WAIT_S)
+
+    def say(self, topic: str, payload: bytes) -> None:
+        assert until(lambda: self.connected, WAIT_S)
+        self._client.publish(topic, payload, qos=1).wait_for_publish(WAIT_S)
+
+    def hears(self) -> tuple[str, bytes]:
+        return self.heard.get(timeout=WAIT_S)
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def _fail(self, *_: object) -> None:
+        self.failed = True
+
+    def _on_subscribe(self, *_: object) -> None:
+        self.subscribed = True
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    made = Deployed(tmp_path_factory.mktemp("deployed"))
+    try:
+        made.start_broker()
+        yield made
+    finally:
+        made.stop()
+
+
+@pytest.fixture
+def connect(deployed: Deployed) -> Iterator[type[Client]]:
+    made: list[Client] = []
+
+    def client(*args: object, **named: object) -> Client:
+        made.append(Client(deployed, *args, **named))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield client  # type: ignore[misc]
+    for each in made:
+        each.close()
+
+
+def topic(edge: str, leaf: str) -> str:
+    return f"menjin/v1/{SITE}/{edge}/{leaf}"
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("leaf", ["", EDGE], ids=["no certificate", "a certificate of another authority"])
+def test_who_holds_no_certificate_of_the_sites_authority_is_refused(deployed, connect, leaf, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    make_certificates(tmp_path / "other", [EDGE])
+    client = connect(leaf, tmp_path / "other")
+    assert until(lambda: client.failed, WAIT_S)
+    assert not client.connected
+
+
+@pytest.mark.processes
+def test_an_edges_certificate_speaks_for_itself_alone_and_the_server_hears_all(connect) -> None:  # type: ignore[no-untyped-def]
+    server, one, two = connect("menjin-server"), connect(EDGE), connect(OTHER_EDGE)
+    server.subscribe(f"menjin/v1/{SITE}/+/records")
+    one.say(topic(OTHER_EDGE, "records"), b"foreign")  # dropped without a word: MQTT 3.1.1 has none
+    one.say(topic(EDGE, "records"), b"own")
+    assert server.hears() == (topic(EDGE, "records"), b"own")
+    two.say(topic(OTHER_EDGE, "records"), b"two")
+    assert server.hears() == (topic(OTHER_EDGE, "records"), b"two")
+
+
+@pytest.mark.processes
+def test_an_edge_hears_what_is_for_it_and_nothing_else(connect) -> None:  # type: ignore[no-untyped-def]
+    server, one = connect("menjin-server"), connect(EDGE)
+    one.subscribe("menjin/#")
+    server.say(topic(OTHER_EDGE, "command"), b"for two")
+    server.say(topic(EDGE, "command"), b"for one")
+    assert one.hears() == (topic(EDGE, "command"), b"for one")
+
+
+@pytest.mark.processes
+def test_an_edge_cannot_speak_as_the_server(connect) -> None:  # type: ignore[no-untyped-def]
+    server, one, two = connect("menjin-server"), connect(EDGE), connect(OTHER_EDGE)
+    one.subscribe(topic(EDGE, "command"))
+    two.say(topic(EDGE, "command"), b"forged")
+    server.say(topic(EDGE, "command"), b"true")
+    assert one.hears() == (topic(EDGE, "command"), b"true")
+
+
+@pytest.mark.processes
+def test_no_client_takes_anothers_session_by_its_id(connect) -> None:  # type: ignore[no-untyped-def]
+    one = connect(EDGE, client_id="menjin-dc1-edge-1")
+    one.subscribe(topic(EDGE, "command"))
+    thief = connect(OTHER_EDGE, client_id="menjin-dc1-edge-1")
+    assert until(lambda: thief.connected, WAIT_S)
+    connect("menjin-server").say(topic(EDGE, "command"), b"still here")
+    assert one.hears() == (topic(EDGE, "command"), b"still here")
+    assert not one.failed
+
+
+@pytest.mark.processes
+def test_a_barred_edge_is_not_heard(connect) -> None:  # type: ignore[no-untyped-def]
+    server, barred, one = connect("menjin-server"), connect(BARRED_EDGE), connect(EDGE)
+    server.subscribe(f"menjin/v1/{SITE}/+/records")
+    barred.say(topic(BARRED_EDGE, "records"), b"stolen")
+    one.say(topic(EDGE, "records"), b"own")
+    assert server.hears() == (topic(EDGE, "records"), b"own")
+
+
+@pytest.mark.processes
+@pytest.mark.timeout(240)
+def test_a_site_runs_over_tls_with_a_certificate_for_each(deployed: Deployed) -> None:
+    server, ca = deployed.start_server()
+    api = deployed.client(server.ready["X_URL"], deployed.token(), ca)
+    hall = deployed.start_hall()
+    token = api.post("/api/v1/edges", {"name": EDGE})["token"]
+    edge = deployed.enrol_and_start_edge(server.ready["X_URL"], token, ca)
+    contract = {"from": "2020-01-01", "areas": ["hall"]}
+    api.post("/api/v1/customers", {"code": "C001", "kind": "organisation", "name": "华云数据", "contract": contract})
+    api.post("/api/v1/holders", {"external_id": "li", "name": "李娜", "customer": "C001"})
+    card = {"technology": "desfire", "number": "000017"}
+    api.post("/api/v1/badges", {"external_id": "b-li", "holder": "li", "number": "000017", "card": card})
+    hall.post("/cards", {"id": "c1", **card})
+
+    def ready() -> bool:
+        answer = api.get("/api/v1/policy/current", edge=EDGE)
+        reported = api.get(f"/api/v1/edges/{EDGE}")["reported"]
+        return bool(answer["current"] and not answer["pending"] and reported.get("lease_left_s", {}).get("customer"))
+
+    assert until(ready, WAIT_S, poll_s=0.2), edge.log_tail()
+    seen = hall.post("/present", {"card": "c1", "reader": "hall-in", "wait_s": 5})
+    assert seen["unlocked"], edge.log_tail()
+    tail = JournalTail(deployed.folder / "edge" / "journal.db")
+    compared = compare_when_drained(tail, api, EDGE)
+    assert (compared.lost, compared.duplicated) == (0, 0)
+    assert "AccessGranted" in {item["type"] for item in api.get("/api/v1/events", limit=100)["items"]}
+
+
+@pytest.mark.processes
+def test_a_wrong_broker_certificate_is_said_by_server_and_edge(deployed: Deployed) -> None:
+    """Which of the many ways a connection can fail it was, in the log, once."""
+
+
+@pytest.mark.parametrize("name", ["edge.toml", "server.toml"])
+def test_the_examples_name_the_same_files_as_the_guide(name: str) -> None:
+    guide = (DEPLOY.parent / "docs" / "install.md").read_text("utf-8")
+    for path in re.findall(r'"(/etc/menjin/[^"]+)"', example(name)):
+        assert path.rpartition("/")[2] in guide, path
