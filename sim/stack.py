@@ -204,16 +204,8 @@ class Stack:
         return port
 
     def _start_mosquitto(self) -> int:
-        program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
-        if program is None:
-            raise ChildError("mosquitto is not installed: apt-get install mosquitto")
         port = self._ports["broker"] or free_port()
-        config = self.directory / "mosquitto.conf"
-        config.write_text(
-            f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nuser root\n"
-            "max_queued_messages 0\nmax_inflight_messages 100\n"
-        )
-        child = self._add("broker", [program, "-c", str(config)], notifies=True)
+        child = self._add("broker", mosquitto_command(self.directory, port), notifies=True)
         child.start()
         return port
 
@@ -265,6 +257,20 @@ class Stack:
     @property
     def _server_toml(self) -> Path:
         return self.directory / "server.toml"
+
+
+def mosquitto_command(folder: Path, port: int) -> list[str]:
+    """What starts Debian's mosquitto on loopback, with its configuration in ``folder``. Raises :class:`ChildError` where it is
+    not installed."""
+    program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
+    if program is None:
+        raise ChildError("mosquitto is not installed: apt-get install mosquitto")
+    config = folder / "mosquitto.conf"
+    config.write_text(
+        f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nuser root\n"
+        "max_queued_messages 0\nmax_inflight_messages 100\n"
+    )
+    return [program, "-c", str(config)]
 
 
 def free_port() -> int:

@@ -9,8 +9,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from sim.bench.engines import EnginesMissing
-from sim.bench.figures import Report
+from sim.bench.figures import BenchFailed, BenchMissing, Report
+from sim.child import ChildError
 
 BENCHES = ("decide", "tap", "start", "ingest")
 
@@ -31,9 +31,12 @@ def bench(
         out.print(f"[bold]{name}[/bold] …")
         try:
             report = _bench(name)()
-        except EnginesMissing as error:
+        except BenchMissing as error:
             typer.echo(f"menjin bench: {error}", err=True)
             raise typer.Exit(2) from error
+        except (BenchFailed, ChildError) as error:
+            typer.echo(f"menjin bench {name}: {error}", err=True)
+            raise typer.Exit(1) from error
         reports.append(report)
         _show(out, report)
     if as_json:

@@ -5,6 +5,7 @@ import logging
 from typing import Any
 
 from controller.policy import Policy
+from sim.bench.figures import BenchMissing
 from sim.bench.population import NOON_US, BenchTap
 
 CEDAR_POLICY = """
@@ -38,10 +39,6 @@ m = g(r.sub, p.sub) && r.obj == p.obj && r.act == p.act && int(p.from) <= r.now 
 """
 
 
-class EnginesMissing(RuntimeError):
-    """The compared engines are development dependencies; the text says how to get them."""
-
-
 class Cedar:
     """cedarpy with a parsed PolicySet and a parsed Entities handle."""
 
@@ -49,9 +46,7 @@ class Cedar:
         try:
             import cedarpy
         except ImportError as error:
-            raise EnginesMissing(
-                "bench decide compares with cedarpy: run it from `make setup`'s environment"
-            ) from error
+            raise BenchMissing("bench decide compares with cedarpy: run it from `make setup`'s environment") from error
         self._is_authorized = cedarpy.is_authorized
         self._decision = cedarpy.Decision.Allow
         self._policies = cedarpy.PolicySet.from_str(CEDAR_POLICY)
@@ -135,7 +130,7 @@ class Casbin:
             import casbin
             from casbin.model.model_fast import FastModel
         except ImportError as error:
-            raise EnginesMissing("bench decide compares with casbin: run it from `make setup`'s environment") from error
+            raise BenchMissing("bench decide compares with casbin: run it from `make setup`'s environment") from error
         logging.getLogger("casbin").setLevel(logging.WARNING)
         # FastEnforcer keys its policies by the fields named: here area and act.
         keys = (1, 2)

@@ -9,6 +9,14 @@ from typing import Literal
 import msgspec
 
 
+class BenchMissing(RuntimeError):
+    """Something that is measured or compared with is not installed; the text says how to get it."""
+
+
+class BenchFailed(RuntimeError):
+    """What was to be timed did not happen."""
+
+
 class Figure(msgspec.Struct, frozen=True):
     """One measured value. ``reach`` is the issue's own demand and ``ok`` whether it was met; None: shown only."""
 

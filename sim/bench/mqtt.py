@@ -7,13 +7,11 @@ from urllib.parse import urlsplit
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
+from sim.bench.figures import BenchFailed
+
 CONNECT_TIMEOUT_S = 10.0
 OUTGOING_MESSAGES = 2_000
 RECEIVED_MESSAGES = 20_000
-
-
-class MqttFault(RuntimeError):
-    """The broker cannot be reached, or what was awaited did not come."""
 
 
 class BenchClient:
@@ -34,24 +32,24 @@ class BenchClient:
         try:
             self._client.connect(parts.hostname, parts.port)
         except OSError as error:
-            raise MqttFault(f"no broker at {url}: {error}") from error
+            raise BenchFailed(f"no broker at {url}: {error}") from error
         self._client.loop_start()
         try:
             self._ready.get(timeout=CONNECT_TIMEOUT_S)
         except queue.Empty:
             self.close()
-            raise MqttFault(f"the broker at {url} does not answer") from None
+            raise BenchFailed(f"the broker at {url} does not answer") from None
 
     def publish(self, topic: str, payload: bytes, retain: bool = False) -> None:
         """Hand over one message; the client's thread sends it."""
         self._client.publish(topic, payload, qos=1, retain=retain)
 
     def receive(self, timeout_s: float) -> tuple[str, bytes]:
-        """The next message: topic and payload. Raises :class:`MqttFault` when none comes."""
+        """The next message: topic and payload. Raises :class:`BenchFailed` when none comes."""
         try:
             return self._received.get(timeout=timeout_s)
         except queue.Empty:
-            raise MqttFault(f"no message in {timeout_s:g} s") from None
+            raise BenchFailed(f"no message in {timeout_s:g} s") from None
 
     def close(self) -> None:
         """Disconnect; the thread has ended when this returns."""

@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from sim.bench.figures import Figure, median, percentile, reaching, shown
+from sim.bench.figures import BenchFailed, Figure, median, percentile, reaching, shown
 from sim.bench.one_door import READER, OneDoor
 from sim.waiting import pause
 
@@ -15,10 +15,6 @@ HAND_CHANGE_S = 0.1
 POLL_PERIOD_S = 0.06
 GOLDEN = 0.618_034
 """Multiples of it spread the taps evenly over the reader's polling period."""
-
-
-class TapLost(RuntimeError):
-    """A tap that had to open the door did not."""
 
 
 def path_figures(badges: int, backlog: int, taps: int = TAPS) -> list[Figure]:
@@ -62,7 +58,7 @@ def _tap(door: OneDoor, taps: int) -> list[dict[str, Any]]:
         body = {"card": f"b{badge}", "reader": READER, "hold_s": HOLD_S, "timed": True}
         answer = hall.post("/present", body)
         if "edge_ms" not in answer:
-            raise TapLost(
+            raise BenchFailed(
                 f"tap {number} of badge {badge} was not answered in time: {answer}; edge:\n{door.edge.log_tail()}"
             )
         hall.post("/remove", {"reader": READER})

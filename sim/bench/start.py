@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from sim.bench.figures import Report, median, reaching, shown
+from sim.bench.figures import BenchFailed, Report, median, reaching, shown
 from sim.bench.mqtt import BenchClient
 from sim.bench.one_door import READER, OneDoor
 from sim.child import Child
@@ -18,10 +18,6 @@ BADGES = 100_000
 STARTS = 5
 DECISION_TIMEOUT_S = 30.0
 LOG_TIMEOUT_S = 30.0
-
-
-class StartFailed(RuntimeError):
-    """The edge did not do what is timed."""
 
 
 def run(badges: int = BADGES, starts: int = STARTS) -> Report:
@@ -71,7 +67,7 @@ def _start(door: OneDoor, hall: HttpClient, badge: int) -> tuple[float, float]:
     with ThreadPoolExecutor(1) as other:
         presented = other.submit(hall.post, "/present", card)
         if not until(lambda: any(c["reader"] == READER for c in hall.get("/state")["cards"].values()), 5.0):
-            raise StartFailed("the card was not laid down")
+            raise BenchFailed("the card was not laid down")
         watch = Stopwatch()
         decided: list[float] = []
         presented.add_done_callback(lambda _: decided.append(watch.s))
@@ -81,7 +77,7 @@ def _start(door: OneDoor, hall: HttpClient, badge: int) -> tuple[float, float]:
         answer: dict[str, Any] = presented.result(DECISION_TIMEOUT_S)
     hall.post("/remove", {"reader": READER})
     if not answer["unlocked"]:
-        raise StartFailed(f"the first tap opened nothing: {answer}; edge:\n{door.edge.log_tail()}")
+        raise BenchFailed(f"the first tap opened nothing: {answer}; edge:\n{door.edge.log_tail()}")
     return ready_s, decided[0]
 
 
@@ -96,7 +92,7 @@ def _after_delta(door: OneDoor, broker_url: str) -> dict[str, float]:
             return until(lambda: needle in door.edge.log.read_text(errors="replace"), 1.0)
 
         if not until(taken, LOG_TIMEOUT_S):
-            raise StartFailed(f"the delta was not taken up; edge:\n{door.edge.log_tail()}")
+            raise BenchFailed(f"the delta was not taken up; edge:\n{door.edge.log_tail()}")
     return _memory_mb(door.edge.pid)
 
 
