@@ -61,9 +61,11 @@ def release_by_fire(turn: Turn, zone: str) -> None:
 
 
 def relock_after_fire(turn: Turn, zone: str) -> None:
-    """Relock the doors of a zone that no other latched zone holds; then their areas are uncertain (MEANINGS 27)."""
+    """Relock the doors of a zone, and those that were of it when it was latched, unless another latched zone holds them; then their
+    areas are uncertain (MEANINGS 27)."""
     for door, hardware in turn.hardware.items():
-        if zone in hardware.fire_zones and not any(other in turn.state.fire_latched for other in hardware.fire_zones):
+        concerned = zone in hardware.fire_zones or turn.door(door).mode == "released"
+        if concerned and not any(other in turn.state.fire_latched for other in hardware.fire_zones):
             happen(turn, door, DoorInput.FIRE_RESET)
             for area in turn.areas_behind(door):
                 turn.doubt(area, "fire")

@@ -4,9 +4,12 @@ from typing import Literal
 
 from controller.door import DoorInput
 from controller.events import (
+    AccessLapsed,
     AlarmName,
     ClockStateChanged,
     DeviceStateChanged,
+    DoorLocked,
+    DoorModeChanged,
     EdgeStarted,
     EdgeStopped,
     FireLatched,
@@ -38,6 +41,8 @@ from controller.lease import renews
 from controller.now import SECOND_US, Now
 from controller.passage import happen, release_by_fire
 from controller.turn import Turn
+
+DOOR_ALARMS: tuple[AlarmName, ...] = ("DoorForcedOpen", "DoorHeldOpen")
 
 
 def clock(turn: Turn, now: Now) -> None:
@@ -74,7 +79,10 @@ def started(turn: Turn, begun: Started, now: Now) -> None:
     before = {door: turn.condition(door) for door in doors}
     turn.emit(EdgeStarted(begun.boot_id, begun.software, now.wall_trusted))
     for door in doors:
-        happen(turn, door, DoorInput.STARTED, before[door])
+        if door in turn.hardware:
+            happen(turn, door, DoorInput.STARTED, before[door])
+        else:
+            _forget_door(turn, door)
     for zone in list(turn.state.fire_latched):
         release_by_fire(turn, zone)
     if not first:
@@ -84,6 +92,19 @@ def started(turn: Turn, begun: Started, now: Now) -> None:
     if not turn.state.journal_available:
         journal_changed(turn, JournalChanged(available=True), dropped=0)
     _clock_alarm(turn)
+
+
+def _forget_door(turn: Turn, door: str) -> None:
+    """A door that edge.toml no longer wires: nothing is outstanding at it, and there is no lock to act on."""
+    facts = turn.door(door)
+    for grant in facts.grants:
+        turn.emit(AccessLapsed(grant.access_point, door, grant.badge, grant.holder, grant.number))
+    if facts.mode != "controlled":
+        turn.emit(DoorModeChanged(door, "controlled"))
+    if facts.lock != "locked":
+        turn.emit(DoorLocked(door))
+    for alarm in DOOR_ALARMS:
+        turn.clear_alarm(alarm, door)
 
 
 def stopped(turn: Turn, ended: Stopped) -> None:
