@@ -31,6 +31,7 @@ router = APIRouter(route_class=TransactionRoute, include_in_schema=False)
 A_YEAR_S = 31_536_000
 Text = Annotated[str, Form(max_length=256)]
 Path = Annotated[str, Form(max_length=500)]
+Choice = Annotated[str | None, Form(max_length=20)]
 SeesLive = Annotated[Actor, requires(Permission.LIVE_READ)]
 OwnAccount = Annotated[Actor, requires(Permission.OWN_ACCOUNT)]
 
@@ -68,7 +69,7 @@ def root() -> Response:
 
 
 @router.post("/preferences")
-def preferences(request: Request, to: Path = HOME, language: Text | None = None, theme: Text | None = None) -> Response:
+def preferences(request: Request, to: Path = HOME, language: Choice = None, theme: Choice = None) -> Response:
     """Language and theme of this browser, kept in cookies."""
     answer = RedirectResponse(local_path(to), 303)
     secure = request.url.scheme == "https"

@@ -109,7 +109,7 @@ class LiveHub:
     def __init__(self, context: Context, renderer: Renderer) -> None:
         self._context = context
         self._renderer = renderer
-        self._subscriptions: set[Subscription] = set()
+        self._subscriptions: dict[Subscription, None] = {}  # in the order of their coming
         self._task: asyncio.Task[None] | None = None
         self._last = 0
         self._panels: dict[Audience, dict[str, str]] = {}
@@ -133,7 +133,7 @@ class LiveHub:
                 if self._task is None or self._task.done():
                     self._last = last
                     self._task = asyncio.create_task(self._run())
-            self._subscriptions.add(subscription)
+            self._subscriptions[subscription] = None
             caught_up = await run_in_threadpool(self._catch_up, audience, after)
         except BaseException:
             self.unsubscribe(subscription)
@@ -147,7 +147,7 @@ class LiveHub:
 
     def unsubscribe(self, subscription: Subscription) -> None:
         """The browser has gone."""
-        self._subscriptions.discard(subscription)
+        self._subscriptions.pop(subscription, None)
         if subscription.audience not in self._audiences():
             self._panels.pop(subscription.audience, None)
 
@@ -155,7 +155,7 @@ class LiveHub:
         return {subscription.audience for subscription in self._subscriptions}
 
     def _end_oldest_of(self, actor: Actor) -> None:
-        mine = [one for one in self._subscriptions if one.actor == actor]
+        mine = [one for one in self._subscriptions if one.actor == actor and not one.ended]
         if len(mine) >= MAX_STREAMS_PER_SESSION:
             mine[0].end()
 

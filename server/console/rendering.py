@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import ChainableUndefined, Environment, FileSystemLoader
 
 from controller.events import Explanation
 from controller.reasons import ALARMS, Language, instruction, remedy
@@ -72,7 +72,7 @@ class Renderer:
         environment = Environment(
             loader=FileSystemLoader(TEMPLATES),
             autoescape=True,
-            undefined=StrictUndefined,
+            undefined=ChainableUndefined,  # an event without a field must not take the page down
             trim_blocks=True,
             lstrip_blocks=True,
             extensions=["jinja2.ext.i18n"],

@@ -107,7 +107,7 @@ def event_views(rows: Sequence[EventRow], people: People, *, names: bool) -> lis
     return [_event(row, people, names) for row in rows]
 
 
-class _Detail(dict[str, Any]):
+class Fields(dict[str, Any]):
     """An event's fields; what the wire left out, or an older version did not know, is None."""
 
     def __missing__(self, key: str) -> None:
@@ -116,7 +116,7 @@ class _Detail(dict[str, Any]):
 
 def _event(row: EventRow, people: People, names: bool) -> EventView:
     holder = people.holders.get(row.holder) if row.holder is not None else None
-    detail = json.loads(bytes(row.detail), object_pairs_hook=_Detail)
+    detail = json.loads(bytes(row.detail), object_pairs_hook=Fields)
     tone = TONES.get(row.kind, "plain")
     if (row.kind == "DeviceStateChanged" and not detail["working"]) or (
         row.kind == "CommandDone" and detail["result"] == "refused"

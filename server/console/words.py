@@ -106,7 +106,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "AcknowledgeAlarm": N_("Acknowledge alarm"),
         "Identify": N_("Find reader"),
     },
-    "badge_kind": {"customer": N_("customer badges"), "staff": N_("staff badges"), "temporary": N_("temporary badges"), "keyholder": N_("keyholders")},
+    "badge_kind": {"customer": N_("customer"), "staff": N_("staff"), "temporary": N_("temporary"), "keyholder": N_("keyholder")},
     "device_kind": {"reader": N_("Reader"), "board": N_("Relay board")},
     "role": {
         "guard": N_("Guard"),

@@ -1,0 +1,75 @@
+"""Two languages: everything is translated, and who asks gets their own."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.events import AlarmName, AnyEvent
+from controller.reasons import ALARMS
+from server.console.language import LANGUAGES, catalogue, preferred, translate
+from server.console.words import WORDS
+from tests.server.console.texts import CONSOLE, used_texts
+
+PLACEHOLDER = re.compile(r"%\(\w+\)s|\{\w+\}")
+LETTERS = re.compile(r"[A-Za-z一-鿿]{2,}")
+ALLOWED = {"menjin", "min"}  # a name, a unit
+
+
+def test_every_text_is_translated_and_no_translation_is_left_over() -> None:
+    assert used_texts() - set(catalogue()) == set(), "python -m tests.server.console.texts lists them"
+    assert set(catalogue()) - used_texts() == set()
+
+
+def test_translations_keep_the_placeholders_and_are_chinese() -> None:
+    for english, chinese in catalogue().items():
+        assert sorted(PLACEHOLDER.findall(english)) == sorted(PLACEHOLDER.findall(chinese)), english
+        assert re.search("[一-鿿]", chinese), english
+
+
+@pytest.mark.parametrize("path", sorted((CONSOLE / "templates").glob("*.html")), ids=lambda path: path.name)
+def test_no_template_holds_a_text_outside_the_catalogue(path: object) -> None:
+    text = re.sub(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", " ", path.read_text("utf-8"), flags=re.S)  # type: ignore[attr-defined]
+    shown = re.sub(r"<(kbd|code)\b.*?</\1>|<[^>]*>", " ", text, flags=re.S)
+    loose = [word for word in LETTERS.findall(shown) if word not in ALLOWED and word != "中文" and word != "English"]
+    loose += re.findall(r'(?:title|aria-label|placeholder|alt)="[^"{]*[A-Za-z一-鿿]', text)
+    assert loose in ([], ["Esc"])
+
+
+@pytest.mark.parametrize("path", sorted((CONSOLE / "static").glob("*.js")), ids=lambda path: path.name)
+def test_no_script_shows_a_text_outside_the_catalogue(path: object) -> None:
+    text = re.sub(r"//.*", "", path.read_text("utf-8"))  # type: ignore[attr-defined]
+    sentences = re.findall(r"""(_\()?(["'`])((?:(?!\2).)* (?:(?!\2).)*)\2""", text)
+    loose = [words for marked, _, words in sentences if not marked and re.search(r"[A-Za-z]{3,} [a-z]{2,} ", words)]
+    assert loose == []
+
+
+def test_every_code_of_the_wire_has_a_name() -> None:
+    assert set(WORDS["decision"]) == {event.__name__ for event in AnyEvent.__args__}  # type: ignore[attr-defined]
+    assert set(WORDS["alarm"]) >= set(AlarmName.__args__)  # type: ignore[attr-defined]
+    assert set(WORDS["alarm"]) - set(ALARMS) == set(WORDS["instruction"]), "the server's own alarms say what to do"
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("", "zh-CN"),
+        ("de, fr;q=0.8", "zh-CN"),
+        ("en-GB,en;q=0.9,zh;q=0.8", "en"),
+        ("en;q=0.5, zh-TW;q=0.9", "zh-CN"),
+        ("zh-CN;q=0, en;q=0.1", "en"),
+        ("en;q=x", "zh-CN"),
+    ],
+)
+def test_the_browsers_first_language_that_we_speak_is_taken(header: str, expected: str) -> None:
+    assert preferred(header) == expected
+
+
+@given(st.text())
+def test_any_header_gives_one_of_our_languages(header: str) -> None:
+    assert preferred(header) in LANGUAGES
+
+
+def test_a_text_without_translation_is_shown_as_it_is() -> None:
+    assert translate("zh-CN", "no such text") == "no such text"
