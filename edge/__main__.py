@@ -18,9 +18,10 @@ from edge.hardware import Hardware
 from edge.inbox import Inbox
 from edge.keys import Bundle, KeyRing
 from edge.link import MqttLink
-from edge.no_journal import open_journal
+from edge.no_journal import NoJournal, open_journal
+from edge.no_policy_store import open_policy_store
 from edge.notify import Supervisor
-from edge.policy_store import SqlitePolicyStore
+from edge.ports import JournalFault
 from edge.randomness import SystemRandom
 from edge.reading import reader_thread
 from edge.runner import Runner
@@ -40,7 +41,7 @@ def build(config: EdgeConfig, bundle: Bundle) -> Runner:
     hardware = Hardware(config, inbox.post)
     readers = [reader_thread(line, bundle.card_keys, inbox.post, mono_us) for line in config.readers]
     journal = open_journal(config.journal_path, random)
-    policies = SqlitePolicyStore(config.policy_path)
+    policies = open_policy_store(config.policy_path)
 
     def objections(site: Site) -> list[str]:
         return policy_mismatches(config, site) + unenforced(site)
@@ -55,7 +56,12 @@ def build(config: EdgeConfig, bundle: Bundle) -> Runner:
         boards=tuple(line.id for line in config.boards),
         notices=(*_notices(config), *([policies.damage] if policies.damage else [])),
     )
-    agent = Agent(bundle, keys, station, Ports(journal, policies, link, hardware, random))
+    try:
+        agent = Agent(bundle, keys, station, Ports(journal, policies, link, hardware, random))
+    except JournalFault as fault:  # a sound file that this version cannot read: the ways out must work all the same
+        journal.close()
+        journal = NoJournal(str(fault), random)
+        agent = Agent(bundle, keys, station, Ports(journal, policies, link, hardware, random))
 
     def close() -> None:
         journal.close()

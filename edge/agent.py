@@ -16,14 +16,11 @@ import logging
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import msgspec
-
 from controller.actions import AnyAction, HoldUnlocked, Indicate, Lock, Unlock
 from controller.engine import Engine, Outcome
-from controller.events import Record
 from controller.inputs import AnyInput, JournalChanged, LeaseArrived, LinkChanged, Started, TimeElapsed
 from controller.now import SECOND_US, Now
-from controller.state import State, decode_state, encode_state, fold
+from controller.state import encode_state
 from controller.wire import Ack, CommandOrder, PolicyChunk, PolicyDelta, PolicyHead, PolicyLease
 from edge.command_intake import CommandIntake, CommandRefused
 from edge.intake import Intake, KeyRing
@@ -31,7 +28,6 @@ from edge.outbox import Outbox
 from edge.policy_intake import PolicyIntake, PolicyRefused, Ready
 from edge.ports import (
     DeviceChanged,
-    Journal,
     JournalFault,
     LinkDown,
     LinkUp,
@@ -39,6 +35,7 @@ from edge.ports import (
     Stimulus,
     StopAsked,
 )
+from edge.recovery import recover
 from edge.sender import Sender
 from edge.station import Identity, Ports, Station
 from edge.status import Health, StatusReport, door_facts
@@ -52,9 +49,7 @@ CHECKPOINT_RECORDS = 1_000
 PURGE_INTERVAL_US = 3_600 * SECOND_US
 PURGE_AGAIN_US = 10 * SECOND_US
 """A purge is short: while there is more to drop it goes on after this pause."""
-REPLAY_RECORDS = 1_000
 
-_record_decoder = msgspec.json.Decoder(Record)
 _log = logging.getLogger(__name__)
 
 
@@ -73,7 +68,7 @@ class Agent:
         self._commands = CommandIntake(ports.journal)
         self._health = Health(station.notices, station.readers, station.boards)
         self._status = StatusReport(sender)
-        state = _recover(ports.journal)
+        state = recover(ports.journal)
         self._policies = PolicyIntake(ports.policies, sender, station.objections, state.policy_version)
         self._store = ports.policies
         self._engine = Engine(state, ports.journal.journal_id, station.hardware, edge=identity.edge)
@@ -372,14 +367,3 @@ class Agent:
             if purged:
                 self._purge_at_us = now.mono_us + PURGE_AGAIN_US
                 _log.info("purged %d records beyond their retention", purged)
-
-
-def _recover(journal: Journal) -> State:
-    """The state as of the journal's end: the last checkpoint and the records after it (DESIGN 3)."""
-    kept = journal.checkpoint()
-    seq, state = (kept[0], decode_state(kept[1])) if kept is not None else (0, State())
-    while records := journal.after(seq, REPLAY_RECORDS):
-        for entry in records:
-            fold(state, _record_decoder.decode(entry.record))
-        seq = records[-1].seq
-    return state

@@ -206,6 +206,27 @@ def test_with_a_damaged_journal_the_edge_still_starts_for_the_ways_out(place: Pl
     assert (state / "journal.db").read_bytes() == b"not a journal" * 1_000
 
 
+def spoil(state: Path, what: str) -> None:
+    """Make a part of the state unusable, although each file is sound for SQLite."""
+    if what == "policy store":
+        (state / "policy.db").mkdir(parents=True)
+        return
+    journal = SqliteJournal(state / "journal.db", SystemRandom())
+    journal.append([b'{"written":"by a newer menjin"}'], 1)
+    if what == "checkpoint":
+        journal.save_checkpoint(1, b"bits that fell over")
+    journal.close()
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("what", ["policy store", "checkpoint", "record"])
+def test_with_a_state_that_cannot_be_used_the_edge_still_starts_for_the_ways_out(place: Place, what: str) -> None:
+    spoil(place.folder / "state", what)
+    process = Process(place)
+    process.hear(b"READY=1")
+    assert process.end(signal.SIGTERM) == 0
+
+
 @pytest.mark.processes
 def test_after_kill_9_the_next_process_goes_on_with_the_same_journal(place: Place) -> None:
     process = Process(place)
