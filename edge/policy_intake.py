@@ -15,7 +15,7 @@ import msgspec
 
 from controller.now import SECOND_US, Now
 from controller.policy import Delta, Lease, Policy, PolicyError, Version, apply_delta, decode_policy, digest_of
-from controller.site import Site
+from controller.site import Site, check_site
 from controller.wire import CHUNK_BYTES, PolicyChunk, PolicyDelta, PolicyHead, PolicyLease, PolicyRequest
 from edge.ports import PolicyStore
 from edge.sender import Sender
@@ -243,7 +243,7 @@ class PolicyIntake:
             raise PolicyRefused("older_policy", f"policy {_name(version)} is below the highest seen")
 
     def _check(self, policy: Policy) -> None:
-        objections = self._objections(policy.site)
+        objections = check_site(policy.site) or self._objections(policy.site)
         if objections:
             self._unfit = policy.version
             self._why_unfit = f"policy {_name(policy.version)} refused: " + "; ".join(objections)

@@ -424,3 +424,18 @@ def test_a_policy_that_cannot_be_stored_is_not_adopted_and_asked_for_again() -> 
     assert desk.wants() == ["deltas"]
     desk.store.failing = None
     assert desk.intake.take_delta(delta(P1, P2), desk.now) is not None
+
+
+def test_a_policy_whose_site_is_no_site_is_refused_before_it_is_stored() -> None:
+    torn = msgspec.structs.replace(SITE, doors=())  # signed, well-formed, and its access points lead through no door
+    desk = Desk()
+    desk.connect()
+    policy = msgspec.structs.replace(P1, site=torn)
+    desk.intake.take_head(head(policy), desk.now)
+    *first, last = chunks(policy)
+    for part in first:
+        desk.intake.take_chunk(part, desk.now)
+    with pytest.raises(PolicyRefused, match="is no door of this site") as refused:
+        desk.intake.take_chunk(last, desk.now)
+    assert refused.value.code == "policy_unfit"
+    assert desk.store.load() is None
