@@ -100,9 +100,8 @@ def _server_errors() -> tuple[type[Exception], ...]:
     from server.config import ConfigError
     from server.db.engine import DatabaseError
     from server.keys import KeysError
-    from server.mqtt import BrokerFilesError
 
-    return ConfigError, SiteError, DatabaseError, KeysError, BrokerFilesError
+    return ConfigError, SiteError, DatabaseError, KeysError
 
 
 def _broker_errors() -> tuple[type[Exception], ...]:

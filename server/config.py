@@ -14,6 +14,7 @@ tls_key = "key.pem"
 
 import ipaddress
 import os
+import ssl
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -135,6 +136,21 @@ def _names_a_broker(url: str) -> bool:
         return False
 
 
+def _refuse_unusable_pem(keys: str, path: Path, certificate: Path | None, key: Path | None = None) -> None:
+    """A certificate alone is an authority to check others by; with its key it is our own."""
+    if certificate is None:
+        return
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        if key is None:
+            context.load_verify_locations(certificate)
+        else:
+            context.load_cert_chain(certificate, key, password="")  # one with a passphrase is refused, not asked for
+    except (OSError, ValueError) as error:
+        files = ", ".join(str(name) for name in (certificate, key) if name is not None)
+        raise ConfigError(f"{path}: {keys}: {files}: {error}") from error
+
+
 def _checked(config: Config, path: Path) -> Config:
     for key in _PATH_KEYS[1:]:
         value: Path | None = getattr(config, key)
@@ -156,6 +172,9 @@ def _checked(config: Config, path: Path) -> Config:
         raise ConfigError(f"{path}: broker_url: write mqtt://HOST:PORT or mqtts://HOST:PORT")
     if config.broker_url.startswith("mqtt:") and (config.broker_ca or config.broker_certificate):
         raise ConfigError(f"{path}: broker_url is not encrypted but certificates are given; write mqtts://")
+    _refuse_unusable_pem("broker_ca", path, config.broker_ca)
+    _refuse_unusable_pem("broker_certificate, broker_key", path, config.broker_certificate, config.broker_key)
+    _refuse_unusable_pem("tls_certificate, tls_key", path, config.tls_certificate, config.tls_key)
     try:
         config.dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:

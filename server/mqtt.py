@@ -31,10 +31,6 @@ class BrokerUrlError(ValueError):
     """The broker's URL cannot be used. One line: what and what to write instead."""
 
 
-class BrokerFilesError(ValueError):
-    """The files for the broker's TLS cannot be used. One line: which, why."""
-
-
 @dataclass(frozen=True)
 class Message:
     """What the broker delivered. ``retained``: stored by the broker earlier, or queued (amqtt sets the flag then too)."""
@@ -77,7 +73,7 @@ class MqttClient:
     """A persistent MQTT 3.1.1 session. ``start`` never blocks or raises for an absent broker: it keeps trying.
 
     ``on_published`` is called in paho's thread with the message id once the broker has taken a message. ``ca``,
-    ``certificate``, ``key``: PEM files for TLS. Raises :class:`BrokerUrlError`, :class:`BrokerFilesError`.
+    ``certificate``, ``key``: PEM files for TLS, checked by :mod:`server.config`.
     """
 
     def __init__(
@@ -108,11 +104,7 @@ class MqttClient:
         if self.address.username is not None:
             client.username_pw_set(self.address.username, self.address.password)
         if self.address.tls:
-            try:
-                client.tls_set(ca_certs=ca, certfile=certificate, keyfile=key, tls_version=ssl.PROTOCOL_TLS_CLIENT)
-            except (OSError, ValueError) as error:
-                files = ", ".join(name for name in (ca, certificate, key) if name)
-                raise BrokerFilesError(f"broker_ca, broker_certificate, broker_key ({files}): {error}") from error
+            client.tls_set(ca_certs=ca, certfile=certificate, keyfile=key, tls_version=ssl.PROTOCOL_TLS_CLIENT)
         client.on_connect = self._connected
         client.on_connect_fail = self._connect_failed
         client.on_log = self._logged

@@ -1,5 +1,6 @@
 """HTTP clients of the simulator: the server's API and the hall (docs/interfaces.md)."""
 
+import ssl
 from typing import Any
 
 import httpx2
@@ -20,7 +21,7 @@ class Refused(Exception):
 class HttpClient:
     """JSON in and out, one connection pool. Raises :class:`Refused` on 4xx and 5xx answers."""
 
-    def __init__(self, url: str, token: str | None = None, verify: str | bool = True) -> None:
+    def __init__(self, url: str, token: str | None = None, verify: ssl.SSLContext | bool = True) -> None:
         headers = {"authorization": f"Bearer {token}"} if token else {}
         self.url = url
         # Loopback only: a proxy from the environment must not see these calls.

@@ -13,6 +13,8 @@ def path(tmp_path: Path) -> Path:
     (tmp_path / "site.toml").write_text("", "utf-8")
     (tmp_path / "open.key").write_text("", "utf-8")
     (tmp_path / "open.key").chmod(0o644)
+    (tmp_path / "private.key").write_text("", "utf-8")
+    (tmp_path / "private.key").chmod(0o600)
     made = tmp_path / "server.toml"
     made.write_text('dir = "state"\nsite_file = "site.toml"\n', "utf-8")
     return made
@@ -55,6 +57,8 @@ def test_the_environment_wins_over_the_file(path: Path, monkeypatch: pytest.Monk
         (['tls_key = "open.key"', 'tls_certificate = "site.toml"'], "tls_key: "),
         (['broker_key = "open.key"', 'broker_certificate = "site.toml"'], "can be read by anyone; run chmod 600"),
         (['broker_certificate = "site.toml"'], "broker_certificate and broker_key go together"),
+        (['broker_url = "mqtts://x"', 'broker_ca = "site.toml"'], "broker_ca: "),
+        (['tls_certificate = "site.toml"', 'tls_key = "private.key"'], "tls_certificate, tls_key: "),
         (['broker_url = "mqtt://x"', 'broker_ca = "site.toml"'], "write mqtts://"),
         (['broker_url = "http://x"'], "broker_url: write mqtt://"),
         (['broker_url = "mqtt://x:port"'], "broker_url: write mqtt://"),

@@ -1,5 +1,6 @@
 """What deploy/ describes, started on loopback: its files with only paths, hosts and ports replaced."""
 
+import ssl
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
@@ -127,7 +128,7 @@ class Deployed:
         return made.split()[-1]
 
     def client(self, url: str, token: str | None = None, ca: Path | None = None) -> HttpClient:
-        client = HttpClient(url, token, verify=str(ca) if ca is not None else True)
+        client = HttpClient(url, token, verify=ssl.create_default_context(cafile=ca) if ca is not None else True)
         self._clients.append(client)
         return client
 

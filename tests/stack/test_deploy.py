@@ -2,15 +2,26 @@
 
 import queue
 import re
-from collections.abc import Iterator
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
+from structlog.testing import capture_logs
 
+from controller.site import parse_site, unenforced
+from edge.config import Broker, load_config, policy_mismatches
+from edge.link import DOWN_LEAVES, MqttLink
+from edge.ports import LinkDown
+from server.config import load_config as load_server_config
+from server.mqtt import MqttClient
 from sim.compare import compare_when_drained
 from sim.journal_tail import JournalTail
+from sim.stack import menjin
 from sim.waiting import until
 from tests.stack.deployed import (
     BARRED_EDGE,
@@ -21,6 +32,7 @@ from tests.stack.deployed import (
     Deployed,
     example,
     make_certificates,
+    run,
 )
 
 WAIT_S = 30.0
@@ -86,14 +98,14 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
 
 
 @pytest.fixture
-def connect(deployed: Deployed) -> Iterator[type[Client]]:
+def connect(deployed: Deployed) -> Iterator[Callable[..., Client]]:
     made: list[Client] = []
 
-    def client(*args: object, **named: object) -> Client:
-        made.append(Client(deployed, *args, **named))  # type: ignore[arg-type]
+    def client(*arguments: Any, **named: Any) -> Client:
+        made.append(Client(deployed, *arguments, **named))
         return made[-1]
 
-    yield client  # type: ignore[misc]
+    yield client
     for each in made:
         each.close()
 
@@ -104,7 +116,9 @@ def topic(edge: str, leaf: str) -> str:
 
 @pytest.mark.processes
 @pytest.mark.parametrize("leaf", ["", EDGE], ids=["no certificate", "a certificate of another authority"])
-def test_who_holds_no_certificate_of_the_sites_authority_is_refused(deployed, connect, leaf, tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_who_holds_no_certificate_of_the_sites_authority_is_refused(
+    connect: Callable[..., Client], leaf: str, tmp_path: Path
+) -> None:
     make_certificates(tmp_path / "other", [EDGE])
     client = connect(leaf, tmp_path / "other")
     assert until(lambda: client.failed, WAIT_S)
@@ -112,7 +126,7 @@ def test_who_holds_no_certificate_of_the_sites_authority_is_refused(deployed, co
 
 
 @pytest.mark.processes
-def test_an_edges_certificate_speaks_for_itself_alone_and_the_server_hears_all(connect) -> None:  # type: ignore[no-untyped-def]
+def test_an_edges_certificate_speaks_for_itself_alone_and_the_server_hears_all(connect: Callable[..., Client]) -> None:
     server, one, two = connect("menjin-server"), connect(EDGE), connect(OTHER_EDGE)
     server.subscribe(f"menjin/v1/{SITE}/+/records")
     one.say(topic(OTHER_EDGE, "records"), b"foreign")  # dropped without a word: MQTT 3.1.1 has none
@@ -123,7 +137,7 @@ def test_an_edges_certificate_speaks_for_itself_alone_and_the_server_hears_all(c
 
 
 @pytest.mark.processes
-def test_an_edge_hears_what_is_for_it_and_nothing_else(connect) -> None:  # type: ignore[no-untyped-def]
+def test_an_edge_hears_what_is_for_it_and_nothing_else(connect: Callable[..., Client]) -> None:
     server, one = connect("menjin-server"), connect(EDGE)
     one.subscribe("menjin/#")
     server.say(topic(OTHER_EDGE, "command"), b"for two")
@@ -132,7 +146,7 @@ def test_an_edge_hears_what_is_for_it_and_nothing_else(connect) -> None:  # type
 
 
 @pytest.mark.processes
-def test_an_edge_cannot_speak_as_the_server(connect) -> None:  # type: ignore[no-untyped-def]
+def test_an_edge_cannot_speak_as_the_server(connect: Callable[..., Client]) -> None:
     server, one, two = connect("menjin-server"), connect(EDGE), connect(OTHER_EDGE)
     one.subscribe(topic(EDGE, "command"))
     two.say(topic(EDGE, "command"), b"forged")
@@ -141,7 +155,7 @@ def test_an_edge_cannot_speak_as_the_server(connect) -> None:  # type: ignore[no
 
 
 @pytest.mark.processes
-def test_no_client_takes_anothers_session_by_its_id(connect) -> None:  # type: ignore[no-untyped-def]
+def test_no_client_takes_anothers_session_by_its_id(connect: Callable[..., Client]) -> None:
     one = connect(EDGE, client_id="menjin-dc1-edge-1")
     one.subscribe(topic(EDGE, "command"))
     thief = connect(OTHER_EDGE, client_id="menjin-dc1-edge-1")
@@ -152,7 +166,7 @@ def test_no_client_takes_anothers_session_by_its_id(connect) -> None:  # type: i
 
 
 @pytest.mark.processes
-def test_a_barred_edge_is_not_heard(connect) -> None:  # type: ignore[no-untyped-def]
+def test_a_barred_edge_is_not_heard(connect: Callable[..., Client]) -> None:
     server, barred, one = connect("menjin-server"), connect(BARRED_EDGE), connect(EDGE)
     server.subscribe(f"menjin/v1/{SITE}/+/records")
     barred.say(topic(BARRED_EDGE, "records"), b"stolen")
@@ -186,12 +200,108 @@ def test_a_site_runs_over_tls_with_a_certificate_for_each(deployed: Deployed) ->
     tail = JournalTail(deployed.folder / "edge" / "journal.db")
     compared = compare_when_drained(tail, api, EDGE)
     assert (compared.lost, compared.duplicated) == (0, 0)
-    assert "AccessGranted" in {item["type"] for item in api.get("/api/v1/events", limit=100)["items"]}
+    assert "AccessGranted" in {item["kind"] for item in api.get("/api/v1/events", limit=100)["items"]}
 
 
 @pytest.mark.processes
-def test_a_wrong_broker_certificate_is_said_by_server_and_edge(deployed: Deployed) -> None:
-    """Which of the many ways a connection can fail it was, in the log, once."""
+@pytest.mark.parametrize(
+    ("ca", "own", "cause"),
+    [("other", "deployed", "certificate verify failed"), ("deployed", "other", "alert")],
+    ids=["the broker's authority is another", "the broker does not know our authority"],
+)
+@pytest.mark.filterwarnings(
+    "ignore:unclosed <ssl.SSLSocket:ResourceWarning"
+)  # paho drops the socket of a failed handshake
+def test_edge_and_server_say_why_they_do_not_connect(
+    deployed: Deployed, tmp_path: Path, ca: str, own: str, cause: str
+) -> None:
+    make_certificates(tmp_path / "other", [EDGE])
+    folders = {"deployed": deployed.certs, "other": tmp_path / "other"}
+    files = [str(folders[ca] / "ca.pem"), str(folders[own] / f"{EDGE}.pem"), str(folders[own] / f"{EDGE}.key")]
+    url = f"mqtts://localhost:{deployed.port}"
+    told: queue.Queue[object] = queue.Queue()
+    link = MqttLink(SITE, EDGE, Broker(url, *files), told.put)
+    link.start()
+    try:
+        down = told.get(timeout=WAIT_S)
+    finally:
+        link.close()
+    assert isinstance(down, LinkDown)
+    assert cause in down.cause
+    with capture_logs() as logs:
+        client = MqttClient(url, "test", (), ca=files[0], certificate=files[1], key=files[2])
+        client.start()
+        try:
+            assert until(lambda: any(cause in line.get("cause", "") for line in logs), WAIT_S), logs
+        finally:
+            client.stop()
+
+
+def test_the_examples_load_and_fit_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As they stand, in folders of the test's own, with the files they name."""
+    monkeypatch.chdir(tmp_path)
+    etc = tmp_path / "etc"
+    make_certificates(etc, ["menjin-server", EDGE])
+    (etc / "edge.bundle").touch(0o600)
+    (etc / "site.toml").write_text(example("site.toml"))
+    moved = (("/etc/menjin/", f"{etc}/"), ("/var/lib/", f"{tmp_path}/"))
+    for name in ("edge.toml", "server.toml"):
+        (etc / name).write_text(example(name, *moved))
+    server = load_server_config(etc / "server.toml")
+    site = parse_site(server.site_file.read_text("utf-8"))
+    edge = load_config(etc / "edge.toml")
+    assert server.uses_tls
+    assert server.broker_url == edge.broker.url
+    assert unenforced(site) == []
+    assert policy_mismatches(edge, site) == []
+    assert {zone.zone for zone in edge.fire} == {zone for door in edge.doors for zone in door.fire_zones}
+
+
+def test_the_access_list_names_exactly_the_topics_of_the_wire_contract() -> None:
+    rules = re.findall(r"^(topic|pattern) (read|write) menjin/v1/(\S+)$", example("mosquitto/mosquitto.acl"), re.M)
+    down, up = set(DOWN_LEAVES), {"records", "status", "request"}
+    assert {(way, name.rpartition("/")[2]) for kind, way, name in rules if kind == "topic"} == {
+        *(("read", leaf) for leaf in up),
+        *(("write", leaf) for leaf in down),
+    }
+    assert {(way, name.rpartition("/")[2]) for kind, way, name in rules if kind == "pattern"} == {
+        *(("write", leaf) for leaf in up),
+        *(("read", leaf) for leaf in down),
+    }
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
+def test_a_unit_starts_again_for_ever_and_runs_a_command_that_exists(unit: Path) -> None:
+    sections = re.split(r"^\[(\w+)\]$", unit.read_text("utf-8"), flags=re.M)
+    keys = dict(zip(sections[1::2], sections[2::2], strict=True))
+    assert "StartLimitIntervalSec=0" in keys["Unit"].splitlines()
+    assert "Restart=always" in keys["Service"].splitlines()
+    commands = re.findall(
+        r"^Exec\w+=/opt/menjin/\.venv/bin/menjin (.*) --config /etc/menjin/(\S+)$", unit.read_text(), re.M
+    )
+    assert commands
+    for command, config in commands:
+        assert "--config" in run(*menjin(*command.split(), "--help"))
+        assert (DEPLOY / config).is_file()
+
+
+def test_the_edges_unit_lets_it_ask_whether_the_clock_is_synchronised() -> None:
+    lines = example("systemd/menjin-edge.service").splitlines()
+    allowed = " ".join(line.partition("=")[2] for line in lines if line.startswith("SystemCallFilter=")).split()
+    assert {"adjtimex", "clock_adjtime"} <= set(allowed)
+    assert "ProtectClock=yes" not in lines
+    assert "CapabilityBoundingSet=" in lines  # without CAP_SYS_TIME the same calls cannot set it
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
+@pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
+def test_systemd_knows_every_key_of_a_unit(unit: Path, tmp_path: Path) -> None:
+    copy = tmp_path / unit.name
+    copy.write_text(unit.read_text().replace("/opt/menjin/.venv/bin/menjin", "/bin/true"))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", str(copy)], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("name", ["edge.toml", "server.toml"])
