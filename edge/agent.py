@@ -165,7 +165,7 @@ class Agent:
         return [self._handle(item, now) for item in inputs_of(stimulus, self._identity.hash_key)]
 
     def _take_message(self, message: MessageArrived, now: Now) -> list[Outcome]:
-        body = self._intake.open(message.leaf, message.payload, max(now.wall_us, self._journal.wall_high_water_us))
+        body = self._intake.open(message.leaf, message.payload, max(now.wall_us, self._engine.state.wall_high_us))
         ready: Ready | None = None
         inputs: list[AnyInput] = []
         try:
@@ -273,11 +273,17 @@ class Agent:
     def _append(self, now: Now) -> str | None:
         """Write all that is pending; the fault's text when it could not be."""
         try:
-            self._journal.append(self._engine.pending, now.wall_us)
+            self._journal.append(self._engine.pending, self._vouched_us(now))
         except JournalFault as fault:
             return str(fault)
         self._perform(self._engine.commit())
         return None
+
+    def _vouched_us(self, now: Now) -> int:
+        """What the journal may take for the time: a clock that nobody vouches for may be decades ahead, and would end every
+        server key and forget every command id for good."""
+        high_us = self._engine.state.wall_high_us
+        return max(high_us, now.wall_us) if now.wall_trusted else high_us
 
     def _perform(self, actions: Iterable[AnyAction]) -> None:
         for action in actions:
@@ -362,7 +368,7 @@ class Agent:
         if now.mono_us < self._purge_at_us:
             return
         self._purge_at_us = now.mono_us + PURGE_INTERVAL_US
-        if self._retry_journal_at_us is None and not self._outbox.gone_back:
+        if self._retry_journal_at_us is None and now.wall_trusted and not self._outbox.gone_back:
             purged = self._journal.purge(now.wall_us - self._station.retention_us)
             if purged:
                 self._purge_at_us = now.mono_us + PURGE_AGAIN_US

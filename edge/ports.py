@@ -60,12 +60,13 @@ class Journal(Protocol):
     def first_retained_seq(self) -> int: ...
     @property
     def wall_high_water_us(self) -> int:
-        """The highest wall time ever journalled (MEANINGS 19)."""
+        """The highest wall time ever given to :meth:`append` (MEANINGS 19)."""
         ...
 
     def append(self, records: Sequence[bytes], wall_us: int) -> None:
         """Commit records ``last_seq + 1 …`` in one transaction, durable on return. Raises :class:`JournalFault`; then none
-        of them is in."""
+        of them is in. ``wall_us``: a time that was vouched for, the last such one when now nobody does; retention counts by
+        it."""
         ...
 
     def after(self, seq: int, limit: int) -> list[Kept]:
