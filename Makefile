@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 FOR ?=
 
-.PHONY: setup packages demo test check format bench soak lock clean
+.PHONY: setup packages demo test check format bench soak wheel lock clean
 .DELETE_ON_ERROR:
 
 setup: .venv/ready
@@ -21,13 +21,13 @@ setup: .venv/ready
 	@touch $@
 
 packages:
-	@.ci/packages
+	@PYTHON=$(PYTHON) .ci/packages
 
 demo: setup
 	$(BIN)/menjin demo $(ARGS)
 
 # -n 2: the unit tests share two workers; tests that start processes or measure run after them, alone.
-test: setup packages check
+test: packages setup check
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not processes and not browser and not soak"
 	$(BIN)/python -m pytest -q -m "(processes or browser) and not soak"
 
@@ -45,8 +45,14 @@ format: setup
 bench: setup
 	$(BIN)/menjin bench $(ARGS)
 
-soak: setup packages
+soak: packages setup
 	$(BIN)/python -m pytest -q -m soak --timeout 7200
+
+# What is installed on a site's machines (docs/install.md): dist/menjin-*.whl.
+wheel: setup
+	rm -rf dist
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
+	@ls dist/*.whl
 
 # Needs uv; writes hashes and no index address.
 lock:
