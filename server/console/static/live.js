@@ -45,17 +45,25 @@ function fragment(html) {
   return template.content;
 }
 
-function addRow(row) {
-  const seq = Number(row.dataset.seq);
-  if (seq <= last) return; // shown already
-  last = seq;
+let coming = []; // rows of one burst: laid out together
+
+function addRow(html) {
+  if (coming.push(html) === 1) setTimeout(showComing, 0);
+}
+
+function showComing() {
+  const rows = [...fragment(coming.join("")).children].filter((row) => Number(row.dataset.seq) > last).reverse();
+  coming = [];
+  if (rows.length === 0) return; // shown already
+  last = Number(rows[0].dataset.seq);
   const atTop = events.scrollTop < 8;
   const height = events.scrollHeight;
-  row.classList.add("fresh");
-  events.prepend(row);
-  if (!atTop) events.scrollTop += events.scrollHeight - height; // who reads further down is not moved
-  if (["bad", "wait"].includes(row.dataset.tone)) say(row);
+  for (const row of rows) row.classList.add("fresh");
+  events.prepend(...rows);
   cap();
+  if (!atTop) events.scrollTop += events.scrollHeight - height; // who reads further down is not moved
+  const grave = rows.find((row) => ["bad", "wait"].includes(row.dataset.tone));
+  if (grave) say(grave);
 }
 
 function cap() {
@@ -68,6 +76,7 @@ function cap() {
 }
 
 function reset(seq, html) {
+  coming = [];
   events.replaceChildren(...fragment(html).children);
   last = seq;
   showEmpty();
@@ -118,7 +127,7 @@ function countAlarms() {
 
 function hear(message) {
   heardAt = Date.now();
-  if (message.type === "row") addRow(fragment(message.html).firstElementChild);
+  if (message.type === "row") addRow(message.html);
   else if (message.type === "reset") reset(message.seq, message.html);
   else if (message.type === "panels") for (const [name, html] of Object.entries(message.panels)) showPanel(name, html);
   else if (message.type === "tick") {

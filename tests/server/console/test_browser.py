@@ -29,6 +29,7 @@ pytestmark = [pytest.mark.browser, ON_SQLITE]
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PASSWORD = "Lantern-Quay-27-otter"
+expect.set_options(timeout=15_000)  # a loaded machine is slow, not wrong
 SERIOUS = ("serious", "critical")
 
 
