@@ -81,8 +81,9 @@ class Runner:
             signal.signal(number, self._on_signal)
 
     def run(self) -> None:
-        """Outputs to rest, policy and state taken up, then the loop until :class:`StopAsked`."""
+        """Outputs to rest (but for what fire holds), policy and state taken up, then the loop until :class:`StopAsked`."""
         try:
+            self._agent.hold_what_fire_released()
             self._outputs.start()
             deadline_us = self._agent.start(self._clock.now())
             for reader in self._readers:

@@ -137,6 +137,14 @@ def test_a_tap_that_is_posted_unlocks_the_door() -> None:
     assert rig.agent.policy_swaps == 1
 
 
+def test_what_fire_holds_is_asked_for_before_the_outputs_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = Rig()
+    monkeypatch.setattr(rig.agent, "hold_what_fire_released", lambda: rig.life.append("held"))
+    rig.inbox.post(StopAsked("test"))
+    rig.runner.run()
+    assert rig.life.index("held") < rig.life.index("outputs started")
+
+
 def test_outputs_are_at_rest_before_anything_is_read_and_again_before_the_journal_is_closed() -> None:
     rig = Rig()
     rig.inbox.post(StopAsked("test"))
