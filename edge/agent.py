@@ -112,6 +112,13 @@ class Agent:
         self._write_and_act(now)
         return self._tend(now)
 
+    def hold_what_fire_released(self) -> None:
+        """Before the outputs are started: they open with what a latched fire holds, not locked until :meth:`start` says so."""
+        state = self._engine.state
+        for door in self._station.hardware:
+            if any(zone in state.fire_latched for zone in door.fire_zones):
+                self._locks.hold_unlocked(door.door)
+
     def step(self, now: Now, stimuli: Sequence[Stimulus]) -> int | None:
         """One turn. Returns the boot time (µs) by which the next is due; None once it has stopped: it does nothing more."""
         if self.stopped:
@@ -253,6 +260,7 @@ class Agent:
         _log.error("journal cannot commit: %s", fault)
         self._health.journal = fault
         self._retry_journal_at_us = now.mono_us + JOURNAL_RETRY_US
+        self._purge_at_us = now.mono_us  # it may be full of what may go
         for outcome in self._engine.journal_failed(fault, now):
             self._perform(outcome.actions)
 
@@ -368,7 +376,7 @@ class Agent:
         if now.mono_us < self._purge_at_us:
             return
         self._purge_at_us = now.mono_us + PURGE_INTERVAL_US
-        if self._retry_journal_at_us is None and now.wall_trusted and not self._outbox.gone_back:
+        if now.wall_trusted and not self._outbox.gone_back:
             purged = self._journal.purge(now.wall_us - self._station.retention_us)
             if purged:
                 self._purge_at_us = now.mono_us + PURGE_AGAIN_US

@@ -1,5 +1,7 @@
 """The agent's step: decide, write, act; journal failures; devices, restarts, stops (DESIGN 3, 13; MEANINGS 1, 2)."""
 
+from collections.abc import Sequence
+
 import msgspec
 import pytest
 
@@ -15,10 +17,11 @@ from controller.events import (
     LinkStateChanged,
 )
 from controller.inputs import CardRead, Started
+from controller.now import SECOND_US
 from controller.policy import credential_key
 from controller.state import State, encode_state, fold
 from edge.agent import CHECKPOINT_RECORDS, JOURNAL_RETRY_US, SERVER_SILENT_US
-from edge.ports import DeviceChanged, InputChanged, LinkUp, Presented, StopAsked
+from edge.ports import DeviceChanged, InputChanged, JournalFault, LinkUp, Presented, StopAsked
 from sim.day import card_of
 from tests.edge.agent_rig import STAFF, AgentRig
 
@@ -330,3 +333,38 @@ def test_an_input_of_a_door_that_nobody_knows_disturbs_nothing(stimulus: str) ->
     rig = AgentRig()
     rig.post(InputChanged(stimulus, "no-such-door", True), rig.card())
     assert "hall-door" in rig.unlocked()
+
+
+def test_a_full_journal_makes_room_by_itself_once_records_are_beyond_their_retention() -> None:
+    rig = AgentRig()
+    for _ in range(600):
+        rig.post(rig.rex())
+        rig.wait(6)
+    rig.settle()
+    rig.wait(5)
+    journal, append = rig.node.journal, rig.node.journal.append
+    full_at = journal.last_seq - journal.first_retained_seq
+
+    def limited(records: Sequence[bytes], wall_us: int) -> None:
+        if journal.last_seq - journal.first_retained_seq >= full_at:
+            raise JournalFault("the journal's size limit is full")
+        append(records, wall_us)
+
+    journal.append = limited  # type: ignore[method-assign]
+    rig.node.cut()
+    rig.wait(8 * 3_600)
+    rig.wait(JOURNAL_RETRY_US / SECOND_US)
+    assert journal.first_retained_seq > 1
+    assert rig.agent.engine.state.journal_available
+
+
+def test_what_a_latched_fire_holds_is_asked_for_before_the_outputs_start() -> None:
+    rig = AgentRig()
+    rig.post(InputChanged("fire", "z1", True))
+    rig.node.kill()
+    rig.asked.clear()
+    rig.node._new_agent().hold_what_fire_released()
+    assert rig.unlocked() == ["hall-door"]
+    quiet = AgentRig()
+    quiet.node._new_agent().hold_what_fire_released()
+    assert quiet.unlocked() == []
