@@ -95,16 +95,18 @@ class Outbox:
         self._waiting_since_us = None
 
     def pump(self, now: Now) -> list[RecordsLost]:
-        """Send what the window allows. Returns what was found to be lost for good."""
+        """Send what the window allows. Returns what was found to be lost for good. Raises :class:`edge.ports.JournalFault` when the
+        journal cannot be read; not tried again before NOT_TAKEN_RETRY_US."""
         lost: list[RecordsLost] = []
         self._check_silence(now)
         while self._up and len(self._in_flight) < self._window and self._sent < self._journal.last_seq:
             if now.mono_us < self._not_before_us:
                 break
             lost += self._pass_over_purged()
+            retry_us, self._not_before_us = self._not_before_us, now.mono_us + NOT_TAKEN_RETRY_US
             if not self._send_batch(now):
-                self._not_before_us = now.mono_us + NOT_TAKEN_RETRY_US
                 break
+            self._not_before_us = retry_us
         if self._up and now.mono_us >= self._probe_at_us and 0 < self._sent == self._journal.last_seq:
             self._send(now, self._sent + 1, self._journal.head, ())
         return lost

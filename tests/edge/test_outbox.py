@@ -1,5 +1,6 @@
 """The outbox: windows, silence, acks, forks, ranges that are gone (DESIGN 4)."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -7,6 +8,7 @@ from controller.inputs import ForkFound, RecordsLost
 from controller.now import SECOND_US
 from controller.wire import BATCH_RECORDS, GENESIS_HASH, MAX_MESSAGE_BYTES, chain
 from edge.outbox import BATCH_BYTES, PROBE_US, WINDOW_BATCHES, Outbox
+from edge.ports import JournalFault, Kept
 from tests.edge.outbox_rig import WALL_US, OutboxRig
 
 
@@ -237,3 +239,21 @@ def _receive(rig: OutboxRig, ledger: list[bytes], arrives: bool, answered: bool)
                 assert rig.journal.hash_at(seq) == head
     if sent and answered:
         rig.take(rig.ack(len(ledger)))
+
+
+def test_a_journal_that_cannot_be_read_is_not_asked_again_without_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = OutboxRig(5)
+
+    def unreadable(seq: int, limit: int) -> list[Kept]:
+        raise JournalFault("the disk fails")
+
+    rig.outbox.link_up()
+    with monkeypatch.context() as failing:
+        failing.setattr(rig.journal, "after", unreadable)
+        with pytest.raises(JournalFault):
+            rig.outbox.pump(rig.now)
+        due = rig.outbox.deadline_us()
+        assert due is not None
+        assert due > rig.mono_us
+    rig.wait(1)
+    assert rig.ranges() == [(1, 5)]
