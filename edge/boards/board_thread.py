@@ -7,7 +7,7 @@ What holds whatever the agent does:
 - A held output (fire release, the lock of a fail-safe door) is restored when a board comes back; a pulse never is (L2).
 - After a write, and every second, the relays are compared with what was asked. A relay that does not follow is a fault of
   the board, which goes on working with the others.
-- A board that fails is closed and reopened with backoff for as long as the thread lives.
+- A board that fails, or whose driver does, is closed and reopened with backoff for as long as the thread lives.
 - :meth:`BoardThread.stop` puts the outputs to rest.
 """
 
@@ -189,17 +189,18 @@ class BoardThread:
                     while not self._stopping:
                         self._turn()
                 except BoardFault as fault:
-                    self._fail(str(fault))
-                    self._board.close()
-                    self._sleep(backoff_s)
-                    backoff_s = min(2 * backoff_s, REOPEN_LAST_S)
+                    cause = str(fault)
+                except Exception as bug:  # noqa: BLE001 - a driver's bug must not end the doors and ways out behind this board
+                    cause = f"{self.name}: driver error {type(bug).__name__}: {bug}"
+                else:
+                    break
+                self._fail(cause)
+                self._board.close()
+                self._sleep(backoff_s)
+                backoff_s = min(2 * backoff_s, REOPEN_LAST_S)
         finally:
             self._board.close()
             self._settled.set()
-            if not self._stopping:
-                self._deliver(
-                    BoardFailed(self.name, f"{self.name}: its thread ended by a fault of the program; restart")
-                )
 
     def _open(self) -> None:
         with self._wake:
@@ -327,12 +328,12 @@ class BoardThread:
     def _take_holds(self) -> _Pulse | None:
         """Holds asked while the board was away become what it opens with; a pulse of that time is too late."""
         late: _Pulse | None = None
-        for command in self._locks:
+        while self._locks:
+            command = self._locks.popleft()
             if isinstance(command, _Hold):
                 self._wanted[command.channel] = command.on
             else:
                 late = command
-        self._locks.clear()
         return late
 
     def _show(self, key: str, steps: tuple[Step, ...]) -> None:
