@@ -14,11 +14,14 @@ from sim.demo import load_population
 from sim.journal_tail import JournalTail
 from sim.population import Population
 from sim.stack import EDGE, BrokerKind, Stack
-from sim.waiting import until
+from sim.waiting import Stopwatch, pause, until
 
 READY_S = 30.0
 DECISION_S = 8.0
 WAIT_S = 30.0
+ONE_READ_S = 1.5
+"""Longer than the time in which reads of one badge at one point are one read (MEANINGS 10)."""
+CLOCK_OFFSET = "clock_offset_s"
 
 
 class Answer(NamedTuple):
@@ -37,11 +40,17 @@ class OpenSite:
         self.stack = stack
         self.tail = JournalTail(stack.edge_state / "journal.db")
         self._taps = Taps(stack.hall)
+        self._watch = Stopwatch()
+        self._last_tap: tuple[str, str, float] = ("", "", 0.0)
 
     def tap(self, card: str, at: str) -> Answer:
         """Lay a card down and wait for the edge's decision."""
+        last_card, last_at, last_s = self._last_tap
+        if (card, at) == (last_card, last_at):
+            pause(max(0.0, last_s + ONE_READ_S - self._watch.s))
         after = self.tail.last_seq()
         seen = self._taps.tap(card, at)
+        self._last_tap = (card, at, self._watch.s)
         # What was refused without a record (journal unavailable) is not waited for long.
         wait_s = DECISION_S if seen.indicator in ("granted", "pending", "none") else 1.5
         record = self.tail.wait_for(lambda found: _is_tap(found, at), after, wait_s)
@@ -77,6 +86,21 @@ class OpenSite:
     def alarm_stands(self, alarm: str) -> bool:
         """Whether the server shows the alarm in the end."""
         return until(lambda: any(name == alarm for name, _ in self.standing()), WAIT_S)
+
+    def set_edge_clock(self, offset_s: int) -> None:
+        """The scenario hook: the edge's wall clock runs this far beside the machine's."""
+        target = self.stack.edge_state / CLOCK_OFFSET
+        scratch = target.with_suffix(".new")
+        scratch.write_text(f"{offset_s}\n")
+        scratch.replace(target)
+
+    def is_in_order(self) -> bool:
+        """Whether another test may begin here: everything runs under the true time and has arrived."""
+        return (
+            all(child.running for child in self.stack.children.values())
+            and not (self.stack.edge_state / CLOCK_OFFSET).exists()
+            and doors_are_ready(self.stack.api)
+        )
 
     def stop_edge(self) -> int | None:
         """SIGTERM; the exit code."""

@@ -13,19 +13,13 @@ import pytest
 from controller.events import AlarmCleared, AlarmRaised
 from controller.inputs import RexPressed
 from sim.waiting import until
-from tests.stack.open_site import WAIT_S, OpenSite, open_site
+from tests.stack.open_site import WAIT_S, OpenSite
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(180)]
 
 DISK_BYTES = 8 * 1024 * 1024
 NOT_A_PAGE_BYTES = 1024
 COMMAND_S = 10.0
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenSite]:
-    with open_site(tmp_path_factory.mktemp("disk")) as opened:
-        yield opened
 
 
 Full = Callable[[bool], None]
@@ -99,6 +93,7 @@ def test_on_a_full_disk_ways_out_open_taps_are_refused_and_everything_resumes_wi
 ) -> None:
     with disk(site) as full:
         assert site.is_ready()
+        assert site.all_lock()
         after = site.tail.last_seq()
         full(True)
         refused = site.tap("b-li", "hall-in")

@@ -1,7 +1,6 @@
 """The edge is asked to stop, its clock moves, nobody vouches for its time (DESIGN 3, 12; MEANINGS 19, 28)."""
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -9,25 +8,11 @@ import pytest
 
 from controller.events import AlarmCleared, AlarmRaised, EdgeStopped
 from sim.waiting import until
-from tests.stack.open_site import WAIT_S, OpenSite, open_site
+from tests.stack.open_site import WAIT_S, OpenSite
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(180)]
 
 HOUR_US = 3_600 * 1_000_000
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenSite]:
-    with open_site(tmp_path_factory.mktemp("edge")) as opened:
-        yield opened
-
-
-def set_clock(site: OpenSite, offset_s: int) -> None:
-    """The scenario hook: the edge's wall clock runs this far beside the machine's."""
-    target = site.stack.edge_state / "clock_offset_s"
-    scratch = target.with_suffix(".new")
-    scratch.write_text(f"{offset_s}\n")
-    scratch.replace(target)
 
 
 def trust_clock(site: OpenSite, trust: str) -> None:
@@ -87,13 +72,13 @@ def test_after_a_boot_without_trusted_time_staff_enter_and_customers_do_not(site
 
 def test_a_clock_stepped_forward_and_back_is_alarmed_and_recorded_time_never_runs_back(site: OpenSite) -> None:
     before_us = site.tail.records()[-1].at_us
-    set_clock(site, 3_600)
+    site.set_edge_clock(3_600)
     assert until(
         lambda: site.tap("b-li", "lobby-in").decision is not None and _is_past(site, before_us + HOUR_US), WAIT_S
     )
     ahead = site.tail.records()[-1]
 
-    set_clock(site, 0)
+    site.set_edge_clock(0)
     assert clock_alarm(site, AlarmRaised, ahead.seq)
     assert site.tap("b-guo", "lobby-out").decision == "granted"
     assert site.tap("b-li", "hall-in").decision == "granted", "doors go on deciding under a clock that fell back"
@@ -101,7 +86,7 @@ def test_a_clock_stepped_forward_and_back_is_alarmed_and_recorded_time_never_run
     assert moments == sorted(moments)
 
     back = site.tail.last_seq()
-    set_clock(site, 3_600)
+    site.set_edge_clock(3_600)
     assert clock_alarm(site, AlarmCleared, back)
     found = site.drained()
     assert (found.lost, found.duplicated, found.foreign) == (0, 0, 0)

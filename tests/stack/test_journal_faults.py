@@ -17,6 +17,7 @@ pytestmark = [pytest.mark.processes, pytest.mark.timeout(180)]
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenSite]:
+    """Its own: these tests leave more than one history behind."""
     with open_site(tmp_path_factory.mktemp("journal")) as opened:
         yield opened
 
