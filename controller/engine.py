@@ -330,32 +330,39 @@ class Engine:
                 if due is None or due[0] > turn.mono_us:
                     break
                 happen(turn, door, due[1])
-        for holder, end_us in list(self._stay_ends().items()):
-            if end_us <= turn.wall_us:
-                presence = self._state.presence[holder]
-                turn.emit(
-                    AlarmRaised(
-                        "OVERSTAY", presence.number, ALARMS["OVERSTAY"].rule, {"holder": holder, "area": presence.area}
-                    )
+        for holder in sorted(holder for holder, end_us in self._stay_ends().items() if end_us <= turn.wall_us):
+            presence = self._state.presence[holder]
+            turn.emit(
+                AlarmRaised(
+                    "OVERSTAY", presence.number, ALARMS["OVERSTAY"].rule, {"holder": holder, "area": presence.area}
                 )
-                self._stays = None
+            )
+            self._stays = None
 
     def _stay_ends(self) -> dict[int, int]:
-        """When each stay ends that has not been alarmed yet; kept until somebody moves or the policy changes."""
+        """When each stay ends that has not been alarmed yet. Kept, and only who moves is looked at again: a hall full of people
+        must not slow down every tap."""
         if self._stays is None:
-            index = self._index
-            ends = {
-                holder: stay_end_us(index, presence)
-                for holder, presence in self._state.presence.items()
-                if index is not None and not presence.overstayed
-            }
-            self._stays = {holder: end_us for holder, end_us in ends.items() if end_us < FOREVER_US}
+            self._stays = {}
+            for holder in self._state.presence:
+                self._note_stay(self._stays, holder)
         return self._stays
+
+    def _note_stay(self, stays: dict[int, int], holder: int) -> None:
+        stays.pop(holder, None)
+        presence = self._state.presence.get(holder)
+        if self._index is not None and presence is not None and not presence.overstayed:
+            end_us = stay_end_us(self._index, presence)
+            if end_us < FOREVER_US:
+                stays[holder] = end_us
 
     def _record(self, stimulus: AnyInput, turn: Turn) -> Record:
         state = self._state
-        if any(isinstance(event, AccessTaken | AlarmRaised) for event in turn.events):
-            self._stays = None
+        for event in turn.events:
+            if isinstance(event, AlarmRaised):
+                self._stays = None
+            elif isinstance(event, AccessTaken) and self._stays is not None:
+                self._note_stay(self._stays, event.holder)
         record = Record(
             journal_id=self._journal_id,
             seq=state.seq + 1,
