@@ -2,6 +2,8 @@
 
 from collections import deque
 from collections.abc import Iterator
+from itertools import chain as joined
+from itertools import count, islice
 
 import msgspec
 
@@ -44,13 +46,15 @@ class Backlog:
         edge = RecordedTaps(policy, JOURNAL_ID, NOON_US, [door.id for door in policy.site.doors])
         taps = make_taps(BADGES, 5_000)
         seq, head = 0, GENESIS_HASH
-        for number, records in enumerate(edge.records(taps, 2**40, BATCH_RECORDS), 1):
+        made = joined.from_iterable(edge.records(taps, 2**40))
+        for number in count(1):
+            records = tuple(islice(made, BATCH_RECORDS))
             body = Records(
                 v=WIRE_VERSION, site=SITE_ID, edge=EDGE, epoch=1, seq=number, issued_at_us=NOON_US,
                 journal_id=JOURNAL_ID, first_seq=seq + 1, previous=head, records=tuple(map(msgspec.Raw, records)),
             )  # fmt: skip
-            yield Batch(seq + len(records), seal(body, self.signer.kid, self.signer.sign))
             seq += len(records)
+            yield Batch(seq, seal(body, self.signer.kid, self.signer.sign))
             for record in records:
                 head = chain(head, record)
 

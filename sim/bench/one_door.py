@@ -13,7 +13,7 @@ from controller.wire import WIRE_VERSION, PolicyDelta, ServerCertificate, seal, 
 from edge.journal import SqliteJournal
 from edge.policy_store import SqlitePolicyStore
 from sim.bench.population import HASH_KEY, NOON_US, card_number, grant_areas, make_policy, make_taps
-from sim.bench.recorded import TAP_EVERY_US, RecordedTaps
+from sim.bench.recorded import VISIT_US, RecordedTaps
 from sim.bench.signer import Signer, root, server
 from sim.child import Child
 from sim.clients import HttpClient
@@ -31,6 +31,7 @@ EDGE_STOP_TIMEOUT_S = 5.0
 DEAD_BROKER = "mqtt://127.0.0.1:9"
 """The discard port: nobody answers, so the backlog stays."""
 CHECKPOINT_RECORDS = 1_000
+PEOPLE = 300
 
 
 class OneDoor:
@@ -58,8 +59,9 @@ class OneDoor:
         store.close()
         journal = SqliteJournal(self.state / "journal.db", _Token())
         try:
-            edge = RecordedTaps(policy, journal.journal_id, NOON_US - (self.backlog + 10) * TAP_EVERY_US, [DOOR])
-            taps = [tap for tap in make_taps(self.badges, 50_000) if tap.access_point == READER]
+            edge = RecordedTaps(policy, journal.journal_id, NOON_US - (self.backlog + 10) * VISIT_US, [DOOR])
+            # some hundred people: the state that a checkpoint holds is then one of a real room
+            taps = [tap for tap in make_taps(self.badges, 20_000) if tap.access_point == READER][:PEOPLE]
             for records in edge.records(taps, self.backlog, CHECKPOINT_RECORDS):
                 journal.append(records, edge.now().wall_us)
                 journal.save_checkpoint(journal.last_seq, encode_state(edge.engine.state))
