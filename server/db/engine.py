@@ -8,6 +8,7 @@ A request does not call these: its session comes from :data:`server.routes.DbSes
 answer was built. Threads and periodic work do. Bulk work (ingest) takes ``session.connection()`` and speaks Core.
 """
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,7 +16,8 @@ from typing import Any
 import sqlalchemy
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlmodel import Session
 
 BUSY_TIMEOUT_MS = 5_000
@@ -26,8 +28,31 @@ CONNECT_WAIT_S = 10
 _POSTGRESQL_LIMITS = "-c lock_timeout=10s -c statement_timeout=60s -c idle_in_transaction_session_timeout=120s"
 
 
+_PASSING_CLASSES = ("08", "25", "40", "53", "55", "57", "58")
+"""SQLSTATE classes of what passes by itself: connection, transaction, resources, locks, operator, system."""
+_SQLITE_STATEMENT_FAULTS = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_TOOBIG)
+
+
 class DatabaseError(Exception):
     """The database cannot be used. The message says what, where and what to do."""
+
+
+def is_away(error: Exception) -> bool:
+    """Whether the database is away, busy or full, so that the same may succeed later. False when what was asked is at fault:
+    PostgreSQL calls a value too long for its index an operational error, too."""
+    if isinstance(error, PoolTimeoutError | InterfaceError):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    if error.connection_invalidated:
+        return True
+    if not isinstance(error, OperationalError):
+        return False
+    state = getattr(error.orig, "sqlstate", None)
+    if state is not None:
+        return str(state)[:2] in _PASSING_CLASSES
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    return code is None or code & 0xFF not in _SQLITE_STATEMENT_FAULTS
 
 
 class Database:
@@ -89,6 +114,7 @@ def _make_engine(url: str) -> Engine:
             max_overflow=POOL_OVERFLOW,
             pool_timeout=POOL_WAIT_S,
             poolclass=sqlalchemy.QueuePool,
+            hide_parameters=True,
             connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000},
         )
         event.listen(engine, "connect", _prepare_sqlite)
@@ -101,6 +127,7 @@ def _make_engine(url: str) -> Engine:
             max_overflow=POOL_OVERFLOW,
             pool_timeout=POOL_WAIT_S,
             pool_pre_ping=True,
+            hide_parameters=True,  # errors are logged, and names and hashes are parameters (D6)
             connect_args={
                 "application_name": "menjin",
                 "connect_timeout": CONNECT_WAIT_S,

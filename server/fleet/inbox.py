@@ -21,6 +21,8 @@ WILL_BYTES = 64
 RELOAD_PAUSE_US = 200_000
 RELOAD_AFTER_US = 1_000_000
 TEXT_CHARACTERS = 300
+JOURNAL_ID_CHARACTERS = 200
+MAX_SEQ = 2**63 - 1
 
 
 class KnownEdge(msgspec.Struct, frozen=True):
@@ -97,6 +99,8 @@ class Inbox:
         if body.epoch != edge.epoch:
             return Refusal(edge.name, leaf, "wrong_epoch", f"enrolment {body.epoch}, in force is {edge.epoch}")
         assert isinstance(body, Records | Status | PolicyRequest)
+        if isinstance(body, Records) and not _has_a_place(body):
+            return Refusal(edge.name, leaf, "malformed", "journal_id or first_seq is out of range")
         return Opened(edge, body, message.retained)
 
     def _reload(self, now_us: int) -> None:
@@ -112,6 +116,12 @@ class Inbox:
 
     def _known(self, edge_id: int, name: str, epoch: int, public_key: bytes) -> KnownEdge:
         return KnownEdge(edge_id, name, epoch, verifier({f"edge:{name}": public_key}))
+
+
+def _has_a_place(batch: Records) -> bool:
+    """Whether tables can hold where the batch says it belongs."""
+    named = 0 < len(batch.journal_id) <= JOURNAL_ID_CHARACTERS and "\x00" not in batch.journal_id
+    return named and 0 < batch.first_seq <= MAX_SEQ - len(batch.records)
 
 
 def _is_will(payload: bytes) -> bool:

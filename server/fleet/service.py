@@ -14,10 +14,10 @@ from datetime import datetime
 
 import structlog
 from sqlalchemy import insert
-from sqlalchemy.exc import OperationalError
 
 from server.context import Context
 from server.db.clock import to_us
+from server.db.engine import is_away
 from server.fleet.commands import commands_open, order_commands
 from server.fleet.down import Composer
 from server.fleet.election import Election
@@ -41,6 +41,8 @@ TURN_S = 0.1
 PAUSE_AFTER_FAULT_S = 1.0
 SLOW_TURN_US = 5_000_000
 RECEIPTS_US = 1_000_000
+RAISE_PAUSE_US = 60_000_000
+"""The policy's epoch is raised at most once in this time."""
 GROUP_MESSAGES = 32
 STOP_WAIT_S = 2.0
 MAX_ASKED = 1_000
@@ -76,6 +78,7 @@ class FleetService:
         self._edges: set[int] = set()
         self._receipts_due_us = 0
         self._slow_due_us = 0
+        self._raised_us: int | None = None
         self._thread = threading.Thread(target=self._run, name="fleet", daemon=True)
         self.mqtt = MqttClient(
             context.config.broker_url,
@@ -136,8 +139,10 @@ class FleetService:
                     break
                 try:
                     self.run_once(self._now_us())
-                except OperationalError as error:
-                    log.error("fleet: database unavailable", error=str(error.orig))
+                except Exception as error:
+                    if not is_away(error):
+                        raise
+                    log.error("fleet: database unavailable", error=_first_line(error))
                     self._stopping.wait(PAUSE_AFTER_FAULT_S)
                 if not self._election.lead():
                     log.error("fleet: leadership lost")
@@ -162,10 +167,11 @@ class FleetService:
                 try:
                     self.ingest(messages, self._now_us())
                     break
-                except OperationalError as error:
-                    log.error("ingest: database unavailable, tried again", error=str(error.orig))
-                except Exception:
-                    log.exception("ingest: tried again")
+                except Exception as error:
+                    if is_away(error):
+                        log.error("ingest: database unavailable, tried again", error=_first_line(error))
+                    else:
+                        log.exception("ingest: tried again")
                 resigned.wait(PAUSE_AFTER_FAULT_S)
 
     def ingest(self, messages: list[Message], now_us: int) -> None:
@@ -232,7 +238,10 @@ class FleetService:
 
     def _follow(self, receipts: list[Receipt], now_us: int) -> None:
         ahead = self.policies.ahead(receipts)
+        if ahead is not None and self._raised_us is not None and abs(now_us - self._raised_us) < RAISE_PAUSE_US:
+            ahead = None  # an edge that lies about its policy must not keep all others loading new ones
         if ahead is not None:
+            self._raised_us = now_us
             self._restored(ahead, now_us)
             return
         due = self.policies.leases_due(receipts, now_us)
@@ -305,6 +314,11 @@ class FleetService:
         if self._publisher.has_taken:
             with self._database.write() as session:
                 self._publisher.clean(session.connection(), now_us)
+
+
+def _first_line(error: Exception) -> str:
+    """What the driver says, without the lines that quote rows."""
+    return str(getattr(error, "orig", error)).strip().split("\n", 1)[0]
 
 
 def _text(path: object) -> str | None:

@@ -8,7 +8,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.engine import Connection
 
 from controller.wire import Status
-from server.fleet.models import Edge, EdgeReceipt
+from server.fleet.models import Edge, EdgeReceipt, FleetState
 from server.ledger.facts import table_of
 from server.ledger.writer import LedgerWriter
 
@@ -16,6 +16,9 @@ SILENT_US = 95_000_000
 """An edge repeats its status every 30 s; after three it counts as gone."""
 PAST_SESSIONS = 16
 MAX_INT = 2**63 - 1
+MAX_CHARACTERS = 200
+MAX_EPOCHS_AHEAD = 1_000
+"""A policy epoch rises once with each restored database: who is further ahead runs nothing of ours."""
 LINK_LOST_RULE = "L2"
 
 
@@ -35,6 +38,10 @@ def take_status(writer: LedgerWriter, edge_id: int, status: Status, *, retained:
     edges = table_of(Edge)
     edge = writer.connection.execute(select(edges).where(edges.c.id == edge_id)).one()
     _check_ranges(status)
+    if status.policy_version is not None:
+        epoch = writer.connection.scalar(select(table_of(FleetState).c.epoch)) or 0
+        if status.policy_version.epoch > epoch + MAX_EPOCHS_AHEAD:
+            raise StatusRefused("malformed", f"policy epoch {status.policy_version.epoch}, ours is {epoch}")
     past: list[str] = json.loads(edge.past_sessions)
     if status.seq < edge.status_seq and (status.session == edge.session or status.session in past):
         raise StatusRefused("replayed", f"status {status.seq} after {edge.status_seq}")
@@ -142,7 +149,7 @@ def _details(status: Status) -> str:
         "refused_messages": status.refused_messages,
         "warnings": status.warnings,
     }
-    return msgspec.json.encode(details).decode().replace("\\u0000", "?")
+    return msgspec.json.encode(details).decode()
 
 
 def _check_ranges(status: Status) -> None:
@@ -159,5 +166,7 @@ def _check_ranges(status: Status) -> None:
     ]
     if any(not 0 <= number <= MAX_INT for number in numbers) or any(not 0 <= number < 2**31 for number in small):
         raise StatusRefused("malformed", "a number is out of range")
-    if any("\x00" in text or len(text) > 200 for text in texts):
+    for door, facts in status.doors.items():
+        texts += [door, *facts.values()]
+    if any("\x00" in text or len(text) > MAX_CHARACTERS for text in texts):
         raise StatusRefused("malformed", "a text is out of range")

@@ -1,14 +1,15 @@
 """One turn of the ingesting thread: messages in, one transaction, then the acknowledgements (DESIGN 4)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 import structlog
 from sqlalchemy import update
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError
 
 from controller.events import CommandDone
-from controller.wire import Ack, PolicyRequest, Records, Status, topic
+from controller.wire import Ack, PolicyRequest, Records, Status, chain, topic
+from server.db.engine import is_away
 from server.fleet.down import Composer
 from server.fleet.inbox import Gone, Inbox, KnownEdge, Opened, Refusal, count_refusals
 from server.fleet.models import EdgeCommand
@@ -44,31 +45,49 @@ class Uplink:
         self._composer = composer
 
     def take(self, messages: Sequence[Message], now_us: int) -> Answers:
-        """Commit what they bring. A message that the database cannot take is refused alone and counted; the database
-        being away raises :class:`sqlalchemy.exc.OperationalError`: nothing was acknowledged, all of it comes again."""
+        """Commit what they bring. A record that cannot be stored as read is kept unread, in quarantine; any other message
+        that the database cannot take is refused alone and counted. The database being away raises (see
+        :func:`server.db.engine.is_away`): nothing was acknowledged, all of it comes again."""
         opened = [self._inbox.open(message, now_us) for message in messages]
         try:
             return self._commit(opened, now_us)
-        except OperationalError:
-            raise
-        except Exception:
+        except Exception as error:
+            if is_away(error):
+                raise
             log.exception("messages refused by the database, taken one by one", messages=len(messages))
         answers = Answers()
         for item in opened:
-            try:
-                part = self._commit([item], now_us)
-            except OperationalError:
-                raise
-            except Exception as error:
-                edge, leaf = (item.edge.name, "") if isinstance(item, Opened) else (item.edge, item.leaf)
-                log.exception("message refused by the database", edge=edge)
-                part = self._commit([Refusal(edge, leaf, "not_storable", type(error).__name__)], now_us)
-            answers.acks += part.acks
-            answers.asked += part.asked
-            answers.status_changed |= part.status_changed
+            for part in self._one_by_one(item, now_us):
+                answers.acks += part.acks
+                answers.asked += part.asked
+                answers.status_changed |= part.status_changed
         return answers
 
-    def _commit(self, items: Sequence[Opened | Refusal], now_us: int) -> Answers:
+    def _one_by_one(self, item: Opened | Refusal, now_us: int) -> Iterator[Answers]:
+        for single in _singles(item):
+            try:
+                yield self._commit([single], now_us)
+                continue
+            except Exception as error:
+                if is_away(error):
+                    raise
+                failure = error
+            edge, leaf = (single.edge.name, "") if isinstance(single, Opened) else (single.edge, single.leaf)
+            log.error("message refused by the database", edge=edge, exc_info=failure)
+            holds_records = isinstance(single, Opened) and isinstance(single.body, Records)
+            if holds_records and not isinstance(
+                failure, IntegrityError
+            ):  # then another writer is about: it comes again
+                try:
+                    yield self._commit([single], now_us, quarantine=f"could not be stored: {type(failure).__name__}")
+                    continue
+                except Exception as error:
+                    if is_away(error):
+                        raise
+            yield self._commit([Refusal(edge, leaf, "not_storable", type(failure).__name__)], now_us)
+            return  # what follows in this message builds on it
+
+    def _commit(self, items: Sequence[Opened | Refusal], now_us: int, *, quarantine: str | None = None) -> Answers:
         answers = Answers()
         refusals = [item for item in items if isinstance(item, Refusal)]
         outcomes: dict[tuple[str, str, int | None], Outcome] = {}
@@ -78,7 +97,7 @@ class Uplink:
                     continue
                 match item.body:
                     case Records() as batch:
-                        outcome = writer.take(item.edge.id, batch)
+                        outcome = writer.take(item.edge.id, batch, quarantine=quarantine)
                         key = (item.edge.name, batch.journal_id, outcome.fork_at)
                         outcomes.pop(key, None)  # the last one goes last
                         outcomes[key] = outcome
@@ -115,6 +134,18 @@ class Uplink:
             fork_at=outcome.fork_at,
         )
         return topic(self._composer.site, edge, "ack"), payload
+
+
+def _singles(item: Opened | Refusal) -> Iterator[Opened | Refusal]:
+    """A batch as batches of one record; all else as it is."""
+    if not isinstance(item, Opened) or not isinstance(item.body, Records) or len(item.body.records) < 2:
+        yield item
+        return
+    previous = item.body.previous
+    for seq, raw in enumerate(item.body.records, item.body.first_seq):
+        batch = msgspec.structs.replace(item.body, first_seq=seq, previous=previous, records=(raw,))
+        yield msgspec.structs.replace(item, body=batch)
+        previous = chain(previous, bytes(raw))
 
 
 def _note_result(writer: LedgerWriter, edge_id: int, done: CommandDone) -> None:

@@ -4,6 +4,7 @@ What an edge sends is not trusted to fit: a record that a database could refuse 
 decoded, so that no record can stop the ledger.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -36,6 +37,11 @@ from controller.events import (
 )
 
 MAX_INT = 2**63 - 1
+MAX_AT_US = 253_402_300_799_999_999
+"""The last microsecond of the year 9999: beyond it no page could show the time."""
+MAX_NAME_CHARACTERS = 200
+"""Longer ids and names are nobody's, and PostgreSQL's indexes refuse them."""
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _encode = msgspec.json.Encoder().encode
 
 Columns = tuple[
@@ -48,6 +54,7 @@ EVENT_COLUMNS = (
     "reason", "rule", "alarm", "subject", "detail",
 )  # fmt: skip
 """``detail`` is the event as JSON; from ``door`` to ``subject`` they are :data:`Columns`."""
+_FIRST_NAME, _DETAIL = EVENT_COLUMNS.index("door"), EVENT_COLUMNS.index("detail")
 
 
 def _decided(event: AccessGranted | AccessPending | AccessDenied) -> Columns:
@@ -135,9 +142,9 @@ def read_record(raw: bytes, journal_id: str, journal_seq: int) -> Record:
         raise UnreadableRecord(f"does not decode: {error}") from error
     if record.seq != journal_seq or record.journal_id != journal_id:
         raise UnreadableRecord(f"calls itself {record.journal_id} {record.seq}, sent as {journal_id} {journal_seq}")
-    if not 0 <= record.at_us <= MAX_INT:
+    if not 0 <= record.at_us <= MAX_AT_US:
         raise UnreadableRecord(f"at_us {record.at_us} is out of range")
-    if b"\\u0000" in raw:
+    if _NUL.search(raw) is not None:
         raise UnreadableRecord("a string holds a NUL character, which PostgreSQL cannot store")
     return record
 
@@ -145,10 +152,15 @@ def read_record(raw: bytes, journal_id: str, journal_seq: int) -> Record:
 def event_rows(record: Record, first_seq: int, record_seq: int, edge_id: int) -> list[EventRow]:
     """The rows of a record's events, numbered from ``first_seq``. Raises :class:`UnreadableRecord` for an id that is out
     of range."""
-    return [
+    rows = [
         event_row(event, first_seq + index, record_seq, edge_id, record.at_us)
         for index, event in enumerate(record.events)
     ]
+    for row in rows:
+        for name, value in zip(EVENT_COLUMNS[_FIRST_NAME:_DETAIL], row[_FIRST_NAME:_DETAIL], strict=True):
+            if type(value) is str and len(value) > MAX_NAME_CHARACTERS:
+                raise UnreadableRecord(f"{name} has {len(value)} characters, at most {MAX_NAME_CHARACTERS} are stored")
+    return rows
 
 
 def event_row(event: AnyEvent, seq: int, record_seq: int | None, edge_id: int, at_us: int) -> EventRow:

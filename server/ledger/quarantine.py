@@ -1,14 +1,19 @@
 """Records that an older program could not read are read again by a newer one."""
 
+from typing import Any
+
+import structlog
 from sqlalchemy import delete, select, update
 
-from server.db.engine import Database
+from server.db.engine import Database, is_away
 from server.ledger.columns import UnreadableRecord, read_record
 from server.ledger.facts import table_of
 from server.ledger.models import LedgerJournal, LedgerQuarantine, LedgerRecord
 from server.ledger.writer import Ledger
 
 BATCH = 200
+
+log = structlog.get_logger(__name__)
 
 
 def retry_quarantined(database: Database, ledger: Ledger, software: str, now_us: int) -> int:
@@ -35,6 +40,29 @@ def retry_quarantined(database: Database, ledger: Ledger, software: str, now_us:
     with database.read() as session:
         if session.connection().execute(waiting.limit(1)).first() is None:
             return 0
+    try:
+        return _retry(ledger, software, now_us, waiting)
+    except Exception as error:
+        if is_away(error):
+            raise
+        log.exception("quarantined records cannot be stored together, tried one by one")
+    try:
+        return _retry(ledger, software, now_us, waiting.limit(1))
+    except Exception as error:
+        if is_away(error):
+            raise
+        failure = type(error).__name__
+    with database.write() as session:  # kept as it is: it must not stop the rest of the fleet's work
+        first = session.connection().execute(waiting.limit(1)).one()
+        values = {"tried_by": software, "error": f"could not be stored: {failure}"}
+        session.connection().execute(
+            update(quarantine).where(quarantine.c.record_seq == first.record_seq).values(**values)
+        )
+    return 1
+
+
+def _retry(ledger: Ledger, software: str, now_us: int, waiting: Any) -> int:
+    quarantine = table_of(LedgerQuarantine)
     with ledger.writing(now_us) as writer:
         rows = writer.connection.execute(waiting).all()
         for row in rows:

@@ -97,8 +97,11 @@ class LedgerWriter:
         where = (table.c.edge_id == edge_id, table.c.journal_id == journal_id)
         return self.connection.scalar(select(table.c.head_seq).where(*where).order_by(table.c.branch.desc()).limit(1))
 
-    def take(self, edge_id: int, batch: Records) -> Outcome:
-        """Store what a verified batch adds. The caller sends the outcome's acknowledgement after the commit."""
+    def take(self, edge_id: int, batch: Records, *, quarantine: str | None = None) -> Outcome:
+        """Store what a verified batch adds. The caller sends the outcome's acknowledgement after the commit.
+
+        ``quarantine``: why these records are only kept and not read, for a batch that could not be stored otherwise.
+        """
         journal = self._journal(edge_id, batch.journal_id)
         head = Head(journal["head_seq"], journal["head_hash"])
         if not batch.records:
@@ -124,7 +127,7 @@ class LedgerWriter:
         if verdict.kind == "fork":
             assert verdict.fork_at is not None
             journal = self._branch(edge_id, journal, verdict.fork_at, batch.first_seq + verdict.skip)
-        self._store(edge_id, journal, batch, raw, verdict)
+        self._store(edge_id, journal, batch, raw, verdict, quarantine)
         head = Head(journal["head_seq"], journal["head_hash"])
         stored = len(raw) - verdict.skip
         return Outcome(verdict.kind, batch.journal_id, head, head.seq + 1, verdict.fork_at, stored)
@@ -176,7 +179,15 @@ class LedgerWriter:
         for facts in self._facts.values():
             facts.save()
 
-    def _store(self, edge_id: int, journal: dict[str, Any], batch: Records, raw: list[bytes], verdict: Verdict) -> None:
+    def _store(
+        self,
+        edge_id: int,
+        journal: dict[str, Any],
+        batch: Records,
+        raw: list[bytes],
+        verdict: Verdict,
+        quarantine: str | None,
+    ) -> None:
         for index in range(verdict.skip, len(raw)):
             journal_seq = batch.first_seq + index
             record_hash = verdict.hashes[index]
@@ -184,6 +195,8 @@ class LedgerWriter:
             self._records.append((self._record_seq, journal["id"], journal_seq, self.now_us, record_hash, raw[index]))
             self._unsaved_hashes[edge_id, batch.journal_id, journal_seq] = record_hash
             try:
+                if quarantine is not None:
+                    raise UnreadableRecord(quarantine)
                 self.add_events(edge_id, self._record_seq, read_record(raw[index], batch.journal_id, journal_seq))
             except UnreadableRecord as error:
                 log.warning("record quarantined", edge_id=edge_id, journal_seq=journal_seq, error=str(error))
