@@ -207,10 +207,14 @@ def policy_applied(turn: Turn, applied: PolicyApplied) -> None:
 
 
 def lease_arrived(turn: Turn, arrived: LeaseArrived) -> None:
-    """A lease counts from here if it vouches for the policy in force; any other is as if it had not come (MEANINGS 18)."""
+    """A lease counts if it vouches for the policy in force; any other is as if it had not come (MEANINGS 18). It counts from here, but
+    on a wall clock that is vouched for from when it was issued: one that a broker kept back or handed out late extends nothing."""
     state = turn.state
-    if renews(state.lease, arrived.lease, state.policy_version, state.policy_digest):
-        turn.emit(LeaseAccepted(arrived.lease, turn.wall_us, turn.mono_us, state.boot_id))
+    lease = arrived.lease
+    if renews(state.lease, lease, state.policy_version, state.policy_digest):
+        known_time = state.wall_trusted and not state.wall_behind
+        from_us = min(turn.wall_us, lease.issued_at_us) if known_time else turn.wall_us
+        turn.emit(LeaseAccepted(lease, from_us, turn.mono_us, state.boot_id))
 
 
 def ledger_differs(turn: Turn, found: ForkFound | RecordsLost) -> None:

@@ -237,6 +237,32 @@ def test_a_lease_for_another_policy_is_as_if_it_had_not_come() -> None:
     assert events(at.give(LeaseArrived(Lease(Version(1, 1), digest(policy()), START_US))), LeaseAccepted)
 
 
+def test_a_lease_that_came_late_counts_from_when_it_was_issued() -> None:
+    at = hall(lease=False)
+    issued_us = at.now.wall_us
+    at.wait(7 * 3_600)  # the server has been dead since; the broker hands out what it kept
+    at.give(LeaseArrived(Lease(Version(1, 1), digest(policy()), issued_us)))
+    assert at.engine.lease_left_s(at.now)["customer"] == 3_600
+    assert reason(at.tap(LI)) == "PERMITTED"
+    at.wait(3_600)
+    assert reason(at.tap(LI)) == "LEASE_ENDED"
+    assert reason(at.tap(GUO)) == "PERMITTED"
+
+
+def test_without_trusted_time_a_lease_counts_from_its_acceptance() -> None:
+    at = hall(lease=False, trusted=False)
+    issued_us = at.now.wall_us
+    at.wait(7 * 3_600)
+    at.give(LeaseArrived(Lease(Version(1, 1), digest(policy()), issued_us)))
+    assert at.engine.lease_left_s(at.now)["customer"] == 8 * 3_600
+
+
+def test_a_lease_from_a_server_whose_clock_is_ahead_counts_from_its_acceptance() -> None:
+    at = hall(lease=False)
+    at.give(LeaseArrived(Lease(Version(1, 1), digest(policy()), at.now.wall_us + 3_600 * SECOND_US)))
+    assert at.engine.lease_left_s(at.now)["customer"] == 8 * 3_600
+
+
 def test_after_a_boot_without_trusted_time_only_staff_enter_until_a_source_vouches() -> None:
     at = hall()
     at.now = Now(0, 10 * SECOND_US, wall_trusted=False)  # an empty clock battery
