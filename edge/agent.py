@@ -284,7 +284,7 @@ class Agent:
             self._journal.append(self._engine.pending, self._vouched_us(now))
         except JournalFault as fault:
             return str(fault)
-        self._perform(self._engine.commit())
+        self._perform(self._engine.commit(), now.mono_us)
         return None
 
     def _vouched_us(self, now: Now) -> int:
@@ -293,11 +293,12 @@ class Agent:
         high_us = self._engine.state.wall_high_us
         return max(high_us, now.wall_us) if now.wall_trusted else high_us
 
-    def _perform(self, actions: Iterable[AnyAction]) -> None:
+    def _perform(self, actions: Iterable[AnyAction], decided_mono_us: int | None = None) -> None:
+        """``decided_mono_us``: when these were decided, if they had to wait for the journal since."""
         for action in actions:
             match action:
                 case Unlock():
-                    self._locks.unlock(action.door, action.unlock_us)
+                    self._locks.unlock(action.door, action.unlock_us, decided_mono_us)
                 case HoldUnlocked():
                     self._locks.hold_unlocked(action.door)
                 case Lock():

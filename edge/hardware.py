@@ -15,10 +15,12 @@ from collections.abc import Callable, Mapping
 from time import monotonic
 
 from controller.actions import Pattern
+from controller.now import SECOND_US
 from edge.boards.board import Board
 from edge.boards.board_thread import BoardFact, BoardFailed, BoardRecovered, BoardThread, InputLevel, Step
 from edge.boards.drivers import DRIVERS
 from edge.boards.modbus_rtu import MAX_PULSE_TENTHS
+from edge.clock import mono_us
 from edge.config import BoardLine, DoorLine, EdgeConfig, InputLine, ReaderLine
 from edge.ports import DeviceChanged, InputChanged
 
@@ -47,7 +49,7 @@ class Hardware:
     """Implements :class:`edge.ports.Locks` over the boards of a configuration.
 
     ``deliver`` gets :class:`InputChanged` and :class:`DeviceChanged` from the boards' threads: it must not raise. At the
-    start, and after each reopening, every input is told once, so that the agent knows all levels.
+    start, and after each reopening, every input is told once, so that the agent knows all levels. ``clock_us``: boot time.
     """
 
     def __init__(
@@ -55,8 +57,10 @@ class Hardware:
         config: EdgeConfig,
         deliver: Callable[[HardwareStimulus], object],
         make: Callable[[BoardLine], Board] = make_board,
+        clock_us: Callable[[], int] = mono_us,
     ) -> None:
         self._deliver = deliver
+        self._clock_us = clock_us
         self._doors = {door.id: door for door in config.doors}
         self._readers = {reader.access_point: reader for reader in config.readers}
         self._meanings = _input_meanings(config)
@@ -80,10 +84,12 @@ class Hardware:
             board.ask_to_stop()
         return [name for name, board in self._boards.items() if not board.stop(max(0.0, deadline - monotonic()))]
 
-    def unlock(self, door: str, unlock_us: int) -> None:
+    def unlock(self, door: str, unlock_us: int, decided_mono_us: int | None = None) -> None:
         line = self._doors[door]
         tenths = max(1, min(-(-unlock_us // TENTH_US), MAX_PULSE_TENTHS))
-        self._board_of(line).pulse(line.lock.channel, _unlocked_level(line), tenths, line.relock_by == "board")
+        age_s = 0.0 if decided_mono_us is None else max(0.0, (self._clock_us() - decided_mono_us) / SECOND_US)
+        level, by_board = _unlocked_level(line), line.relock_by == "board"
+        self._board_of(line).pulse(line.lock.channel, level, tenths, by_board, age_s)
 
     def hold_unlocked(self, door: str) -> None:
         line = self._doors[door]

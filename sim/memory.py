@@ -217,7 +217,7 @@ class MemoryLocks:
         self.asked: list[Asked] = []
         self._hear = hear
 
-    def unlock(self, door: str, unlock_us: int) -> None:
+    def unlock(self, door: str, unlock_us: int, decided_mono_us: int | None = None) -> None:  # noqa: ARG002
         self._note(Asked("unlock", door, unlock_us))
 
     def hold_unlocked(self, door: str) -> None:

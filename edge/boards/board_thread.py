@@ -27,8 +27,8 @@ PULSE_MARGIN_S = 0.3
 """After a pulse's end the relay gets this long before it counts as stuck."""
 MAX_LOCK_COMMANDS = 32
 MAX_INDICATOR_STEPS = 256
-MAX_COMMAND_AGE_S = 1.0
-"""An unlock that the board could not take within this time is dropped and reported."""
+MAX_COMMAND_AGE_S = 2.0
+"""An unlock that the board could not take within this time of its decision is dropped and reported: whoever tapped has gone."""
 REOPEN_FIRST_S = 0.25
 REOPEN_LAST_S = 4.0
 STOP_TIMEOUT_S = 1.0
@@ -141,9 +141,10 @@ class BoardThread:
         """Energise or release until told otherwise; ends a pulse on that channel."""
         self._command(_Hold(channel, on))
 
-    def pulse(self, channel: int, on: bool, tenths: int, board_timed: bool) -> None:
-        """``on`` for ``tenths`` × 0.1 s, then back to what is held. Ended by the board itself when ``board_timed``."""
-        self._command(_Pulse(channel, on, tenths, board_timed, monotonic()))
+    def pulse(self, channel: int, on: bool, tenths: int, board_timed: bool, age_s: float = 0.0) -> None:
+        """``on`` for ``tenths`` × 0.1 s, then back to what is held. Ended by the board itself when ``board_timed``.
+        ``age_s``: how long ago it was decided."""
+        self._command(_Pulse(channel, on, tenths, board_timed, monotonic() - age_s))
 
     def indicate(self, key: str, steps: tuple[Step, ...]) -> None:
         """Show a pattern in place of the last one of ``key``; no steps: dark. Never delays a lock: of two that wait

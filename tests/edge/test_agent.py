@@ -81,6 +81,20 @@ def test_without_any_policy_only_the_way_out_opens() -> None:
     assert rig.events(AccessGranted) == []
 
 
+def test_what_waited_for_the_journal_says_when_it_was_decided_and_a_way_out_is_never_too_late(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rig = AgentRig()
+    asked: list[tuple[str, int | None]] = []
+
+    def unlock(door: str, _unlock_us: int, decided_mono_us: int | None = None) -> None:
+        asked.append((door, decided_mono_us))
+
+    monkeypatch.setattr(rig.node.locks, "unlock", unlock)
+    rig.post(rig.rex("yard-door"), rig.card())
+    assert asked == [("yard-door", None), ("hall-door", rig.now.mono_us)]
+
+
 # the journal fails
 
 

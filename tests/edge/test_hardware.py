@@ -6,6 +6,8 @@ from threading import Lock
 
 import pytest
 
+from controller.now import SECOND_US
+from edge.clock import mono_us
 from edge.config import EdgeConfig, parse_config
 from edge.hardware import Hardware, HardwareStimulus
 from edge.ports import DeviceChanged, InputChanged, Locks
@@ -127,6 +129,16 @@ def test_a_strike_is_energised_and_a_magnet_released_to_unlock(hardware: Hardwar
     hardware.unlock("magnet", 300_000)
     wait_until(lambda: energised(sim) == [])
     wait_until(lambda: energised(sim) == [1])
+
+
+def test_an_unlock_that_waited_as_long_as_a_late_read_opens_nothing_and_is_told(
+    hardware: Hardware, sim: SimulatedBoard, heard: Heard
+) -> None:
+    hardware.unlock("strike", 60 * SECOND_US, mono_us() - 3 * SECOND_US)
+    wait_until(lambda: any("came too late" in s.cause for s in heard.all() if isinstance(s, DeviceChanged)))
+    assert energised(sim) == [1]
+    hardware.unlock("strike", 60 * SECOND_US, mono_us())
+    wait_until(lambda: energised(sim) == [0, 1])
 
 
 def test_fire_holds_both_kinds_of_door_unlocked_until_they_are_locked(hardware: Hardware, sim: SimulatedBoard) -> None:
