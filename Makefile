@@ -54,9 +54,10 @@ wheel: setup
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
 	@ls dist/*.whl
 
-# Needs uv; writes hashes and no index address.
+# Needs uv; writes hashes and no index address. The second: what a site's machines need, at the same versions.
 lock:
 	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --group dev pyproject.toml -o requirements.lock
+	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 -c requirements.lock pyproject.toml -o deploy/requirements.lock
 
 clean:
 	rm -rf .venv build dist server/console/static/vendor
