@@ -159,8 +159,9 @@ def event_rows(record: Record, first_seq: int, record_seq: int, edge_id: int) ->
         for index, event in enumerate(record.events)
     ]
     for row in rows:
-        for name, value in zip(EVENT_COLUMNS[_FIRST_NAME:_DETAIL], row[_FIRST_NAME:_DETAIL], strict=True):
-            if type(value) is str and len(value) > MAX_NAME_CHARACTERS:
+        for value in row[_FIRST_NAME:_DETAIL]:
+            if value.__class__ is str and len(value) > MAX_NAME_CHARACTERS:
+                name = EVENT_COLUMNS[row.index(value)]
                 raise UnreadableRecord(f"{name} has {len(value)} characters, at most {MAX_NAME_CHARACTERS} are stored")
     return rows
 
