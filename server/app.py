@@ -8,7 +8,7 @@ from pathlib import Path
 import structlog
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -23,7 +23,7 @@ from server.keys import ensure_keys
 from server.operators.guard import endpoints_without_permission
 from server.operators.service import ensure_administrator
 from server.problems import Problem
-from server.rim import Rim
+from server.rim import Rim, add_security_headers
 from server.routes import API_PREFIX
 
 log = structlog.get_logger()
@@ -179,6 +179,12 @@ def _handle_errors(app: FastAPI) -> None:
             409, "conflict", "This contradicts what is stored: read it again.", "与已存数据冲突，请刷新后重试。"
         ).response()
 
+    @app.exception_handler(DataError)
+    async def unstorable(_request: Request, _error: Exception) -> Response:
+        return Problem(
+            422, "invalid_input", "The database cannot hold one of these values.", "数据库无法保存其中某个值。"
+        ).response()
+
     @app.exception_handler(OperationalError)
     @app.exception_handler(PoolTimeoutError)
     async def unavailable(_request: Request, error: Exception) -> Response:
@@ -194,6 +200,8 @@ def _handle_errors(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def broken(request: Request, error: Exception) -> Response:
         log.error("request failed", path=request.url.path, error=type(error).__name__)
-        return Problem(
+        answer = Problem(
             500, "internal_error", "The server failed here; its log says why.", "服务器内部错误，详见日志。"
         ).response()
+        add_security_headers(answer.headers, request.url.scheme)  # this answer is made outside the rim
+        return answer

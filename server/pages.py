@@ -11,9 +11,10 @@ from server.problems import Problem
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1_000
+MAX_ID = 2**63 - 1
 
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
-Cursor = Annotated[int, Query(ge=0, alias="after", description="`next` of the page before")]
+Cursor = Annotated[int, Query(ge=0, le=MAX_ID, alias="after", description="`next` of the page before")]
 IfMatch = Annotated[str | None, Header(alias="If-Match")]
 
 

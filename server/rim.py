@@ -1,6 +1,7 @@
-"""The outermost layer of HTTP: body size, time for a body to arrive, security headers."""
+"""The outermost layer of HTTP: body size, time for a body to arrive, text that no database holds, security headers."""
 
 import asyncio
+import re
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -21,6 +22,19 @@ SECURITY_HEADERS = {
     "Permissions-Policy": "camera=(self), geolocation=(), microphone=()",
 }
 HSTS = "max-age=31536000"
+BINARY = (b"multipart/", b"image/", b"application/octet-stream", b"application/pdf")
+_PAIR = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
+_NO_CHARACTER = re.compile(rb"(?<!\\)(?:\\\\)*\\u(?:0000|[dD][89a-fA-F])")
+"""In JSON: NUL, or half of a surrogate pair."""
+
+
+def add_security_headers(headers: MutableHeaders, scheme: str) -> None:
+    """What every answer carries; what the answer itself says goes first."""
+    for name, value in SECURITY_HEADERS.items():
+        headers.setdefault(name, value)
+    headers.setdefault("Cache-Control", "no-store")
+    if scheme == "https":
+        headers.setdefault("Strict-Transport-Security", HSTS)
 
 
 class Rim:
@@ -39,16 +53,12 @@ class Rim:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in SECURITY_HEADERS.items():
-                    headers.setdefault(name, value)
-                headers.setdefault("Cache-Control", "no-store")
-                if scope.get("scheme") == "https":
-                    headers.setdefault("Strict-Transport-Security", HSTS)
+                add_security_headers(MutableHeaders(scope=message), scope.get("scheme", "http"))
             await send(message)
 
         try:
             body = await self._whole_body(scope, receive)
+            _refuse_unstorable_text(scope, body.get("body", b""))
         except Problem as problem:
             await problem.response()(scope, receive, send_with_headers)
             return
@@ -90,3 +100,30 @@ class Rim:
             f"The request's body is larger than {self.max_body_bytes} bytes.",
             f"请求内容超过 {self.max_body_bytes} 字节。",
         )
+
+
+def _refuse_unstorable_text(scope: Scope, body: bytes) -> None:
+    """PostgreSQL holds no NUL, and nothing holds half of a surrogate pair: neither gets as far as a name or a note."""
+    content_type = next((value for name, value in scope["headers"] if name == b"content-type"), b"").lower()
+    found = "\x00" in scope["path"] or b"%00" in scope.get("query_string", b"")
+    if body and not content_type.startswith(BINARY):
+        found |= b"\x00" in body or not _is_utf8(body)
+        if content_type.startswith(b"application/x-www-form-urlencoded"):
+            found |= b"%00" in body
+        else:
+            found |= _NO_CHARACTER.search(_PAIR.sub(b"", body)) is not None
+    if found:
+        raise Problem(
+            422,
+            "invalid_text",
+            "Text must be UTF-8 without NUL and without halves of surrogate pairs.",
+            "文本必须是 UTF-8，且不得含 NUL 或不成对的代理字符。",
+        )
+
+
+def _is_utf8(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

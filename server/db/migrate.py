@@ -1,5 +1,7 @@
 """Bring a database to the newest schema with Alembic. The migrations are shipped inside the package."""
 
+import contextlib
+import os
 from pathlib import Path
 
 from alembic import command
@@ -7,7 +9,7 @@ from alembic.config import Config as AlembicConfig
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
-from sqlalchemy import Connection
+from sqlalchemy import URL, Connection
 from sqlalchemy.exc import DBAPIError
 
 from server.db.engine import Database, DatabaseError
@@ -27,6 +29,7 @@ def alembic_config(connection: Connection | None = None) -> AlembicConfig:
 def migrate(url: str) -> None:
     """Apply what is missing. Raises :class:`DatabaseError` when the database cannot be reached, or is newer."""
     database = Database(url)
+    _make_private(database.engine.url)
     try:
         with database.engine.connect() as connection:
             if not database.is_sqlite:
@@ -41,6 +44,13 @@ def migrate(url: str) -> None:
         raise DatabaseError(f"database: made by a newer menjin, or damaged: {error}") from error
     finally:
         database.close()
+
+
+def _make_private(url: URL) -> None:
+    """A new SQLite file is its owner's alone, whatever the umask; its journals take over its mode."""
+    if url.get_backend_name() == "sqlite" and url.database and not url.database.startswith(("file:", ":")):
+        with contextlib.suppress(OSError):  # there already, or a folder that Database's own error names
+            os.close(os.open(url.database, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
 def newest_revision() -> str:

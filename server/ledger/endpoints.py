@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import Query, Response
+from fastapi import Path, Query, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -18,7 +18,7 @@ from server.operators.actor import Actor
 from server.operators.audit import record
 from server.operators.guard import requires
 from server.operators.permissions import Permission
-from server.pages import Cursor, Limit
+from server.pages import MAX_ID, Cursor, Limit
 from server.problems import not_found
 from server.routes import AppContext, DbSession, api_router
 
@@ -30,6 +30,7 @@ ROUTERS = [events_router, alarms_router, live_router, ledger_router]
 
 JSON = "application/json"
 LINES = "application/jsonl"
+RowId = Annotated[int, Query(ge=0, le=MAX_ID)]
 _encode = msgspec.json.Encoder().encode
 
 
@@ -45,8 +46,8 @@ def events(
     limit: Limit = 100,
     newest_first: bool = False,
     door: Annotated[str | None, Query(max_length=64)] = None,
-    holder: int | None = None,
-    customer: int | None = None,
+    holder: RowId | None = None,
+    customer: RowId | None = None,
     alarm: Annotated[str | None, Query(max_length=64)] = None,
 ) -> Response:
     """Decoded events by the ledger's sequence. ``next``: what to ask ``after`` for more, also when there is none yet."""
@@ -69,7 +70,7 @@ def alarms(
     session: DbSession,
     _actor: Annotated[Actor, requires(Permission.LIVE_READ)],
     history: bool = False,
-    before: Annotated[int, Query(ge=0)] = 0,
+    before: Annotated[int, Query(ge=0, le=MAX_ID)] = 0,
     limit: Limit = 200,
 ) -> Response:
     """The alarms that stand; with ``history`` also those that ended, by descending id ``before`` one."""
@@ -81,7 +82,7 @@ def acknowledge(
     session: DbSession,
     context: AppContext,
     actor: Annotated[Actor, requires(Permission.ALARM_ACKNOWLEDGE)],
-    alarm_id: int,
+    alarm_id: Annotated[int, Path(ge=0, le=2**31 - 1)],
     given: AlarmNote,
 ) -> dict[str, str]:
     """Say that it was seen. It stands until its cause is gone; the edge is told, and answers like to any command."""
@@ -113,7 +114,7 @@ def export(
     context: AppContext,
     actor: Annotated[Actor, requires(Permission.LEDGER_EXPORT)],
     edge: str,
-    after_seq: Annotated[int, Query(ge=0)] = 0,
+    after_seq: Annotated[int, Query(ge=0, le=MAX_ID)] = 0,
 ) -> StreamingResponse:
     """An edge's raw records, one JSON object per line, with the chain's hash after each (D7)."""
     with context.database.write() as session:
