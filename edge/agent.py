@@ -201,8 +201,6 @@ class Agent:
                 self._health.policy = str(refusal)
         except JournalFault as fault:
             self._intake.refuse("store_failed", f"{message.leaf}: {fault}")
-            if isinstance(body, PolicyDelta | PolicyChunk):
-                self._policies.store_failed(now)
         if ready is not None:
             self._health.policy = ""
             early = self._policies.early_lease(now)
@@ -361,7 +359,7 @@ class Agent:
             "boards": dict(self._health.boards),
             "doors": door_facts(state),
             "refused_messages": dict(self._intake.refused),
-            "warnings": self._health.warnings(self._store.damage, self._server_silent),
+            "warnings": self._health.warnings(self._store.damage or self._policies.unstored, self._server_silent),
         }
 
     def _checkpoint(self) -> None:

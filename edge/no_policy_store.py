@@ -1,6 +1,6 @@
 """What stands in for a policy store that cannot be opened: ways out and fire release must work with the disk dead (L1).
 
-Nobody enters, because no policy can be kept, until the disk is mended and the edge restarted.
+A policy that the server sends is in force in memory alone: after a restart nobody enters until it comes again.
 """
 
 import logging

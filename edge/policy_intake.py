@@ -14,10 +14,20 @@ from collections.abc import Callable
 import msgspec
 
 from controller.now import SECOND_US, Now
-from controller.policy import Delta, Lease, Policy, PolicyError, Version, apply_delta, decode_policy, digest_of
+from controller.policy import (
+    Delta,
+    Lease,
+    Policy,
+    PolicyError,
+    Version,
+    apply_delta,
+    decode_policy,
+    digest_of,
+    encode_policy,
+)
 from controller.site import Site, check_site
 from controller.wire import CHUNK_BYTES, PolicyChunk, PolicyDelta, PolicyHead, PolicyLease, PolicyRequest
-from edge.ports import PolicyStore
+from edge.ports import JournalFault, PolicyStore
 from edge.sender import Sender
 
 MAX_POLICY_BYTES = 64 * 1_048_576
@@ -30,9 +40,12 @@ HEAD_PAUSE_US = 10 * SECOND_US
 LEASE_ASK_US = 600 * SECOND_US
 """Without a lease for this long while the link is up, the edge asks for one."""
 
+STORE_AGAIN_US = 60 * SECOND_US
+"""A policy that could not be stored is tried again after this."""
+
 
 class Ready(msgspec.Struct, frozen=True):
-    """A policy that is checked and stored: the engine may adopt it."""
+    """A policy that is checked, and stored if the disk allowed: the engine may adopt it."""
 
     policy: Policy
     digest: str
@@ -74,7 +87,10 @@ class PolicyIntake:
         self._lease_issued_us = 0
         self._early: Lease | None = None
         self._head_not_before_us = 0
+        self._store_at_us: int | None = None
         self._up = False
+        self.unstored = ""
+        """Why the policy in force is not on the disk, in one line; empty when it is."""
 
     @property
     def version(self) -> Version | None:
@@ -159,7 +175,7 @@ class PolicyIntake:
             self._ask(now, "snapshot")
             raise PolicyRefused("digest_mismatch", str(error)) from error
         self._check(policy)
-        self._store.save_delta(delta.version.epoch, delta.version.n, msgspec.json.encode(delta))
+        self._keep(policy, now, delta=delta)
         return self._accepted(policy, delta.digest, now)
 
     def take_chunk(self, chunk: PolicyChunk, now: Now) -> Ready | None:
@@ -182,7 +198,7 @@ class PolicyIntake:
             raise PolicyRefused("digest_mismatch", f"the chunks of policy {_name(head.version)} do not give its digest")
         policy = _decode(canonical, head.version)
         self._check(policy)
-        self._store.save_snapshot(head.version.epoch, head.version.n, canonical)
+        self._keep(policy, now, canonical=canonical)
         return self._accepted(policy, head.digest, now)
 
     def take_lease(self, message: PolicyLease, now: Now) -> Lease | None:
@@ -217,12 +233,10 @@ class PolicyIntake:
         self._lease_at_us = now.mono_us + LEASE_ASK_US
         return early
 
-    def store_failed(self, now: Now) -> None:
-        """The store could not keep what was ready: it is asked for again."""
-        self._ask(now, "deltas" if self._policy is not None else "snapshot")
-
     def pump(self, now: Now) -> None:
-        """Ask again for what did not come."""
+        """Ask again for what did not come; store again what could not be."""
+        if self._policy is not None and self._store_at_us is not None and now.mono_us >= self._store_at_us:
+            self._keep(self._policy, now)
         if not self._up:
             return
         if self._want is not None and self._ask_at_us is not None and now.mono_us >= self._ask_at_us:
@@ -236,7 +250,23 @@ class PolicyIntake:
 
     def deadline_us(self) -> int | None:
         """When :meth:`pump` has something to do again."""
-        return min((due for due in (self._ask_at_us, self._lease_at_us) if due is not None and self._up), default=None)
+        due = [self._store_at_us, *((self._ask_at_us, self._lease_at_us) if self._up else ())]
+        return min((moment for moment in due if moment is not None), default=None)
+
+    def _keep(self, policy: Policy, now: Now, delta: Delta | None = None, canonical: bytes | None = None) -> None:
+        """Store what takes force. A disk that cannot must not keep a revoked badge alive: the policy is in force without, and a
+        restart before it is stored finds one below the journal's floor, so none."""
+        version = policy.version
+        try:
+            if delta is not None and not self.unstored:
+                self._store.save_delta(version.epoch, version.n, msgspec.json.encode(delta))
+            else:
+                self._store.save_snapshot(version.epoch, version.n, canonical or encode_policy(policy))
+        except JournalFault as fault:
+            self.unstored = f"policy {_name(version)} is in force but could not be stored: {fault}"
+            self._store_at_us = now.mono_us + STORE_AGAIN_US
+        else:
+            self.unstored, self._store_at_us = "", None
 
     def _refuse_older(self, version: Version) -> None:
         if (version.epoch, version.n) < max(self._store.highest_seen, self._floor):

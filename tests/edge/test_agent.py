@@ -23,6 +23,7 @@ from controller.state import State, encode_state, fold
 from edge.agent import CHECKPOINT_RECORDS, JOURNAL_RETRY_US, SERVER_SILENT_US
 from edge.ports import DeviceChanged, InputChanged, JournalFault, LinkUp, Presented, StopAsked
 from sim.day import card_of
+from sim.memory_server import next_version
 from tests.edge.agent_rig import STAFF, AgentRig
 
 
@@ -382,3 +383,20 @@ def test_what_a_latched_fire_holds_is_asked_for_before_the_outputs_start() -> No
     quiet = AgentRig()
     quiet.node._new_agent().hold_what_fire_released()
     assert quiet.unlocked() == []
+
+
+def test_a_revocation_counts_although_the_policy_cannot_be_stored() -> None:
+    rig = AgentRig()
+    rig.node.store.failing = "disk full"
+    policy = rig.server.policy
+    assert policy is not None
+    revoked = tuple(msgspec.structs.replace(badge, status="revoked") for badge in policy.badges)
+    rig.server.publish(next_version(policy, badges=revoked), rig.now)
+    rig.settle()
+    rig.post(rig.card())
+    assert rig.unlocked() == []
+    assert rig.events(AccessDenied)[-1].because.reason == "BADGE_REVOKED"
+    rig.wait(2)
+    rig.settle()
+    assert rig.server.status is not None
+    assert any("could not be stored: disk full" in warning for warning in rig.server.status.warnings)

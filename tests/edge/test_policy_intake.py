@@ -20,8 +20,7 @@ from controller.wire import (
     PolicyRequest,
     unseal,
 )
-from edge.policy_intake import LEASE_ASK_US, MAX_CHUNKS, PolicyIntake, PolicyRefused, Ready
-from edge.ports import JournalFault
+from edge.policy_intake import LEASE_ASK_US, MAX_CHUNKS, STORE_AGAIN_US, PolicyIntake, PolicyRefused, Ready
 from edge.sender import Sender
 from sim.day import first_policy
 from sim.memory import MemoryIdentity, MemoryKeyRing, MemoryLink, MemoryPolicyStore
@@ -414,16 +413,38 @@ def test_without_a_lease_for_long_the_edge_asks() -> None:
     assert desk.wants() == ["head"]
 
 
-def test_a_policy_that_cannot_be_stored_is_not_adopted_and_asked_for_again() -> None:
+def test_a_policy_that_cannot_be_stored_is_in_force_all_the_same_and_stored_whole_later() -> None:
     desk = Desk().running(P1)
     desk.store.failing = "disk full"
-    with pytest.raises(JournalFault):
-        desk.intake.take_delta(delta(P1, P2), desk.now)
-    assert desk.intake.version == P1.version
-    desk.intake.store_failed(desk.now)
-    assert desk.wants() == ["deltas"]
+    assert desk.intake.take_delta(delta(P1, P2), desk.now) == Ready(P2, digest_of(encode_policy(P2)))
+    assert "policy 1.2 is in force but could not be stored: disk full" in desk.intake.unstored
+    desk.intake.link_down()
+    due = desk.intake.deadline_us()
+    assert due is not None
+    assert due > desk.mono_us
+    desk.wait(STORE_AGAIN_US / SECOND_US)
+    assert desk.intake.unstored
     desk.store.failing = None
-    assert desk.intake.take_delta(delta(P1, P2), desk.now) is not None
+    desk.wait(STORE_AGAIN_US / SECOND_US)
+    assert desk.intake.unstored == ""
+    assert desk.intake.deadline_us() is None
+    assert desk.store.load() == (encode_policy(P2), [])
+
+
+def test_a_delta_after_one_that_was_not_stored_is_stored_as_the_whole_policy() -> None:
+    desk = Desk().running(P1)
+    desk.store.failing = "disk full"
+    desk.intake.take_delta(delta(P1, P2), desk.now)
+    desk.store.failing = None
+    assert desk.intake.take_delta(delta(P2, P3), desk.now) is not None
+    assert desk.store.load() == (encode_policy(P3), [])
+    assert desk.intake.unstored == ""
+
+
+def test_after_a_restart_a_stored_policy_below_the_one_that_was_in_force_is_not_taken_up() -> None:
+    desk = Desk().running(P1)
+    with pytest.raises(PolicyRefused, match="below the highest seen"):
+        Desk(store=desk.store, journalled=P2.version).intake.load()
 
 
 def test_a_policy_whose_site_is_no_site_is_refused_before_it_is_stored() -> None:
