@@ -2,16 +2,23 @@
 
 import asyncio
 import errno
+import fcntl
+import os
 import signal
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import structlog
 import uvicorn
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from server import tls
 from server.app import create_app
 from server.config import Config, ConfigError
 from server.db.clock import SystemClock
+from server.http_limits import BoundedHttp
 from server.notify import notify
 
 GRACE_S = 2
@@ -23,8 +30,9 @@ log = structlog.get_logger()
 
 
 def serve(config: Config) -> None:
-    """Serve until SIGTERM or SIGINT. Raises :class:`ConfigError` when the port is in use or the address not ours."""
-    with _listen(config) as listening:
+    """Serve until SIGTERM or SIGINT. Raises :class:`ConfigError` when the port is in use, the address not ours, or another
+    server has the SQLite database."""
+    with _listen(config) as listening, alone_on_sqlite(config.database_url):
         clock = SystemClock()
         app = create_app(config, clock=clock)
         files = _certificate_files(config)
@@ -34,7 +42,7 @@ def serve(config: Config) -> None:
             uvicorn.Config(
                 app,
                 loop="uvloop",
-                http="httptools",
+                http=BoundedHttp,
                 ws="none",
                 log_config=None,
                 access_log=False,
@@ -75,6 +83,34 @@ class _Server(uvicorn.Server):
         notify("STOPPING=1")
         self._stopping.set()
         await super().shutdown(sockets)
+
+
+@contextmanager
+def alone_on_sqlite(database_url: str) -> Iterator[None]:
+    """Hold a SQLite database for this process: two would both lead, ingest and publish (DESIGN 15). The lock ends with the
+    process, however it ends. Raises :class:`ConfigError` when another one holds it."""
+    try:
+        url = make_url(database_url)
+    except ArgumentError:  # the database's own error names it
+        yield
+        return
+    if url.get_backend_name() != "sqlite" or not url.database:
+        yield
+        return
+    try:
+        descriptor = os.open(f"{url.database}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise ConfigError(f"database_url: {url.database}.lock cannot be made: {error.strerror}") from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise ConfigError(
+                f"database_url: another menjin server uses {url.database}: stop it, or use PostgreSQL for several"
+            ) from error
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _listen(config: Config) -> socket.socket:
