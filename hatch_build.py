@@ -13,8 +13,6 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 FILES = {
     "@tabler/core/dist/css/tabler.min.css": "tabler.min.css",
-    "htmx.org/dist/htmx.min.js": "htmx.min.js",
-    "htmx.org/LICENSE": "htmx.LICENSE.txt",
 }
 """What the pages load (path in node_modules → name in static/vendor), each with its licence."""
 

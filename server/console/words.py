@@ -10,7 +10,7 @@ def N_(text: str) -> str:  # noqa: N802  (gettext's own name: marks a text for t
 
 WORDS: Final[dict[str, dict[str, str]]] = {
     "mode": {
-        "controlled": N_("Controlled"),
+        "controlled": N_("Normal"),
         "released": N_("Released by fire"),
         "locked_down": N_("Locked down"),
         "unknown": N_("Mode unknown"),

@@ -202,7 +202,7 @@ def test_a_page_sends_who_is_not_signed_in_to_the_sign_in_page_and_the_api_says_
 
     client = browser(app)
     asked = client.get("/doors", headers={"Accept": "text/html"}, follow_redirects=False)
-    assert (asked.status_code, asked.headers["location"]) == (303, "/sign-in")
+    assert (asked.status_code, asked.headers["location"]) == (303, "/sign-in?to=%2Fdoors")
     asked = client.get("/api/v1/customers", headers={"Accept": "text/html"}, follow_redirects=False)
     assert (asked.status_code, asked.json()["code"]) == (401, "not_signed_in")
 

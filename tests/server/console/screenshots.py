@@ -89,8 +89,11 @@ def shoot(browser: Browser, url: str, password: str, folder: Path) -> str:
         )
         page = context.new_page()
         password = sign_in(page, url, password)
-        page.wait_for_timeout(2_000)
+        page.wait_for_selector("#alarms .alarm")
+        page.wait_for_timeout(1_000)
         page.screenshot(path=folder / f"{name}.png")
+        if name == "console-live-zh-light":
+            page.locator(".panel.edges").screenshot(path=folder / "console-edges-zh-light.png")
         context.close()
     return password
 

@@ -298,8 +298,10 @@ def test_ticks_come_while_the_database_answers_and_stop_when_it_does_not(
 
 @ON_SQLITE
 def test_a_browser_that_takes_nothing_is_dropped_and_the_others_go_on(
-    hub: LiveHub, edge: EdgeRow, guard: Actor, context: Context
+    hub: LiveHub, edge: EdgeRow, guard: Actor, context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(live, "QUEUE_FRAMES", 8)
+
     async def story() -> None:
         slow, quick = [await hub.subscribe(guard, CHINESE, None) for _ in range(2)]
         start = last_seq(context)
