@@ -4,6 +4,7 @@ import msgspec
 
 from controller.actions import HoldUnlocked, Indicate, Lock, Unlock
 from controller.commands import ResetFire, UnlockDoor
+from controller.engine import Engine
 from controller.events import (
     AccessGranted,
     AccessLapsed,
@@ -19,19 +20,23 @@ from controller.inputs import (
     DoorContact,
     FireInput,
     GasInput,
+    RexPressed,
     Started,
     TimeElapsed,
 )
 from controller.now import SECOND_US
 from controller.policy import Version
 from controller.presence import areas_within, muster, occupancy
+from controller.state import State
 from tests.controller.building import (
     GUO,
+    HARDWARE,
     LI,
     SITE,
     WANG,
     Hall,
     actions,
+    digest,
     events,
     policy,
     reason,
@@ -242,3 +247,23 @@ def test_gas_lets_out_and_nobody_in_until_it_is_cleared() -> None:
     at.wait(2)
     assert reason(at.tap(GUO)) == "PERMITTED"
     assert at.alarms == set()
+
+
+def test_a_grant_that_ends_at_a_door_without_a_contact_leaves_its_area_uncertain() -> None:
+    bare = tuple(
+        msgspec.structs.replace(door, has_contact=False) if door.door == "hall-door" else door for door in HARDWARE
+    )
+    at = hall()
+    at.engine = Engine(State(), "j" * 8, bare, "edge-1")
+    at.give(Started("boot-1", "test"))
+    at.engine.adopt(policy(), digest(policy()), at.now)
+    at.give_lease()
+    at.tap(LI)
+    at.wait(5)
+    ended = at.give(TimeElapsed())
+    assert events(ended, AccessLapsed)
+    assert at.engine.state.uncertain["hall"] == "no_contact"
+    at.give(RexPressed("lobby-door"))
+    at.wait(5)
+    at.give(TimeElapsed())
+    assert "lobby" not in at.engine.state.uncertain

@@ -19,7 +19,7 @@ from controller.events import (
 from controller.inputs import CardRead, Started
 from controller.now import SECOND_US
 from controller.policy import credential_key
-from controller.state import State, encode_state, fold
+from controller.state import State, decode_state, encode_state, fold
 from edge.agent import CHECKPOINT_RECORDS, JOURNAL_RETRY_US, SERVER_SILENT_US
 from edge.ports import DeviceChanged, InputChanged, JournalFault, LinkUp, Presented, StopAsked
 from sim.day import card_of
@@ -400,3 +400,40 @@ def test_a_revocation_counts_although_the_policy_cannot_be_stored() -> None:
     rig.settle()
     assert rig.server.status is not None
     assert any("could not be stored: disk full" in warning for warning in rig.server.status.warnings)
+
+
+def test_while_the_server_lacks_what_it_once_acknowledged_nothing_is_purged() -> None:
+    rig = AgentRig()
+    for _ in range(600):
+        rig.post(rig.rex())
+        rig.wait(6)
+    rig.settle()
+    rig.wait(5)
+    journal = rig.node.journal
+    assert journal.acked_upto > CHECKPOINT_RECORDS
+    rig.server.acknowledges = False
+    rig.server.restore(10, journal.journal_id)
+    rig.server.acknowledge(journal.journal_id, rig.now)
+    for leaf, payload in rig.down:
+        rig.node.deliver(leaf, payload)
+    rig.down.clear()
+    first = journal.first_retained_seq
+    rig.post()
+    assert rig.agent.outbox.gone_back
+    rig.wait(8 * 3_600)
+    assert journal.first_retained_seq == first
+
+
+def test_a_checkpoint_never_holds_what_is_not_in_the_journal(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = AgentRig()
+
+    def full(records: Sequence[bytes], wall_us: int) -> None:
+        raise JournalFault("the journal's size limit is full")
+
+    monkeypatch.setattr(rig.node.journal, "append", full)
+    rig.agent._checkpoint_at_seq = 0
+    rig.post(InputChanged("fire", "z1", True))
+    rig.wait(1)
+    assert "z1" in rig.agent.engine.state.fire_latched
+    kept = rig.node.journal.checkpoint()
+    assert kept is None or "z1" not in decode_state(kept[1]).fire_latched

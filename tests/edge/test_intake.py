@@ -174,6 +174,18 @@ def test_an_older_message_after_a_newer_one_is_a_replay(rig: AgentRig) -> None:
     assert say(rig, "lease", old) == {"replayed": 1}
 
 
+def test_an_older_ack_after_a_newer_one_does_not_put_the_outbox_back(rig: AgentRig) -> None:
+    journal = rig.node.journal
+    fields = {"journal_id": journal.journal_id, "upto": 1, "head": journal.hash_at(1), "expects": 2}
+    old = rig.server.sealed(Ack, rig.now, **fields)
+    rig.post(rig.card())
+    rig.settle()
+    acked = rig.agent.outbox.acked
+    assert acked == journal.last_seq > 1
+    assert say(rig, "ack", old) == {"replayed": 1}
+    assert rig.agent.outbox.acked == acked
+
+
 def test_a_lease_recorded_before_a_restart_is_not_accepted_again_after_it(rig: AgentRig) -> None:
     rig.true_us += SECOND_US
     payload = _lease(rig)

@@ -151,6 +151,16 @@ def test_nothing_is_purged_before_ack_checkpoint_and_age(opened: Open) -> None:
     assert journal.checkpoint() == (6, b"state")
 
 
+def test_nothing_unacknowledged_is_purged_however_old_and_checkpointed(opened: Open) -> None:
+    journal = opened()
+    journal.append(records(1, 10), SECOND_US)
+    journal.save_checkpoint(10, b"state")
+    assert journal.purge(100 * SECOND_US) == 0
+    journal.acknowledge(4)
+    assert journal.purge(100 * SECOND_US) == 4
+    assert reopened(journal, opened).first_retained_seq == 5
+
+
 def test_a_record_written_under_a_later_clock_keeps_all_that_follow_it(opened: Open) -> None:
     journal = opened()
     for wall_us in (10, 900, 20, 30):

@@ -134,10 +134,10 @@ def test_a_pulse_does_not_end_a_hold(sim: SimulatedBoard, start: Starter) -> Non
     thread = start(sim)
     thread.hold(0, True)
     wait_until(lambda: energised(sim) == [0])
+    moves = watch(sim)
     thread.pulse(0, True, 1, board_timed=sim.driver == "modbus-rtu")
-    thread.pulse(1, True, 1, board_timed=sim.driver == "modbus-rtu")
-    wait_until(lambda: energised(sim) == [0, 1])
-    wait_until(lambda: energised(sim) == [0])
+    thread.pulse(1, True, 3, board_timed=sim.driver == "modbus-rtu")
+    wait_until(lambda: moves == [(1, True), (1, False)])
 
 
 def test_locking_ends_a_pulse_at_once(sim: SimulatedBoard, start: Starter) -> None:
