@@ -1,0 +1,92 @@
+"""What the pages point at exists: files, headings, menjin's commands, make's targets."""
+
+import re
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from sim.stack import menjin
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+INSTALL = ROOT / "docs" / "install.md"
+LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+COMMAND = re.compile(r"\bmenjin ((?:demo|server|broker|edge|sim|bench|keys)(?![\w.-])[^`\n|&;)]*)")
+FENCE = re.compile(r"^```.*?^```", re.M | re.S)
+HELP_S = 60.0
+
+
+def relative_links(page: Path) -> list[str]:
+    found = LINK.findall(FENCE.sub("", page.read_text("utf-8")))
+    return [link for link in found if not re.match(r"[a-z]+:", link)]
+
+
+def anchors(page: Path) -> set[str]:
+    """The headings as the usual renderers name them."""
+    headings = re.findall(r"^#+ (.*)$", FENCE.sub("", page.read_text("utf-8")), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@cache
+def help_of(*words: str) -> str | None:
+    """The help of a subcommand; None when there is none of that name."""
+    done = subprocess.run(
+        menjin(*words, "--help"),
+        capture_output=True,
+        text=True,
+        timeout=HELP_S,
+        check=False,
+        env={"COLUMNS": "200", "TERM": "dumb", "PATH": ""},
+    )
+    return done.stdout if done.returncode == 0 else None
+
+
+def commands(page: Path) -> set[tuple[tuple[str, ...], frozenset[str]]]:
+    """(subcommand words, its options) of each `menjin …` on a page."""
+    found = set()
+    for text in COMMAND.findall(page.read_text("utf-8").replace("\\\n", " ")):
+        words = text.split()
+        head = [words[0]]
+        if len(words) > 1 and words[0] in {"server", "edge", "sim", "keys"} and re.fullmatch(r"[a-z]+", words[1]):
+            head.append(words[1])
+        options = frozenset(word.partition("=")[0].rstrip(",.:") for word in words if re.match(r"--[a-z]", word))
+        found.add((tuple(head), options))
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_and_picture_of_a_page_is_there(page: Path) -> None:
+    for link in relative_links(page):
+        name, _, anchor = link.partition("#")
+        target = (page.parent / name).resolve() if name else page
+        assert target.exists(), f"{page.name} points to {link}"
+        assert target.is_relative_to(ROOT), f"{page.name} points out of the project: {link}"
+        if anchor and target.suffix == ".md":
+            assert anchor in anchors(target), f"{page.name}: no heading {link}"
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", INSTALL], ids=lambda page: page.name)
+def test_every_command_of_a_page_is_one(page: Path) -> None:
+    found = commands(page)
+    assert found
+    for words, options in found:
+        text = help_of(*words)
+        assert text is not None, f"{page.name}: menjin {' '.join(words)} is no command"
+        for option in options:
+            assert option in text, f"{page.name}: menjin {' '.join(words)} has no {option}"
+
+
+def test_every_make_target_of_a_page_is_one() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.M))
+    for page in PAGES:
+        named = set(re.findall(r"`make ([a-z]+)", page.read_text("utf-8")))
+        assert named <= targets, f"{page.name}: make {', '.join(named - targets)}"
+
+
+def test_every_file_of_the_project_that_the_guide_names_is_there() -> None:
+    named = set(re.findall(r"\b((?:deploy|tests|docs)/[\w./-]*\w)", INSTALL.read_text("utf-8")))
+    assert len(named) > 5
+    for name in named:
+        assert (ROOT / name).exists(), f"install.md names {name}"
