@@ -37,6 +37,8 @@ class LimitsError(ValueError):
 
 
 _MAX_S = 31 * 86_400.0
+_HIGHEST = {"unlock_s": 300.0, "held_open_s": 86_400.0, "late_read_s": 10.0, "same_read_s": 10.0}
+"""What would make a door stand open or a rule empty, whoever asks for it. Doors have the same bounds (controller.site)."""
 _AT_LEAST_ONE = {"repeated_denials"}
 _MAY_BE_ZERO = {"unlock_s", "held_open_s"}
 
@@ -49,8 +51,9 @@ def limits_from(settings: Mapping[str, float]) -> Limits:
             raise LimitsError(f"settings: unknown limit {name!r}; known are {known}")
         lowest = 1.0 if name in _AT_LEAST_ONE else 0.0
         too_low = value < lowest or (value == 0.0 and name not in _MAY_BE_ZERO)
-        if not math.isfinite(value) or too_low or value > _MAX_S:
+        highest = _HIGHEST.get(name, _MAX_S)
+        if not math.isfinite(value) or too_low or value > highest:
             raise LimitsError(
-                f"settings: {name} = {value} is out of range; give a number above 0 and at most {_MAX_S:.0f}"
+                f"settings: {name} = {value} is out of range; give a number above 0 and at most {highest:.0f}"
             )
     return msgspec.structs.replace(Limits(), **settings)

@@ -158,6 +158,8 @@ def test_an_edge_refuses_a_site_without_its_doors() -> None:
     [
         {"nonsense": 1.0},
         {"late_read_s": 0.0},
+        {"late_read_s": 11.0},
+        {"unlock_s": 301.0},
         {"same_read_s": float("inf")},
         {"repeated_denials": 0.5},
         {"unlock_s": 1e9},
