@@ -105,6 +105,14 @@ def issue_badge(
         schedule=given.schedule,
     )
     holder = find_holder(session, given.holder, "holder")
+    if holder.kind == "staff" and not actor.may(Permission.STAFF_PERMIT):
+        raise Problem(
+            403,
+            "not_permitted",
+            "holder: you may not issue badges of own staff.",
+            "您无权为员工发放出入证。",
+            field="holder",
+        )
     badge = service.issue_badge(session, actor, now, holder, new, context.keys.hash_key)
     response.headers["ETag"] = etag(badge.version)
     return _show(session, badge)

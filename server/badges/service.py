@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session, col, func, or_, select
+from sqlmodel import Session, case, col, func, or_, select
 
 from controller.policy import credential_key
 from server.badges.models import Badge
@@ -129,8 +129,10 @@ def report_badge(session: Session, actor: Actor, now: datetime, badge: Badge, re
 
 
 def find_badge(session: Session, name: str) -> Badge:
-    """By public id or external id. Raises :class:`Problem` 404."""
-    found = session.exec(select(Badge).where(or_(Badge.public_id == name, Badge.external_id == name))).first()
+    """By public id or external id, in this order. Raises :class:`Problem` 404."""
+    named = or_(Badge.public_id == name, Badge.external_id == name)
+    rank = case((col(Badge.public_id) == name, 0), else_=1)
+    found = session.exec(select(Badge).where(named).order_by(rank)).first()
     if found is None:
         raise not_found("badge", "出入证", name)
     return found

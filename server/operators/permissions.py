@@ -21,6 +21,7 @@ class Permission(StrEnum):
     REGISTRY_READ = "registry.read"
     REGISTRY_WRITE = "registry.write"
     CONTRACT_WRITE = "contract.write"
+    STAFF_PERMIT = "staff.permit"
     BADGE_READ = "badge.read"
     BADGE_ISSUE = "badge.issue"
     BADGE_REPORT = "badge.report"
@@ -70,11 +71,14 @@ _AUDITOR = _ALL_ROLES | {
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     "guard": _GUARD,
     "customer_service": _CUSTOMER_SERVICE,
-    "supervisor": _GUARD | _CUSTOMER_SERVICE | {_P.AUDIT_READ, _P.COMMAND_FIRE_RESET, _P.LEDGER_EXPORT},
+    "supervisor": _GUARD
+    | _CUSTOMER_SERVICE
+    | {_P.AUDIT_READ, _P.COMMAND_FIRE_RESET, _P.LEDGER_EXPORT, _P.STAFF_PERMIT},
     "auditor": _AUDITOR,
     "administrator": frozenset(Permission),
 }
-"""Role → what it may do. The auditor reads everything and changes nothing."""
+"""Role → what it may do. The auditor reads everything and changes nothing. ``staff.permit``: the standing permission of own
+staff, escorts and keyholders is the head's to give (R4, MEANINGS 16, 17), not customer service's."""
 
 
 def allows(role: Role, permission: Permission) -> bool:

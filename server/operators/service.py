@@ -15,7 +15,7 @@ from server.operators.guard import hash_token
 from server.operators.models import ApiToken, Operator
 from server.operators.passwords import hash_password, refuse_weak, verify_password
 from server.operators.permissions import Role
-from server.operators.sign_in import close_sessions
+from server.operators.sign_in import close_sessions, note_failure, refuse_guessing
 from server.problems import Problem, not_found
 
 FIRST_SIGN_IN_FILE = "first-sign-in.txt"
@@ -90,6 +90,7 @@ def change_operator(
     disabled: bool | None = None,
 ) -> Operator:
     """Rename, move to another role, close or reopen an account. A closed account is signed out at once (D1)."""
+    _one_at_a_time(session)
     operator = find_operator(session, public_id)
     before = _shown(operator)
     if name is not None:
@@ -121,9 +122,14 @@ def reset_password(session: Session, actor: Actor, now: datetime, public_id: str
 
 
 def change_own_password(session: Session, actor: Actor, now: datetime, current: str, new: str) -> None:
-    """The operator's own change: all other sessions end. Raises :class:`Problem` for a wrong or weak password."""
+    """The operator's own change: all other sessions end. Raises :class:`Problem` for a wrong or weak password; wrong ones
+    count as failed sign-ins, or a stolen session could guess on."""
     operator = find_operator(session, actor.public_id)
+    refuse_guessing(session, operator.username, actor.address, now)
     if not verify_password(current, operator.password_hash):
+        session.rollback()
+        note_failure(session, operator.username, actor.address, now)
+        session.commit()  # the refusal rolls back all else
         raise Problem(403, "wrong_password", "The current password is wrong.", "当前密码错误。", field="current")
     if verify_password(new, operator.password_hash):
         raise Problem(
@@ -179,6 +185,13 @@ def _set_password(operator: Operator, password: str, now: datetime, *, must_chan
     operator.password_hash = hash_password(password)
     operator.password_changed_at = now
     operator.must_change = must_change
+
+
+def _one_at_a_time(session: Session) -> None:
+    """Two administrators who close each other at once must not both succeed: the second waits and then sees the first."""
+    session.exec(
+        select(Operator.id).where(Operator.role == "administrator").order_by(col(Operator.id)).with_for_update()
+    )
 
 
 def _refuse_without_administrator(session: Session) -> None:

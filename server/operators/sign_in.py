@@ -1,7 +1,8 @@
 """Signing in and out: sessions, and the brake on guessing (D1, D2).
 
 A session is a random token in the cookie, its hash in the database: deleting the row signs out at once. Failures are
-counted over a sliding window by (user name, address), by user name and by address; beyond a limit nothing is tried.
+counted over a sliding window by (user name, address), by user name and by address; beyond a limit nothing is tried. The two
+wider limits do not bind who signed in from that address lately.
 """
 
 import secrets
@@ -19,7 +20,7 @@ from server.ids import new_id
 from server.operators.actor import Actor
 from server.operators.audit import record
 from server.operators.guard import COOKIE, hash_token
-from server.operators.models import Operator, OperatorSession, SignInFailure
+from server.operators.models import AuditEntry, Operator, OperatorSession, SignInFailure
 from server.operators.passwords import verify_password
 from server.operators.permissions import Role
 from server.problems import Problem
@@ -29,6 +30,8 @@ LIMIT_PAIR = 5
 LIMIT_USERNAME = 20
 LIMIT_ADDRESS = 50
 KEEP_FAILURES = timedelta(days=1)
+FAMILIAR = timedelta(days=30)
+OPENED = "session.open"
 MAX_USERNAME_CHARS = 64
 MAX_SESSIONS_PER_OPERATOR = 10
 
@@ -52,21 +55,17 @@ def _sign_in(context: Context, username: str, password: str, address: str, user_
     now = context.clock.now()
     username = username.strip()[:MAX_USERNAME_CHARS]
     with context.database.read() as session:
-        if _too_many(session, username, address, now):
-            return Problem(
-                429,
-                "too_many_attempts",
-                "Too many failed sign-ins: wait a quarter of an hour, or ask an administrator.",
-                "登录失败次数过多：请一刻钟后再试，或联系管理员。",
-                headers={"Retry-After": str(int(WINDOW.total_seconds()))},
-            )
+        try:
+            refuse_guessing(session, username, address, now)
+        except Problem as refusal:
+            return refusal
         operator = session.exec(select(Operator).where(Operator.username == username)).first()
     fits = verify_password(password, operator.password_hash if operator is not None else None)
     with context.database.write() as session:
         # read again: it may have been disabled or given another password while the hash was computed
         current = session.exec(select(Operator).where(Operator.username == username)).first()
         if not fits or current is None or current.disabled or current.password_hash != _hash_of(operator):
-            _note_failure(session, username, address, now)
+            note_failure(session, username, address, now)
             return Problem(401, "wrong_sign_in", "User name or password is wrong.", "用户名或密码错误。")
         return _open(session, current, now, context.config.session_hours, address, user_agent)
 
@@ -92,7 +91,7 @@ def _open(session: Session, operator: Operator, now: datetime, hours: float, add
     )
     session.add(opened)
     actor = Actor("operator", operator.public_id, operator.name, cast(Role, operator.role), address)
-    record(session, actor, now, "session.open", opened.public_id)
+    record(session, actor, now, OPENED, opened.public_id)
     return SignedIn(token, operator, opened.expires_at)
 
 
@@ -106,20 +105,45 @@ def _close_oldest(session: Session, operator_id: int) -> None:
     )
 
 
-def _note_failure(session: Session, username: str, address: str, now: datetime) -> None:
+def note_failure(session: Session, username: str, address: str, now: datetime) -> None:
+    """Count one wrong password."""
     session.connection().execute(delete(SignInFailure).where(col(SignInFailure.at) <= now - KEEP_FAILURES))
     session.add(SignInFailure(username=username, address=address, at=now))
+
+
+def refuse_guessing(session: Session, username: str, address: str, now: datetime) -> None:
+    """Raise :class:`Problem` 429 after too many wrong passwords."""
+    if _too_many(session, username, address, now):
+        raise Problem(
+            429,
+            "too_many_attempts",
+            "Too many failed sign-ins: wait a quarter of an hour, or ask an administrator.",
+            "登录失败次数过多：请一刻钟后再试，或联系管理员。",
+            headers={"Retry-After": str(int(WINDOW.total_seconds()))},
+        )
 
 
 def _too_many(session: Session, username: str, address: str, now: datetime) -> bool:
     recent = select(func.count()).select_from(SignInFailure).where(col(SignInFailure.at) > now - WINDOW)
     by_username = recent.where(SignInFailure.username == username)
     by_address = recent.where(SignInFailure.address == address)
-    return (
-        session.exec(by_username.where(SignInFailure.address == address)).one() >= LIMIT_PAIR
-        or session.exec(by_username).one() >= LIMIT_USERNAME
-        or session.exec(by_address).one() >= LIMIT_ADDRESS
+    if session.exec(by_username.where(SignInFailure.address == address)).one() >= LIMIT_PAIR:
+        return True
+    if session.exec(by_username).one() < LIMIT_USERNAME and session.exec(by_address).one() < LIMIT_ADDRESS:
+        return False
+    return not _was_here(session, username, address, now)
+
+
+def _was_here(session: Session, username: str, address: str, now: datetime) -> bool:
+    """Whether this operator has signed in from this address lately: a stranger who guesses from elsewhere, or at other names
+    through the same proxy, must not be able to lock everybody out."""
+    opened = (
+        select(AuditEntry.id)
+        .join(Operator, col(Operator.public_id) == col(AuditEntry.actor))
+        .where(Operator.username == username, AuditEntry.act == OPENED, AuditEntry.address == address)
+        .where(col(AuditEntry.at) > now - FAMILIAR)
     )
+    return session.exec(opened.limit(1)).first() is not None
 
 
 def close_sessions(session: Session, operator_id: int, *, but: str | None = None) -> None:

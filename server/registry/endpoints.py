@@ -243,7 +243,15 @@ def resume_contracts(
 
 @holders_router.post("", status_code=201)
 def create_holder(session: DbSession, context: AppContext, actor: Writes, given: NewHolder) -> HolderShown:
-    """A new person."""
+    """A new person. Own staff, escorts and keyholders take the permission ``staff.permit`` (R4)."""
+    if (given.staff or given.may_escort or given.keyholder) and not actor.may(Permission.STAFF_PERMIT):
+        raise Problem(
+            403,
+            "not_permitted",
+            "staff, may_escort, keyholder: standing permissions are the head's to give.",
+            "员工常驻权限、陪同资格和钥匙持有人须由负责人指定。",
+            field="staff" if given.staff else "may_escort" if given.may_escort else "keyholder",
+        )
     if given.customer is not None and given.staff:
         raise Problem(
             422,

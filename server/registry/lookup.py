@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from sqlmodel import Session, col, or_, select
+from sqlmodel import Session, case, col, or_, select
 
 from controller.site import Site
 from server.problems import Problem, not_found
@@ -10,18 +10,21 @@ from server.registry.models import Customer, Holder
 
 
 def find_customer(session: Session, name: str, field: str | None = None) -> Customer:
-    """By code, public id or external id. Raises :class:`Problem`."""
-    found = session.exec(
-        select(Customer).where(or_(Customer.code == name, Customer.public_id == name, Customer.external_id == name))
-    ).first()
+    """By code, public id or external id, in this order: one customer's code may be another's external id. Raises
+    :class:`Problem`."""
+    named = or_(Customer.code == name, Customer.public_id == name, Customer.external_id == name)
+    rank = case((col(Customer.code) == name, 0), (col(Customer.public_id) == name, 1), else_=2)
+    found = session.exec(select(Customer).where(named).order_by(rank)).first()
     if found is None:
         raise not_found("customer", "客户", name, field)
     return found
 
 
 def find_holder(session: Session, name: str, field: str | None = None) -> Holder:
-    """By public id or external id. Raises :class:`Problem`."""
-    found = session.exec(select(Holder).where(or_(Holder.public_id == name, Holder.external_id == name))).first()
+    """By public id or external id, in this order. Raises :class:`Problem`."""
+    named = or_(Holder.public_id == name, Holder.external_id == name)
+    rank = case((col(Holder.public_id) == name, 0), else_=1)
+    found = session.exec(select(Holder).where(named).order_by(rank)).first()
     if found is None:
         raise not_found("holder", "持证人", name, field)
     return found
