@@ -1,4 +1,4 @@
-"""The server's keys, and the one server file that imports ``cryptography`` (DESIGN 7).
+"""The server's keys. ``cryptography`` enters here, and in ``server/tls.py`` for the certificate of HTTPS (DESIGN 7, 18).
 
 Two files in the server's ``dir``, both TOML and mode 600; a file that others can read is refused.
 

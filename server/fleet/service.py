@@ -11,6 +11,7 @@ import queue
 import threading
 from collections import deque
 from datetime import datetime
+from pathlib import Path
 
 import structlog
 from sqlalchemy import insert
@@ -26,7 +27,7 @@ from server.fleet.outbox import Publisher
 from server.fleet.policies import Policies, Receipt, read_receipts
 from server.fleet.status import any_silent, take_silent
 from server.fleet.up import Asked, Uplink
-from server.keys import SERVER_FILE, load_keys
+from server.keys import SERVER_FILE, KeysError, load_keys
 from server.ledger.facts import table_of
 from server.ledger.quarantine import retry_quarantined
 from server.ledger.writer import Ledger
@@ -62,7 +63,7 @@ class FleetService:
         self._database = context.database
         self._site = context.site
         self._keys_path = context.config.dir / SERVER_FILE
-        self._keys_changed = self._keys_path.stat().st_mtime_ns
+        self._keys_changed = _mark(self._keys_path)
         self.composer = Composer(context.site.id, context.keys)
         self.ledger = Ledger(context.database, SOFTWARE)
         self.policies = Policies(context.site, self.composer)
@@ -116,6 +117,7 @@ class FleetService:
     def _run(self) -> None:
         while not self._stopping.is_set():
             if not self._election.lead():
+                self._follow_keys()  # this process enrols edges, too
                 self._stopping.wait(PAUSE_AFTER_FAULT_S)
                 continue
             try:
@@ -296,17 +298,27 @@ class FleetService:
         return False
 
     def _slow_turn(self, now_us: int) -> None:
-        changed = self._keys_path.stat().st_mtime_ns
-        if changed != self._keys_changed:
-            self._keys_changed = changed
-            self._context.keys = self.composer.keys = load_keys(self._keys_path.parent)
-            self._heads_due = True
+        self._follow_keys()
         with self._database.read() as session:
             silent = any_silent(session.connection(), now_us)
         if silent:
             with self.ledger.writing(now_us) as writer:
                 take_silent(writer)
         retry_quarantined(self._database, self.ledger, SOFTWARE, now_us)
+
+    def _follow_keys(self) -> None:
+        """Take up rotated keys; what cannot be used is logged, and the keys at hand go on."""
+        changed = _mark(self._keys_path)
+        if changed is None or changed == self._keys_changed:
+            return
+        self._keys_changed = changed
+        try:
+            keys = load_keys(self._keys_path.parent)
+        except KeysError as error:
+            log.error("rotated keys cannot be used", error=str(error))
+            return
+        self._context.keys = self.composer.keys = keys
+        self._heads_due = True
 
     def _publish(self, now_us: int) -> None:
         with self._database.read() as session:
@@ -319,6 +331,15 @@ class FleetService:
 def _first_line(error: Exception) -> str:
     """What the driver says, without the lines that quote rows."""
     return str(getattr(error, "orig", error)).strip().split("\n", 1)[0]
+
+
+def _mark(path: Path) -> tuple[int, int, int] | None:
+    """What changes when a file is replaced or its mode is mended; None while it is not there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_mode, found.st_size
 
 
 def _text(path: object) -> str | None:

@@ -1,0 +1,57 @@
+"""Rotated keys in a running server."""
+
+from server.fleet.service import FleetService
+from server.keys import SERVER_FILE, rotate_keys
+from tests.server.fleet.conftest import Fleet
+
+
+def test_rotated_keys_are_taken_up_and_unusable_ones_leave_the_old_ones(fleet: Fleet) -> None:
+    folder = fleet.context.config.dir
+    before = fleet.context.keys
+    edge = fleet.enrolled()
+    fleet.turn()
+    (folder / SERVER_FILE).chmod(0o644)
+    fleet.service._follow_keys()
+    assert fleet.context.keys is before
+    (folder / SERVER_FILE).chmod(0o600)
+    rotate_keys(folder, fleet.now_us, at_once=True)
+    fleet.service._follow_keys()
+    assert len(fleet.context.keys.keys) == 2
+    fleet.turn()
+    head = fleet.heard(edge, "policy")[-1]
+    assert len(head.certificates) == 2
+    (folder / SERVER_FILE).unlink()
+    fleet.service._follow_keys()
+    assert len(fleet.context.keys.keys) == 2
+
+
+def test_a_process_that_does_not_lead_takes_up_rotated_keys_too(fleet: Fleet) -> None:
+    service = FleetService(fleet.context)
+    stopping = service._stopping
+    rotate_keys(fleet.context.config.dir, fleet.now_us)
+
+    class NeverElected:
+        def lead(self) -> bool:
+            return False
+
+        def resign(self) -> None:
+            return
+
+    service._election = NeverElected()  # type: ignore[assignment]
+    service._stopping = _StopsAtFirstWait()  # type: ignore[assignment]
+    service._run()
+    service._stopping = stopping
+    edge = fleet.enrolled("edge-9")
+    assert edge.epoch == 1
+    assert len(fleet.context.keys.keys) == 2
+
+
+class _StopsAtFirstWait:
+    def __init__(self) -> None:
+        self._set = False
+
+    def is_set(self) -> bool:
+        return self._set
+
+    def wait(self, _seconds: float) -> None:
+        self._set = True
