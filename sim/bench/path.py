@@ -10,7 +10,7 @@ from sim.waiting import pause
 
 TAPS = 200
 WARM_UP = 10
-HOLD_S = 0.25
+HOLD_S = 1.0
 HAND_CHANGE_S = 0.1
 POLL_PERIOD_S = 0.06
 GOLDEN = 0.618_034
