@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 FOR ?=
 
-.PHONY: setup packages demo test check format bench soak wheel lock clean
+.PHONY: setup packages demo test check format bench screenshots soak wheel lock clean
 .DELETE_ON_ERROR:
 
 setup: .venv/ready
