@@ -1,7 +1,6 @@
 # Two commands: `make demo` and `make test`. Each installs what it needs.
 PYTHON ?= python3
 BIN := .venv/bin
-FOR ?=
 
 .PHONY: setup packages demo test check format bench screenshots soak wheel lock clean
 .DELETE_ON_ERROR:
@@ -26,10 +25,10 @@ packages:
 demo: setup
 	$(BIN)/menjin demo $(ARGS)
 
-# -n 2: the unit tests share two workers; tests that start processes or measure run after them, alone.
+# -n 2: the unit tests share two workers; tests that start processes, and mostly wait for them, after those.
 test: packages setup check
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not processes and not browser and not soak"
-	$(BIN)/python -m pytest -q -m "(processes or browser) and not soak"
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "(processes or browser) and not soak"
 
 check: setup
 	$(BIN)/ruff format --check .
@@ -44,6 +43,10 @@ format: setup
 
 bench: setup
 	$(BIN)/menjin bench $(ARGS)
+
+# Pictures of docs/console.md, from a demo of their own.
+screenshots: packages setup
+	$(BIN)/python -m tests.server.console.screenshots
 
 soak: packages setup
 	$(BIN)/python -m pytest -q -m soak --timeout 7200
