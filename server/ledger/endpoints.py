@@ -125,9 +125,8 @@ def export(
 
 
 def _lines(context: Context, edge_id: int, after_seq: int) -> Iterator[bytes]:
-    with context.database.read() as session:
-        for page in reading.export(session.connection(), edge_id, after_seq):
-            yield b"".join(_encode(line) + b"\n" for line in page)
+    for page in reading.export(context.database, edge_id, after_seq):
+        yield b"".join(_encode(line) + b"\n" for line in page)
 
 
 @ledger_router.get("/quarantine")

@@ -5,10 +5,10 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import and_, func, select
-from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
 from controller.site import Site
+from server.db.engine import Database
 from server.fleet.models import Edge
 from server.ledger.facts import table_of
 from server.ledger.models import (
@@ -316,20 +316,26 @@ def _export_line(journal: Any, row: Any) -> ExportLine:
     return ExportLine(journal.journal_id, row.journal_seq, row.hash.hex(), text, journal.branch, raw)
 
 
-def export(connection: Connection, edge_id: int, after_seq: int) -> Iterator[Sequence[ExportLine]]:
-    """All raw records of an edge with a journal seq above ``after_seq``, journal by journal, in pages."""
+def export(database: Database, edge_id: int, after_seq: int) -> Iterator[Sequence[ExportLine]]:
+    """All raw records of an edge with a journal seq above ``after_seq``, journal by journal, in pages. Records never change,
+    so each page is a transaction of its own: a slow reader holds no connection."""
     journals, records = table_of(LedgerJournal), table_of(LedgerRecord)
-    for journal in connection.execute(
-        select(journals).where(journals.c.edge_id == edge_id).order_by(journals.c.id)
-    ).all():
+    with database.read() as session:
+        found = session.connection().execute(
+            select(journals).where(journals.c.edge_id == edge_id).order_by(journals.c.id)
+        )
+        of_edge = found.all()
+    for journal in of_edge:
         done = after_seq
         while True:
-            rows = connection.execute(
+            query = (
                 select(records.c.journal_seq, records.c.hash, records.c.record)
                 .where(and_(records.c.journal_key == journal.id, records.c.journal_seq > done))
                 .order_by(records.c.journal_seq)
                 .limit(EXPORT_PAGE)
-            ).all()
+            )
+            with database.read() as session:
+                rows = session.connection().execute(query).all()
             if not rows:
                 break
             yield [_export_line(journal, row) for row in rows]

@@ -242,6 +242,22 @@ def test_the_export_is_the_journal_byte_for_byte_with_its_chain(api: TestClient,
     assert (quarantined["seq"], quarantined["edge"]) == (8, "edge-1")
 
 
+def test_an_export_that_nobody_reads_on_holds_no_connection(
+    database: Database, take: Take, edge_ids: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "EXPORT_PAGE", 2)
+    edge = WireEdge()
+    for _ in range(5):
+        edge.record()
+    take(edge, edge.batch(1, 5))
+    pages = reading.export(database, edge_ids["edge-1"], 0)
+    held = [line.record for line in next(pages)]
+    assert database.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+    for page in pages:
+        held += [line.record for line in page]
+    assert [record.encode() for record in held] == edge.journal
+
+
 def test_events_are_paged_by_sequence(api: TestClient, take: Take) -> None:
     edge = WireEdge()
     for _ in range(5):
