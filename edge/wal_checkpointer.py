@@ -24,6 +24,7 @@ class WalCheckpointer:
         self._wal = path.with_name(path.name + "-wal")
         self._wanted = threading.Event()
         self._written = 0
+        self._nearly_all_moved = False
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name=f"wal {path.name}", daemon=True)
         self._thread.start()
@@ -31,6 +32,10 @@ class WalCheckpointer:
     def committed(self, connection: sqlite3.Connection, written_bytes: int) -> None:
         """Call after a commit: wakes the thread when enough was written. Raises sqlite3.Error only past the limit."""
         self._written += written_bytes + COMMIT_OVERHEAD_BYTES
+        if self._nearly_all_moved:
+            # The few commits since: then the log begins anew, in place. One that only grows costs twice as much a commit.
+            self._nearly_all_moved = False
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
         if self._written < WAL_CHECKPOINT_BYTES:
             return
         self._written = 0
@@ -58,6 +63,7 @@ class WalCheckpointer:
                     # PASSIVE: the other modes would hold off the committing thread for the length of two disk syncs.
                     for _ in range(PASSES):
                         connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+                    self._nearly_all_moved = True
         finally:
             if connection is not None:
                 connection.close()
