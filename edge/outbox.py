@@ -21,7 +21,7 @@ from controller.wire import BATCH_RECORDS, MAX_MESSAGE_BYTES, Ack, Records, chai
 from edge.ports import Journal
 from edge.sender import Sender
 
-WINDOW_BATCHES = 8
+WINDOW_BATCHES = 16
 BATCH_BYTES = MAX_MESSAGE_BYTES // 2
 ACK_TIMEOUT_US = 5 * SECOND_US
 ACK_TIMEOUT_LIMIT_US = 60 * SECOND_US

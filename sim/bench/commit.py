@@ -10,6 +10,7 @@ from sim.bench.population import NOON_US, BenchTap, make_policy, make_taps
 from sim.bench.recorded import RecordedTaps
 from sim.waiting import Stopwatch
 
+WARM_UP = 300
 ROUNDS = 24
 TAPS_A_ROUND = 40
 TOGETHER = 16
@@ -34,7 +35,11 @@ def commit_figures(badges: int, rounds: int = ROUNDS) -> list[Figure]:
     ):
         journal = SqliteJournal(Path(folder, "journal.db"), _Token())
         try:
-            _write(edge, journal)
+            for tap in make_taps(
+                badges, WARM_UP
+            ):  # until the log has its size, as it has on an edge that runs for an hour
+                edge.tap(tap)
+                _write(edge, journal)
             for turn in range(rounds):
                 some = taps[turn * TAPS_A_ROUND : (turn + 1) * TAPS_A_ROUND]
                 own, bare = _round(edge, journal, appended, some)

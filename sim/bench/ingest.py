@@ -15,7 +15,7 @@ from sim.child import Child
 from sim.clients import HttpClient
 from sim.stack import free_port, menjin, mosquitto_command
 
-SITE_FILE = Path(__file__).parent / "door" / "site.toml"
+SITE_FILE = Path(__file__).parent / "doors" / "site.toml"
 WARM_UP = 2_000
 ROUNDS = 5
 RECORDS_A_ROUND = 6_000

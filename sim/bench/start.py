@@ -8,7 +8,7 @@ from typing import Any
 
 from sim.bench.figures import BenchFailed, Report, median, reaching, shown
 from sim.bench.mqtt import BenchClient
-from sim.bench.one_door import READER, OneDoor
+from sim.bench.two_doors import READERS, TwoDoors
 from sim.child import Child
 from sim.clients import HttpClient
 from sim.stack import menjin
@@ -24,13 +24,13 @@ def run(badges: int = BADGES, starts: int = STARTS) -> Report:
     """Medians of several starts; memory is the worst of them."""
     ready_s, decided_s, peak_mb, resident_mb = [], [], [], []
     with tempfile.TemporaryDirectory(prefix="menjin-bench-") as folder:
-        door = OneDoor(Path(folder), badges, backlog=1_000)
+        door = TwoDoors(Path(folder), badges, backlog=1_000)
         door.prepare()
         broker = Child("broker", menjin("broker", "--port", "0"), door.folder / "broker.log")
         try:
             broker.start()
             hall = door.start_hall(broker.ready["X_URL"])
-            tapped = door.admitted(starts)
+            tapped = door.admitted(READERS[0], starts)
             door.make_cards(tapped)
             for badge in tapped:
                 ready, decided = _start(door, hall, badge)
@@ -61,12 +61,12 @@ def run(badges: int = BADGES, starts: int = STARTS) -> Report:
     )
 
 
-def _start(door: OneDoor, hall: HttpClient, badge: int) -> tuple[float, float]:
+def _start(door: TwoDoors, hall: HttpClient, badge: int) -> tuple[float, float]:
     """(seconds to READY=1, seconds to the relay's command) from the spawn of one edge process."""
-    card = {"card": f"b{badge}", "reader": READER, "hold_s": DECISION_TIMEOUT_S, "wait_s": DECISION_TIMEOUT_S}
+    card = {"card": f"b{badge}", "reader": READERS[0], "hold_s": DECISION_TIMEOUT_S, "wait_s": DECISION_TIMEOUT_S}
     with ThreadPoolExecutor(1) as other:
         presented = other.submit(hall.post, "/present", card)
-        if not until(lambda: any(c["reader"] == READER for c in hall.get("/state")["cards"].values()), 5.0):
+        if not until(lambda: any(c["reader"] == READERS[0] for c in hall.get("/state")["cards"].values()), 5.0):
             raise BenchFailed("the card was not laid down")
         watch = Stopwatch()
         decided: list[float] = []
@@ -75,13 +75,13 @@ def _start(door: OneDoor, hall: HttpClient, badge: int) -> tuple[float, float]:
         door.edge.wait_ready()
         ready_s = watch.s
         answer: dict[str, Any] = presented.result(DECISION_TIMEOUT_S)
-    hall.post("/remove", {"reader": READER})
+    hall.post("/remove", {"reader": READERS[0]})
     if not answer["unlocked"]:
         raise BenchFailed(f"the first tap opened nothing: {answer}; edge:\n{door.edge.log_tail()}")
     return ready_s, decided[0]
 
 
-def _after_delta(door: OneDoor, broker_url: str) -> dict[str, float]:
+def _after_delta(door: TwoDoors, broker_url: str) -> dict[str, float]:
     """The running edge's memory once it has taken up a delta."""
     topic, message = door.delta()
     needle = f"policy 1.2 in force, {door.badges} badges"

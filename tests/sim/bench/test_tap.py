@@ -9,10 +9,10 @@ from controller.wire import GENESIS_HASH, chain
 from edge.journal import SqliteJournal
 from sim.bench.append import AppendedFile
 from sim.bench.commit import commit_figures
-from sim.bench.one_door import OneDoor
 from sim.bench.path import path_figures
 from sim.bench.population import NOON_US, make_policy, make_taps
 from sim.bench.recorded import RecordedTaps
+from sim.bench.two_doors import TwoDoors
 from sim.journal_tail import JournalTail
 from tests.sim.bench.tokens import Token
 
@@ -45,7 +45,7 @@ def test_recorded_visits_are_records_as_an_edge_makes_them(tmp_path: Path) -> No
 
 
 def test_a_prepared_edge_has_the_backlog_unacknowledged_and_its_chain_whole(tmp_path: Path) -> None:
-    OneDoor(tmp_path, badges=500, backlog=300).prepare()
+    TwoDoors(tmp_path, badges=500, backlog=300).prepare()
     tail = JournalTail(tmp_path / "edge" / "journal.db")
     assert len(tail.raw()) >= 300
     assert any(isinstance(event, AccessGranted) for event in tail.events())
@@ -59,7 +59,7 @@ def test_a_prepared_edge_has_the_backlog_unacknowledged_and_its_chain_whole(tmp_
 
 @pytest.mark.processes
 def test_the_path_is_measured_through_real_processes() -> None:
-    figures = {figure.name: figure.value for figure in path_figures(badges=500, backlog=200, taps=3)}
+    figures = {figure.name: figure.value for figure in path_figures(badges=500, backlog=200, taps=4)}
     for part in ("wire", "chip and radio", "our share"):
         assert figures[f"path: {part} p50"] > 0
     assert figures["path: card laid down to relay command, p50"] > figures["path: wire p50"]

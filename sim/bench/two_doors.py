@@ -1,4 +1,4 @@
-"""A real edge on one emulated door, with a full policy and a full backlog: the processes that `bench tap` and `bench start` time."""
+"""A real edge on two emulated doors, with a full policy and a full backlog: the processes that `bench tap` and `bench start` time."""
 
 import json
 import os
@@ -19,11 +19,10 @@ from sim.child import Child
 from sim.clients import HttpClient
 from sim.stack import menjin
 
-SITE = Path(__file__).parent / "door"
+SITE = Path(__file__).parent / "doors"
 SITE_ID = "bench"
-READER = "in-0"
-ROOM = "room-0"
-DOOR = "door-0"
+READERS = ("in-0", "in-1")
+DOORS = ("door-0", "door-1")
 CARD_KEYS = {"desfire_read": "5b1d9c60e2f74a3381c0d9a44e7f2b16"}
 """Made for the bench: no card outside of it has this key."""
 EDGE = "edge-1"
@@ -34,7 +33,7 @@ CHECKPOINT_RECORDS = 1_000
 PEOPLE = 300
 
 
-class OneDoor:
+class TwoDoors:
     """``folder`` gets keys, bundle, policy store and journal; then :meth:`start_hall` and an edge as real processes."""
 
     def __init__(self, folder: Path, badges: int, backlog: int) -> None:
@@ -59,9 +58,9 @@ class OneDoor:
         store.close()
         journal = SqliteJournal(self.state / "journal.db", _Token())
         try:
-            edge = RecordedTaps(policy, journal.journal_id, NOON_US - (self.backlog + 10) * VISIT_US, [DOOR])
+            edge = RecordedTaps(policy, journal.journal_id, NOON_US - (self.backlog + 10) * VISIT_US, DOORS)
             # some hundred people: the state that a checkpoint holds is then one of a real room
-            taps = [tap for tap in make_taps(self.badges, 20_000) if tap.access_point == READER][:PEOPLE]
+            taps = [tap for tap in make_taps(self.badges, 20_000) if tap.access_point in READERS][:PEOPLE]
             for records in edge.records(taps, self.backlog, CHECKPOINT_RECORDS):
                 journal.append(records, edge.now().wall_us)
                 journal.save_checkpoint(journal.last_seq, encode_state(edge.engine.state))
@@ -88,9 +87,10 @@ class OneDoor:
         self.edge.stop(EDGE_STOP_TIMEOUT_S)
         self.hall.stop()
 
-    def admitted(self, count: int) -> list[int]:
-        """``count`` badges, evenly over all, that may enter the room behind the reader."""
-        allowed = [badge for badge in range(1, self.badges + 1) if ROOM in grant_areas(badge)]
+    def admitted(self, reader: str, count: int) -> list[int]:
+        """``count`` badges, evenly over all, that may enter the room behind a reader."""
+        room = reader.replace("in-", "room-")
+        allowed = [badge for badge in range(1, self.badges + 1) if room in grant_areas(badge)]
         return [allowed[index * len(allowed) // count] for index in range(count)]
 
     def make_cards(self, badges: list[int]) -> None:
