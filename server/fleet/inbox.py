@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import insert, select, update
 from sqlalchemy.engine import Connection
 
-from controller.wire import Body, PolicyRequest, Records, Status, Verify, WireError, topic, unseal
+from controller.wire import BATCH_RECORDS, Body, PolicyRequest, Records, Status, Verify, WireError, topic, unseal
 from server.db.engine import Database
 from server.fleet.models import Edge, RefusedMessage
 from server.keys import verifier
@@ -23,6 +23,8 @@ RELOAD_AFTER_US = 1_000_000
 TEXT_CHARACTERS = 300
 JOURNAL_ID_CHARACTERS = 200
 MAX_SEQ = 2**63 - 1
+MAX_BATCH = 10 * BATCH_RECORDS
+"""Records of one message: more would keep the other edges waiting."""
 
 
 class KnownEdge(msgspec.Struct, frozen=True):
@@ -100,7 +102,9 @@ class Inbox:
             return Refusal(edge.name, leaf, "wrong_epoch", f"enrolment {body.epoch}, in force is {edge.epoch}")
         assert isinstance(body, Records | Status | PolicyRequest)
         if isinstance(body, Records) and not _has_a_place(body):
-            return Refusal(edge.name, leaf, "malformed", "journal_id or first_seq is out of range")
+            return Refusal(
+                edge.name, leaf, "malformed", "journal_id, first_seq or the number of records is out of range"
+            )
         return Opened(edge, body, message.retained)
 
     def _reload(self, now_us: int) -> None:
@@ -121,7 +125,7 @@ class Inbox:
 def _has_a_place(batch: Records) -> bool:
     """Whether tables can hold where the batch says it belongs."""
     named = 0 < len(batch.journal_id) <= JOURNAL_ID_CHARACTERS and "\x00" not in batch.journal_id
-    return named and 0 < batch.first_seq <= MAX_SEQ - len(batch.records)
+    return named and len(batch.records) <= MAX_BATCH and 0 < batch.first_seq <= MAX_SEQ - len(batch.records)
 
 
 def _is_will(payload: bytes) -> bool:

@@ -79,6 +79,7 @@ def test_text_that_only_looks_like_nul_is_read(fleet: Fleet) -> None:
         {"first_seq": 0},
         {"first_seq": -5},
         {"first_seq": 2**63 - 1, "first_retained_seq": 2**63 - 1},
+        {"records": (msgspec.Raw(b"0"),) * 1_001},
     ],
     ids=lambda changed: str(changed)[:40],
 )
