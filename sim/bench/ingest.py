@@ -47,7 +47,7 @@ def run(
     return Report(
         "ingest",
         tuple(figures),
-        "one edge, mosquitto, batches of 100 in a window of 8; a record makes one row and one for each of its events; bare: "
+        "one edge, mosquitto, batches of 100 in the window of its outbox; a record makes one row and one for each of its events; bare: "
         "executemany or COPY of the same rows, cut into the server's own transactions",
     )
 
