@@ -41,7 +41,8 @@ class HttpClient:
             if response.status_code >= 400:
                 response.read()
                 self._answer(response)
-            return [line for line in response.iter_lines() if line]
+            # Split at line feeds alone: a record may hold other line ends of Unicode (U+2028) within its text.
+            return [line.decode() for line in b"".join(response.iter_bytes()).split(b"\n") if line]
 
     def close(self) -> None:
         self._http.close()
