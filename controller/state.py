@@ -172,7 +172,9 @@ def apply(state: State, event: AnyEvent, at_us: int, mono_us: int) -> None:
         case AccessGranted():
             door = _door(state, event.door)
             window = max(door.window_until_mono_us or 0, event.until_mono_us)
-            _put_door(state, event.door, grants=(*door.grants, event), window_until_mono_us=window)
+            # Who taps again before passing is one person with one grant, the newer.
+            others = (g for g in door.grants if (g.badge, g.access_point) != (event.badge, event.access_point))
+            _put_door(state, event.door, grants=(*others, event), window_until_mono_us=window)
             state.last_reads[event.access_point] = LastRead(event.badge, mono_us)
         case AccessPending():
             state.last_reads[event.access_point] = LastRead(event.badge, mono_us)

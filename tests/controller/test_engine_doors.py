@@ -88,6 +88,16 @@ def test_an_opening_is_taken_for_every_grant_outstanding_at_the_door() -> None:
     assert set(at.engine.state.presence) == {1, 2}
 
 
+def test_who_taps_again_and_again_before_passing_is_one_person_with_one_grant() -> None:
+    at = hall()
+    for _ in range(50):
+        at.tap(LI)
+        at.wait(2)
+    assert len(at.engine.door("hall-door").grants) == 1
+    opened = open_and_close(at)
+    assert len(events(opened, AccessTaken)) == 1
+
+
 def test_a_grant_while_the_leaf_is_open_is_taken_at_once_and_restarts_the_held_open_time() -> None:
     at = hall()
     at.tap(LI)
