@@ -9,6 +9,7 @@ import contextlib
 import gc
 import logging
 import signal
+import sys
 from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Protocol
@@ -19,6 +20,8 @@ from edge.inbox import Inbox
 from edge.notify import Supervisor
 from edge.ports import Clock, StopAsked
 
+THREAD_SWITCH_S = 0.0005
+"""A reader waiting for its next byte must not wait 5 ms, the interpreter's stock interval, behind another thread's work."""
 TURN_S = 1.0
 """The loop turns at least this often, or as the watchdog asks."""
 STOP_S = 2.0
@@ -82,6 +85,7 @@ class Runner:
 
     def run(self) -> None:
         """Outputs to rest (but for what fire holds), policy and state taken up, then the loop until :class:`StopAsked`."""
+        sys.setswitchinterval(THREAD_SWITCH_S)
         try:
             self._agent.hold_what_fire_released()
             self._outputs.start()
