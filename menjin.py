@@ -49,7 +49,9 @@ class LazyGroup(TyperGroup):
         return command
 
 
-app = typer.Typer(cls=LazyGroup, add_completion=False, no_args_is_help=True, help="menjin: access control for machine rooms.")
+app = typer.Typer(
+    cls=LazyGroup, add_completion=False, no_args_is_help=True, help="menjin: access control for machine rooms."
+)
 
 
 @app.callback(invoke_without_command=True)
