@@ -4,6 +4,7 @@ The live pages read these tables instead of the ledger (NOTES: "who is inside" f
 """
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -25,7 +26,7 @@ from controller.events import (
     DoorOpened,
     DoorUnlocked,
 )
-from server.ledger.bulk import insert_rows
+from server.ledger.bulk import run, upsert_rows
 from server.ledger.models import LedgerAlarm, LedgerArea, LedgerDevice, LedgerDoor, LedgerPresence
 
 KEYS_AT_ONCE = 500
@@ -53,14 +54,16 @@ class Facts:
         self._devices = _Replaced(connection, LedgerDevice, edge_id, "device")
         self._door_facts: dict[tuple[str, str], tuple[str, int]] = {}
         self._alarms = table_of(LedgerAlarm)
-        standing = connection.execute(
-            select(self._alarms).where(self._alarms.c.edge_id == edge_id, self._alarms.c.cleared_us.is_(None))
-        )
-        self._standing: dict[tuple[str, str, str], Row] = {
-            (row.source, row.alarm, row.subject): dict(row._mapping) for row in standing
-        }
         self._changed_alarms: list[Row] = []
         self._new_alarms: list[Row] = []
+
+    @cached_property
+    def _standing(self) -> dict[tuple[str, str, str], Row]:
+        """Loaded when the first alarm comes: most transactions bring none."""
+        found = self._connection.execute(
+            select(self._alarms).where(self._alarms.c.edge_id == self._edge_id, self._alarms.c.cleared_us.is_(None))
+        )
+        return {(row.source, row.alarm, row.subject): dict(row._mapping) for row in found}
 
     def stands(self, alarm: str, subject: str, source: str = EDGE) -> bool:
         """Whether this alarm is raised and not cleared."""
@@ -214,14 +217,14 @@ class _Replaced:
         self._dirty.add(key)
 
     def save(self) -> None:
-        keys = list(self._dirty)
-        for start in range(0, len(keys), KEYS_AT_ONCE):
-            part = keys[start : start + KEYS_AT_ONCE]
+        gone = [key for key in self._dirty if key not in self._rows]
+        for start in range(0, len(gone), KEYS_AT_ONCE):
+            part = gone[start : start + KEYS_AT_ONCE]
             where = (self._table.c.edge_id == self._edge_id, self._table.c[self._key].in_(part))
             self._connection.execute(delete(self._table).where(*where))
         columns = self._table.c.keys()
-        rows = [tuple(map(self._rows[key].__getitem__, columns)) for key in keys if key in self._rows]
-        insert_rows(self._connection, self._table, columns, rows)
+        rows = [tuple(map(self._rows[key].__getitem__, columns)) for key in self._dirty if key in self._rows]
+        upsert_rows(self._connection, self._table, columns, ("edge_id", self._key), rows)
 
 
 class _Keyed(_Replaced):
@@ -229,14 +232,26 @@ class _Keyed(_Replaced):
 
     def __init__(self, connection: Connection, model: type[SQLModel], edge_id: int, key: str) -> None:
         super().__init__(connection, model, edge_id, key)
-        found = connection.execute(select(self._table).where(self._table.c.edge_id == edge_id))
-        self._rows = {row._mapping[key]: dict(row._mapping) for row in found}
+        self._loaded = False
+
+    def _load(self) -> None:
+        """Before the first look: what is stored, for nothing was put yet."""
+        if self._loaded:
+            return
+        self._loaded = True
+        columns = self._table.c.keys()
+        names = ", ".join(f'"{name}"' for name in columns)
+        statement = f'SELECT {names} FROM "{self._table.name}" WHERE edge_id = ?'  # noqa: S608 - our own names
+        found = (dict(zip(columns, row, strict=True)) for row in run(self._connection, statement, (self._edge_id,)))
+        self._rows = {row[self._key]: row for row in found}
 
     def get(self, key: Any) -> Row | None:
+        self._load()
         return self._rows.get(key)
 
     def change(self, key: Any) -> Row | None:
         """The row, to be changed in place."""
+        self._load()
         row = self._rows.get(key)
         if row is not None:
             self._dirty.add(key)

@@ -11,13 +11,13 @@ from typing import Any, Literal
 
 import msgspec
 import structlog
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.engine import Connection
 
 from controller.events import AlarmCleared, AlarmRaised, AnyEvent, CommandDone, RangeLost, Record
 from controller.wire import GENESIS_HASH, Records
 from server.db.engine import Database
-from server.ledger.bulk import insert_rows
+from server.ledger.bulk import insert_rows, run
 from server.ledger.chain import Head, Verdict, chain_hashes, judge
 from server.ledger.columns import EVENT_COLUMNS, UnreadableRecord, event_row, event_rows, read_record
 from server.ledger.facts import SERVER, Facts, table_of
@@ -30,6 +30,8 @@ from server.ledger.models import (
 )  # fmt: skip
 
 RECORD_COLUMNS = ("seq", "journal_key", "journal_seq", "received_us", "hash", "record")
+_LAST = "SELECT coalesce((SELECT max(seq) FROM ledger_record), 0), coalesce((SELECT max(seq) FROM ledger_event), 0)"
+_MOVE_HEAD = "UPDATE ledger_journal SET head_seq = ?, head_hash = ? WHERE id = ?"
 
 log = structlog.get_logger(__name__)
 
@@ -71,8 +73,7 @@ class LedgerWriter:
         self.now_us = now_us
         self.commands_done: list[tuple[int, CommandDone]] = []
         self._software = software
-        self._record_seq = _last(connection, table_of(LedgerRecord))
-        self._event_seq = _last(connection, table_of(LedgerEvent))
+        self._record_seq, self._event_seq = run(connection, _LAST).one()
         self._records: list[tuple[Any, ...]] = []
         self._events: list[tuple[Any, ...]] = []
         self._quarantined: list[dict[str, Any]] = []
@@ -168,14 +169,9 @@ class LedgerWriter:
         insert_rows(self.connection, table_of(LedgerEvent), EVENT_COLUMNS, self._events)
         if self._quarantined:
             self.connection.execute(insert(table_of(LedgerQuarantine)), self._quarantined)
-        journals = table_of(LedgerJournal)
         for journal in self._journals.values():
             if journal["changed"]:
-                self.connection.execute(
-                    update(journals)
-                    .where(journals.c.id == journal["id"])
-                    .values(head_seq=journal["head_seq"], head_hash=journal["head_hash"])
-                )
+                run(self.connection, _MOVE_HEAD, (journal["head_seq"], journal["head_hash"], journal["id"]))
         for facts in self._facts.values():
             facts.save()
 
@@ -298,7 +294,3 @@ class LedgerWriter:
             .where(journals.c.edge_id == edge_id, journals.c.journal_id == journal_id, records.c.journal_seq == seq)
             .order_by(journals.c.branch.desc())
         )
-
-
-def _last(connection: Connection, table: Any) -> int:
-    return connection.scalar(select(func.max(table.c.seq))) or 0
