@@ -81,7 +81,7 @@ def test_text_that_only_looks_like_nul_is_read(fleet: Fleet) -> None:
         {"first_seq": 2**63 - 1, "first_retained_seq": 2**63 - 1},
         {"records": (msgspec.Raw(b"0"),) * 1_001},
     ],
-    ids=lambda changed: str(changed)[:40],
+    ids=lambda changed: str(changed)[:25],
 )
 def test_a_batch_without_a_place_is_refused_alone(fleet: Fleet, changed: dict[str, Any]) -> None:
     edge, other = fleet.enrolled(), fleet.enrolled("edge-2")
