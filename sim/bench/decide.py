@@ -15,7 +15,7 @@ from sim.bench.population import NOON_US, BenchTap, make_policy, make_taps
 
 SIZES = (1_000, 10_000, 100_000)
 TAPS = 20_000
-ENGINE_TAPS = 2_000
+AGREED_TAPS = 2_000
 SLOW_TAPS = 300
 ROUNDS = 5
 
@@ -79,7 +79,7 @@ def _at_size(size: int, judged: bool) -> tuple[list[Figure], float]:
     def bare_call(number: int) -> object:
         return bare.allows(taps[number], NOON_US, 0, True, True)
 
-    _agree(taps[:ENGINE_TAPS], ours, bare_allows, "the bare evaluation")
+    _agree(taps[:AGREED_TAPS], ours, bare_allows, "the bare evaluation")
     gc.collect()
     gc.freeze()  # as the edge does after each policy swap, for all that is compared alike
     our_p50, bare_p50, our_us = [], [], []
@@ -104,7 +104,7 @@ def _against_engines(
     size: int, policy: Policy, taps: list[BenchTap], ours: OurRules, our_rate: float, judged: bool
 ) -> list[Figure]:
     engines: tuple[tuple[str, Callable[[], _Engine], int, float], ...] = (
-        ("Cedar", lambda: Cedar(policy), ENGINE_TAPS, 15.0),
+        ("Cedar", lambda: Cedar(policy), TAPS, 15.0),
         ("casbin FastEnforcer", lambda: Casbin(policy, fast=True), SLOW_TAPS, 0.0),
         ("casbin Enforcer", lambda: Casbin(policy, fast=False), SLOW_TAPS, 300.0),
     )
