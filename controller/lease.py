@@ -34,10 +34,11 @@ def age_us(held: AcceptedLease, wall_us: int, mono_us: int, boot_id: str) -> int
 
 def class_limit_s(lease: Lease, kind: BadgeKind, keyholder: bool) -> int:
     """The limit for a class of badges in seconds. A keyholder has the longer of the two."""
+    limit = lease.temporary_s
     if kind == "customer":
         limit = lease.customer_s
-    else:
-        limit = lease.staff_s if kind == "staff" else lease.temporary_s
+    elif kind == "staff":
+        limit = lease.staff_s
     return max(limit, lease.keyholder_s) if keyholder else limit
 
 
