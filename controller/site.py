@@ -46,11 +46,13 @@ class Area(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
 
 
 class Door(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A door of the building. ``passage`` has occupancy behind it; a ``cabinet`` is opened, never entered (MEANINGS 13)."""
+    """A door of the building. ``passage`` has occupancy behind it; a ``cabinet`` is opened, never entered (MEANINGS 13).
+    ``edge``: which edge decides here; its policy then holds only the badges that its doors can concern. Empty: any."""
 
     id: str
     name_zh: str = ""
     name_en: str = ""
+    edge: str = ""
     kind: Literal["passage", "cabinet"] = "passage"
     unlock_s: float = 5.0
     held_open_s: float = 30.0

@@ -10,6 +10,13 @@ port = 8080
 tls = true                           # default: off on loopback, on elsewhere, where it cannot be turned off
 tls_certificate = "cert.pem"         # default: a site certificate made on first start
 tls_key = "key.pem"
+erasable_keys_url = "sqlite:///…"    # keys of photos and letters; default: erasable-keys.db in dir; kept apart from backups of the database
+erase_after_days = 30                # so long after a badge came back its photo and ID copy are erased
+allow_uid_cards = false              # whether a bare UID may be bound to a badge (identified, not authenticated)
+crm_name = "crm"                     # the CRM: source_system of its rows, and the way to fetch from it (docs/registry.md)
+crm_url = "https://crm.example/api"
+crm_token_file = "crm.token"         # mode 600
+crm_webhook_secret_file = "crm.webhook"   # mode 600: whsec_…
 """
 
 import ipaddress
@@ -24,7 +31,18 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 ENV_PREFIX = "MENJIN_SERVER_"
-_PATH_KEYS = ("dir", "site_file", "tls_certificate", "tls_key", "broker_ca", "broker_certificate", "broker_key")
+_PATH_KEYS = (
+    "dir",
+    "site_file",
+    "tls_certificate",
+    "tls_key",
+    "broker_ca",
+    "broker_certificate",
+    "broker_key",
+    "crm_ca",
+    "crm_token_file",
+    "crm_webhook_secret_file",
+)
 
 
 class ConfigError(Exception):
@@ -52,6 +70,15 @@ class Config(BaseSettings):
     password_max_age_days: Annotated[int, Field(ge=0, le=3650)] = 30
     max_body_bytes: Annotated[int, Field(ge=1024)] = 1_048_576
     body_timeout_s: Annotated[float, Field(gt=0)] = 15
+    erasable_keys_url: str = ""
+    erase_after_days: Annotated[int, Field(ge=0, le=3650)] = 30
+    max_attachment_bytes: Annotated[int, Field(ge=1024, le=10_485_760)] = 10_485_760
+    allow_uid_cards: bool = False
+    crm_name: str = ""
+    crm_url: str = ""
+    crm_ca: Path | None = None
+    crm_token_file: Path | None = None
+    crm_webhook_secret_file: Path | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @classmethod

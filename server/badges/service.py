@@ -12,7 +12,6 @@ from server.badges.models import Badge
 from server.ids import new_id
 from server.operators.actor import Actor
 from server.operators.audit import record
-from server.policy_demand import touch_policy
 from server.problems import Problem, not_found
 from server.registry.lookup import taken
 from server.registry.models import QUOTAS, Customer, Holder
@@ -72,7 +71,6 @@ def issue_badge(session: Session, actor: Actor, now: datetime, holder: Holder, n
         session.add(badge)
         session.flush()
     record(session, actor, now, "badge.issue", badge.public_id, after=show(badge))
-    touch_policy(session)
     return badge
 
 
@@ -125,7 +123,6 @@ def report_badge(session: Session, actor: Actor, now: datetime, badge: Badge, re
     session.add(badge)
     session.flush()
     record(session, actor, now, f"badge.report_{report}", badge.public_id, before=before, after=show(badge))
-    touch_policy(session)
 
 
 def find_badge(session: Session, name: str) -> Badge:

@@ -6,7 +6,7 @@ MODEL_MODULES = (
     "server.operators.models",
     "server.registry.models",
     "server.badges.models",
-    "server.policy_demand",
+    "server.personal.models",
     "server.fleet.models",
     "server.ledger.models",
     "server.idempotency",

@@ -13,13 +13,13 @@ from server.fleet.commands import COMMAND_PERMISSIONS, CommandInvalid, parse_com
 from server.fleet.enrolment import TOKEN_LIFE_US, enrol, new_token
 from server.fleet.guarantees import guarantees
 from server.fleet.lookup import find_edge
-from server.fleet.models import Edge, EdgeCommand, EdgeReceipt, FleetState, PolicyVersion, RefusedMessage
+from server.fleet.models import Edge, EdgeCommand, EdgeReceipt, PolicyVersion, RefusedMessage
 from server.ledger import reading
 from server.operators.actor import Actor
 from server.operators.guard import requires
 from server.operators.permissions import Permission
-from server.policy_demand import policy_demand
 from server.problems import Problem, not_found
+from server.registry.changes import has_open_changes
 from server.rfc3339 import rfc3339
 from server.routes import AppContext, DbSession, api_router
 
@@ -126,7 +126,6 @@ def current_policy(
     """The policy that an edge should run, and its receipt. ``pending``: a change is not compiled yet."""
     found = find_edge(session, edge)
     current = current_version(session)
-    state = session.get(FleetState, 1)
     receipt = None
     if found.received_policy_n:
         receipt = {
@@ -137,7 +136,7 @@ def current_policy(
     return {
         "version": list(current[:2]) if current else None,
         "digest": current[2] if current else None,
-        "pending": state is None or state.compiled_demand != policy_demand(session),
+        "pending": has_open_changes(session.connection()),
         "receipt": receipt,
         "current": current is not None
         and current == (found.received_policy_epoch, found.received_policy_n, found.received_policy_digest),

@@ -10,17 +10,21 @@ from server.db.model import Model
 
 
 class Edge(Model, table=True):
-    """One edge. ``name`` is its id on the wire, ``epoch`` counts its enrolments: a new one voids the key before.
+    """One edge. ``name`` is its id on the wire, ``epoch`` counts its enrolments: a new one voids the key before. ``role``: ``door``, or ``desk``
+    (encodes badges, decides nothing). ``revoked_at``: its key is no longer believed, nothing is sent to it.
 
     ``past_sessions``: the last few, by which an old status is told from a restarted edge whose clock stands behind.
     ``clock_offset_us`` = our receive time − its ``issued_at_us``. ``received_policy_*``: its last receipt.
     """
 
     __tablename__ = "edge"
+    __table_args__ = (CheckConstraint("role IN ('door', 'desk')", name="role"),)
 
     id: int | None = Field(default=None, primary_key=True)
     name: str = Field(unique=True)
+    role: str = "door"
     epoch: int = 0
+    revoked_at: datetime | None = None
     public_key: bytes | None = None
     certificate: bytes | None = None
     token_hash: str | None = None
@@ -79,12 +83,12 @@ class RefusedMessage(Model, table=True):
 
 
 class PolicyVersion(Model, table=True):
-    """One version of the policy, the same on all edges of the site. ``delta``: zlib of the
-    :class:`controller.policy.Delta` from the one before, as JSON; None for the first of an epoch. Kept as long as the
-    ledger (DESIGN 5)."""
+    """One version of one edge's policy. ``delta``: zlib of the :class:`controller.policy.Delta` from the one before, as
+    JSON; None for the first of an epoch. Kept as long as the ledger (DESIGN 5)."""
 
     __tablename__ = "policy_version"
 
+    edge_id: int = Field(primary_key=True, foreign_key="edge.id")
     epoch: int = Field(primary_key=True)
     n: int = Field(primary_key=True)
     digest: str
@@ -94,25 +98,38 @@ class PolicyVersion(Model, table=True):
 
 
 class PolicySnapshot(Model, table=True):
-    """A whole policy: zlib of its canonical bytes. The first of each epoch and every hundredth."""
+    """A whole policy: zlib of its canonical bytes. The first of each epoch, and then every so often."""
 
     __tablename__ = "policy_snapshot"
 
+    edge_id: int = Field(primary_key=True, foreign_key="edge.id")
     epoch: int = Field(primary_key=True)
     n: int = Field(primary_key=True)
     canonical: bytes
 
 
+class PolicyReach(Model, table=True):
+    """The version of each edge's policy that first carries a change of the registry; edges that the change does not concern
+    have no row. With :class:`EdgeReceipt`: where a revocation is in force, and since when."""
+
+    __tablename__ = "policy_reach"
+
+    change_id: int = Field(primary_key=True, foreign_key="registry_change.id", sa_type=BIG_INT)
+    edge_id: int = Field(primary_key=True, foreign_key="edge.id")
+    epoch: int
+    n: int
+
+
 class FleetState(Model, table=True):
     """One row, id 1. ``epoch`` of all policies; ``seq_reserved``: no message down has had a ``seq`` beyond this one.
-    ``compiled_demand``: the registry's counter (``server.policy_demand``) that the current policy answers."""
+    ``compiled_site``: digest of the site file, and of the compiler's own version, that the policies were made of; another asks for a full compile."""
 
     __tablename__ = "fleet_state"
 
     id: int = Field(default=1, primary_key=True)
     epoch: int = 1
     seq_reserved: int = Field(default=0, sa_type=BIG_INT)
-    compiled_demand: int = -1
+    compiled_site: str = ""
 
 
 class OutboxMessage(Model, table=True):

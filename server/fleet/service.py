@@ -35,7 +35,7 @@ from server.ledger.writer import Ledger
 from server.mqtt import Message, MqttClient
 from server.operators.actor import SYSTEM
 from server.operators.models import AuditEntry
-from server.policy_demand import policy_demand
+from server.registry.changes import has_open_changes
 from server.software import SOFTWARE
 
 TURN_S = 0.1
@@ -202,7 +202,7 @@ class FleetService:
     def run_once(self, now_us: int) -> None:
         """One turn: whatever is due, then the outbox."""
         with self._database.read() as session:
-            demand = policy_demand(session)
+            demand = has_open_changes(session.connection())
             has_commands = commands_open(session.connection())
             receipts = (
                 read_receipts(session.connection()) if abs(now_us - self._receipts_due_us) >= RECEIPTS_US else None

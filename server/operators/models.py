@@ -13,7 +13,8 @@ _ROLE_LIST = ", ".join(f"'{role}'" for role in ROLES)
 
 
 class Operator(Model, table=True):
-    """One person's account; never shared (D1). ``must_change``: the password serves only to choose another (D2)."""
+    """One person's account; never shared (D1). ``must_change``: the password serves only to choose another (D2).
+    ``department``: whose customer files this person sees without ``registry.read_all`` (C4); None: only those of no department."""
 
     __tablename__ = "operator"
     __table_args__ = (CheckConstraint(f"role IN ({_ROLE_LIST})", name="role"),)
@@ -25,6 +26,7 @@ class Operator(Model, table=True):
     role: str
     password_hash: str
     password_changed_at: datetime
+    department: str | None = None
     must_change: bool = False
     disabled: bool = False
     created_at: datetime
@@ -46,7 +48,7 @@ class OperatorSession(Model, table=True):
 
 
 class ApiToken(Model, table=True):
-    """A bearer token of a program. Only its hash is kept."""
+    """A bearer token of a program. Only its hash is kept. ``scopes``: permissions (``noun.verb``) out of the role's; None: all of them."""
 
     __tablename__ = "api_token"
     __table_args__ = (CheckConstraint(f"role IN ({_ROLE_LIST})", name="role"),)
@@ -56,6 +58,7 @@ class ApiToken(Model, table=True):
     token_hash: str = Field(unique=True)
     name: str
     role: str
+    scopes: list[str] | None = Field(default=None, sa_type=JSON)
     created_at: datetime
     expires_at: datetime | None = None
     revoked_at: datetime | None = None

@@ -19,12 +19,21 @@ class Permission(StrEnum):
     LEDGER_EXPORT = "ledger.export"
     ALARM_ACKNOWLEDGE = "alarm.acknowledge"
     REGISTRY_READ = "registry.read"
+    REGISTRY_READ_ALL = "registry.read_all"
     REGISTRY_WRITE = "registry.write"
+    REGISTRY_MERGE = "registry.merge"
+    REGISTRY_SYNC = "registry.sync"
+    PERSONAL_NAMES = "personal.names"
+    PERSONAL_LOOK = "personal.look"
+    APPLICATION_READ = "application.read"
+    APPLICATION_WRITE = "application.write"
+    APPLICATION_APPROVE = "application.approve"
     CONTRACT_WRITE = "contract.write"
     STAFF_PERMIT = "staff.permit"
     BADGE_READ = "badge.read"
     BADGE_ISSUE = "badge.issue"
     BADGE_REPORT = "badge.report"
+    BADGE_ENCODE = "badge.encode"
     FLEET_READ = "fleet.read"
     FLEET_MANAGE = "fleet.manage"
     POLICY_READ = "policy.read"
@@ -47,18 +56,30 @@ _GUARD = _ALL_ROLES | {
     _P.COMMAND_READ,
     _P.COMMAND_UNLOCK,
     _P.FLEET_READ,
+    _P.PERSONAL_NAMES,
     _P.POLICY_READ,
     _P.REGISTRY_READ,
 }
 _CUSTOMER_SERVICE = _ALL_ROLES | {
+    _P.APPLICATION_APPROVE,
+    _P.APPLICATION_READ,
+    _P.APPLICATION_WRITE,
+    _P.BADGE_ENCODE,
     _P.BADGE_ISSUE,
     _P.BADGE_READ,
     _P.BADGE_REPORT,
+    _P.COMMAND_READ,
     _P.CONTRACT_WRITE,
+    _P.FLEET_READ,
+    _P.PERSONAL_LOOK,
+    _P.PERSONAL_NAMES,
+    _P.POLICY_READ,
     _P.REGISTRY_READ,
+    _P.REGISTRY_SYNC,
     _P.REGISTRY_WRITE,
 }
 _AUDITOR = _ALL_ROLES | {
+    _P.APPLICATION_READ,
     _P.AUDIT_READ,
     _P.BADGE_READ,
     _P.COMMAND_READ,
@@ -67,18 +88,28 @@ _AUDITOR = _ALL_ROLES | {
     _P.OPERATOR_READ,
     _P.POLICY_READ,
     _P.REGISTRY_READ,
+    _P.REGISTRY_READ_ALL,
 }
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     "guard": _GUARD,
     "customer_service": _CUSTOMER_SERVICE,
     "supervisor": _GUARD
     | _CUSTOMER_SERVICE
-    | {_P.AUDIT_READ, _P.COMMAND_FIRE_RESET, _P.LEDGER_EXPORT, _P.STAFF_PERMIT},
+    | {
+        _P.AUDIT_READ,
+        _P.COMMAND_FIRE_RESET,
+        _P.LEDGER_EXPORT,
+        _P.REGISTRY_MERGE,
+        _P.REGISTRY_READ_ALL,
+        _P.STAFF_PERMIT,
+    },
     "auditor": _AUDITOR,
     "administrator": frozenset(Permission),
 }
 """Role → what it may do. The auditor reads everything and changes nothing. ``staff.permit``: the standing permission of own
-staff, escorts and keyholders is the head's to give (R4, MEANINGS 16, 17), not customer service's."""
+staff, escorts and keyholders is the head's to give (R4, MEANINGS 16, 17), not customer service's. ``personal.names``: names and photos,
+which a guard compares at the door (B3); ``personal.look``: phones, ID numbers and copies as well; each look is recorded with its reason (C4).
+``registry.read_all``: files of other departments."""
 
 
 def allows(role: Role, permission: Permission) -> bool:

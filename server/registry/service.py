@@ -11,7 +11,6 @@ from controller.policy import CustomerKind
 from server.ids import new_id
 from server.operators.actor import Actor
 from server.operators.audit import record
-from server.policy_demand import touch_policy
 from server.problems import Problem
 from server.registry.lookup import refuse_taken, taken
 from server.registry.models import Contract, Customer, Holder
@@ -39,7 +38,6 @@ def create_customer(
     session.add(customer)
     session.flush()
     record(session, actor, now, "customer.create", customer.public_id, after=show(customer))
-    touch_policy(session)
     return customer
 
 
@@ -65,7 +63,6 @@ def change_customer(
             field="kind",
         ) from error
     record(session, actor, now, "customer.change", customer.public_id, before=before, after=show(customer))
-    touch_policy(session)
 
 
 def create_contract(
@@ -98,7 +95,6 @@ def create_contract(
     session.add(contract)
     session.flush()
     record(session, actor, now, "contract.create", contract.public_id, after=show(contract))
-    touch_policy(session)
     return contract
 
 
@@ -157,7 +153,6 @@ def _change_contracts(
         session.add(contract)
         record(session, actor, now, act, contract.public_id, before=before, after=show(contract))
     session.flush()
-    touch_policy(session)
     return contracts
 
 
@@ -169,7 +164,6 @@ def create_holder(session: Session, actor: Actor, now: datetime, holder: Holder)
     session.add(holder)
     session.flush()
     record(session, actor, now, "holder.create", holder.public_id, after=show(holder))
-    touch_policy(session)
     return holder
 
 

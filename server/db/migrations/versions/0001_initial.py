@@ -4,6 +4,8 @@ import sqlalchemy as sa
 import sqlmodel.sql.sqltypes
 from alembic import op
 
+from server.db.columns import fresh_id, sql_now
+
 revision = "0001"
 down_revision = None
 
@@ -18,6 +20,7 @@ def upgrade() -> None:
         sa.Column("token_hash", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("name", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("role", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("scopes", sa.JSON(), nullable=True),
         sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
         sa.Column("expires_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
         sa.Column("revoked_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
@@ -49,28 +52,57 @@ def upgrade() -> None:
 
     op.create_table(
         "customer",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("public_id", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("source_system", sqlmodel.sql.sqltypes.AutoString(), server_default=sa.text("('')"), nullable=False),
         sa.Column("external_id", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("source_version", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("synced_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("deleted_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("changed_by", sqlmodel.sql.sqltypes.AutoString(), server_default=sa.text("('')"), nullable=False),
+        sa.Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("public_id", sqlmodel.sql.sqltypes.AutoString(), server_default=fresh_id("cus"), nullable=False),
         sa.Column("code", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("kind", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("name", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-        sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
-        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("name_key", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("class", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("owner", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("department", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("credit_code", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("remark", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("merged_into", sa.Integer(), nullable=True),
+        sa.Column("id_number_clear", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("id_number_cipher", sa.LargeBinary(), nullable=True),
+        sa.Column("id_number_index", sa.LargeBinary(), nullable=True),
+        sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), server_default=sql_now(), nullable=False),
+        sa.CheckConstraint(
+            "class IS NULL OR class IN ('A', 'B', 'C', 'D', 'strategic', 'key', 'ordinary')",
+            name=op.f("ck_customer_class"),
+        ),
         sa.CheckConstraint(
             "kind IN ('organisation', 'individual', 'supplier', 'partner')", name=op.f("ck_customer_kind")
         ),
+        sa.CheckConstraint("length(code) BETWEEN 1 AND 32", name=op.f("ck_customer_code")),
+        sa.CheckConstraint("merged_into IS NULL OR deleted_at IS NOT NULL", name=op.f("ck_customer_merged")),
+        sa.ForeignKeyConstraint(["merged_into"], ["customer.id"], name=op.f("fk_customer_merged_into_customer")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_customer")),
         sa.UniqueConstraint("code", name=op.f("uq_customer_code")),
-        sa.UniqueConstraint("external_id", name=op.f("uq_customer_external_id")),
         sa.UniqueConstraint("id", "kind", name=op.f("uq_customer_id_kind")),
         sa.UniqueConstraint("public_id", name=op.f("uq_customer_public_id")),
+        sa.UniqueConstraint("source_system", "external_id", name=op.f("uq_customer_source_system_external_id")),
     )
+    with op.batch_alter_table("customer", schema=None) as batch_op:
+        batch_op.create_index("ix_customer_credit_code", ["credit_code"], unique=False)
+        batch_op.create_index("ix_customer_id_number_index", ["id_number_index"], unique=False)
+        batch_op.create_index("ix_customer_name_key", ["name_key"], unique=False)
+
     op.create_table(
         "edge",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("name", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("role", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("epoch", sa.Integer(), nullable=False),
+        sa.Column("revoked_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
         sa.Column("public_key", sa.LargeBinary(), nullable=True),
         sa.Column("certificate", sa.LargeBinary(), nullable=True),
         sa.Column("token_hash", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
@@ -100,6 +132,7 @@ def upgrade() -> None:
         sa.Column("lease_sent_us", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("lease_policy_epoch", sa.Integer(), nullable=False),
         sa.Column("lease_policy_n", sa.Integer(), nullable=False),
+        sa.CheckConstraint("role IN ('door', 'desk')", name=op.f("ck_edge_role")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_edge")),
         sa.UniqueConstraint("name", name=op.f("uq_edge_name")),
     )
@@ -108,7 +141,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("epoch", sa.Integer(), nullable=False),
         sa.Column("seq_reserved", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("compiled_demand", sa.Integer(), nullable=False),
+        sa.Column("compiled_site", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_fleet_state")),
     )
     op.create_table(
@@ -181,6 +214,7 @@ def upgrade() -> None:
         sa.Column("role", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("password_hash", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("password_changed_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("department", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
         sa.Column("must_change", sa.Boolean(), nullable=False),
         sa.Column("disabled", sa.Boolean(), nullable=False),
         sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
@@ -203,29 +237,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox_message")),
     )
     op.create_table(
-        "policy_demand",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("n", sa.Integer(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_policy_demand")),
-    )
-    op.create_table(
-        "policy_snapshot",
-        sa.Column("epoch", sa.Integer(), nullable=False),
-        sa.Column("n", sa.Integer(), nullable=False),
-        sa.Column("canonical", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("epoch", "n", name=op.f("pk_policy_snapshot")),
-    )
-    op.create_table(
-        "policy_version",
-        sa.Column("epoch", sa.Integer(), nullable=False),
-        sa.Column("n", sa.Integer(), nullable=False),
-        sa.Column("digest", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-        sa.Column("size", sa.Integer(), nullable=False),
-        sa.Column("delta", sa.LargeBinary(), nullable=True),
-        sa.Column("made_us", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.PrimaryKeyConstraint("epoch", "n", name=op.f("pk_policy_version")),
-    )
-    op.create_table(
         "refused_message",
         sa.Column("edge", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("leaf", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
@@ -235,6 +246,35 @@ def upgrade() -> None:
         sa.Column("last_text", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.PrimaryKeyConstraint("edge", "leaf", "reason", name=op.f("pk_refused_message")),
     )
+    op.create_table(
+        "registry_change",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("table_name", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("row_id", sa.Integer(), nullable=False),
+        sa.Column("op", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("at", sqlmodel.sql.sqltypes.UTCDateTime(), server_default=sql_now(), nullable=False),
+        sa.Column("changed_by", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("before", sa.JSON(), nullable=True),
+        sa.Column("after", sa.JSON(), nullable=False),
+        sa.Column("done_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("problem", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.CheckConstraint("op IN ('insert', 'update')", name=op.f("ck_registry_change_op")),
+        sa.CheckConstraint(
+            "table_name IN ('customer', 'contact', 'contract', 'holder', 'badge')",
+            name=op.f("ck_registry_change_table_name"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_registry_change")),
+    )
+    with op.batch_alter_table("registry_change", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_registry_change_open",
+            ["id"],
+            unique=False,
+            sqlite_where=sa.text("done_at IS NULL"),
+            postgresql_where=sa.text("done_at IS NULL"),
+        )
+        batch_op.create_index("ix_registry_change_row", ["table_name", "row_id", "id"], unique=False)
+
     op.create_table(
         "sign_in_failure",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -249,26 +289,91 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_sign_in_failure_username"), ["username"], unique=False)
 
     op.create_table(
-        "contract",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("public_id", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        "contact",
+        sa.Column("source_system", sqlmodel.sql.sqltypes.AutoString(), server_default=sa.text("('')"), nullable=False),
         sa.Column("external_id", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("source_version", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("synced_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("deleted_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("changed_by", sqlmodel.sql.sqltypes.AutoString(), server_default=sa.text("('')"), nullable=False),
+        sa.Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("public_id", sqlmodel.sql.sqltypes.AutoString(), server_default=fresh_id("ctc"), nullable=False),
         sa.Column("customer_id", sa.Integer(), nullable=False),
-        sa.Column("areas", sa.JSON(), nullable=False),
+        sa.Column("role", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("is_primary", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
+        sa.Column("name_clear", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("name_cipher", sa.LargeBinary(), nullable=True),
+        sa.Column("name_index", sa.LargeBinary(), nullable=True),
+        sa.Column("phone_clear", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("phone_cipher", sa.LargeBinary(), nullable=True),
+        sa.Column("phone_index", sa.LargeBinary(), nullable=True),
+        sa.Column("email_clear", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("email_cipher", sa.LargeBinary(), nullable=True),
+        sa.Column("email_index", sa.LargeBinary(), nullable=True),
+        sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), server_default=sql_now(), nullable=False),
+        sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_contact_customer_id_customer")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_contact")),
+        sa.UniqueConstraint("public_id", name=op.f("uq_contact_public_id")),
+        sa.UniqueConstraint("source_system", "external_id", name=op.f("uq_contact_source_system_external_id")),
+    )
+    with op.batch_alter_table("contact", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_contact_customer_id"), ["customer_id"], unique=False)
+        batch_op.create_index("ix_contact_name_index", ["name_index"], unique=False)
+        batch_op.create_index("ix_contact_phone_index", ["phone_index"], unique=False)
+
+    op.create_table(
+        "contract",
+        sa.Column("source_system", sqlmodel.sql.sqltypes.AutoString(), server_default=sa.text("('')"), nullable=False),
+        sa.Column("external_id", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("source_version", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("synced_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("deleted_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("changed_by", sqlmodel.sql.sqltypes.AutoString(), server_default=sa.text("('')"), nullable=False),
+        sa.Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("public_id", sqlmodel.sql.sqltypes.AutoString(), server_default=fresh_id("con"), nullable=False),
+        sa.Column("customer_id", sa.Integer(), nullable=False),
+        sa.Column("number", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("kind", sqlmodel.sql.sqltypes.AutoString(), server_default=sa.text("'hosting'"), nullable=False),
+        sa.Column("status", sqlmodel.sql.sqltypes.AutoString(), server_default=sa.text("'draft'"), nullable=False),
         sa.Column("from_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
         sa.Column("until_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
-        sa.Column("status", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-        sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
-        sa.Column("version", sa.Integer(), nullable=False),
-        sa.CheckConstraint("status IN ('active', 'suspended', 'ended')", name=op.f("ck_contract_status")),
+        sa.Column("areas", sa.JSON(), server_default=sa.text("'[]'"), nullable=False),
+        sa.Column("racks", sa.JSON(), server_default=sa.text("'[]'"), nullable=False),
+        sa.Column("cages", sa.JSON(), server_default=sa.text("'[]'"), nullable=False),
+        sa.Column("ip_allowance", sa.Integer(), nullable=True),
+        sa.Column("port_allowance", sa.Integer(), nullable=True),
+        sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), server_default=sql_now(), nullable=False),
+        sa.CheckConstraint("kind IN ('hosting', 'other')", name=op.f("ck_contract_kind")),
+        sa.CheckConstraint("status IN ('draft', 'active', 'suspended', 'ended')", name=op.f("ck_contract_status")),
+        sa.CheckConstraint("ip_allowance IS NULL OR ip_allowance >= 0", name=op.f("ck_contract_ip_allowance")),
+        sa.CheckConstraint("port_allowance IS NULL OR port_allowance >= 0", name=op.f("ck_contract_port_allowance")),
         sa.CheckConstraint("until_at IS NULL OR from_at <= until_at", name=op.f("ck_contract_window")),
         sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_contract_customer_id_customer")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_contract")),
-        sa.UniqueConstraint("external_id", name=op.f("uq_contract_external_id")),
+        sa.UniqueConstraint("number", name=op.f("uq_contract_number")),
         sa.UniqueConstraint("public_id", name=op.f("uq_contract_public_id")),
+        sa.UniqueConstraint("source_system", "external_id", name=op.f("uq_contract_source_system_external_id")),
     )
     with op.batch_alter_table("contract", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_contract_customer_id"), ["customer_id"], unique=False)
+
+    op.create_table(
+        "customer_merge",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("kept_id", sa.Integer(), nullable=False),
+        sa.Column("merged_id", sa.Integer(), nullable=False),
+        sa.Column("at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("by", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("reason", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.ForeignKeyConstraint(["kept_id"], ["customer.id"], name=op.f("fk_customer_merge_kept_id_customer")),
+        sa.ForeignKeyConstraint(["merged_id"], ["customer.id"], name=op.f("fk_customer_merge_merged_id_customer")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_customer_merge")),
+        sa.UniqueConstraint("merged_id", name=op.f("uq_customer_merge_merged_id")),
+    )
+    with op.batch_alter_table("customer_merge", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_customer_merge_kept_id"), ["kept_id"], unique=False)
 
     op.create_table(
         "edge_command",
@@ -314,28 +419,50 @@ def upgrade() -> None:
     )
     op.create_table(
         "holder",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("public_id", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("source_system", sqlmodel.sql.sqltypes.AutoString(), server_default=sa.text("('')"), nullable=False),
         sa.Column("external_id", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("source_version", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("synced_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("deleted_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("changed_by", sqlmodel.sql.sqltypes.AutoString(), server_default=sa.text("('')"), nullable=False),
+        sa.Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("public_id", sqlmodel.sql.sqltypes.AutoString(), server_default=fresh_id("hol"), nullable=False),
         sa.Column("kind", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("customer_id", sa.Integer(), nullable=True),
-        sa.Column("name", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-        sa.Column("may_escort", sa.JSON(), nullable=False),
-        sa.Column("areas", sa.JSON(), nullable=False),
-        sa.Column("keyholder", sa.Boolean(), nullable=False),
-        sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
-        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("may_escort", sa.JSON(), server_default=sa.text("'[]'"), nullable=False),
+        sa.Column("areas", sa.JSON(), server_default=sa.text("'[]'"), nullable=False),
+        sa.Column("keyholder", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
+        sa.Column("left_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("id_document", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("name_clear", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("name_cipher", sa.LargeBinary(), nullable=True),
+        sa.Column("name_index", sa.LargeBinary(), nullable=True),
+        sa.Column("phone_clear", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("phone_cipher", sa.LargeBinary(), nullable=True),
+        sa.Column("phone_index", sa.LargeBinary(), nullable=True),
+        sa.Column("id_number_clear", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("id_number_cipher", sa.LargeBinary(), nullable=True),
+        sa.Column("id_number_index", sa.LargeBinary(), nullable=True),
+        sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), server_default=sql_now(), nullable=False),
         sa.CheckConstraint("(kind = 'customer') = (customer_id IS NOT NULL)", name=op.f("ck_holder_customer")),
+        sa.CheckConstraint(
+            "id_document IS NULL OR id_document IN ('id_card', 'passport', 'hk_macao_permit', 'taiwan_permit', 'other')",
+            name=op.f("ck_holder_id_document"),
+        ),
         sa.CheckConstraint("kind IN ('customer', 'staff', 'visitor')", name=op.f("ck_holder_kind")),
         sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_holder_customer_id_customer")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_holder")),
-        sa.UniqueConstraint("external_id", name=op.f("uq_holder_external_id")),
         sa.UniqueConstraint("id", "customer_id", name=op.f("uq_holder_id_customer_id")),
         sa.UniqueConstraint("id", "kind", name=op.f("uq_holder_id_kind")),
         sa.UniqueConstraint("public_id", name=op.f("uq_holder_public_id")),
+        sa.UniqueConstraint("source_system", "external_id", name=op.f("uq_holder_source_system_external_id")),
     )
     with op.batch_alter_table("holder", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_holder_customer_id"), ["customer_id"], unique=False)
+        batch_op.create_index("ix_holder_id_number_index", ["id_number_index"], unique=False)
+        batch_op.create_index("ix_holder_name_index", ["name_index"], unique=False)
+        batch_op.create_index("ix_holder_phone_index", ["phone_index"], unique=False)
 
     op.create_table(
         "ledger_alarm",
@@ -445,11 +572,44 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_operator_session_operator_id"), ["operator_id"], unique=False)
 
     op.create_table(
+        "policy_reach",
+        sa.Column("change_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("edge_id", sa.Integer(), nullable=False),
+        sa.Column("epoch", sa.Integer(), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["change_id"], ["registry_change.id"], name=op.f("fk_policy_reach_change_id_registry_change")
+        ),
+        sa.ForeignKeyConstraint(["edge_id"], ["edge.id"], name=op.f("fk_policy_reach_edge_id_edge")),
+        sa.PrimaryKeyConstraint("change_id", "edge_id", name=op.f("pk_policy_reach")),
+    )
+    op.create_table(
+        "policy_snapshot",
+        sa.Column("edge_id", sa.Integer(), nullable=False),
+        sa.Column("epoch", sa.Integer(), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.Column("canonical", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["edge_id"], ["edge.id"], name=op.f("fk_policy_snapshot_edge_id_edge")),
+        sa.PrimaryKeyConstraint("edge_id", "epoch", "n", name=op.f("pk_policy_snapshot")),
+    )
+    op.create_table(
+        "policy_version",
+        sa.Column("edge_id", sa.Integer(), nullable=False),
+        sa.Column("epoch", sa.Integer(), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.Column("digest", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("delta", sa.LargeBinary(), nullable=True),
+        sa.Column("made_us", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(["edge_id"], ["edge.id"], name=op.f("fk_policy_version_edge_id_edge")),
+        sa.PrimaryKeyConstraint("edge_id", "epoch", "n", name=op.f("pk_policy_version")),
+    )
+    op.create_table(
         "badge",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("public_id", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("public_id", sqlmodel.sql.sqltypes.AutoString(), server_default=fresh_id("bdg"), nullable=False),
         sa.Column("external_id", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
-        sa.Column("number", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("number", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
         sa.Column("kind", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("status", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("holder_id", sa.Integer(), nullable=False),
@@ -458,26 +618,41 @@ def upgrade() -> None:
         sa.Column("customer_kind", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
         sa.Column("slot", sa.Integer(), nullable=True),
         sa.Column("generation", sa.Integer(), nullable=False),
-        sa.Column("technology", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-        sa.Column("credential", sa.LargeBinary(), nullable=False),
+        sa.Column("technology", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("credential", sa.LargeBinary(), nullable=True),
         sa.Column("from_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
         sa.Column("until_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
         sa.Column("schedule", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("replaces_id", sa.Integer(), nullable=True),
+        sa.Column("awaits_change_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("issued_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("activated_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("lost_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
         sa.Column("deregistered_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
-        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("status_reason", sqlmodel.sql.sqltypes.AutoString(), server_default=sa.text("('')"), nullable=False),
+        sa.Column("changed_by", sqlmodel.sql.sqltypes.AutoString(), server_default=sa.text("('')"), nullable=False),
+        sa.Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
         sa.CheckConstraint(
             "(kind = 'customer' AND customer_id IS NOT NULL AND customer_kind IS NOT NULL AND slot IS NOT NULL AND holder_kind = 'customer') OR (kind <> 'customer' AND customer_id IS NULL AND customer_kind IS NULL AND slot IS NULL AND (kind = 'temporary' OR holder_kind = 'staff'))",
             name=op.f("ck_badge_slot_by_kind"),
         ),
-        sa.CheckConstraint("(status = 'revoked') = (deregistered_at IS NOT NULL)", name=op.f("ck_badge_deregistered")),
         sa.CheckConstraint(
-            "kind <> 'customer' OR status = 'revoked' OR (slot >= 1 AND ((customer_kind = 'organisation' AND slot <= 2) OR (customer_kind = 'individual' AND slot <= 1)))",
+            "(status IN ('revoked', 'returned')) = (deregistered_at IS NOT NULL)", name=op.f("ck_badge_deregistered")
+        ),
+        sa.CheckConstraint(
+            "kind <> 'customer' OR status IN ('revoked', 'returned') OR (slot >= 1 AND ((customer_kind = 'organisation' AND slot <= 2) OR (customer_kind = 'individual' AND slot <= 1)))",
             name=op.f("ck_badge_quota"),
         ),
         sa.CheckConstraint("kind IN ('customer', 'staff', 'temporary')", name=op.f("ck_badge_kind")),
+        sa.CheckConstraint("status <> 'approved' OR credential IS NULL", name=op.f("ck_badge_unbound")),
         sa.CheckConstraint(
-            "status IN ('issued', 'active', 'suspended', 'lost', 'revoked', 'expired')", name=op.f("ck_badge_status")
+            "status IN ('approved', 'issued', 'active', 'suspended', 'lost', 'revoked', 'returned')",
+            name=op.f("ck_badge_status"),
+        ),
+        sa.CheckConstraint(
+            "status IN ('approved', 'revoked', 'returned') OR (credential IS NOT NULL AND number IS NOT NULL AND technology IS NOT NULL)",
+            name=op.f("ck_badge_bound"),
         ),
         sa.CheckConstraint("generation >= 1", name=op.f("ck_badge_generation")),
         sa.CheckConstraint("until_at IS NULL OR from_at <= until_at", name=op.f("ck_badge_window")),
@@ -491,6 +666,7 @@ def upgrade() -> None:
             ["holder_id", "customer_id"],
             ["holder.id", "holder.customer_id"],
             name=op.f("fk_badge_holder_id_customer_id_holder"),
+            onupdate="CASCADE",
         ),
         sa.ForeignKeyConstraint(
             ["holder_id", "holder_kind"],
@@ -498,6 +674,7 @@ def upgrade() -> None:
             name=op.f("fk_badge_holder_id_holder_kind_holder"),
             onupdate="CASCADE",
         ),
+        sa.ForeignKeyConstraint(["replaces_id"], ["badge.id"], name=op.f("fk_badge_replaces_id_badge")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_badge")),
         sa.UniqueConstraint("external_id", name=op.f("uq_badge_external_id")),
         sa.UniqueConstraint("public_id", name=op.f("uq_badge_public_id")),
@@ -509,22 +686,22 @@ def upgrade() -> None:
             "uq_badge_live_credential",
             ["credential"],
             unique=True,
-            sqlite_where=sa.text("status <> 'revoked'"),
-            postgresql_where=sa.text("status <> 'revoked'"),
+            sqlite_where=sa.text("status NOT IN ('revoked', 'returned')"),
+            postgresql_where=sa.text("status NOT IN ('revoked', 'returned')"),
         )
         batch_op.create_index(
             "uq_badge_live_number",
             ["number"],
             unique=True,
-            sqlite_where=sa.text("status <> 'revoked'"),
-            postgresql_where=sa.text("status <> 'revoked'"),
+            sqlite_where=sa.text("status NOT IN ('revoked', 'returned')"),
+            postgresql_where=sa.text("status NOT IN ('revoked', 'returned')"),
         )
         batch_op.create_index(
             "uq_badge_live_slot",
             ["customer_id", "slot"],
             unique=True,
-            sqlite_where=sa.text("status <> 'revoked'"),
-            postgresql_where=sa.text("status <> 'revoked'"),
+            sqlite_where=sa.text("status NOT IN ('revoked', 'returned')"),
+            postgresql_where=sa.text("status NOT IN ('revoked', 'returned')"),
         )
 
     op.create_table(
@@ -557,6 +734,48 @@ def upgrade() -> None:
         sa.UniqueConstraint("journal_key", "journal_seq", name=op.f("uq_ledger_record_journal_key_journal_seq")),
     )
     op.create_table(
+        "application",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("public_id", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("external_id", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("holder_id", sa.Integer(), nullable=False),
+        sa.Column("kind", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("replaces_id", sa.Integer(), nullable=True),
+        sa.Column("status", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("purpose", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("consent_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("from_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("until_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("schedule", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("decision_note", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("decided_by", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("decided_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("badge_id", sa.Integer(), nullable=True),
+        sa.Column("created_by", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.CheckConstraint("(kind = 'new') = (replaces_id IS NULL)", name=op.f("ck_application_replaces")),
+        sa.CheckConstraint("(status = 'approved') = (badge_id IS NOT NULL)", name=op.f("ck_application_badge")),
+        sa.CheckConstraint("kind IN ('new', 'reissue', 'transfer')", name=op.f("ck_application_kind")),
+        sa.CheckConstraint(
+            "status IN ('open', 'approved', 'refused', 'withdrawn')", name=op.f("ck_application_status")
+        ),
+        sa.CheckConstraint(
+            "status IN ('open', 'withdrawn') OR decided_at IS NOT NULL", name=op.f("ck_application_decided")
+        ),
+        sa.ForeignKeyConstraint(["badge_id"], ["badge.id"], name=op.f("fk_application_badge_id_badge")),
+        sa.ForeignKeyConstraint(["holder_id"], ["holder.id"], name=op.f("fk_application_holder_id_holder")),
+        sa.ForeignKeyConstraint(["replaces_id"], ["badge.id"], name=op.f("fk_application_replaces_id_badge")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_application")),
+        sa.UniqueConstraint("external_id", name=op.f("uq_application_external_id")),
+        sa.UniqueConstraint("public_id", name=op.f("uq_application_public_id")),
+    )
+    with op.batch_alter_table("application", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_application_badge_id"), ["badge_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_application_holder_id"), ["holder_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_application_replaces_id"), ["replaces_id"], unique=False)
+
+    op.create_table(
         "ledger_quarantine",
         sa.Column("record_seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("edge_id", sa.Integer(), nullable=False),
@@ -568,4 +787,32 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("record_seq", name=op.f("pk_ledger_quarantine")),
     )
+    op.create_table(
+        "attachment",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("public_id", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("application_id", sa.Integer(), nullable=False),
+        sa.Column("part", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("media_type", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("sha256", sa.LargeBinary(), nullable=False),
+        sa.Column("key_id", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("cipher", sa.LargeBinary(), nullable=True),
+        sa.Column("created_by", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("erase_after", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("erased_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.CheckConstraint("part IN ('photo', 'id_copy', 'letter', 'loss_letter')", name=op.f("ck_attachment_part")),
+        sa.CheckConstraint("erased_at IS NULL OR cipher IS NULL", name=op.f("ck_attachment_erased")),
+        sa.ForeignKeyConstraint(
+            ["application_id"], ["application.id"], name=op.f("fk_attachment_application_id_application")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_attachment")),
+        sa.UniqueConstraint("key_id", name=op.f("uq_attachment_key_id")),
+        sa.UniqueConstraint("public_id", name=op.f("uq_attachment_public_id")),
+    )
+    with op.batch_alter_table("attachment", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_attachment_application_id"), ["application_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_attachment_erase_after"), ["erase_after"], unique=False)
+
     # ### end Alembic commands ###
