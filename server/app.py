@@ -57,10 +57,11 @@ def routers() -> list[APIRouter]:
     from server.fleet import endpoints as fleet
     from server.health import router as health
     from server.ledger import endpoints as ledger
+    from server.openapi import router as openapi
     from server.operators import endpoints as operators
     from server.registry import endpoints as registry
 
-    return [health, *operators.ROUTERS, *registry.ROUTERS, badges, *fleet.ROUTERS, *ledger.ROUTERS, console]
+    return [health, openapi, *operators.ROUTERS, *registry.ROUTERS, badges, *fleet.ROUTERS, *ledger.ROUTERS, console]
 
 
 def services(context: Context) -> list[Service]:

@@ -53,23 +53,35 @@ def token(
     config: ConfigFile,
     role: Annotated[RoleName, typer.Option("--role", help="What the token may do.")],
     name: Annotated[str, typer.Option("--name", help="Who uses it, for the audit log.")],
+    scopes: Annotated[
+        list[str] | None,
+        typer.Option("--scope", help="A permission it may use, e.g. registry.write; repeat. All, if none."),
+    ] = None,
 ) -> None:
     """Make an API bearer token and print it: it is shown once and kept as a hash."""
 
     def run() -> None:
         from server.app import open_context
-        from server.config import load_config
+        from server.config import ConfigError, load_config
         from server.db.clock import SystemClock
         from server.logs import start_logs
         from server.operators.actor import SYSTEM
+        from server.operators.permissions import Permission
         from server.operators.service import create_token
+        from server.problems import Problem
 
+        try:
+            permissions = [Permission(scope) for scope in scopes] if scopes else None
+        except ValueError as error:
+            raise ConfigError(f"--scope: {error}; the permissions are: {', '.join(Permission)}") from error
         settings = load_config(config)
         start_logs("warning")
         context = open_context(settings, SystemClock())
         try:
             with context.database.write() as session:
-                _, text = create_token(session, SYSTEM, context.clock.now(), name, role.value)
+                _, text = create_token(session, SYSTEM, context.clock.now(), name, role.value, scopes=permissions)
+        except Problem as refused:
+            raise ConfigError(refused.detail) from refused
         finally:
             context.database.close()
         typer.echo(text)

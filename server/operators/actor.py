@@ -8,7 +8,8 @@ from server.operators.permissions import Permission, Role, allows
 
 @dataclass(frozen=True)
 class Actor:
-    """The authenticated sender of a request. ``public_id`` is the operator's or token's, ``session`` the session's."""
+    """The authenticated sender of a request. ``public_id`` is the operator's or token's, ``session`` the session's.
+    ``scopes``: what of its role's permissions a token may use; None: all."""
 
     kind: Literal["operator", "token", "system"]
     public_id: str
@@ -17,10 +18,13 @@ class Actor:
     address: str = ""
     session: str | None = None
     must_change: bool = False
+    scopes: frozenset[str] | None = None
 
     def may(self, permission: Permission) -> bool:
         """Whether this actor holds ``permission``; nobody does before a due change of password, the own account apart."""
         if self.must_change and permission is not Permission.OWN_ACCOUNT:
+            return False
+        if self.scopes is not None and permission is not Permission.OWN_ACCOUNT and permission.value not in self.scopes:
             return False
         return allows(self.role, permission)
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import Request, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 from sqlmodel import col, select
 from starlette.responses import JSONResponse
 
@@ -68,10 +68,11 @@ class OperatorChange(_Input):
 
 
 class NewToken(_Input):
-    """A new bearer token."""
+    """A new bearer token. ``scopes``: the permissions out of the role's that it may use; all of them, if left out."""
 
     name: Name
     role: Role
+    scopes: Annotated[list[Permission], Field(min_length=1, max_length=len(Permission))] | None = None
     expires_at: AwareDatetime | None = None
 
 
@@ -93,6 +94,7 @@ class TokenShown(BaseModel):
     id: str
     name: str
     role: str
+    scopes: list[str] | None
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
@@ -209,7 +211,9 @@ def list_tokens(session: DbSession, _actor: ReadsOperators, after: Cursor = 0, l
 @tokens_router.post("", status_code=201)
 def create_token(session: DbSession, context: AppContext, actor: ShowsSecret, given: NewToken) -> dict[str, Any]:
     """A new bearer token; ``token`` is shown here once."""
-    token, text = service.create_token(session, actor, context.clock.now(), given.name, given.role, given.expires_at)
+    token, text = service.create_token(
+        session, actor, context.clock.now(), given.name, given.role, given.expires_at, given.scopes
+    )
     return {**_show_token(token).model_dump(mode="json"), "token": text}
 
 

@@ -91,6 +91,13 @@ def _refusal(actor: Actor, permission: Permission) -> Problem:
             "Choose a new password first: POST /api/v1/account/password.",
             "请先修改密码。",
         )
+    if actor.scopes is not None and permission.value not in actor.scopes:
+        return Problem(
+            403,
+            "not_permitted",
+            f"This token's scopes do not include {permission.value}.",
+            f"该令牌的范围不包含权限 {permission.value}。",
+        )
     return Problem(
         403,
         "not_permitted",
@@ -144,7 +151,8 @@ def _token_actor(session: Session, token: str, now: datetime, address: str) -> A
     found = session.exec(select(ApiToken).where(ApiToken.token_hash == hash_token(token))).first()
     if found is None or found.revoked_at is not None or (found.expires_at is not None and found.expires_at <= now):
         return None
-    return Actor("token", found.public_id, found.name, cast(Role, found.role), address)
+    scopes = None if found.scopes is None else frozenset(found.scopes)
+    return Actor("token", found.public_id, found.name, cast(Role, found.role), address, scopes=scopes)
 
 
 def _session_actor(session: Session, token: str, now: datetime, address: str, max_age_days: int) -> Actor | None:

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from server.operators.audit import record
 from server.operators.guard import hash_token
 from server.operators.models import ApiToken, Operator
 from server.operators.passwords import hash_password, refuse_weak, verify_password
-from server.operators.permissions import Role
+from server.operators.permissions import Permission, Role, allows
 from server.operators.sign_in import close_sessions, note_failure, refuse_guessing
 from server.problems import Problem, not_found
 
@@ -152,20 +153,38 @@ def find_operator(session: Session, public_id: str) -> Operator:
 
 
 def create_token(
-    session: Session, actor: Actor, now: datetime, name: str, role: Role, expires_at: datetime | None = None
+    session: Session,
+    actor: Actor,
+    now: datetime,
+    name: str,
+    role: Role,
+    expires_at: datetime | None = None,
+    scopes: Sequence[Permission] | None = None,
 ) -> tuple[ApiToken, str]:
-    """A bearer token for a program, and its text, which is shown once and kept as a hash."""
+    """A bearer token for a program, and its text, which is shown once and kept as a hash. ``scopes`` narrow what the role
+    may. Raises :class:`Problem` 422 for a scope that the role does not hold."""
+    for scope in scopes or ():
+        if not allows(role, scope):
+            raise Problem(
+                422,
+                "scope_beyond_role",
+                f"scopes: the role {role} does not hold {scope.value}: choose another role or leave it out.",
+                f"scopes：角色 {role} 没有权限 {scope.value}：请更换角色或去掉该项。",
+                field="scopes",
+            )
+    named = None if scopes is None else sorted({scope.value for scope in scopes})
     text = f"menjin_{secrets.token_urlsafe(32)}"
     token = ApiToken(
         public_id=new_id("tok", now),
         token_hash=hash_token(text),
         name=name,
         role=role,
+        scopes=named,
         created_at=now,
         expires_at=expires_at,
     )
     session.add(token)
-    record(session, actor, now, "token.create", token.public_id, after={"name": name, "role": role})
+    record(session, actor, now, "token.create", token.public_id, after={"name": name, "role": role, "scopes": named})
     session.flush()
     return token, text
 

@@ -43,3 +43,26 @@ def test_a_made_up_token_is_nobody(app: FastAPI) -> None:
     for header in ("Bearer menjin_x", "Bearer ", "Basic eDp5", "menjin_x"):
         client = TestClient(app, base_url="https://testserver", headers={"Authorization": header})
         assert client.get("/api/v1/session").status_code == 401
+
+
+def test_a_token_may_do_what_its_scopes_say_and_no_more(app: FastAPI) -> None:
+    admin = token_client(app)
+    body = {"name": "crm", "role": "customer_service", "scopes": ["registry.read", "registry.write"]}
+    made = admin.post("/api/v1/tokens", json=body).json()
+    assert made["scopes"] == ["registry.read", "registry.write"]
+    crm = TestClient(app, base_url="https://testserver", headers={"Authorization": f"Bearer {made['token']}"})
+    assert crm.get("/api/v1/session").json()["permissions"] == ["account.own", "registry.read", "registry.write"]
+    assert crm.get("/api/v1/customers").status_code == 200
+    refused = crm.get("/api/v1/badges")
+    assert (refused.status_code, refused.json()["code"]) == (403, "not_permitted")
+    assert "badge.read" in refused.json()["detail"]
+
+
+@ON_SQLITE
+def test_a_scope_beyond_the_role_or_unknown_is_refused(app: FastAPI) -> None:
+    admin = token_client(app)
+    beyond = admin.post("/api/v1/tokens", json={"name": "crm", "role": "guard", "scopes": ["contract.write"]})
+    assert (beyond.status_code, beyond.json()["code"], beyond.json()["field"]) == (422, "scope_beyond_role", "scopes")
+    for scopes in (["registry.everything"], []):
+        body = {"name": "crm", "role": "guard", "scopes": scopes}
+        assert admin.post("/api/v1/tokens", json=body).status_code == 422
