@@ -7,6 +7,7 @@ MODEL_MODULES = (
     "server.registry.models",
     "server.badges.models",
     "server.personal.models",
+    "server.crm.models",
     "server.fleet.models",
     "server.ledger.models",
     "server.idempotency",

@@ -51,6 +51,41 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_audit_entry_subject"), ["subject"], unique=False)
 
     op.create_table(
+        "crm_fetch",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("external_id", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("webhook_id", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("state", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("asked_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("due_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("done_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("problem", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.CheckConstraint("state IN ('waiting', 'done', 'failed')", name=op.f("ck_crm_fetch_state")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_crm_fetch")),
+        sa.UniqueConstraint("webhook_id", name=op.f("uq_crm_fetch_webhook_id")),
+    )
+    with op.batch_alter_table("crm_fetch", schema=None) as batch_op:
+        batch_op.create_index("ix_crm_fetch_asked_at", ["asked_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_crm_fetch_external_id"), ["external_id"], unique=False)
+        batch_op.create_index(
+            "ix_crm_fetch_waiting",
+            ["due_at"],
+            unique=False,
+            sqlite_where=sa.text("state = 'waiting'"),
+            postgresql_where=sa.text("state = 'waiting'"),
+        )
+
+    op.create_table(
+        "crm_state",
+        sa.Column("name", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("fetched_until", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("due_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("last_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("problem", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_crm_state")),
+    )
+    op.create_table(
         "customer",
         sa.Column("source_system", sqlmodel.sql.sqltypes.AutoString(), server_default=sa.text("('')"), nullable=False),
         sa.Column("external_id", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
