@@ -22,6 +22,9 @@ from server.db.migrate import migrate
 from server.keys import ensure_keys
 from server.operators.guard import endpoints_without_permission
 from server.operators.service import ensure_administrator
+from server.personal.cipher import ensure_personal_keys
+from server.personal.erasable_keys import open_erasable_keys
+from server.personal.sealed_rows import holds_sealed_values
 from server.problems import Problem
 from server.rim import Rim, add_security_headers
 from server.routes import API_PREFIX
@@ -93,7 +96,7 @@ def create_app(config: Config, *, clock: Clock | None = None, run_services: bool
         finally:
             for service in reversed(started):
                 await run_in_threadpool(_stop, service)
-            context.database.close()
+            context.close()
 
     app = FastAPI(
         title="menjin",
@@ -123,6 +126,7 @@ def open_context(config: Config, clock: Clock) -> Context:
     migrate(config.database_url)
     keys = ensure_keys(config.dir, site.id, to_us(clock.now()))
     database = Database(config.database_url)
+    personal = ensure_personal_keys(config.dir, lambda: holds_sealed_values(database))
     try:
         with database.write() as session:
             ensure_administrator(session, config.dir, clock.now())
@@ -130,7 +134,8 @@ def open_context(config: Config, clock: Clock) -> Context:
         log.info("another process made the first administrator")
     except OperationalError as error:
         raise DatabaseError(f"database_url: cannot be written: {str(error.orig).strip().splitlines()[0]}") from error
-    return Context(config, database, clock, site, keys)
+    erasable = open_erasable_keys(config.erasable_keys_url, config.dir, config.database_url)
+    return Context(config, database, clock, site, keys, personal, erasable)
 
 
 def _read_site(path: Path) -> Site:

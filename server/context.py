@@ -11,6 +11,8 @@ from server.config import Config
 from server.db.clock import Clock
 from server.db.engine import Database
 from server.keys import ServerKeys
+from server.personal.cipher import PersonalKeys
+from server.personal.erasable_keys import ErasableKeys
 
 SIGN_INS_AT_ONCE = 2
 
@@ -31,7 +33,8 @@ class Service(Protocol):
 
 @dataclass
 class Context:
-    """Configuration, database, clock, keys and site of one server. ``services`` are those that the app starts, by name.
+    """Configuration, database, clock, keys and site of one server. ``personal`` seals personal fields, ``erasable`` keeps the keys of
+    photos and letters. ``services`` are those that the app starts, by name.
 
     ``sign_in_turn``: how many passwords are checked at a time, each of which takes 64 MiB. ``stopping`` ends the live streams, which
     would otherwise hold the server until its grace is over.
@@ -42,9 +45,16 @@ class Context:
     clock: Clock
     site: Site
     keys: ServerKeys
+    personal: PersonalKeys
+    erasable: ErasableKeys
     sign_in_turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SIGN_INS_AT_ONCE))
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     services: dict[str, Service] = field(default_factory=dict)
+
+    def close(self) -> None:
+        """Close both databases."""
+        self.database.close()
+        self.erasable.close()
 
 
 def context_of(connection: HTTPConnection) -> Context:

@@ -11,20 +11,19 @@ certificate under the old key, so that connected edges know the new key before i
 """
 
 import json
-import os
 import secrets
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from controller.wire import WIRE_VERSION, ServerCertificate, Sign, Verify, WireError, seal, unseal
+from server.key_files import KEY_BYTES, key_of_hex, read_key_file, replace_key_file, write_new_key_file
+from server.key_files import KeysError as KeysError
 
 ROOT_FILE = "root.key"
 SERVER_FILE = "server.keys"
@@ -35,11 +34,6 @@ BACKDATED_DAYS = 30
 """Certificates begin this long before they are made: an edge whose clock stands behind must still believe its server."""
 OVERLAP_DAYS = 7
 WARN_DAYS = 60
-KEY_BYTES = 32
-
-
-class KeysError(Exception):
-    """Keys are missing, damaged or exposed. The message says which file and what to do."""
 
 
 @dataclass(frozen=True)
@@ -102,9 +96,6 @@ class _ServerFile(msgspec.Struct, forbid_unknown_fields=True):
     keys: list[_KeyEntry]
 
 
-_Content = TypeVar("_Content", bound=msgspec.Struct)
-
-
 def signer(seed: bytes) -> Sign:
     """Signing with an Ed25519 private key given as its 32-byte seed."""
     return Ed25519PrivateKey.from_private_bytes(seed).sign
@@ -150,7 +141,7 @@ def make_keys(folder: Path, site: str, now_us: int) -> ServerKeys:
         if (folder / name).exists():
             raise KeysError(f"{folder / name}: exists already; keys are never overwritten")
     root = secrets.token_bytes(KEY_BYTES)
-    _write_new(folder / ROOT_FILE, f'site = {json.dumps(site)}\nprivate_key = "{root.hex()}"\n')
+    write_new_key_file(folder / ROOT_FILE, f'site = {json.dumps(site)}\nprivate_key = "{root.hex()}"\n')
     entry = _certify(root, site, now_us, sign_from_us=now_us)
     content = _ServerFile(
         site=site,
@@ -158,7 +149,7 @@ def make_keys(folder: Path, site: str, now_us: int) -> ServerKeys:
         hash_key=secrets.token_bytes(KEY_BYTES).hex(),
         keys=[entry],
     )
-    _write_new(folder / SERVER_FILE, _to_toml(content))
+    write_new_key_file(folder / SERVER_FILE, _to_toml(content))
     return load_keys(folder)
 
 
@@ -175,12 +166,12 @@ def ensure_keys(folder: Path, site: str, now_us: int) -> ServerKeys:
 def load_keys(folder: Path) -> ServerKeys:
     """Read ``server.keys`` and check every certificate against the root. Raises :class:`KeysError`."""
     path = folder / SERVER_FILE
-    content = _read(path, _ServerFile)
-    root_public_key = _hex(content.root_public_key, path, "root_public_key")
+    content = read_key_file(path, _ServerFile)
+    root_public_key = key_of_hex(content.root_public_key, path, "root_public_key")
     verify_root = verifier({ROOT_KID: root_public_key})
     keys = []
     for entry in content.keys:
-        seed = _hex(entry.private_key, path, f"private_key of {entry.kid}")
+        seed = key_of_hex(entry.private_key, path, f"private_key of {entry.kid}")
         public_key = public_key_of(seed)
         certificate = entry.certificate.encode()
         try:
@@ -203,7 +194,7 @@ def load_keys(folder: Path) -> ServerKeys:
         )
     if not keys:
         raise KeysError(f"{path}: holds no signing key; restore it from a backup")
-    hash_key = _hex(content.hash_key, path, "hash_key")
+    hash_key = key_of_hex(content.hash_key, path, "hash_key")
     return ServerKeys(site=content.site, root_public_key=root_public_key, hash_key=hash_key, keys=tuple(keys))
 
 
@@ -213,19 +204,19 @@ def rotate_keys(folder: Path, now_us: int, *, root_file: Path | None = None, at_
     Keys whose certificate has ended are dropped. Raises :class:`KeysError`, also when the root is not at hand.
     """
     path = folder / SERVER_FILE
-    content = _read(path, _ServerFile)
+    content = read_key_file(path, _ServerFile)
     root_path = root_file or folder / ROOT_FILE
     if not root_path.exists():
         raise KeysError(
             f"{root_path}: the root key is not here; bring it back for the rotation, or name it with --root"
         )
-    root = _hex(_read(root_path, _RootFile).private_key, root_path, "private_key")
+    root = key_of_hex(read_key_file(root_path, _RootFile).private_key, root_path, "private_key")
     if public_key_of(root).hex() != content.root_public_key:
         raise KeysError(f"{root_path}: is not the root that the edges of site {content.site!r} trust")
     kept = [entry for entry in content.keys if entry.until_us > now_us]
     sign_from_us = now_us if at_once or not kept else now_us + OVERLAP_DAYS * DAY_US
     content.keys = [*kept, _certify(root, content.site, now_us, sign_from_us)]
-    _replace(path, _to_toml(content))
+    replace_key_file(path, _to_toml(content))
     return load_keys(folder)
 
 
@@ -236,7 +227,7 @@ def make_card_keys(path: Path) -> None:
     """Write fresh card master keys (docs/interfaces.md). Raises :class:`KeysError` rather than overwrite a file: cards
     encoded under lost keys open nothing."""
     lines = [f'{name} = "{secrets.token_bytes(16).hex()}"\n' for name in CARD_KEY_NAMES]
-    _write_new(path, "".join(lines))
+    write_new_key_file(path, "".join(lines))
 
 
 def _certify(root: bytes, site: str, now_us: int, sign_from_us: int) -> _KeyEntry:
@@ -285,47 +276,3 @@ def _to_toml(content: _ServerFile) -> str:
             f"certificate = '{entry.certificate}'",
         ]
     return "\n".join(lines) + "\n"
-
-
-def _read(path: Path, content_type: type[_Content]) -> _Content:
-    try:
-        mode = path.stat().st_mode
-        text = path.read_text()
-    except OSError as error:
-        raise KeysError(f"{path}: cannot be read: {error.strerror}") from error
-    if mode & 0o077:
-        raise KeysError(f"{path}: others can read this file; run chmod 600 {path}, and rotate the keys if they did")
-    try:
-        return msgspec.convert(tomllib.loads(text), content_type)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
-        raise KeysError(f"{path}: {error}") from error
-
-
-def _hex(text: str, path: Path, what: str) -> bytes:
-    try:
-        raw = bytes.fromhex(text)
-    except ValueError as error:
-        raise KeysError(f"{path}: {what}: not hexadecimal") from error
-    if len(raw) != KEY_BYTES:
-        raise KeysError(f"{path}: {what}: {len(raw)} bytes, {KEY_BYTES} are needed")
-    return raw
-
-
-def _write_new(path: Path, text: str) -> None:
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError as error:
-        raise KeysError(f"{path}: exists already; keys are never overwritten") from error
-    except OSError as error:
-        raise KeysError(f"{path}: cannot be written: {error.strerror}") from error
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _replace(path: Path, text: str) -> None:
-    staged = path.with_name(path.name + ".new")
-    staged.unlink(missing_ok=True)
-    _write_new(staged, text)
-    staged.replace(path)

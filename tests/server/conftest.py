@@ -182,4 +182,4 @@ def app(config: Config, clock: FixedClock) -> Iterator[FastAPI]:
     """The application without its background services."""
     made = create_app(config, clock=clock, run_services=False)
     yield made
-    made.state.context.database.close()
+    made.state.context.close()
