@@ -50,6 +50,7 @@ ENTRANCES: dict[str, set[str]] = {
         "edge/wal_checkpointer.py",
         "readers/thread.py",
         "server/fleet/down.py",
+        "server/crm/service.py",
         "server/fleet/service.py",
         "server/ledger/writer.py",
         "sim/cable.py",

@@ -44,7 +44,7 @@ def fault_of(secret: bytes, message_id: str, timestamp: str, signatures: str, bo
         return "malformed"
     expected = sign(secret, message_id, int(timestamp), body)
     candidates = signatures.split(" ")[:MAX_SIGNATURES]
-    if not any([hmac.compare_digest(expected.encode(), candidate.encode()) for candidate in candidates]):
+    if not any(hmac.compare_digest(expected.encode(), candidate.encode()) for candidate in candidates):
         return "wrong_signature"
     if int(timestamp) < now_s - TOLERANCE_S:
         return "too_old"
