@@ -22,6 +22,7 @@ BADGE_STATUSES = ("approved", "issued", "active", "suspended", "lost", "revoked"
 GONE = ("revoked", "returned")
 """Deregistered, with or without the card: the slot is free."""
 LIVE = text("status NOT IN ('revoked', 'returned')")
+AWAITING = text("status = 'issued' AND awaits_change_id IS NOT NULL")
 
 
 class Badge(Model, table=True):
@@ -64,6 +65,8 @@ class Badge(Model, table=True):
         Index("uq_badge_live_credential", "credential", unique=True, sqlite_where=LIVE, postgresql_where=LIVE),
         Index("uq_badge_live_number", "number", unique=True, sqlite_where=LIVE, postgresql_where=LIVE),
         Index("ix_badge_generation", "customer_id", "slot", "generation", unique=True),
+        Index("ix_badge_credential", "credential"),  # of one card all badges, deregistered ones too
+        Index("ix_badge_awaiting", "id", sqlite_where=AWAITING, postgresql_where=AWAITING),
     )
 
     id: int | None = Field(default=None, primary_key=True)

@@ -715,6 +715,14 @@ def upgrade() -> None:
         sa.UniqueConstraint("public_id", name=op.f("uq_badge_public_id")),
     )
     with op.batch_alter_table("badge", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_badge_awaiting",
+            ["id"],
+            unique=False,
+            sqlite_where=sa.text("status = 'issued' AND awaits_change_id IS NOT NULL"),
+            postgresql_where=sa.text("status = 'issued' AND awaits_change_id IS NOT NULL"),
+        )
+        batch_op.create_index("ix_badge_credential", ["credential"], unique=False)
         batch_op.create_index("ix_badge_generation", ["customer_id", "slot", "generation"], unique=True)
         batch_op.create_index(batch_op.f("ix_badge_holder_id"), ["holder_id"], unique=False)
         batch_op.create_index(
