@@ -32,19 +32,19 @@ class Version(msgspec.Struct, frozen=True, order=True, array_like=True, gc=False
 class Customer(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """``quota`` is the number of badge slots of the customer's kind (B2). ``until_us``: when the last contract ends (B6)."""
 
-    id: int
+    id: Int64
     code: str
     kind: CustomerKind
     status: CustomerStatus
-    quota: int
-    until_us: int = FOREVER_US
+    quota: Int64
+    until_us: Int64 = FOREVER_US
 
 
 class Holder(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Who carries badges. ``customer`` is None for own staff. ``keyholder``: the 7-day lease by recorded decision."""
 
-    id: int
-    customer: int | None = None
+    id: Int64
+    customer: Int64 | None = None
     may_escort: tuple[str, ...] = ()
     keyholder: bool = False
 
@@ -53,15 +53,15 @@ class GrantArea(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Permission for one area within ``[from_us, until_us)``, when the schedule allows (None: always)."""
 
     area: str
-    from_us: int = 0
-    until_us: int = FOREVER_US
+    from_us: Int64 = 0
+    until_us: Int64 = FOREVER_US
     schedule: str | None = None
 
 
 class Grant(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A set of area permissions that many badges share. The union counts (MEANINGS 7)."""
 
-    id: int
+    id: Int64
     areas: tuple[GrantArea, ...]
 
 
@@ -71,22 +71,22 @@ class Badge(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ``slot`` and ``generation`` carry the quota (customer badges only): of one slot only the highest generation works.
     """
 
-    id: int
+    id: Int64
     credential: bytes
     number: str
     kind: BadgeKind
     status: BadgeStatus
-    holder: int
-    customer: int | None
-    grant: int
-    from_us: int = 0
-    until_us: int = FOREVER_US
-    slot: int | None = None
-    generation: int = 1
+    holder: Int64
+    customer: Int64 | None
+    grant: Int64
+    from_us: Int64 = 0
+    until_us: Int64 = FOREVER_US
+    slot: Int64 | None = None
+    generation: Int64 = 1
 
 
 class Policy(msgspec.Struct, frozen=True):
-    """One whole policy for one edge. Lists are sorted by id: the canonical encoding is the digest's input."""
+    """One whole policy for one edge. Lists are sorted by id, each id once."""
 
     version: Version
     site: Site
@@ -110,10 +110,10 @@ class Delta(msgspec.Struct, frozen=True, omit_defaults=True):
     holders: tuple[Holder, ...] = ()
     grants: tuple[Grant, ...] = ()
     badges: tuple[Badge, ...] = ()
-    gone_customers: tuple[int, ...] = ()
-    gone_holders: tuple[int, ...] = ()
-    gone_grants: tuple[int, ...] = ()
-    gone_badges: tuple[int, ...] = ()
+    gone_customers: tuple[Int64, ...] = ()
+    gone_holders: tuple[Int64, ...] = ()
+    gone_grants: tuple[Int64, ...] = ()
+    gone_badges: tuple[Int64, ...] = ()
 
 
 class Lease(msgspec.Struct, frozen=True):
@@ -141,8 +141,7 @@ class PolicyError(ValueError):
 
 
 def encode_policy(policy: Policy) -> bytes:
-    """The canonical bytes of a policy: JSON, lists sorted by id. The digest is over these."""
-
+    """The canonical bytes of a policy, as snapshots carry and stores keep them: JSON, lists sorted by id."""
     return msgspec.json.encode(
         msgspec.structs.replace(
             policy,
@@ -158,7 +157,7 @@ def encode_policy(policy: Policy) -> bytes:
 
 
 def decode_policy(canonical: bytes) -> Policy:
-    """The reverse of :func:`encode_policy`. Raises :class:`PolicyError`."""
+    """The reverse of :func:`encode_policy`. Raises :class:`PolicyError`, also where ids are not in order, each once."""
     try:
         parts = _parts_decoder.decode(canonical)
         seen: dict[int | None, int | None] = {}
@@ -174,74 +173,7 @@ def decode_policy(canonical: bytes) -> Policy:
         raise PolicyError(f"policy snapshot: {error}") from error
 
 
-def digest_of(canonical: bytes) -> str:
-    """SHA-256 of the canonical bytes, in hexadecimal."""
-    return hashlib.sha256(canonical).hexdigest()
-
-
-def policy_digest(policy: Policy) -> str:
-    """``digest_of(encode_policy(policy))`` without ever holding those bytes, which at 100 000 badges are 16 MB."""
-    hasher = hashlib.sha256()
-    bare = encode_policy(msgspec.structs.replace(policy, customers=(), holders=(), grants=(), badges=()))
-    hasher.update(bare[: bare.index(_FIRST_LIST)])
-    for field, entries in (
-        ("customers", policy.customers),
-        ("holders", policy.holders),
-        ("grants", policy.grants),
-        ("badges", policy.badges),
-    ):
-        hasher.update(f',"{field}":['.encode())
-        ordered = sorted(entries, key=_by_id)
-        for start in range(0, len(ordered), _SLICE):
-            part = msgspec.json.encode(ordered[start : start + _SLICE])
-            hasher.update(part[1:-1] if start == 0 else b"," + part[1:-1])
-        hasher.update(b"]")
-    hasher.update(b"}")
-    return hasher.hexdigest()
-
-
-_FIRST_LIST = b',"customers":[],"holders":[],"grants":[],"badges":[]}'
 _SLICE = 1_000
-
-
-def apply_delta(policy: Policy, delta: Delta) -> Policy:
-    """The policy that ``delta`` makes of ``policy``. Raises :class:`PolicyError` when ``base`` is not this version or
-    the digest differs from what the delta names."""
-    if delta.base != policy.version:
-        raise PolicyError(f"delta from {delta.base} on policy {policy.version}")
-    merged = Policy(
-        version=delta.version,
-        site=delta.site if delta.site is not None else policy.site,
-        customers=_merge(policy.customers, delta.customers, delta.gone_customers),
-        holders=_merge(policy.holders, delta.holders, delta.gone_holders),
-        grants=_merge(policy.grants, delta.grants, delta.gone_grants),
-        badges=_merge(policy.badges, delta.badges, delta.gone_badges),
-    )
-    if policy_digest(merged) != delta.digest:
-        raise PolicyError(f"delta {delta.version} does not produce the digest it names")
-    return merged
-
-
-def make_delta(old: Policy, new: Policy) -> Delta:
-    """The delta that turns ``old`` into ``new``."""
-    customers, gone_customers = _difference(old.customers, new.customers)
-    holders, gone_holders = _difference(old.holders, new.holders)
-    grants, gone_grants = _difference(old.grants, new.grants)
-    badges, gone_badges = _difference(old.badges, new.badges)
-    return Delta(
-        base=old.version,
-        version=new.version,
-        digest=policy_digest(new),
-        site=new.site if new.site != old.site else None,
-        customers=customers,
-        holders=holders,
-        grants=grants,
-        badges=badges,
-        gone_customers=gone_customers,
-        gone_holders=gone_holders,
-        gone_grants=gone_grants,
-        gone_badges=gone_badges,
-    )
 
 
 class _Parts(msgspec.Struct):
@@ -272,14 +204,18 @@ def _in_slices(entry_type: type[_Entry], listed: msgspec.Raw, seen: dict[int | N
     """Decode a list, keeping one object of each number that :data:`_SHARED` names: that saves a quarter of a policy's memory.
     Slice by slice, so that what is dropped makes room for the next and no holes stay."""
     shared = _SHARED.get(entry_type, ())
+    last = -(2**63) - 1
     keep, put = seen.setdefault, msgspec.structs.force_setattr
     decoder = msgspec.json.Decoder(tuple[entry_type, ...])  # type: ignore[valid-type] # here the type is a value
     found: list[_Entry] = []
     undecoded = _entries_decoder.decode(listed)
     while undecoded:
-        entries = decoder.decode(b"[" + b",".join(undecoded[:_SLICE]) + b"]")
+        entries: tuple[_Entry, ...] = decoder.decode(b"[" + b",".join(undecoded[:_SLICE]) + b"]")
         del undecoded[:_SLICE]
         for entry in entries:
+            if entry.id <= last:
+                raise ValueError(f"{entry_type.__name__} {entry.id} stands after {last}; ids ascend, each once")
+            last = entry.id
             for name in shared:
                 number = getattr(entry, name)
                 kept = keep(number, number)
@@ -291,20 +227,3 @@ def _in_slices(entry_type: type[_Entry], listed: msgspec.Raw, seen: dict[int | N
 
 def _by_id(entry: Customer | Holder | Grant | Badge) -> int:
     return entry.id
-
-
-def _merge(old: tuple[_Entry, ...], changed: tuple[_Entry, ...], gone: tuple[int, ...]) -> tuple[_Entry, ...]:
-    if not changed and not gone:
-        return old
-    removed = set(gone)
-    replaced = removed.union(entry.id for entry in changed)
-    kept = [entry for entry in old if entry.id not in replaced]
-    kept += {entry.id: entry for entry in changed if entry.id not in removed}.values()
-    kept.sort(key=_by_id)
-    return tuple(kept)
-
-
-def _difference(old: tuple[_Entry, ...], new: tuple[_Entry, ...]) -> tuple[tuple[_Entry, ...], tuple[int, ...]]:
-    before = {entry.id: entry for entry in old}
-    changed = tuple(entry for entry in new if before.pop(entry.id, None) != entry)
-    return changed, tuple(sorted(before))

@@ -8,6 +8,7 @@ delta (DESIGN 5).
 import hashlib
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 
 import msgspec
 
@@ -19,7 +20,9 @@ LISTS = ("customers", "holders", "grants", "badges")
 BUCKET_IDS = 256
 
 Entry = Customer | Holder | Grant | Badge
-_encoder = msgspec.json.Encoder()
+_ID = attrgetter("id")
+_encoder = msgspec.json.Encoder(order="deterministic")
+"""A table's order in the site file says nothing; equal sites must have one digest."""
 
 
 def bucket_of(entry_id: int) -> int:
@@ -36,18 +39,16 @@ class PolicyDigest:
 
     @classmethod
     def of(cls, policy: Policy) -> "PolicyDigest":
-        """All buckets of ``policy``, whose lists are sorted by id."""
+        """All buckets of ``policy``."""
         digest = cls()
         for name in LISTS:
-            entries: Sequence[Entry] = getattr(policy, name)
+            entries: Sequence[Entry] = sorted(getattr(policy, name), key=_ID)
             start = 0
             while start < len(entries):
                 bucket = bucket_of(entries[start].id)
-                end = start
-                while end < len(entries) and bucket_of(entries[end].id) == bucket:
-                    end += 1
-                digest.put(name, bucket, entries[start:end])
-                start = end
+                beyond = bisect_left(entries, (bucket + 1) * BUCKET_IDS, lo=start, key=_ID)
+                digest.put(name, bucket, entries[start:beyond])
+                start = beyond
         return digest
 
     def copy(self) -> "PolicyDigest":
@@ -68,13 +69,13 @@ class PolicyDigest:
             self.size += len(encoded)
 
     def after(self, delta: Delta, policy: Policy) -> "PolicyDigest":
-        """The buckets of ``policy``, which ``delta`` made of the policy that these belong to."""
+        """The buckets of ``policy``, sorted by id, which ``delta`` made of the policy that these belong to."""
         changed = self.copy()
         for name in LISTS:
             entries: Sequence[Entry] = getattr(policy, name)
             for bucket in touched(delta, name):
-                first = bisect_left(entries, bucket * BUCKET_IDS, key=_id)
-                beyond = bisect_left(entries, (bucket + 1) * BUCKET_IDS, key=_id)
+                first = bisect_left(entries, bucket * BUCKET_IDS, key=_ID)
+                beyond = bisect_left(entries, (bucket + 1) * BUCKET_IDS, key=_ID)
                 changed.put(name, bucket, entries[first:beyond])
         return changed
 
@@ -99,12 +100,8 @@ def touched(delta: Delta, name: str) -> Iterable[int]:
 
 
 def policy_digest(policy: Policy) -> str:
-    """The digest of a policy whose lists are sorted by id."""
+    """The digest of a policy, whatever the order of its lists."""
     return PolicyDigest.of(policy).hexdigest(policy.version, policy.site)
-
-
-def _id(entry: Entry) -> int:
-    return entry.id
 
 
 def _as_decoded(site: Site) -> Site:

@@ -131,12 +131,13 @@ class Ack(Body, frozen=True):
 
 
 class PolicyHead(Body, frozen=True):
-    """Retained. The policy that this edge should run. ``certificates``: envelopes by the offline root (DESIGN 7)."""
+    """Retained. The policy that this edge should run. ``size`` is about that of its entries, encoded. ``chunks`` 0: not said, the
+    chunks say it. ``certificates``: envelopes by the offline root (DESIGN 7)."""
 
     version: Version
     digest: str
     size: Int64
-    chunks: Int64
+    chunks: Int64 = 0
     certificates: tuple[msgspec.Raw, ...] = ()
 
 

@@ -14,17 +14,9 @@ from collections.abc import Callable
 import msgspec
 
 from controller.now import SECOND_US, Now
-from controller.policy import (
-    Delta,
-    Lease,
-    Policy,
-    PolicyError,
-    Version,
-    apply_delta,
-    decode_policy,
-    digest_of,
-    encode_policy,
-)
+from controller.policy import Delta, Lease, Policy, PolicyError, Version, decode_policy, encode_policy
+from controller.policy_delta import advance
+from controller.policy_digest import PolicyDigest
 from controller.site import Site, check_site
 from controller.wire import CHUNK_BYTES, PolicyChunk, PolicyDelta, PolicyHead, PolicyLease, PolicyRequest
 from edge.ports import JournalFault, PolicyStore
@@ -45,10 +37,12 @@ STORE_AGAIN_US = 60 * SECOND_US
 
 
 class Ready(msgspec.Struct, frozen=True):
-    """A policy that is checked, and stored if the disk allowed: the engine may adopt it."""
+    """A policy that is checked, and stored if the disk allowed: the engine may adopt it. ``delta``: what made it of the policy
+    that was in force, if it came so."""
 
     policy: Policy
     digest: str
+    delta: Delta | None = None
 
 
 class PolicyRefused(Exception):
@@ -76,8 +70,10 @@ class PolicyIntake:
         self._objections = objections
         self._policy: Policy | None = None
         self._digest = ""
+        self._parts = PolicyDigest()
         self._head: PolicyHead | None = None
         self._chunks: dict[int, bytes] = {}
+        self._of = 0
         self._unfit: Version | None = None
         self._why_unfit = ""
         self._want: str | None = None
@@ -108,16 +104,16 @@ class PolicyIntake:
         snapshot, deltas = stored
         try:
             policy = decode_policy(snapshot)
-            digest = digest_of(snapshot)
+            parts = PolicyDigest.of(policy)
             for raw in deltas:
-                delta = msgspec.json.decode(raw, type=Delta)
-                policy, digest = apply_delta(policy, delta), delta.digest
+                policy, parts = advance(policy, parts, msgspec.json.decode(raw, type=Delta))
         except (PolicyError, msgspec.DecodeError) as error:
             raise PolicyRefused("stored_policy", f"the stored policy cannot be read: {error}") from error
         self._refuse_older(policy.version)
         self._check(policy)
-        self._policy, self._digest = policy, digest
-        return Ready(policy, digest)
+        self._policy, self._parts = policy, parts
+        self._digest = parts.hexdigest(policy.version, policy.site)
+        return Ready(policy, self._digest)
 
     def link_up(self, now: Now, lease_issued_us: int) -> None:
         """Connected: ask for the head, and with it a lease. ``lease_issued_us``: of the lease in force."""
@@ -138,7 +134,7 @@ class PolicyIntake:
         if self._want == "head":
             self._stop_asking()
         self._refuse_older(head.version)
-        if head.chunks < 1 or head.chunks > MAX_CHUNKS or head.size > MAX_POLICY_BYTES:
+        if not 0 <= head.chunks <= MAX_CHUNKS or not 0 <= head.size <= MAX_POLICY_BYTES:
             raise PolicyRefused("oversized", f"policy {_name(head.version)}: {head.chunks} chunks, {head.size} bytes")
         running = self.version
         if running == head.version:
@@ -150,7 +146,7 @@ class PolicyIntake:
         if head.version == self._unfit:
             raise PolicyRefused("policy_unfit", self._why_unfit)
         if self._head is None or self._head.version != head.version:
-            self._chunks.clear()
+            self._forget_chunks()
             self._stop_asking()
         self._head = head
         by_deltas = running is not None and running.epoch == head.version.epoch and self._unfit is None
@@ -170,36 +166,44 @@ class PolicyIntake:
         assert self._policy is not None
         self._refuse_older(delta.version)
         try:
-            policy = apply_delta(self._policy, delta)
+            policy, parts = advance(self._policy, self._parts, delta)
         except PolicyError as error:
             self._ask(now, "snapshot")
             raise PolicyRefused("digest_mismatch", str(error)) from error
-        self._check(policy)
+        if delta.site is not None:
+            self._check(policy)
         self._keep(policy, now, delta=delta)
-        return self._accepted(policy, delta.digest, now)
+        return self._accepted(Ready(policy, delta.digest, delta), parts, now)
 
     def take_chunk(self, chunk: PolicyChunk, now: Now) -> Ready | None:
         """Collect one part of the snapshot that the head names; the last one makes it whole."""
         head = self._head
         if head is None or chunk.version != head.version or self.version == head.version:
             return None  # of another version: superseded while it was under way
-        if chunk.of != head.chunks or not 0 <= chunk.index < chunk.of or len(chunk.part) > CHUNK_BYTES:
+        expected = head.chunks or self._of or chunk.of
+        if chunk.of != expected or not 0 <= chunk.index < chunk.of <= MAX_CHUNKS or len(chunk.part) > CHUNK_BYTES:
+            if chunk.of != expected and not head.chunks:
+                self._forget_chunks()  # packed anew in other parts: nothing of the first packing fits
             raise PolicyRefused("malformed", f"chunk {chunk.index} of {chunk.of} with {len(chunk.part)} bytes")
+        self._of = chunk.of
         self._chunks[chunk.index] = chunk.part
-        if len(self._chunks) < head.chunks:
+        if len(self._chunks) < chunk.of:
             if self._want == "snapshot":
                 self._ask_at_us = now.mono_us + self._timeout_us
             return None
-        packed = b"".join(self._chunks[index] for index in range(head.chunks))
-        self._chunks.clear()
+        packed = b"".join(self._chunks[index] for index in range(chunk.of))
+        self._forget_chunks()
+        self._later(now)
         canonical = _unpack(packed)
-        if canonical is None or digest_of(canonical) != head.digest:
-            self._later(now)
+        if canonical is None:
             raise PolicyRefused("digest_mismatch", f"the chunks of policy {_name(head.version)} do not give its digest")
         policy = _decode(canonical, head.version)
+        parts = PolicyDigest.of(policy)
+        if parts.hexdigest(policy.version, policy.site) != head.digest:
+            raise PolicyRefused("digest_mismatch", f"the chunks of policy {_name(head.version)} do not give its digest")
         self._check(policy)
         self._keep(policy, now, canonical=canonical)
-        return self._accepted(policy, head.digest, now)
+        return self._accepted(Ready(policy, head.digest), parts, now)
 
     def take_lease(self, message: PolicyLease, now: Now) -> Lease | None:
         """The lease, if it vouches for exactly what runs and is newer than the last; if not, ask (MEANINGS 18). One for a
@@ -280,17 +284,21 @@ class PolicyIntake:
             self._stop_asking()
             raise PolicyRefused("policy_unfit", self._why_unfit)
 
-    def _accepted(self, policy: Policy, digest: str, now: Now) -> Ready:
-        self._policy, self._digest = policy, digest
+    def _accepted(self, ready: Ready, parts: PolicyDigest, now: Now) -> Ready:
+        self._policy, self._digest, self._parts = ready.policy, ready.digest, parts
         self._unfit = None
-        if self._head is None or policy.version >= self._head.version:
+        if self._head is None or ready.policy.version >= self._head.version:
             self._head = None
-            self._chunks.clear()
+            self._forget_chunks()
             self._stop_asking()
             self._lease_at_us = now.mono_us + REQUEST_TIMEOUT_US  # a lease for it should follow; else ask
         else:
             self._later(now)  # more is on its way
-        return Ready(policy, digest)
+        return ready
+
+    def _forget_chunks(self) -> None:
+        self._chunks.clear()
+        self._of = 0
 
     def _ask(self, now: Now, want: str) -> None:
         """Ask once; while an equal request waits for its answer it is not repeated."""

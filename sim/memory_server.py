@@ -11,7 +11,9 @@ import msgspec
 
 from controller.commands import Command
 from controller.now import SECOND_US, Now
-from controller.policy import Delta, Lease, Policy, Version, digest_of, encode_policy, make_delta
+from controller.policy import Delta, Lease, Policy, Version, encode_policy
+from controller.policy_delta import make_delta
+from controller.policy_digest import policy_digest
 from controller.wire import (
     CHUNK_BYTES,
     GENESIS_HASH,
@@ -99,7 +101,7 @@ class MemoryServer:
             "policy",
             now,
             version=policy.version,
-            digest=digest_of(canonical),
+            digest=policy_digest(policy),
             size=len(canonical),
             chunks=chunks,
         )
@@ -108,7 +110,7 @@ class MemoryServer:
         """Vouch for the policy in force."""
         policy = self.policy
         if policy is not None:
-            digest = digest_of(encode_policy(policy))
+            digest = policy_digest(policy)
             lease = Lease(policy.version, digest, issued_at_us=now.wall_us, **self.lease_s)
             self.say(PolicyLease, "lease", now, lease=lease)
 

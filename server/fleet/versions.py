@@ -6,17 +6,9 @@ import msgspec
 from sqlalchemy import insert, select
 from sqlalchemy.engine import Connection
 
-from controller.policy import (
-    Delta,
-    Policy,
-    PolicyError,
-    Version,
-    apply_delta,
-    decode_policy,
-    digest_of,
-    encode_policy,
-    make_delta,
-)
+from controller.policy import Delta, Policy, PolicyError, Version, decode_policy, encode_policy
+from controller.policy_delta import apply_delta, make_delta
+from controller.policy_digest import policy_digest
 from controller.wire import CHUNK_BYTES
 from server.fleet.models import PolicySnapshot, PolicyVersion
 from server.ledger.facts import table_of
@@ -68,7 +60,7 @@ def load_version(connection: Connection, version: Version) -> Current:
     if policy.version != version:
         raise PolicyError(f"policy {version.epoch}.{version.n} was never made")
     canonical = encode_policy(policy)
-    return Current(policy, digest_of(canonical), len(canonical))
+    return Current(policy, policy_digest(policy), len(canonical))
 
 
 def load_deltas(connection: Connection, have: Version, limit: int) -> list[Delta]:
@@ -95,7 +87,7 @@ def keep_version(
 ) -> tuple[Current, Delta | None]:
     """Store a new version, as a delta within an epoch, whole at its start and every :data:`SNAPSHOT_EVERY`."""
     canonical = encode_policy(policy)
-    current = Current(policy, digest_of(canonical), len(canonical))
+    current = Current(policy, policy_digest(policy), len(canonical))
     version = policy.version
     delta = make_delta(before, policy) if before is not None and before.version.epoch == version.epoch else None
     connection.execute(

@@ -6,7 +6,8 @@ from controller.actions import AnyAction
 from controller.engine import Engine
 from controller.inputs import AnyInput, CardRead, DoorContact, LeaseArrived, Started
 from controller.now import Now
-from controller.policy import Lease, Policy, policy_digest
+from controller.policy import Lease, Policy
+from controller.policy_digest import policy_digest
 from controller.site import DoorHardware
 from controller.state import State
 from sim.bench.population import BenchTap

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from controller.policy import Delta, Version, encode_policy, policy_digest
+from controller.policy import Delta, Version, encode_policy
+from controller.policy_digest import policy_digest
 from controller.state import encode_state
 from controller.wire import WIRE_VERSION, PolicyDelta, ServerCertificate, seal, topic
 from edge.journal import SqliteJournal

@@ -19,9 +19,8 @@ from controller.policy import (
     Policy,
     Version,
     credential_key,
-    digest_of,
-    encode_policy,
 )
+from controller.policy_digest import policy_digest
 from controller.site import AccessPoint, Area, Door, DoorHardware, Interval, Schedule, Site
 from controller.state import State
 
@@ -125,7 +124,7 @@ def policy(*badges: Badge, n: int = 1, site: Site = SITE, customers: Sequence[Cu
 
 
 def digest(of: Policy) -> str:
-    return digest_of(encode_policy(of))
+    return policy_digest(of)
 
 
 class Hall:

@@ -8,7 +8,9 @@ import msgspec
 import pytest
 
 from controller.now import SECOND_US, Now
-from controller.policy import Lease, Policy, Version, digest_of, encode_policy, make_delta
+from controller.policy import Lease, Policy, Version, encode_policy
+from controller.policy_delta import make_delta
+from controller.policy_digest import policy_digest
 from controller.site import Site, parse_site
 from controller.wire import (
     CHUNK_BYTES,
@@ -41,6 +43,8 @@ access_points = [
 P1 = first_policy(SITE)
 P2 = next_version(P1, badges=P1.badges[:-1])
 P3 = next_version(P2, badges=P1.badges[:-2])
+UNFIT = next_version(P1, site=msgspec.structs.replace(SITE, name_en="other doors"))
+"""What comes in P2's place where a test objects to the site."""
 
 
 @dataclass
@@ -69,7 +73,7 @@ class Desk:
     def running(self, policy: Policy) -> "Desk":
         canonical = encode_policy(policy)
         self.store.save_snapshot(policy.version.epoch, policy.version.n, canonical)
-        assert self.intake.load() == Ready(policy, digest_of(canonical))
+        assert self.intake.load() == Ready(policy, policy_digest(policy))
         self.connect()
         self.asked.clear()
         return self
@@ -101,7 +105,7 @@ def head(policy: Policy, **changes: Any) -> PolicyHead:
     canonical = encode_policy(policy)
     given: dict[str, Any] = {
         "version": policy.version,
-        "digest": digest_of(canonical),
+        "digest": policy_digest(policy),
         "size": len(canonical),
         "chunks": len(chunks(policy)),
     }
@@ -124,8 +128,12 @@ def delta(old: Policy, new: Policy) -> PolicyDelta:
     return made
 
 
+def ready(old: Policy, new: Policy) -> Ready:
+    return Ready(new, policy_digest(new), make_delta(old, new))
+
+
 def lease(policy: Policy, issued_at_us: int = 10, digest: str | None = None) -> PolicyLease:
-    digest = digest_of(encode_policy(policy)) if digest is None else digest
+    digest = policy_digest(policy) if digest is None else digest
     made: PolicyLease = said(PolicyLease, lease=Lease(policy.version, digest, issued_at_us))
     return made
 
@@ -144,7 +152,7 @@ def test_an_edge_without_a_policy_assembles_the_snapshot_from_its_chunks() -> No
     assert [(asked.want, asked.version, asked.from_chunk) for asked in desk.asked] == [("snapshot", P1.version, 0)]
     *first, last = chunks(P1)
     assert all(desk.intake.take_chunk(chunk, desk.now) is None for chunk in first)
-    assert desk.intake.take_chunk(last, desk.now) == Ready(P1, digest_of(encode_policy(P1)))
+    assert desk.intake.take_chunk(last, desk.now) == Ready(P1, policy_digest(P1))
     assert desk.store.load() == (encode_policy(P1), [])
 
 
@@ -173,8 +181,8 @@ def test_a_newer_head_makes_an_edge_ask_for_the_deltas_from_where_it_is() -> Non
     desk = Desk().running(P1)
     desk.intake.take_head(head(P3), desk.now)
     assert [(asked.want, asked.have) for asked in desk.asked] == [("deltas", P1.version)]
-    assert desk.intake.take_delta(delta(P1, P2), desk.now) == Ready(P2, digest_of(encode_policy(P2)))
-    assert desk.intake.take_delta(delta(P2, P3), desk.now) == Ready(P3, digest_of(encode_policy(P3)))
+    assert desk.intake.take_delta(delta(P1, P2), desk.now) == ready(P1, P2)
+    assert desk.intake.take_delta(delta(P2, P3), desk.now) == ready(P2, P3)
     assert desk.intake.version == P3.version
 
 
@@ -182,7 +190,7 @@ def test_what_was_stored_comes_back_at_the_next_start() -> None:
     desk = Desk().running(P1)
     desk.intake.take_delta(delta(P1, P2), desk.now)
     again = Desk(store=desk.store)
-    assert again.intake.load() == Ready(P2, digest_of(encode_policy(P2)))
+    assert again.intake.load() == Ready(P2, policy_digest(P2))
 
 
 def test_a_gap_in_the_deltas_makes_the_edge_ask_and_apply_nothing() -> None:
@@ -268,10 +276,10 @@ def test_a_policy_that_does_not_fit_this_edge_is_refused_and_not_asked_for_again
     desk = Desk().running(P1)
     desk.objections.append("door x is not in the site")
     with pytest.raises(PolicyRefused, match="door x"):
-        desk.intake.take_delta(delta(P1, P2), desk.now)
+        desk.intake.take_delta(delta(P1, UNFIT), desk.now)
     assert desk.store.highest_seen == (1, 1)
     with pytest.raises(PolicyRefused) as refused:
-        desk.intake.take_head(head(P2), desk.now)
+        desk.intake.take_head(head(UNFIT), desk.now)
     assert refused.value.code == "policy_unfit"
     assert desk.wants() == []
 
@@ -280,9 +288,9 @@ def test_after_an_unfit_policy_the_next_fit_one_comes_as_a_snapshot() -> None:
     desk = Desk().running(P1)
     desk.objections.append("door x is not in the site")
     with pytest.raises(PolicyRefused):
-        desk.intake.take_delta(delta(P1, P2), desk.now)
+        desk.intake.take_delta(delta(P1, UNFIT), desk.now)
     desk.objections.clear()
-    assert desk.intake.take_delta(delta(P2, P3), desk.now) is None
+    assert desk.intake.take_delta(delta(UNFIT, P3), desk.now) is None
     assert desk.wants() == []
     desk.intake.take_head(head(P3), desk.now)
     assert desk.wants() == ["snapshot"]
@@ -316,7 +324,7 @@ def test_chunks_that_are_not_the_named_policy_are_refused_and_change_nothing(pac
 def test_a_snapshot_of_another_version_than_its_head_is_refused() -> None:
     desk = Desk()
     desk.connect()
-    lying = head(P2, digest=digest_of(encode_policy(P1)), chunks=len(chunks(P1)))
+    lying = head(P2, digest=policy_digest(P1), chunks=len(chunks(P1)))
     desk.intake.take_head(lying, desk.now)
     *first, last = [msgspec.structs.replace(chunk, version=P2.version) for chunk in chunks(P1)]
     for chunk in first:
@@ -338,13 +346,63 @@ def test_a_chunk_out_of_bounds_is_refused(changes: dict[str, Any]) -> None:
     assert refused.value.code == "malformed"
 
 
-@pytest.mark.parametrize("changes", [{"chunks": MAX_CHUNKS + 1}, {"chunks": 0}, {"size": 2**40}])
+@pytest.mark.parametrize("changes", [{"chunks": MAX_CHUNKS + 1}, {"chunks": -1}, {"size": 2**40}, {"size": -1}])
 def test_a_head_that_promises_too_much_is_refused(changes: dict[str, Any]) -> None:
     desk = Desk()
     desk.connect()
     with pytest.raises(PolicyRefused) as refused:
         desk.intake.take_head(head(P1, **changes), desk.now)
     assert refused.value.code == "oversized"
+
+
+def test_where_the_head_does_not_say_how_many_chunks_the_first_one_does() -> None:
+    desk = Desk()
+    desk.connect()
+    desk.intake.take_head(head(P1, chunks=0), desk.now)
+    parts = chunks(P1)
+    assert len(parts) > 1
+    for part in parts[1:]:
+        assert desk.intake.take_chunk(part, desk.now) is None
+    assert desk.intake.take_chunk(parts[0], desk.now) == Ready(P1, policy_digest(P1))
+
+
+def test_a_chunk_that_tells_another_number_is_refused_and_the_snapshot_asked_for_anew() -> None:
+    desk = Desk()
+    desk.connect()
+    desk.intake.take_head(head(P1, chunks=0), desk.now)
+    first, second, *_ = chunks(P1)
+    desk.intake.take_chunk(first, desk.now)
+    with pytest.raises(PolicyRefused) as refused:
+        desk.intake.take_chunk(msgspec.structs.replace(second, of=second.of + 1), desk.now)
+    assert refused.value.code == "malformed"
+    desk.asked.clear()
+    desk.wait(6)
+    assert [(asked.want, asked.from_chunk) for asked in desk.asked] == [("snapshot", 0)]
+    for part in chunks(P1):
+        taken = desk.intake.take_chunk(part, desk.now)
+    assert taken == Ready(P1, policy_digest(P1))
+
+
+@pytest.mark.parametrize("changes", [{"of": MAX_CHUNKS + 1}, {"of": 0}, {"of": -1}, {"index": -1}])
+def test_a_chunk_beyond_all_bounds_is_refused_where_the_head_names_none(changes: dict[str, int]) -> None:
+    desk = Desk()
+    desk.connect()
+    desk.intake.take_head(head(P1, chunks=0), desk.now)
+    with pytest.raises(PolicyRefused) as refused:
+        desk.intake.take_chunk(msgspec.structs.replace(chunks(P1)[0], **changes), desk.now)
+    assert refused.value.code == "malformed"
+
+
+def test_a_snapshot_whose_ids_are_not_in_order_is_refused() -> None:
+    """Its digest is over the sorted lists and would hold; what an edge searches by halves must be sorted."""
+    desk = Desk()
+    desk.connect()
+    desk.intake.take_head(head(P1, chunks=0), desk.now)
+    mixed = msgspec.json.encode(msgspec.structs.replace(P1, badges=tuple(reversed(P1.badges))))
+    part = said(PolicyChunk, version=P1.version, index=0, of=1, part=zlib.compress(mixed))
+    with pytest.raises(PolicyRefused, match="ids ascend") as refused:
+        desk.intake.take_chunk(part, desk.now)
+    assert refused.value.code == "malformed"
 
 
 def test_a_lease_for_exactly_what_runs_is_taken_once() -> None:
@@ -416,7 +474,7 @@ def test_without_a_lease_for_long_the_edge_asks() -> None:
 def test_a_policy_that_cannot_be_stored_is_in_force_all_the_same_and_stored_whole_later() -> None:
     desk = Desk().running(P1)
     desk.store.failing = "disk full"
-    assert desk.intake.take_delta(delta(P1, P2), desk.now) == Ready(P2, digest_of(encode_policy(P2)))
+    assert desk.intake.take_delta(delta(P1, P2), desk.now) == ready(P1, P2)
     assert "policy 1.2 is in force but could not be stored: disk full" in desk.intake.unstored
     desk.intake.link_down()
     due = desk.intake.deadline_us()

@@ -9,7 +9,8 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.policy import encode_policy, make_delta
+from controller.policy import encode_policy
+from controller.policy_delta import make_delta
 from controller.site import Site
 from edge.journal import SqliteJournal
 from edge.policy_store import SqlitePolicyStore

@@ -7,11 +7,10 @@ from controller.policy import (
     FOREVER_US,
     Policy,
     Version,
-    apply_delta,
     decode_policy,
     encode_policy,
-    make_delta,
 )
+from controller.policy_delta import apply_delta, make_delta
 from controller.site import parse_site
 from server.fleet.compile import BadgeRow, ContractRow, CustomerRow, HolderRow, Registry, compile_policy
 from tests.server.conftest import SITE

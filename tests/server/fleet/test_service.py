@@ -11,7 +11,9 @@ from sqlmodel import select
 
 from controller.commands import Command
 from controller.events import AlarmRaised, CommandDone, DoorOpened, Explanation
-from controller.policy import Policy, Version, apply_delta, decode_policy, digest_of
+from controller.policy import Policy, Version, decode_policy
+from controller.policy_delta import apply_delta
+from controller.policy_digest import policy_digest
 from server.badges.models import Badge
 from server.fleet.commands import COMMAND_PERMISSIONS
 from server.fleet.models import FleetState, OutboxMessage, PolicySnapshot, PolicyVersion
@@ -547,4 +549,4 @@ def test_a_card_bound_again_belongs_to_its_new_badge(fleet: Fleet) -> None:
     fleet.turn()
     policy = snapshot(fleet, edge, fleet.heard(edge, "policy")[-1].version)
     assert [(entry.number, entry.credential) for entry in policy.badges] == [("M2", revoked.credential)]
-    assert digest_of(msgspec.json.encode(policy))
+    assert policy_digest(policy)
