@@ -66,14 +66,14 @@ def _closed(zero_block: bytes, data: bytes, at_least: int) -> bytes:
     return data[:-size] + xor(data[-size:], subkey)
 
 
-def aes_cmac(key: bytes, data: bytes, at_least: int = AES_BLOCK) -> bytes:
-    """AES-CMAC (RFC 4493); AN10922 pads to ``at_least`` 32 bytes."""
-    return aes_encrypt(key, _closed(aes_encrypt(key, bytes(AES_BLOCK)), data, at_least))[-AES_BLOCK:]
+def aes_cmac(key: bytes, data: bytes, at_least: int = AES_BLOCK, iv: bytes = bytes(AES_BLOCK)) -> bytes:
+    """AES-CMAC (RFC 4493); AN10922 pads to ``at_least`` 32 bytes, DESFire EV1 goes on from an ``iv``."""
+    return aes_encrypt(key, _closed(aes_encrypt(key, bytes(AES_BLOCK)), data, at_least), iv)[-AES_BLOCK:]
 
 
-def des_cmac(key: bytes, data: bytes, at_least: int = DES_BLOCK) -> bytes:
-    """Two-key 3DES CMAC; AN10922 pads to ``at_least`` 16 bytes."""
-    return des_encrypt(key, _closed(des_encrypt(key, bytes(DES_BLOCK)), data, at_least))[-DES_BLOCK:]
+def des_cmac(key: bytes, data: bytes, at_least: int = DES_BLOCK, iv: bytes = bytes(DES_BLOCK)) -> bytes:
+    """Two-key 3DES CMAC; AN10922 pads to ``at_least`` 16 bytes, DESFire EV1 goes on from an ``iv``."""
+    return des_encrypt(key, _closed(des_encrypt(key, bytes(DES_BLOCK)), data, at_least), iv)[-DES_BLOCK:]
 
 
 def diversified_aes(master: bytes, m: bytes) -> bytes:

@@ -1,39 +1,64 @@
-"""A MIFARE DESFire EV2 card, as far as an access control reader goes. ::
+"""A MIFARE DESFire EV2 card, as far as an access control reader and the desk that writes its badges go. ::
 
-    card = DesfireCard(uid)                       # blank: no application, transport key
-    card.add_application(AID, keys=[k0, k1])      # what a desk writes: State
+    card = DesfireCard(uid)                       # blank: no application, a DES master key of zeros
+    card.add_application(AID, keys=[k0, k1])      # what a desk writes, put there at once: State
     card.add_file(AID, 1, StandardFile(data, read=1))
+    card.interruption = Interruption(3, "after")  # power is lost in the third command from now, once it took effect
 
-Service: commands wrapped in ISO 7816-4 (``90 INS 00 00 [Lc data] 00``): SelectApplication, GetVersion, GetApplicationIDs,
-GetFileIDs, GetFileSettings, GetKeyVersion, AuthenticateEV2First and NonFirst with AES keys, ReadData and WriteData in plain,
-MAC and full mode. All else is answered 91 1C. A fault in a command ends the session, as on the card.
+Service: commands wrapped in ISO 7816-4 (``90 INS 00 00 [Lc data] 00``): all five authentications; SelectApplication,
+CreateApplication, DeleteApplication, GetApplicationIDs, FormatPICC, GetFreeMemory, GetVersion; GetKeySettings,
+ChangeKeySettings, ChangeKey, GetKeyVersion; CreateStdDataFile, DeleteFile, GetFileIDs, GetFileSettings, ReadData, WriteData. Not
+modelled, and answered 91 1C or 91 9E: all other files and commands, 3K3DES keys, key sets, LRP, data under the oldest scheme in
+MAC and full mode. A fault in a command ends the session, as on the card.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from os import urandom
+from typing import Literal
 
+from sim.cards import desfire_files as files
+from sim.cards import desfire_keys as keys_of
 from sim.cards.card import Chance
-from sim.cards.crypto import AES_BLOCK, aes_decrypt, aes_encrypt
-from sim.cards.ev2 import IntegrityFault, Session, session_keys
+from sim.cards.crypto import AES_BLOCK
+from sim.cards.desfire_authentication import AES, EV2_AGAIN, EV2_FIRST, ISO, LEGACY, Challenge, challenge, proven
+from sim.cards.desfire_channels import Channel
+from sim.cards.desfire_context import (
+    APPLICATION_NOT_FOUND,
+    AUTHENTICATION_ERROR,
+    ILLEGAL_COMMAND,
+    INTEGRITY_ERROR,
+    LENGTH_ERROR,
+    MORE,
+    NO_SUCH_KEY,
+    OK,
+    PICC,
+    Context,
+    Refused,
+    exactly,
+)
+from sim.cards.desfire_memory import (
+    FREE,
+    FULL,
+    MAC,
+    NEVER,
+    PLAIN,
+    Application,
+    Key,
+    StandardFile,
+    blank_key,
+)
+from sim.cards.ev2 import IntegrityFault, Session
 from sim.cards.iso_dep import IsoDepCard
+
+__all__ = ["FREE", "FULL", "MAC", "NEVER", "PICC", "PLAIN", "DesfireCard", "Interruption", "StandardFile"]
 
 ATQA = bytes.fromhex("4403")
 SAK = 0x20
 ATS = bytes.fromhex("06757781 0280")  # FSCI 5: 64 bytes; FWI 8: 77 ms
-TRANSPORT_KEY = bytes(16)
-PICC = bytes(3)
-"""Application 000000, the card itself."""
-FREE, NEVER = 0x0E, 0x0F
-CAPABILITIES = bytes(6)
-RESPONSE_MAX_BYTES = 59 - 8
-"""Payload of one native frame before the card asks for another (91 AF)."""
-
-# Status codes (second byte after 91).
-OK, MORE = 0x00, 0xAF
-ILLEGAL_COMMAND, INTEGRITY_ERROR, NO_SUCH_KEY, LENGTH_ERROR = 0x1C, 0x1E, 0x40, 0x7E
-PARAMETER_ERROR, APPLICATION_NOT_FOUND, AUTHENTICATION_ERROR, BOUNDARY_ERROR = 0x9E, 0xA0, 0xAE, 0xBE
-FILE_NOT_FOUND = 0xF0
+CAPABILITIES_MAX = 6
+RESPONSE_MAX_BYTES = 59
+"""Payload and MAC of one native frame before the card asks for another (91 AF)."""
 
 # Working times, of the order of the real card's.
 SELECT_S = 0.0020
@@ -42,49 +67,46 @@ CHALLENGE_S = 0.0030
 PROVE_S = 0.0060
 READ_S = 0.0030
 WRITE_S = 0.0060
+CREATE_S = 0.0100
 SIMPLE_S = 0.0010
 
-PLAIN, MAC, FULL = 0x00, 0x01, 0x03
-
-
-class Refused(Exception):
-    """The command ends with this status."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(f"91 {status:02X}")
-        self.status = status
-
 
 @dataclass
-class StandardFile:
-    """A standard data file. Rights name a key number, :data:`FREE` or :data:`NEVER`."""
+class Interruption:
+    """Power fails in the ``command``-th command from now, counted from 1 (each frame that asks for more counts), before or after
+    it took effect; either way nothing is answered. ``then`` is what the hand does: take the card away, for one."""
 
-    data: bytearray
-    mode: int = FULL
-    read: int = NEVER
-    write: int = NEVER
-    read_write: int = NEVER
-    change: int = 0
-
-    def settings(self) -> bytes:
-        rights = self.read << 12 | self.write << 8 | self.read_write << 4 | self.change
-        return bytes([0x00, self.mode]) + rights.to_bytes(2, "little") + len(self.data).to_bytes(3, "little")
+    command: int
+    effect: Literal["before", "after"]
+    then: Callable[[], None] = lambda: None
 
 
-@dataclass
-class Application:
-    """An application with AES keys."""
+Work = Callable[[Context, bytes], tuple[bytes, int]]
 
-    keys: list[bytes]
-    files: dict[int, StandardFile] = field(default_factory=dict)
-    key_version: int = 0
+COMMANDS: dict[int, tuple[Work, float]] = {
+    0x45: (keys_of.key_settings, SIMPLE_S),
+    0x54: (keys_of.change_key_settings, WRITE_S),
+    0x64: (keys_of.key_version, SIMPLE_S),
+    0x6A: (keys_of.application_ids, SIMPLE_S),
+    0x6E: (keys_of.free_memory, SIMPLE_S),
+    0x6F: (files.file_ids, SIMPLE_S),
+    0x3D: (lambda context, data: files.write(context, 0x3D, data), WRITE_S),
+    0x8D: (lambda context, data: files.write(context, 0x8D, data), WRITE_S),
+    0xAD: (lambda context, data: files.read(context, 0xAD, data), READ_S),
+    0xBD: (lambda context, data: files.read(context, 0xBD, data), READ_S),
+    0xC4: (keys_of.change_key, WRITE_S),
+    0xCA: (keys_of.create_application, CREATE_S),
+    0xCD: (files.create, CREATE_S),
+    0xDA: (keys_of.delete_application, CREATE_S),
+    0xDF: (files.delete, CREATE_S),
+    0xF5: (files.file_settings, SIMPLE_S),
+    0xFC: (keys_of.format_card, CREATE_S),
+}
+"""Code → what it does and how long it takes. Selecting, authenticating and GetVersion are the card's own (:class:`DesfireCard`)."""
 
-
-@dataclass
-class _Challenge:
-    first: bool
-    key_number: int
-    rnd_b: bytes
+READ_CHAINED = 0xAD
+"""ReadData whose answer is chained by ISO 14443-4, not by frames of 91 AF."""
+AUTHENTICATIONS = (LEGACY, ISO, AES, EV2_FIRST, EV2_AGAIN)
 
 
 class DesfireCard(IsoDepCard):
@@ -92,7 +114,8 @@ class DesfireCard(IsoDepCard):
 
     def __init__(self, uid: bytes, chance: Chance = urandom) -> None:
         self._chance = chance
-        self.applications: dict[bytes, Application] = {PICC: Application([TRANSPORT_KEY])}
+        self.applications: dict[bytes, Application] = {PICC: Application([blank_key("2tdea")])}
+        self.interruption: Interruption | None = None
         super().__init__(uid, ATQA, SAK, ATS)
 
     # State -----------------------------------------------------------------
@@ -101,24 +124,36 @@ class DesfireCard(IsoDepCard):
         """``aid``: three bytes as on the wire; ``keys``: AES-128, key 0 first."""
         if len(aid) != 3 or any(len(key) != AES_BLOCK for key in keys):
             raise ValueError("an AID has 3 bytes, an AES-128 key 16")
-        self.applications[aid] = Application(list(keys))
+        self.applications[aid] = Application([Key("aes", key) for key in keys])
 
     def add_file(self, aid: bytes, number: int, file: StandardFile) -> None:
         self.applications[aid].files[number] = file
 
     def forget_session(self) -> None:
-        self._selected = PICC
-        self._session: Session | None = None
-        self._challenge: _Challenge | None = None
+        self._context = Context(self.applications)
+        self._challenge: Challenge | None = None
         self._pending: list[bytes] = []
 
     @property
-    def _application(self) -> Application:
-        return self.applications[self._selected]
+    def _session(self) -> Channel | None:
+        return self._context.session
 
     # Service ---------------------------------------------------------------
 
-    def command(self, apdu: bytes) -> tuple[bytes, float]:
+    def command(self, apdu: bytes) -> tuple[bytes, float] | None:
+        failing = self.interruption
+        if failing is not None:
+            failing.command -= 1
+        if failing is None or failing.command > 0:
+            return self._answered(apdu)
+        if failing.effect == "after":
+            self._answered(apdu)
+        self.interruption = None
+        self.power(False)
+        failing.then()
+        return None
+
+    def _answered(self, apdu: bytes) -> tuple[bytes, float]:
         if len(apdu) < 5 or apdu[0] != 0x90 or apdu[2:4] != b"\x00\x00":
             return b"\x6e\x00", SIMPLE_S  # not a wrapped command: class not supported
         data = apdu[5:-1] if len(apdu) > 5 else b""
@@ -129,53 +164,37 @@ class DesfireCard(IsoDepCard):
             work, took_s = self._work(apdu[1])
             response, status = work(data)
         except Refused as refused:
-            self._session, self._challenge, self._pending = None, None, []
-            response, status = b"", refused.status
+            response, status = self._failed(refused.status)
         except IntegrityFault:
-            self._session, self._challenge, self._pending = None, None, []
-            response, status = b"", INTEGRITY_ERROR
+            response, status = self._failed(INTEGRITY_ERROR)
         return response + bytes([0x91, status]), took_s
+
+    def _failed(self, status: int) -> tuple[bytes, int]:
+        self._context.session, self._challenge, self._pending = None, None, []
+        return b"", status
 
     def _work(self, code: int) -> tuple[Callable[[bytes], tuple[bytes, int]], float]:
         if code == MORE:
             return (self._prove, PROVE_S) if self._challenge else (self._next_part, VERSION_S)
         self._challenge, self._pending = None, []
-        table: dict[int, tuple[Callable[[bytes], tuple[bytes, int]], float]] = {
-            0x5A: (self._select, SELECT_S),
-            0x60: (self._get_version, VERSION_S),
-            0x64: (lambda data: self._told(0x64, data, self._key_version(data)), SIMPLE_S),
-            0x6A: (self._application_ids, SIMPLE_S),
-            0x6F: (lambda data: self._told(0x6F, data, bytes(sorted(self._application.files))), SIMPLE_S),
-            0x71: (self._authenticate_first, CHALLENGE_S),
-            0x77: (self._authenticate_again, CHALLENGE_S),
-            0x8D: (self._write, WRITE_S),
-            0x3D: (self._write, WRITE_S),
-            0xAD: (lambda data: self._read(0xAD, data), READ_S),
-            0xBD: (lambda data: self._read(0xBD, data), READ_S),
-            0xF5: (lambda data: self._told(0xF5, data, self._file(data[:1]).settings()), SIMPLE_S),
-        }
-        if code not in table:
+        if code == 0x5A:
+            return self._select, SELECT_S
+        if code == 0x60:
+            return self._get_version, VERSION_S
+        if code in AUTHENTICATIONS:
+            return (lambda data: self._authenticate(code, data)), CHALLENGE_S
+        if code not in COMMANDS:
             raise Refused(ILLEGAL_COMMAND)
-        self._code = code
-        return table[code]
+        work, took_s = COMMANDS[code]
+        if code == READ_CHAINED:
+            return (lambda data: work(self._context, data)), took_s
+        return (lambda data: self._in_frames(*work(self._context, data))), took_s
 
-    def _select(self, data: bytes) -> tuple[bytes, int]:
-        if len(data) != 3:
-            raise Refused(LENGTH_ERROR)
-        self._session = None
-        if data not in self.applications:
-            raise Refused(APPLICATION_NOT_FOUND)
-        self._selected = data
-        return b"", OK
-
-    def _get_version(self, data: bytes) -> tuple[bytes, int]:
-        if data:
-            raise Refused(LENGTH_ERROR)
-        hardware = bytes.fromhex("04010112001805")
-        software = bytes.fromhex("04010102011805")
-        production = self.uid + bytes.fromhex("ba34950a5020") + b"\x21"
-        self._pending = [software, production[:14]]
-        return hardware, MORE
+    def _in_frames(self, response: bytes, status: int) -> tuple[bytes, int]:
+        """The first frame of an answer; the others wait to be asked for."""
+        parts = [response[at : at + RESPONSE_MAX_BYTES] for at in range(0, len(response), RESPONSE_MAX_BYTES)] or [b""]
+        self._pending = parts[1:]
+        return parts[0], MORE if self._pending else status
 
     def _next_part(self, data: bytes) -> tuple[bytes, int]:
         if not self._pending or data:
@@ -183,129 +202,45 @@ class DesfireCard(IsoDepCard):
         part = self._pending.pop(0)
         return part, MORE if self._pending else OK
 
-    def _told(self, code: int, data: bytes, answer: bytes) -> tuple[bytes, int]:
-        """A short answer: plain without a session, with MACs inside one."""
-        if self._session is None:
-            return answer, OK
-        self._session.open_mac(code, data)
-        self._session.counter += 1
-        return self._session.close_mac(OK, answer), OK
+    def _select(self, data: bytes) -> tuple[bytes, int]:
+        exactly(data, 3)
+        self._context.session = None
+        if data not in self.applications:
+            raise Refused(APPLICATION_NOT_FOUND)
+        self._context.selected = data
+        return b"", OK
 
-    def _application_ids(self, data: bytes) -> tuple[bytes, int]:
-        if self._selected != PICC:
-            raise Refused(ILLEGAL_COMMAND)
-        return self._told(0x6A, data, b"".join(sorted(aid for aid in self.applications if aid != PICC)))
-
-    def _key_version(self, data: bytes) -> bytes:
-        if not data or data[0] >= len(self._application.keys):
-            raise Refused(NO_SUCH_KEY)
-        return bytes([self._application.key_version])
+    def _get_version(self, data: bytes) -> tuple[bytes, int]:
+        exactly(self._context.opened(0x60, data), 0)
+        hardware = bytes.fromhex("04010112001805")
+        software = bytes.fromhex("04010102011805")
+        production = self.uid + bytes.fromhex("ba34950a5020") + b"\x21"
+        whole, _ = self._context.closed(hardware + software + production)
+        self._pending = [whole[7:14], whole[14:]]
+        return hardware, MORE
 
     # Authentication --------------------------------------------------------
 
-    def _authenticate_first(self, data: bytes) -> tuple[bytes, int]:
-        if len(data) < 2 or len(data) != 2 + data[1] or data[1] > len(CAPABILITIES):
-            raise Refused(LENGTH_ERROR)
-        self._session = None
-        return self._challenged(first=True, key_number=data[0])
-
-    def _authenticate_again(self, data: bytes) -> tuple[bytes, int]:
-        if len(data) != 1:
-            raise Refused(LENGTH_ERROR)
-        if self._session is None:
-            raise Refused(AUTHENTICATION_ERROR)
-        return self._challenged(first=False, key_number=data[0])
-
-    def _challenged(self, first: bool, key_number: int) -> tuple[bytes, int]:
-        if key_number >= len(self._application.keys):
+    def _authenticate(self, code: int, data: bytes) -> tuple[bytes, int]:
+        if code == EV2_FIRST:
+            if len(data) < 2 or len(data) != 2 + data[1] or data[1] > CAPABILITIES_MAX:
+                raise Refused(LENGTH_ERROR)
+        else:
+            exactly(data, 1)
+        if code == EV2_AGAIN:
+            if not isinstance(self._session, Session):
+                raise Refused(AUTHENTICATION_ERROR)
+        else:
+            self._context.session = None
+        keys = self._context.application.keys
+        if data[0] >= len(keys):
             raise Refused(NO_SUCH_KEY)
-        challenge = _Challenge(first, key_number, self._chance(AES_BLOCK))
-        self._challenge = challenge
-        return aes_encrypt(self._application.keys[key_number], challenge.rnd_b), MORE
+        self._challenge = challenge(code, data[0], keys[data[0]], self._chance)
+        return self._challenge.sent, MORE
 
     def _prove(self, data: bytes) -> tuple[bytes, int]:
-        challenge, self._challenge = self._challenge, None
-        if challenge is None:
+        given, self._challenge = self._challenge, None
+        if given is None:
             raise Refused(ILLEGAL_COMMAND)
-        if len(data) != 2 * AES_BLOCK:
-            raise Refused(LENGTH_ERROR)
-        key = self._application.keys[challenge.key_number]
-        plain = aes_decrypt(key, data)
-        rnd_a, turned = plain[:AES_BLOCK], plain[AES_BLOCK:]
-        if turned != challenge.rnd_b[1:] + challenge.rnd_b[:1]:
-            raise Refused(AUTHENTICATION_ERROR)
-        proof = rnd_a[1:] + rnd_a[:1]
-        encryption, mac = session_keys(key, rnd_a, challenge.rnd_b)
-        if challenge.first:
-            self._session = Session(challenge.key_number, encryption, mac, transaction=self._chance(4))
-            proof = self._session.transaction + proof + CAPABILITIES + CAPABILITIES
-        else:
-            assert self._session is not None
-            self._session.key_number = challenge.key_number
-            self._session.encryption_key, self._session.mac_key = encryption, mac
-        return aes_encrypt(key, proof), OK
-
-    # Files -----------------------------------------------------------------
-
-    def _file(self, number: bytes) -> StandardFile:
-        if not number:
-            raise Refused(LENGTH_ERROR)
-        if number[0] not in self._application.files:
-            raise Refused(FILE_NOT_FOUND)
-        return self._application.files[number[0]]
-
-    def _mode(self, file: StandardFile, *rights: int) -> int:
-        """The communication mode in force for a command that any of these rights allows."""
-        if self._session is not None and self._session.key_number in rights:
-            return file.mode
-        if FREE in rights:
-            return PLAIN
-        raise Refused(AUTHENTICATION_ERROR)
-
-    def _read(self, code: int, data: bytes) -> tuple[bytes, int]:
-        file = self._file(data[:1])
-        mode = self._mode(file, file.read, file.read_write)
-        session = self._session
-        if mode != PLAIN and session is not None:
-            data = session.open_mac(code, data)
-        if len(data) != 7:
-            raise Refused(LENGTH_ERROR)
-        offset, length = int.from_bytes(data[1:4], "little"), int.from_bytes(data[4:7], "little")
-        if length == 0:
-            length = len(file.data) - offset
-        if length <= 0 or offset + length > len(file.data):
-            raise Refused(BOUNDARY_ERROR)
-        content = bytes(file.data[offset : offset + length])
-        if session is not None:
-            session.counter += 1
-            if mode == FULL:
-                content = session.close_full(OK, content)
-            elif mode == MAC:
-                content = session.close_mac(OK, content)
-        if code == 0xBD and len(content) > RESPONSE_MAX_BYTES + 8:
-            size = RESPONSE_MAX_BYTES + 8
-            self._pending = [content[at : at + size] for at in range(size, len(content), size)]
-            return content[:size], MORE
-        return content, OK
-
-    def _write(self, data: bytes) -> tuple[bytes, int]:
-        file = self._file(data[:1])
-        mode = self._mode(file, file.write, file.read_write)
-        session = self._session
-        header, content = data[:7], data[7:]
-        if session is not None and mode == FULL:
-            header, content = session.open_full(self._code, data, header_bytes=7)
-        elif session is not None and mode == MAC:
-            content = session.open_mac(self._code, data)[7:]
-        if len(header) != 7:
-            raise Refused(LENGTH_ERROR)
-        offset, length = int.from_bytes(header[1:4], "little"), int.from_bytes(header[4:7], "little")
-        if length != len(content):
-            raise Refused(LENGTH_ERROR)
-        if offset + length > len(file.data):
-            raise Refused(BOUNDARY_ERROR)
-        file.data[offset : offset + length] = content
-        if session is None:
-            return b"", OK
-        session.counter += 1
-        return (b"" if mode == PLAIN else session.close_mac(OK)), OK
+        self._context.session, answer = proven(given, data, self._session, self._chance)
+        return answer, OK

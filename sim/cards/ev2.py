@@ -1,8 +1,10 @@
 """DESFire EV2 secure messaging on the card's side (AN12196 §4-6): session keys, counters, MACs, encryption."""
 
+import zlib
 from dataclasses import dataclass
 
 from sim.cards.crypto import AES_BLOCK, aes_cmac, aes_decrypt, aes_encrypt, pad80, xor
+from sim.cards.desfire_memory import FULL, MAC, PLAIN
 
 MAC_BYTES = 8
 
@@ -58,6 +60,35 @@ class Session:
         if not plain.endswith(b"\x80"):
             raise IntegrityFault
         return header, plain[:-1]
+
+    def opened(self, code: int, data: bytes, mode: int, header_bytes: int) -> bytes:
+        """A command in any mode; steps the counter. Raises :class:`IntegrityFault`."""
+        if mode == MAC:
+            data = self.open_mac(code, data)
+        elif mode == FULL:
+            data = b"".join(self.open_full(code, data, header_bytes))
+        self.counter += 1
+        return data
+
+    def new_key(self, data: bytes, size: int, old: bytes | None) -> bytes:
+        """ChangeKey (AN12196 §6.16): the new key and its version; another key's is sent XOR its old value, with a CRC-32 of the
+        new one. Raises :class:`IntegrityFault`."""
+        plain = self.opened(0xC4, data, FULL, header_bytes=1)[1:]
+        mixed, crc = plain[:size], plain[size:]
+        if old is None:
+            if len(plain) != size:
+                raise IntegrityFault
+            return mixed
+        new = xor(mixed[: len(old)], old) if len(mixed) == size else b""
+        if crc != (zlib.crc32(new) ^ 0xFFFFFFFF).to_bytes(4, "little"):
+            raise IntegrityFault
+        return new + mixed[len(old) :]
+
+    def closed(self, status: int, data: bytes, mode: int) -> bytes:
+        """A response in any mode."""
+        if mode == PLAIN:
+            return data
+        return self.close_full(status, data) if mode == FULL else self.close_mac(status, data)
 
     def close_mac(self, status: int, data: bytes = b"") -> bytes:
         """A response in MAC mode. The counter must have been stepped already."""

@@ -32,8 +32,8 @@ class IsoDepCard(TypeACard):
     def forget_session(self) -> None:
         """Lose what the application holds while powered."""
 
-    def command(self, apdu: bytes) -> tuple[bytes, float]:
-        """Work on one command: the response and how long it took, in seconds."""
+    def command(self, apdu: bytes) -> tuple[bytes, float] | None:
+        """Work on one command: the response and how long it took, in seconds; None when power failed on the way."""
         raise NotImplementedError
 
     def answer(self, frame: bytes) -> Reply | None:
@@ -81,7 +81,10 @@ class IsoDepCard(TypeACard):
         if pcb & 0x10:
             return Reply(bytes([0xA2 | self._block_number]), BLOCK_S)
         command, self._received = self._received, b""
-        self._to_send, took_s = self.command(command)
+        answered = self.command(command)
+        if answered is None:
+            return None
+        self._to_send, took_s = answered
         return self._next_block(BLOCK_S + took_s)
 
     def _acknowledge(self, pcb: int) -> Reply | None:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.cards.desfire import FULL, DesfireCard
+from sim.cards.desfire_memory import Key
 from sim.cards.felica_lite_s import FelicaLiteSCard
 from sim.cards.maker import TECHNOLOGIES, CardError, badge_block, make_card
 from sim.cards.plain import ClassicCard, NtagCard, RandomUidCard
@@ -42,7 +43,7 @@ def test_a_desfire_badge_has_the_agreed_layout(card_keys: dict[str, str]) -> Non
     other = make_card("desfire", "A-0017", card_keys, bytes.fromhex("04112233445567"))
     assert isinstance(other, DesfireCard)
     assert other.applications[bytes.fromhex("4d4af5")].keys[1] != application.keys[1]
-    assert application.keys[1].hex() != card_keys["desfire_read"]
+    assert application.keys[1].value.hex() != card_keys["desfire_read"]
 
 
 def test_keys_are_the_same_whenever_the_same_card_is_made(card_keys: dict[str, str]) -> None:
@@ -53,7 +54,7 @@ def test_keys_are_the_same_whenever_the_same_card_is_made(card_keys: dict[str, s
     assert isinstance(desfire, DesfireCard)
     assert isinstance(ultralight, UltralightCCard)
     assert isinstance(felica, FelicaLiteSCard)
-    assert desfire.applications[bytes.fromhex("4d4af5")].keys[1].hex() == "a827d13f076d35dad5f12a3cbe0a8916"
+    assert desfire.applications[bytes.fromhex("4d4af5")].keys[1].value.hex() == "a827d13f076d35dad5f12a3cbe0a8916"
     assert ultralight.key.hex() == "3b20adde2b4723585115f6a2d405e9df"
     assert bytes(felica.blocks[0x87]).hex() == "578c75986e1e3383580a1092bfbf56a4"
 
@@ -103,7 +104,7 @@ def test_a_blank_card_has_no_application_and_the_transport_key() -> None:
     card = make_card("desfire-blank", "", {}, UID)
     assert isinstance(card, DesfireCard)
     assert list(card.applications) == [bytes(3)]
-    assert card.applications[bytes(3)].keys == [bytes(16)]
+    assert card.applications[bytes(3)].keys == [Key("2tdea", bytes(16))]
 
 
 def test_a_random_uid_changes_with_each_power_up(chance: Callable[[int], bytes]) -> None:
