@@ -3,7 +3,9 @@
 
 from collections.abc import Callable, Collection, Mapping
 
-from readers.credentials.keys import CardKeys
+from readers.credentials.keys import ENCODING_KEYS, CardKeys, EncodingKeys
+from readers.encoder import Encoder
+from readers.pn532.encoder import Pn532Encoder
 from readers.pn532.reader import Pn532Reader
 from readers.reader import Reader
 
@@ -12,6 +14,11 @@ Driver = Callable[[str, Collection[str], CardKeys], Reader]
 DRIVERS: dict[str, Driver] = {
     "pn532": Pn532Reader,
 }
+
+ENCODERS: dict[str, Callable[[str, EncodingKeys], Encoder]] = {
+    "pn532": Pn532Encoder,
+}
+"""The drivers that can write cards as well."""
 
 CREDENTIALS: dict[str, str | None] = {
     "desfire": "desfire_read",
@@ -47,3 +54,15 @@ def open_reader(driver: str, port: str, credentials: Collection[str], card_keys:
                 f"reader on {port}: credential {credential} needs the card key {key_name}; none is given"
             )
     return DRIVERS[driver](port, credentials, CardKeys(**card_keys))
+
+
+def open_encoder(driver: str, port: str, card_keys: Mapping[str, bytes]) -> Encoder:
+    """The writing reader at ``port``, not yet opened. Raises as :func:`open_reader`."""
+    if driver not in ENCODERS:
+        raise ReaderRefused(f"reader on {port}: driver {driver!r} writes no cards; use one of {', '.join(ENCODERS)}")
+    for name in ENCODING_KEYS:
+        if not card_keys.get(name):
+            raise ReaderRefused(
+                f"reader on {port}: a desk needs the card key {name}; enrol it with `--desk` and the site's card keys"
+            )
+    return ENCODERS[driver](port, EncodingKeys(**{name: card_keys[name] for name in ENCODING_KEYS}))

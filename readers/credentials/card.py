@@ -46,6 +46,15 @@ class NotOurs:
 Outcome = Verified | NotAuthenticated | NotOurs
 
 
+def badge_block(number: str) -> bytes:
+    """The block that carries a number. Raises ValueError for one that :func:`parse_badge_block` would not give back."""
+    written = number.encode("ascii", "replace")
+    block = (bytes([_BLOCK_VERSION, len(written) & 0xFF]) + written).ljust(BLOCK_BYTES, b"\0")
+    if parse_badge_block(block) != Verified(number):
+        raise ValueError(f"a card carries 1 to {_NUMBER_MOST} printable ASCII characters without spaces")
+    return block
+
+
 def parse_badge_block(block: bytes) -> Outcome:
     """The number in a badge block (docs/interfaces.md): ``01``, length, 1-24 printable ASCII characters, zero padding."""
     if len(block) != BLOCK_BYTES or block[0] != _BLOCK_VERSION:

@@ -23,14 +23,14 @@ READ_KEY = 1
 SYSTEM = b"menjin"
 UID_BYTES = 7
 
-_SELECT_APPLICATION = 0x5A
+SELECT_APPLICATION = 0x5A
 _AUTHENTICATE_EV2_FIRST = 0x71
-_ADDITIONAL_FRAME = 0xAF
+ADDITIONAL_FRAME = 0xAF
 _READ_DATA = 0xAD
 
-_OPERATION_OK = 0x00
-_ADDITIONAL_FRAME_STATUS = 0xAF
-_NO_STATUS = 0xFFFF
+OPERATION_OK = 0x00
+MORE = 0xAF
+NO_STATUS = 0xFFFF
 
 
 def read(transceive: Transceive, uid: bytes, master_key: bytes, random: Callable[[int], bytes]) -> Outcome:
@@ -38,14 +38,14 @@ def read(transceive: Transceive, uid: bytes, master_key: bytes, random: Callable
 
     ``random(n)`` gives n unpredictable bytes. Raises CardGone only.
     """
-    status, _ = _command(transceive, _SELECT_APPLICATION, AID)
-    if status != _OPERATION_OK:
+    status, _ = command(transceive, SELECT_APPLICATION, AID)
+    if status != OPERATION_OK:
         return NotOurs("no such application")
     if len(uid) != UID_BYTES:
         return NotAuthenticated(f"the card shows a {len(uid)}-byte identifier; its key cannot be derived")
     key = card_key(master_key, uid)
     try:
-        session = _authenticate(transceive, key, random)
+        session = authenticate(transceive, READ_KEY, key, random)
         return parse_badge_block(_read_file(transceive, session))
     except ev2.BadAnswer as refusal:
         return NotAuthenticated(str(refusal))
@@ -56,30 +56,32 @@ def card_key(master_key: bytes, uid: bytes) -> bytes:
     return diversification.aes_128(master_key, uid + AID + SYSTEM)
 
 
-def _authenticate(transceive: Transceive, key: bytes, random: Callable[[int], bytes]) -> ev2.Session:
+def authenticate(transceive: Transceive, key_number: int, key: bytes, random: Callable[[int], bytes]) -> ev2.Session:
+    """A session with a key of the selected application. Raises :class:`~readers.credentials.ev2.BadAnswer`, CardGone."""
     # LenCap 0: no capabilities to tell
-    status, challenge = _command(transceive, _AUTHENTICATE_EV2_FIRST, bytes([READ_KEY, 0]))
-    if status != _ADDITIONAL_FRAME_STATUS:
+    status, challenge = command(transceive, _AUTHENTICATE_EV2_FIRST, bytes([key_number, 0]))
+    if status != MORE:
         raise ev2.BadAnswer(f"authentication refused with status {status:02X}")
     rnd_a = random(ev2.RND_BYTES)
     message, rnd_b = ev2.answer_challenge(key, challenge, rnd_a)
-    status, proof = _command(transceive, _ADDITIONAL_FRAME, message)
-    if status != _OPERATION_OK:
+    status, proof = command(transceive, ADDITIONAL_FRAME, message)
+    if status != OPERATION_OK:
         raise ev2.BadAnswer(f"authentication failed with status {status:02X}")
     return ev2.open_session(key, rnd_a, rnd_b, proof)
 
 
 def _read_file(transceive: Transceive, session: ev2.Session) -> bytes:
     header = bytes([FILE]) + (0).to_bytes(3, "little") + BLOCK_BYTES.to_bytes(3, "little")
-    status, body = _command(transceive, _READ_DATA, header + session.command_mac(_READ_DATA, header))
-    if status != _OPERATION_OK:
+    status, body = command(transceive, _READ_DATA, header + session.command_mac(_READ_DATA, header))
+    if status != OPERATION_OK:
         raise ev2.BadAnswer(f"reading refused with status {status:02X}")
     return session.open_answer(status, body)
 
 
-def _command(transceive: Transceive, command: int, data: bytes) -> tuple[int, bytes]:
-    """One ISO 7816-wrapped command; (status, data). An answer that is no DESFire answer has the status ``_NO_STATUS``."""
-    answer = bytes(transceive(bytes([0x90, command, 0, 0, len(data)]) + data + b"\0"))
+def command(transceive: Transceive, code: int, data: bytes = b"") -> tuple[int, bytes]:
+    """One ISO 7816-wrapped command; (status, data). An answer that is no DESFire answer has the status :data:`NO_STATUS`."""
+    length = bytes([len(data)]) if data else b""
+    answer = bytes(transceive(bytes([0x90, code, 0, 0]) + length + data + b"\0"))
     if len(answer) < 2 or answer[-2] != 0x91:
-        return _NO_STATUS, b""
+        return NO_STATUS, b""
     return answer[-1], answer[:-2]

@@ -5,6 +5,7 @@ from SV1/SV2, MACs truncated to their odd bytes, command counter, one IV per dir
 """
 
 import hmac
+import zlib
 
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
@@ -38,14 +39,18 @@ class Session:
         padded = (plain + b"\x80").ljust((len(plain) // 16 + 1) * 16, b"\0")
         return cbc_encrypt(self.encryption_key, padded, self._iv(b"\xa5\x5a"))
 
-    def open_answer(self, status: int, body: bytes) -> bytes:
-        """Count the command, check the MAC at the end of ``body``, decrypt what stands before it. Raises
-        :class:`BadAnswer`."""
+    def check_answer(self, status: int, body: bytes) -> bytes:
+        """Count the command, check the MAC at the end of ``body``; returns what stands before it. Raises :class:`BadAnswer`."""
         self.counter += 1
-        cipher, mac = body[:-MAC_BYTES], body[-MAC_BYTES:]
-        expected = truncated_cmac(self.mac_key, bytes([status]) + self._counter_bytes() + self.transaction_id + cipher)
+        data, mac = body[:-MAC_BYTES], body[-MAC_BYTES:]
+        expected = truncated_cmac(self.mac_key, bytes([status]) + self._counter_bytes() + self.transaction_id + data)
         if not hmac.compare_digest(mac, expected):
             raise BadAnswer("the answer's MAC is wrong")
+        return data
+
+    def open_answer(self, status: int, body: bytes) -> bytes:
+        """As :meth:`check_answer`, and decrypt the data. Raises :class:`BadAnswer`."""
+        cipher = self.check_answer(status, body)
         if not cipher:
             return b""
         if len(cipher) % 16:
@@ -63,6 +68,14 @@ class Session:
         block = (label + self.transaction_id + self._counter_bytes()).ljust(16, b"\0")
         encryptor = Cipher(AES(self.encryption_key), ECB()).encryptor()  # noqa: S305 - the standard's IV derivation
         return encryptor.update(block) + encryptor.finalize()
+
+
+def change_of_key(new_key: bytes, version: int, old_key: bytes | None) -> bytes:
+    """The data of a ChangeKey in full mode. ``old_key``: what the slot holds; None when it is the key of this session."""
+    if old_key is None:
+        return new_key + bytes([version])
+    mixed = bytes(new ^ old for new, old in zip(new_key, old_key, strict=True))
+    return mixed + bytes([version]) + (zlib.crc32(new_key) ^ 0xFFFFFFFF).to_bytes(4, "little")
 
 
 def answer_challenge(key: bytes, encrypted_rnd_b: bytes, rnd_a: bytes) -> tuple[bytes, bytes]:

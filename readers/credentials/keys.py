@@ -54,6 +54,25 @@ class CardKeys:
         return cls(**keys)
 
 
+@dataclass(frozen=True, slots=True)
+class EncodingKeys:
+    """What a desk needs to write DESFire cards: master keys of the card itself, of the application, and for reading. Checked on
+    construction: raises :class:`KeyRefused` as :class:`CardKeys` does, and where two are the same."""
+
+    desfire_picc: bytes = field(repr=False)
+    desfire_app: bytes = field(repr=False)
+    desfire_read: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            _check(each.name, getattr(self, each.name))
+        if len({self.desfire_picc, self.desfire_app, self.desfire_read}) < len(fields(self)):
+            raise KeyRefused(f"card keys {', '.join(ENCODING_KEYS)}: two are the same; each needs its own")
+
+
+ENCODING_KEYS = tuple(each.name for each in fields(EncodingKeys))
+
+
 def _check(name: str, key: bytes) -> None:
     if len(key) != KEY_BYTES:
         raise KeyRefused(f"card key {name}: has {len(key)} bytes, {KEY_BYTES} are needed (32 hexadecimal digits)")

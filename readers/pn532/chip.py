@@ -186,11 +186,10 @@ class Chip:
         """Release the port; the chip stays awake. Never raises."""
         self._line.close()
 
-    def begin_poll(self) -> None:
-        """Start the budget of one poll."""
+    def begin_poll(self, budget_s: float = POLL_BUDGET_S, limit_s: float = POLL_LIMIT_S) -> None:
+        """Start the budget of one poll: for frames to cards, and for all that is awaited from the chip."""
         now = time.monotonic()
-        self._frontend.deadline = now + POLL_BUDGET_S
-        self._chipset.poll_end = now + POLL_LIMIT_S
+        self._frontend.deadline, self._chipset.poll_end = now + budget_s, now + limit_s
 
     def clock_us(self) -> int:
         """A monotonic time for durations."""

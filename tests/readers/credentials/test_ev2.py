@@ -94,3 +94,25 @@ def test_any_bytes_as_an_answer_end_in_a_refusal(encryption_key: bytes, mac_key:
     session = ev2.Session(b"\1\2\3\4", encryption_key, mac_key)
     with pytest.raises(ev2.BadAnswer):
         session.open_answer(0, body)
+
+
+@pytest.mark.parametrize("vector", VECTORS["change_key"], ids=lambda vector: vector["source"])
+def test_the_published_change_of_a_key_is_reproduced_byte_for_byte(vector: dict[str, Any]) -> None:
+    session = session_of(vector)
+    session.counter = vector["counter"]
+    old_key = from_hex(vector, "old_key") if "old_key" in vector else None
+    change = ev2.change_of_key(from_hex(vector, "new_key"), vector["version"], old_key)
+    data = bytes([vector["key_number"]]) + session.encrypt_command(change)
+    data += session.command_mac(0xC4, data)
+    assert bytes([0x90, 0xC4, 0, 0, len(data)]) + data + b"\0" == from_hex(vector, "apdu")
+    if "answer" in vector:
+        assert session.check_answer(0x00, from_hex(vector, "answer")) == b""
+        assert session.counter == vector["counter"] + 1
+
+
+def test_an_answer_with_a_wrong_mac_is_refused_in_mac_mode() -> None:
+    vector = VECTORS["change_key"][0]
+    session = session_of(vector)
+    session.counter = vector["counter"]
+    with pytest.raises(ev2.BadAnswer):
+        session.check_answer(0x00, b"\x01" + from_hex(vector, "answer"))
