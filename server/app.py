@@ -12,15 +12,18 @@ from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
+from starlette.types import Scope
 
 from controller.site import Site, SiteError, parse_site, unenforced
 from server.config import Config
 from server.context import Context, Service
+from server.crm.connection import load_connection
 from server.db.clock import Clock, SystemClock, to_us
 from server.db.engine import Database, DatabaseError
 from server.db.migrate import migrate
 from server.keys import ensure_keys
-from server.operators.guard import endpoints_without_permission
+from server.operators.guard import authenticate, endpoints_without_permission, not_signed_in
 from server.operators.service import ensure_administrator
 from server.personal.cipher import ensure_personal_keys
 from server.personal.erasable_keys import open_erasable_keys
@@ -36,6 +39,7 @@ PUBLIC_ENDPOINTS = frozenset(
         f"GET {API_PREFIX}/health",
         f"POST {API_PREFIX}/session",  # sign-in
         f"POST {API_PREFIX}/edges/enrol",  # by its one-time token
+        f"POST {API_PREFIX}/registry/webhooks/{{name}}",  # by its signature
         "GET /",
         "GET /static/{digest}/{name:path}",
         "GET /sign-in",
@@ -55,23 +59,40 @@ HTTP_CODES = {
 
 def routers() -> list[APIRouter]:
     """Every noun's routers. Imported here so that ``menjin server token`` need not load them."""
-    from server.badges.endpoints import router as badges
+    from server.badges import endpoints as badges
     from server.console.endpoints import router as console
+    from server.crm.endpoints import router as crm
     from server.fleet import endpoints as fleet
     from server.health import router as health
     from server.ledger import endpoints as ledger
     from server.openapi import router as openapi
     from server.operators import endpoints as operators
+    from server.personal.endpoints import router as personal
     from server.registry import endpoints as registry
 
-    return [health, openapi, *operators.ROUTERS, *registry.ROUTERS, badges, *fleet.ROUTERS, *ledger.ROUTERS, console]
+    return [
+        health,
+        openapi,
+        *operators.ROUTERS,
+        *registry.ROUTERS,
+        crm,
+        *badges.ROUTERS,
+        *fleet.ROUTERS,
+        *ledger.ROUTERS,
+        console,
+    ]
 
 
 def services(context: Context) -> list[Service]:
     """Background work in the order of starting."""
     from server.fleet.service import FleetService
 
-    return [FleetService(context)]
+    started: list[Service] = [FleetService(context)]
+    if context.crm is not None and context.crm.url:
+        from server.crm.service import CrmService
+
+        started.append(CrmService(context, context.crm))
+    return started
 
 
 def create_app(config: Config, *, clock: Clock | None = None, run_services: bool = True) -> FastAPI:
@@ -115,7 +136,13 @@ def create_app(config: Config, *, clock: Clock | None = None, run_services: bool
     open_endpoints = endpoints_without_permission(app.routes, PUBLIC_ENDPOINTS)
     if open_endpoints:
         raise AssertionError(f"endpoints without a permission: {', '.join(open_endpoints)}")
-    app.add_middleware(Rim, max_body_bytes=config.max_body_bytes, body_timeout_s=config.body_timeout_s)
+    app.add_middleware(
+        Rim,
+        max_body_bytes=config.max_body_bytes,
+        body_timeout_s=config.body_timeout_s,
+        max_upload_bytes=config.max_attachment_bytes,
+        admit_upload=_admit_upload,
+    )
     _handle_errors(app)
     return app
 
@@ -123,6 +150,7 @@ def create_app(config: Config, *, clock: Clock | None = None, run_services: bool
 def open_context(config: Config, clock: Clock) -> Context:
     """Site, database, keys: everything but HTTP. On an empty database it makes the first administrator."""
     site = _read_site(config.site_file)
+    crm = load_connection(config)
     migrate(config.database_url)
     keys = ensure_keys(config.dir, site.id, to_us(clock.now()))
     database = Database(config.database_url)
@@ -135,7 +163,13 @@ def open_context(config: Config, clock: Clock) -> Context:
     except OperationalError as error:
         raise DatabaseError(f"database_url: cannot be written: {str(error.orig).strip().splitlines()[0]}") from error
     erasable = open_erasable_keys(config.erasable_keys_url, config.dir, config.database_url)
-    return Context(config, database, clock, site, keys, personal, erasable)
+    return Context(config, database, clock, site, keys, personal, erasable, crm)
+
+
+async def _admit_upload(scope: Scope) -> None:
+    """Whoever is not signed in does not get as far as filling memory with a file."""
+    if await run_in_threadpool(authenticate, HTTPConnection(scope)) is None:
+        raise not_signed_in()
 
 
 def _read_site(path: Path) -> Site:

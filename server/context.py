@@ -8,6 +8,7 @@ from starlette.requests import HTTPConnection
 
 from controller.site import Site
 from server.config import Config
+from server.crm.connection import CrmConnection
 from server.db.clock import Clock
 from server.db.engine import Database
 from server.keys import ServerKeys
@@ -34,7 +35,7 @@ class Service(Protocol):
 @dataclass
 class Context:
     """Configuration, database, clock, keys and site of one server. ``personal`` seals personal fields, ``erasable`` keeps the keys of
-    photos and letters. ``services`` are those that the app starts, by name.
+    photos and letters. ``crm``: the CRM that the registry is shared with, if any. ``services`` are those that the app starts, by name.
 
     ``sign_in_turn``: how many passwords are checked at a time, each of which takes 64 MiB. ``stopping`` ends the live streams, which
     would otherwise hold the server until its grace is over.
@@ -47,6 +48,7 @@ class Context:
     keys: ServerKeys
     personal: PersonalKeys
     erasable: ErasableKeys
+    crm: CrmConnection | None = None
     sign_in_turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SIGN_INS_AT_ONCE))
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     services: dict[str, Service] = field(default_factory=dict)

@@ -23,7 +23,7 @@ def secret_of(text: str) -> bytes:
     """The key bytes of ``whsec_…``. Raises :class:`SecretError`."""
     try:
         key = base64.b64decode(text.strip().removeprefix(PREFIX), validate=True)
-    except binascii.Error as error:
+    except (binascii.Error, ValueError) as error:
         raise SecretError("write whsec_ and base64, as the CRM shows it") from error
     if not 24 <= len(key) <= 64:
         raise SecretError(f"{len(key)} bytes after base64; a secret has 24 to 64")
