@@ -121,11 +121,8 @@ def badge_status(case: Case) -> Explanation | None:
 
 def quota_slot(case: Case) -> Explanation | None:
     """The badge holds no valid place in its customer's quota (MEANINGS 5)."""
-    no_place = case.index.no_place
-    if not no_place:
-        return None
     badge = case.badge
-    cause = no_place.get(badge.id)
+    cause = case.index.fault_of_place(badge)
     return None if cause is None else because(Reason.QUOTA_SLOT_INVALID, number=badge.number, cause=cause)
 
 

@@ -80,7 +80,7 @@ from controller.lease import age_us, left_us
 from controller.now import SECOND_US, Now
 from controller.orders import command
 from controller.passage import deadline_us, happen
-from controller.policy import FOREVER_US, BadgeKind, Policy
+from controller.policy import FOREVER_US, BadgeKind, Delta, Policy
 from controller.presence import stay_end_us
 from controller.reasons import ALARMS
 from controller.site import DoorHardware
@@ -193,11 +193,14 @@ class Engine:
             self._defer(action)
         return Outcome(record, encoded, actions)
 
-    def adopt(self, policy: Policy, digest: str, now: Now) -> Outcome:
-        """Put a verified policy in force. The caller has checked signature, digest and version; ``check_site``, ``site_mismatch``
+    def adopt(self, policy: Policy, digest: str, now: Now, delta: Delta | None = None) -> Outcome:
+        """Put a verified policy in force; ``delta``, if given, made it of the one in force. The caller has checked signature, digest and version; ``check_site``, ``site_mismatch``
         and ``unenforced`` (controller.site) say whether this edge can run it. Handles ``PolicyApplied``; before ``Started`` there is
         no boot to record it under, so the record of ``Started`` tells it."""
-        self._index = PolicyIndex(policy)
+        if delta is not None and self._index is not None and self._index.policy.version == delta.base:
+            self._index.follow(policy, delta)
+        else:
+            self._index = PolicyIndex(policy)
         self._stays = None
         self._applied = PolicyApplied(policy.version, digest)
         return self.handle(self._applied, now) if self._begun else Outcome(None, b"", ())

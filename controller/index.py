@@ -4,7 +4,8 @@ It points into the policy's own objects and copies none: at 100 000 badges it ad
 """
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence, Set
 from itertools import pairwise
 from operator import attrgetter
 
@@ -12,7 +13,7 @@ import msgspec
 
 from controller.limits import Limits, limits_from
 from controller.now import SECOND_US
-from controller.policy import Badge, Customer, GrantArea, Policy
+from controller.policy import Badge, Customer, Delta, GrantArea, Policy
 from controller.quota import without_place
 from controller.schedule import Calendar
 from controller.site import AccessPoint, Area, Door, Site
@@ -39,10 +40,12 @@ class Point(msgspec.Struct, frozen=True, gc=False):
 
 
 class PolicyIndex:
-    """Lookups over one policy. Pure: built from the policy alone."""
+    """Lookups over one policy. Pure: built from the policy alone, or kept up with it delta by delta (:meth:`follow`)."""
 
     __slots__ = (
         "_by_id",
+        "_cards_of_several",
+        "_cards_of_two",
         "areas_of_grant",
         "badges",
         "calendar",
@@ -60,18 +63,10 @@ class PolicyIndex:
     def __init__(self, policy: Policy) -> None:
         """The policy's site has passed :func:`controller.site.check_site`."""
         self.policy = policy
-        self.calendar = Calendar(policy.site)
-        self.limits: Limits = limits_from(policy.site.settings)
-        self.late_read_us = round(self.limits.late_read_s * SECOND_US)
-        self.points: Mapping[str, Point] = _points(policy.site)
-        self.points_of_door: Mapping[str, tuple[Point, ...]] = {
-            door.id: tuple(point for point in self.points.values() if point.door == door.id)
-            for door in policy.site.doors
-        }
-        self.doors: Mapping[str, Door] = {door.id: door for door in policy.site.doors}
-        self.customers: Mapping[int, Customer] = {customer.id: customer for customer in policy.customers}
-        self.keyholders = frozenset(holder.id for holder in policy.holders if holder.keyholder)
-        self.areas_of_grant: Mapping[int, Mapping[str, tuple[GrantArea, ...]]] = {
+        self._take_site(policy.site)
+        self.customers: dict[int, Customer] = {customer.id: customer for customer in policy.customers}
+        self.keyholders = {holder.id for holder in policy.holders if holder.keyholder}
+        self.areas_of_grant: dict[int, Mapping[str, tuple[GrantArea, ...]]] = {
             grant.id: _by_area(grant.areas) for grant in policy.grants
         }
         self.no_place: dict[int, str] = without_place(policy.badges, self.customers)
@@ -79,38 +74,128 @@ class PolicyIndex:
         self._by_id = policy.badges
         if any(first.id > second.id for first, second in pairwise(policy.badges)):  # made by hand, not decoded
             self._by_id = tuple(sorted(policy.badges, key=_ID))
-        self.badges: Mapping[bytes, Badge] = {badge.credential: badge for badge in policy.badges}
+        self.badges: dict[bytes, Badge] = {badge.credential: badge for badge in policy.badges}
+        self._cards_of_several: set[bytes] = set()
+        self._cards_of_two: set[int] = set()
         if len(self.badges) < len(policy.badges):
-            self.badges = self._settle_shared_cards()
+            counted = Counter(badge.credential for badge in policy.badges)
+            self._settle_cards({card for card, count in counted.items() if count > 1})
 
     def badge(self, badge_id: int) -> Badge | None:
         """A badge by its id."""
-        badges = self._by_id
-        at = bisect_left(badges, badge_id, key=_ID)
-        return badges[at] if at < len(badges) and badges[at].id == badge_id else None
+        return _find(self._by_id, badge_id)
 
     def grant_areas(self, badge: Badge, area: str) -> tuple[GrantArea, ...]:
         """All that the badge's grant says of an area."""
         areas = self.areas_of_grant.get(badge.grant)
         return () if areas is None else areas.get(area, ())
 
-    def _settle_shared_cards(self) -> Mapping[bytes, Badge]:
-        """One card on several badges: a lost one decides; else the only one that is in use; two in use open nothing."""
-        badges: dict[bytes, Badge] = {}
+    def fault_of_place(self, badge: Badge) -> str | None:
+        """Why this badge holds no valid place in its customer's quota, or shares its card with another in use."""
+        if badge.id in self._cards_of_two:
+            return CARD_OF_TWO
+        return self.no_place.get(badge.id) if self.no_place else None
+
+    def follow(self, policy: Policy, delta: Delta) -> None:
+        """Become the index of ``policy``, which ``delta`` made of the policy indexed until now; both as decoded, so sorted. Costs
+        what the delta changes; one pass over the badges where places in a quota or a card of several badges are concerned."""
+        if delta.site is not None:
+            self._take_site(policy.site)
+        for holder in delta.holders:
+            (self.keyholders.add if holder.keyholder else self.keyholders.discard)(holder.id)
+        self.keyholders.difference_update(delta.gone_holders)
+        self.areas_of_grant.update((grant.id, _by_area(grant.areas)) for grant in delta.grants)
+        for grant_id in delta.gone_grants:
+            self.areas_of_grant.pop(grant_id, None)
+        touched = [
+            (self.badge(badge_id), _find(policy.badges, badge_id))
+            for badge_id in {badge.id for badge in delta.badges}.union(delta.gone_badges)
+        ]
+        self.policy = policy
+        self._by_id = policy.badges
+        self._follow_cards(touched)
+        self._follow_places(delta, touched)
+
+    def _follow_cards(self, touched: Sequence[tuple[Badge | None, Badge | None]]) -> None:
+        unsettled = set()
+        for before, _ in touched:
+            if before is not None:
+                if before.credential in self._cards_of_several:
+                    unsettled.add(before.credential)
+                else:
+                    del self.badges[before.credential]
+                self._cards_of_two.discard(before.id)
+        for _, after in touched:
+            if after is not None and self.badges.setdefault(after.credential, after) is not after:
+                unsettled.add(after.credential)
+        if unsettled:
+            self._settle_cards(unsettled)
+
+    def _settle_cards(self, cards: Set[bytes]) -> None:
+        """What each of these cards opens: a lost badge decides; else the only one that is in use; two in use open nothing."""
+        for card in cards:
+            self.badges.pop(card, None)
+        self._cards_of_several -= cards
         for badge in self.policy.badges:
-            other = badges.get(badge.credential)
-            if other is None:
-                badges[badge.credential] = badge
-            elif "lost" in (badge.status, other.status):
-                badges[badge.credential] = badge if badge.status == "lost" else other
+            if badge.credential not in cards:
+                continue
+            other = self.badges.setdefault(badge.credential, badge)
+            if other is badge:
+                self._cards_of_two.discard(badge.id)
+                continue
+            self._cards_of_several.add(badge.credential)
+            self._cards_of_two.discard(badge.id)
+            if "lost" in (badge.status, other.status):
+                self.badges[badge.credential] = badge if badge.status == "lost" else other
             elif _in_use(badge) and _in_use(other):
-                self.no_place[badge.id] = self.no_place[other.id] = CARD_OF_TWO
+                self._cards_of_two |= {badge.id, other.id}
             elif _in_use(badge):
-                badges[badge.credential] = badge
-        return badges
+                self.badges[badge.credential] = badge
+
+    def _follow_places(self, delta: Delta, touched: Sequence[tuple[Badge | None, Badge | None]]) -> None:
+        concerned: set[int | None] = set()
+        for customer in delta.customers:
+            known = self.customers.get(customer.id)
+            if known is None or known.quota != customer.quota:
+                concerned.add(customer.id)
+            self.customers[customer.id] = customer
+        for customer_id in delta.gone_customers:
+            self.customers.pop(customer_id, None)
+            concerned.add(customer_id)
+        for before, after in touched:
+            if before is None or after is None or _place(before) != _place(after):
+                for badge in (before, after):
+                    if badge is not None:
+                        self.no_place.pop(badge.id, None)
+                        if badge.kind == "customer":
+                            concerned.add(badge.customer)
+        if concerned:
+            theirs = [badge for badge in self.policy.badges if badge.customer in concerned]
+            for badge in theirs:
+                self.no_place.pop(badge.id, None)
+            self.no_place.update(without_place(theirs, self.customers))
+
+    def _take_site(self, site: Site) -> None:
+        self.calendar = Calendar(site)
+        self.limits: Limits = limits_from(site.settings)
+        self.late_read_us = round(self.limits.late_read_s * SECOND_US)
+        self.points: Mapping[str, Point] = _points(site)
+        self.points_of_door: Mapping[str, tuple[Point, ...]] = {
+            door.id: tuple(point for point in self.points.values() if point.door == door.id) for door in site.doors
+        }
+        self.doors: Mapping[str, Door] = {door.id: door for door in site.doors}
 
 
 _ID = attrgetter("id")
+
+
+def _find(badges: tuple[Badge, ...], badge_id: int) -> Badge | None:
+    at = bisect_left(badges, badge_id, key=_ID)
+    return badges[at] if at < len(badges) and badges[at].id == badge_id else None
+
+
+def _place(badge: Badge) -> tuple[str, int | None, int | None, int]:
+    return badge.kind, badge.customer, badge.slot, badge.generation
 
 
 def _in_use(badge: Badge) -> bool:

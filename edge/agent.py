@@ -232,7 +232,7 @@ class Agent:
     # decide, write, act
 
     def _adopt(self, ready: Ready, now: Now) -> Outcome:
-        outcome = self._engine.adopt(ready.policy, ready.digest, now)
+        outcome = self._engine.adopt(ready.policy, ready.digest, now, ready.delta)
         _log.info(
             "policy %d.%d in force, %d badges",
             ready.policy.version.epoch,

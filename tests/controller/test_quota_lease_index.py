@@ -11,7 +11,7 @@ from controller.lease import AcceptedLease, age_us, class_limit_s, left_us, rene
 from controller.now import SECOND_US
 from controller.policy import Badge, Customer, Lease, Version
 from controller.quota import BEYOND_QUOTA, NO_SLOT, SUPERSEDED, TWICE, without_place
-from tests.controller.building import CUSTOMERS, GUO, LI, SITE, WANG, badge, policy
+from tests.controller.building import CUSTOMERS, GUO, LI, SITE, SUN, WANG, badge, policy
 
 BY_ID = {customer.id: customer for customer in CUSTOMERS}
 
@@ -161,7 +161,7 @@ def test_one_card_on_a_lost_badge_stays_lost() -> None:
 def test_one_card_on_two_badges_in_use_opens_nothing() -> None:
     twin = msgspec.structs.replace(WANG, credential=LI.credential)
     index = PolicyIndex(policy(LI, twin))
-    assert index.no_place == {1: CARD_OF_TWO, 2: CARD_OF_TWO}
+    assert [index.fault_of_place(one) for one in (LI, twin, SUN)] == [CARD_OF_TWO, CARD_OF_TWO, None]
 
 
 def test_points_carry_what_their_area_asks_for() -> None:
