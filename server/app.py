@@ -75,6 +75,7 @@ def routers() -> list[APIRouter]:
         openapi,
         *operators.ROUTERS,
         *registry.ROUTERS,
+        personal,
         crm,
         *badges.ROUTERS,
         *fleet.ROUTERS,
@@ -86,8 +87,9 @@ def routers() -> list[APIRouter]:
 def services(context: Context) -> list[Service]:
     """Background work in the order of starting."""
     from server.fleet.service import FleetService
+    from server.personal.erasure import ErasureService
 
-    started: list[Service] = [FleetService(context)]
+    started: list[Service] = [FleetService(context), ErasureService(context)]
     if context.crm is not None and context.crm.url:
         from server.crm.service import CrmService
 

@@ -42,13 +42,7 @@ class Requirement:
         """The actor, when it holds the permission. Raises :class:`Problem` 401 or 403."""
         actor = await run_in_threadpool(authenticate, request)
         if actor is None:
-            raise Problem(
-                401,
-                "not_signed_in",
-                "Sign in, or send a bearer token.",
-                "请先登录，或提供访问令牌。",
-                headers={"WWW-Authenticate": "Bearer"},
-            )
+            raise not_signed_in()
         if not actor.may(self.permission):
             raise _refusal(actor, self.permission)
         key = request.headers.get(idempotency.HEADER)
@@ -81,6 +75,17 @@ def requires(permission: Permission, *, secret_answer: bool = False) -> Any:
     ``secret_answer``: the answer shows a secret once (a token, a one-time password) and must not be kept for replay.
     """
     return Depends(Requirement(permission, secret_answer=secret_answer))
+
+
+def not_signed_in() -> Problem:
+    """401: nobody we know."""
+    return Problem(
+        401,
+        "not_signed_in",
+        "Sign in, or send a bearer token.",
+        "请先登录，或提供访问令牌。",
+        headers={"WWW-Authenticate": "Bearer"},
+    )
 
 
 def _refusal(actor: Actor, permission: Permission) -> Problem:

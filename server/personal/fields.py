@@ -63,7 +63,12 @@ def masked_field(personal: PersonalKeys, row: PersonalRow, field: str) -> str | 
 
 def table_of(row: PersonalRow, field: str) -> str:
     """The row's table. Raises ValueError when it has no such personal field."""
-    table = cast(str, type(row).__tablename__)  # type: ignore[attr-defined]
+    table = table_of_row(row)
     if field not in PERSONAL_FIELDS.get(table, ()):
         raise ValueError(f"{table} has no personal field {field!r}")
     return table
+
+
+def table_of_row(row: PersonalRow) -> str:
+    """The name of the row's table."""
+    return cast(str, type(row).__tablename__)  # type: ignore[attr-defined]

@@ -1,0 +1,92 @@
+"""Erasing what is personal of a holder who has left (PIPL art. 47): the row and its badges' record stay, the person is gone from them.
+
+In the database the ciphers and indexes go at once, the row's history included; photos and copies lose their keys with the next turn of the erasure.
+Backups keep the ciphers until they run out (docs/personal-data.md).
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import update
+from sqlmodel import Session, col, select
+
+from server.badges.models import GONE, Application, Badge
+from server.operators import audit
+from server.operators.actor import Actor
+from server.personal.attachments import schedule_erasure
+from server.personal.fields import PERSONAL_FIELDS
+from server.problems import Problem
+from server.registry.models import Holder, RegistryChange
+
+_SUFFIXES = ("clear", "cipher", "index")
+_COLUMNS = tuple(f"{field}_{suffix}" for field in PERSONAL_FIELDS["holder"] for suffix in _SUFFIXES)
+
+
+def erase_holder(session: Session, actor: Actor, holder: Holder, reason: str, now: datetime) -> None:
+    """Erase name, phone, ID number and documents of ``holder``; recorded as ``holder.erase``. Erasing twice is no error.
+
+    Raises :class:`Problem` 409 while the holder has not left, holds a live badge, or has an open application.
+    """
+    _refuse_while_needed(session, holder)
+    for column in _COLUMNS:
+        setattr(holder, column, None)
+    holder.id_document = None
+    holder.version += 1
+    holder.changed_by = actor.public_id
+    session.add(holder)
+    session.flush()  # its own change is in the history now, and is emptied with the rest
+    _empty_history(session, holder)
+    applications = session.exec(select(Application.id).where(Application.holder_id == holder.id)).all()
+    schedule_erasure(session, [found for found in applications if found is not None], now)
+    after = {"fields": list(PERSONAL_FIELDS["holder"]), "reason": reason}
+    audit.record(session, actor, now, "holder.erase", holder.public_id, after=after)
+
+
+def _refuse_while_needed(session: Session, holder: Holder) -> None:
+    if holder.left_at is None:
+        raise Problem(
+            409,
+            "holder_not_left",
+            "This holder has not left: first DELETE the holder (B5).",
+            "该持证人尚未离开：请先办理离开（B5）。",
+        )
+    live = session.exec(
+        select(Badge.public_id).where(Badge.holder_id == holder.id, col(Badge.status).not_in(GONE))
+    ).first()
+    if live is not None:
+        raise Problem(
+            409,
+            "badge_live",
+            f"This holder's badge {live} is not deregistered yet.",
+            f"该持证人的出入证 {live} 尚未注销。",
+            extra={"badge": live},
+        )
+    waiting = session.exec(
+        select(Application.public_id).where(Application.holder_id == holder.id, Application.status == "open")
+    ).first()
+    if waiting is not None:
+        raise Problem(
+            409,
+            "application_open",
+            f"This holder's application {waiting} is open: refuse or withdraw it first.",
+            f"该持证人的申请 {waiting} 尚未结束，请先拒绝或撤回。",
+            extra={"application": waiting},
+        )
+
+
+def _empty_history(session: Session, holder: Holder) -> None:
+    changes = session.exec(
+        select(RegistryChange.id, RegistryChange.before, RegistryChange.after).where(
+            RegistryChange.table_name == "holder", RegistryChange.row_id == holder.id
+        )
+    ).all()
+    for change_id, before, after in changes:
+        values: dict[str, Any] = {"after": _emptied(after)}
+        if before is not None:  # written as None it would be JSON's null
+            values["before"] = _emptied(before)
+        session.connection().execute(update(RegistryChange).where(col(RegistryChange.id) == change_id).values(values))
+
+
+def _emptied(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: None if name in _COLUMNS else value for name, value in row.items()}
