@@ -10,12 +10,13 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from controller.site import AccessPoint, Site
 from sim.boards.board import DEFAULT_BAUD, BoardAct, SimulatedBoard
 from sim.cable import Cable, CableAct
 from sim.cards.card import Card
+from sim.cards.desfire import DesfireCard, Interruption
 from sim.cards.maker import CardError, make_card
 from sim.doors import DoorState
 from sim.indicators import Lamp, LampChange
@@ -174,6 +175,22 @@ class Hall:
         card = self.card(card_id)
         if card.reader is not None:
             self._lift_visit(card_id, card, self.readers[card.reader], card.visit)
+
+    def interrupt(self, card_id: str, command: int, effect: Literal["before", "after"], away: bool) -> None:
+        """Let power fail in this card's ``command``-th command from now, before or after it takes effect; ``away``: because a hand
+        takes it off the reader."""
+        card = self.card(card_id)
+        if not isinstance(card.chip, DesfireCard):
+            raise HallError(f"card {card_id}: only DESFire cards can be interrupted, this is {card.technology}")
+
+        def taken() -> None:
+            # Later, in the line's thread: the field, whose lock is held now, comes after the hall's.
+            reader, visit = card.reader, card.visit
+            if reader is not None:
+                unit = self.readers[reader]
+                unit.line.after(0.0, lambda: self._lift_visit(card_id, card, unit, visit))
+
+        card.chip.interruption = Interruption(command, effect, taken if away else lambda: None)
 
     def clear_reader(self, reader_id: str) -> None:
         """Take away every card that lies on a reader."""

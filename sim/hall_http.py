@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from starlette.applications import Starlette
@@ -68,6 +68,23 @@ class PresentBody(_Body):
     hold_s: Seconds = HOLD_S
     wait_s: Annotated[float, msgspec.Meta(ge=0, le=30)] = WAIT_S
     timed: bool = False
+
+
+class LayBody(_Body):
+    """``POST /lay``: leaves the card there, for ``hold_s`` or until it is taken."""
+
+    card: Name
+    reader: Name
+    hold_s: Seconds | None = None
+
+
+class InterruptBody(_Body):
+    """``POST /interrupt``: the card's power fails in its ``command``-th command from now."""
+
+    card: Name
+    command: Annotated[int, msgspec.Meta(ge=1, le=1000)]
+    effect: Literal["before", "after"]
+    away: bool = False
 
 
 class ReaderBody(_Body):
@@ -205,6 +222,14 @@ class HallService:
     def present(self, body: PresentBody) -> dict[str, Any]:
         return self.people.present(body.card, body.reader, body.hold_s, body.wait_s, body.timed)
 
+    def lay(self, body: LayBody) -> dict[str, Any]:
+        self.hall.lay(body.card, body.reader, body.hold_s)
+        return {}
+
+    def interrupt(self, body: InterruptBody) -> dict[str, Any]:
+        self.hall.interrupt(body.card, body.command, body.effect, body.away)
+        return {}
+
     def remove(self, body: ReaderBody) -> dict[str, Any]:
         self.hall.clear_reader(body.reader)
         return {}
@@ -292,6 +317,8 @@ def make_app(hall: Hall, folder: SiteFolder, watchers: Watchers, host: str) -> S
         Route("/events", events),
         Route("/cards", post(CardBody, service.cards), methods=["POST"]),
         Route("/present", post(PresentBody, service.present), methods=["POST"]),
+        Route("/lay", post(LayBody, service.lay), methods=["POST"]),
+        Route("/interrupt", post(InterruptBody, service.interrupt), methods=["POST"]),
         Route("/remove", post(ReaderBody, service.remove), methods=["POST"]),
         Route("/door", post(DoorBody, service.door), methods=["POST"]),
         Route("/pass", post(PassBody, service.passing), methods=["POST"]),

@@ -175,8 +175,9 @@ class ChainedChannel:
         return plain
 
     def _without_crc(self, before: bytes, plain: bytes) -> bytes:
-        """Data in front of a CRC over command, header and data that only zeros follow: the padding does not say how many."""
-        for size in range(len(plain) - 4, max(-1, len(plain) - 4 - self._block), -1):
+        """Data in front of a CRC over command, header and data that only zeros follow: the padding does not say how many. The
+        shortest is meant: the CRC over a CRC is zero, and stays so."""
+        for size in range(max(0, len(plain) - 3 - self._block), len(plain) - 3):
             if not any(plain[size + 4 :]) and plain[size : size + 4] == crc32(before + plain[:size]):
                 return plain[:size]
         raise IntegrityFault

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from sim.cable import Cable
+from sim.cards.desfire import DesfireCard
 from sim.waiting import until
 from tests.sim.hall_bench import HallBench, running_hall
 
@@ -319,3 +320,23 @@ def test_a_full_field_is_said_and_the_card_stays_in_the_hand(bench: HallBench) -
     error = bench.post("/present", {"card": "c16", "reader": "cage-in", "wait_s": 0}, 422)
     assert "reader cage-in: no more than 16 cards" in error["error"]
     assert bench.state()["cards"]["c16"]["reader"] is None
+
+
+def test_an_interrupted_card_leaves_its_reader(bench: HallBench) -> None:
+    bench.post("/cards", {"id": "blank", "technology": "desfire-blank", "number": ""})
+    bench.post("/interrupt", {"card": "blank", "command": 2, "effect": "after", "away": True})
+    bench.post("/lay", {"card": "blank", "reader": "hall-in"})
+    chip = bench.hall.card("blank").chip
+    assert isinstance(chip, DesfireCard)
+    line = bench.hall.reader("hall-in").line
+    line.call(lambda: None)
+    assert chip.command(bytes.fromhex("906a000000")) is not None
+    assert bench.state()["cards"]["blank"]["reader"] == "hall-in"
+    assert chip.command(bytes.fromhex("906a000000")) is None
+    assert until(lambda: bench.state()["cards"]["blank"]["reader"] is None, 5.0)
+
+
+def test_only_a_desfire_card_can_be_interrupted(bench: HallBench) -> None:
+    bench.post("/cards", {"id": "plain", "technology": "uid", "number": ""})
+    body = {"card": "plain", "command": 1, "effect": "before"}
+    assert "only DESFire" in bench.post("/interrupt", body, 422)["error"]

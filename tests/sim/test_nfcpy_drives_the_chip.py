@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from typing import Literal
 
 import nfc.clf
 import nfc.clf.pn532
@@ -10,7 +11,7 @@ import nfc.tag
 import pytest
 
 from sim.cards.crypto import diversified_2tdea, diversified_aes
-from sim.cards.desfire import FREE, PLAIN, DesfireCard, StandardFile
+from sim.cards.desfire import FREE, PLAIN, DesfireCard, Interruption, StandardFile
 from sim.cards.maker import AID, LABEL, badge_block, make_card
 from sim.faults import Corrupt, Drop, Silence, Truncate
 from tests.sim.conftest import Bench
@@ -63,6 +64,24 @@ def test_desfire_commands_go_through_nfcpys_iso_dep(bench: Bench, card_keys: dic
         bench.field.remove(card)
         assert not tag.is_present
         assert clf.sense(TYPE_A) is None
+
+
+@pytest.mark.parametrize(("effect", "made"), [("before", False), ("after", True)])
+def test_a_command_that_power_failed_in_has_no_answer(
+    bench: Bench, effect: Literal["before", "after"], made: bool
+) -> None:
+    card = make_card("desfire-blank", "", {})
+    assert isinstance(card, DesfireCard)
+    card.interruption = Interruption(1, effect, lambda: bench.field.remove(card))
+    bench.field.put(card)
+    with frontend(bench.path) as clf:
+        tag = activated(clf)
+        with pytest.raises(nfc.tag.TagCommandError):
+            tag.transceive(bytes.fromhex("90ca000005") + AID + bytes.fromhex("0f8200"))
+        assert clf.sense(TYPE_A) is None
+        assert (AID in card.applications) is made
+        bench.field.put(card)
+        assert bytes(activated(clf).transceive(bytes.fromhex("906a000000"))) == (AID if made else b"") + b"\x91\x00"
 
 
 def test_long_answers_are_chained(bench: Bench) -> None:

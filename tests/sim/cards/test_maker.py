@@ -80,7 +80,7 @@ def test_a_wrong_key_differs_from_the_right_one(technology: str, card_keys: dict
     def key(card: object) -> bytes:
         match card:
             case DesfireCard():
-                return card.applications[bytes.fromhex("4d4af5")].keys[1]
+                return card.applications[bytes.fromhex("4d4af5")].keys[1].value
             case UltralightCCard():
                 return card.key
             case FelicaLiteSCard():
