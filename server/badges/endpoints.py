@@ -1,29 +1,36 @@
 """``/api/v1/badges`` (docs/interfaces.md)."""
 
-from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from fastapi import Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
-from server.badges import service
+from server.badges import acts, binding, to_be_returned
+from server.badges.application_endpoints import erase_after
+from server.badges.application_endpoints import router as applications_router
+from server.badges.history import badge_history
+from server.badges.lookup import find_badge
 from server.badges.models import Badge
+from server.badges.showing import BadgeShown, show_badges
+from server.context import Context
 from server.operators.actor import Actor
 from server.operators.guard import requires
 from server.operators.permissions import Permission
 from server.pages import Cursor, IfMatch, Limit, Page, etag, refuse_stale, rows_after
 from server.problems import Problem
-from server.registry.endpoints import ExternalId
-from server.registry.lookup import codes_of, find_customer, find_holder
-from server.registry.models import Holder
-from server.registry.moments import Moment, begin_of, end_of
+from server.registry.lookup import find_customer, find_holder
 from server.routes import AppContext, DbSession, api_router
 
 router = api_router("/badges", "badges")
+ROUTERS = [applications_router, router]
 
 Reads = Annotated[Actor, requires(Permission.BADGE_READ)]
+Issues = Annotated[Actor, requires(Permission.BADGE_ISSUE)]
+Reports = Annotated[Actor, requires(Permission.BADGE_REPORT)]
 Printable = Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]{1,24}$")]
+Reason = Annotated[str, StringConstraints(max_length=500, strip_whitespace=True)]
+Status = Literal["approved", "issued", "active", "suspended", "lost", "revoked", "returned"]
 
 
 class _Input(BaseModel):
@@ -33,160 +40,118 @@ class _Input(BaseModel):
 class Card(_Input):
     """The card that is bound: its number is printable ASCII, 1-24 characters (for ``uid`` the UID in hexadecimal)."""
 
-    technology: service.Technology
+    technology: binding.Technology
     number: Printable
 
 
-class NewBadge(_Input):
-    """A badge to issue. A date as ``until`` is inclusive. ``schedule``: an id of the site file."""
+class Issue(_Input):
+    """The number that is printed on the badge, and the card."""
 
-    external_id: ExternalId | None = None
-    holder: str
     number: Printable
     card: Card
-    from_: Moment | None = Field(default=None, alias="from")
-    until: Moment | None = None
-    schedule: str | None = None
 
 
 class ReportGiven(_Input):
-    """The status that is reported."""
+    """What the badge is reported as. The reason is kept: it names no person."""
 
-    as_: service.Report = Field(alias="as")
-
-
-class BadgeShown(BaseModel):
-    """A badge as the API shows it."""
-
-    id: str
-    external_id: str | None
-    number: str
-    kind: str
-    status: str
-    holder: str
-    customer: str | None
-    slot: int | None
-    generation: int
-    technology: str
-    from_: datetime = Field(alias="from")
-    until: datetime | None
-    schedule: str | None
-
-
-@router.post("", status_code=201)
-def issue_badge(
-    session: DbSession,
-    context: AppContext,
-    actor: Annotated[Actor, requires(Permission.BADGE_ISSUE)],
-    given: NewBadge,
-    response: Response,
-) -> BadgeShown:
-    """Issue a badge. 409 QUOTA_EXCEEDED when the customer holds all it may."""
-    site, now = context.site, context.clock.now()
-    if given.schedule is not None and given.schedule not in {schedule.id for schedule in site.schedules}:
-        raise Problem(
-            422,
-            "unknown_schedule",
-            f"schedule: the site has no schedule {given.schedule!r}.",
-            f"schedule：场地没有时间表 {given.schedule}。",
-            field="schedule",
-        )
-    from_at = begin_of(given.from_, site.time_zone, "from") if given.from_ is not None else now
-    until_at = end_of(given.until, site.time_zone, "until") if given.until is not None else None
-    if until_at is not None and until_at < from_at:
-        raise Problem(422, "invalid_input", "The badge ends before it begins.", "出入证的结束早于开始。", field="until")
-    new = service.NewBadge(
-        external_id=given.external_id,
-        number=given.number,
-        technology=given.card.technology,
-        card_number=given.card.number.upper() if given.card.technology == "uid" else given.card.number,
-        from_at=from_at,
-        until_at=until_at,
-        schedule=given.schedule,
-    )
-    holder = find_holder(session, given.holder, "holder")
-    if holder.kind == "staff" and not actor.may(Permission.STAFF_PERMIT):
-        raise Problem(
-            403,
-            "not_permitted",
-            "holder: you may not issue badges of own staff.",
-            "您无权为员工发放出入证。",
-            field="holder",
-        )
-    badge = service.issue_badge(session, actor, now, holder, new, context.keys.hash_key)
-    response.headers["ETag"] = etag(badge.version)
-    return _show(session, badge)
+    as_: acts.Report = Field(alias="as")
+    reason: Reason = ""
 
 
 @router.get("")
 def list_badges(
-    session: DbSession, _actor: Reads, customer: str | None = None, after: Cursor = 0, limit: Limit = 100
+    session: DbSession,
+    context: AppContext,
+    _actor: Reads,
+    customer: str | None = None,
+    holder: str | None = None,
+    status: Status | None = None,
+    number: str | None = None,
+    after: Cursor = 0,
+    limit: Limit = 100,
 ) -> Page[BadgeShown]:
-    """All badges, or those of one customer."""
+    """Badges, by customer, holder, stored status or printed number."""
     query = select(Badge)
     if customer is not None:
         query = query.where(Badge.customer_id == find_customer(session, customer).id)
+    if holder is not None:
+        query = query.where(Badge.holder_id == find_holder(session, holder).id)
+    if status is not None:
+        query = query.where(Badge.status == status)
+    if number is not None:
+        query = query.where(Badge.number == number)
     rows, following = rows_after(session, query, Badge.id, after, limit)
-    return Page(items=_show_all(session, rows), next=following)
+    return Page(items=show_badges(session, rows, context.clock.now()), next=following)
+
+
+@router.get("/to-be-returned")
+def list_to_be_returned(
+    session: DbSession, context: AppContext, _actor: Reads, after: Cursor = 0, limit: Limit = 100
+) -> Page[to_be_returned.BadgeOut]:
+    """Badges whose card should be back at the desk and is not (B6), each with the reason."""
+    rows, following = to_be_returned.page(session, context.clock.now(), after, limit)
+    return Page(items=rows, next=following)
 
 
 @router.get("/{name}")
-def get_badge(session: DbSession, _actor: Reads, name: str, response: Response) -> BadgeShown:
+def get_badge(session: DbSession, context: AppContext, _actor: Reads, name: str, response: Response) -> BadgeShown:
     """One badge, by id or external id."""
-    badge = service.find_badge(session, name)
-    response.headers["ETag"] = etag(badge.version)
-    return _show(session, badge)
+    return _answer(session, context, find_badge(session, name), response)
+
+
+@router.get("/{name}/history")
+def get_history(
+    session: DbSession, _actor: Reads, name: str, after: Cursor = 0, limit: Limit = 100
+) -> Page[dict[str, Any]]:
+    """Every change of the badge, whoever made it: when, by whom, before and after."""
+    rows, following = badge_history(session, find_badge(session, name), after, limit)
+    return Page(items=rows, next=following)
+
+
+@router.post("/{name}/issue")
+def issue_badge(
+    session: DbSession,
+    context: AppContext,
+    actor: Issues,
+    name: str,
+    given: Issue,
+    response: Response,
+    if_match: IfMatch = None,
+) -> BadgeShown:
+    """Bind a card: the badge is active, or issued while an edge is awaited (MEANINGS 6)."""
+    if given.card.technology == "uid" and not context.config.allow_uid_cards:
+        raise Problem(
+            422,
+            "UID_NOT_ALLOWED",
+            "card: this site binds no bare UIDs; a UID is identified, not authenticated. allow_uid_cards in server.toml permits it.",
+            "card：本场地不允许绑定仅凭 UID 的卡；UID 只能识别，不能验证。可在 server.toml 中以 allow_uid_cards 允许。",
+            field="card.technology",
+        )
+    badge = find_badge(session, name, to_change=True)
+    refuse_stale(if_match, badge.version)
+    card = binding.BoundCard.of_number(given.number, given.card.technology, given.card.number, context.keys.hash_key)
+    binding.issue_badge(session, actor, context.clock.now(), badge, card, erase_after(context))
+    return _answer(session, context, badge, response)
 
 
 @router.post("/{name}/report")
 def report_badge(
     session: DbSession,
     context: AppContext,
-    actor: Annotated[Actor, requires(Permission.BADGE_REPORT)],
+    actor: Reports,
     name: str,
     given: ReportGiven,
     response: Response,
     if_match: IfMatch = None,
 ) -> BadgeShown:
-    """Report a badge lost or suspended; to make it active again, or to revoke it, takes the permission to issue."""
-    if given.as_ in ("active", "revoked") and not actor.may(Permission.BADGE_ISSUE):
-        raise Problem(
-            403,
-            "not_permitted",
-            f"as: you may not report a badge as {given.as_}.",
-            "您无权恢复或注销出入证。",
-            field="as",
-        )
-    badge = service.find_badge(session, name)
+    """Report a badge lost, suspended or returned; to make it active again, or to revoke it, takes the permission to issue."""
+    badge = find_badge(session, name, to_change=True)
     refuse_stale(if_match, badge.version)
-    service.report_badge(session, actor, context.clock.now(), badge, given.as_)
+    now = context.clock.now()
+    acts.report_badge(session, actor, now, badge, given.as_, given.reason, erase_after(context))
+    return _answer(session, context, badge, response)
+
+
+def _answer(session: Session, context: Context, badge: Badge, response: Response) -> BadgeShown:
     response.headers["ETag"] = etag(badge.version)
-    return _show(session, badge)
-
-
-def _show(session: Session, badge: Badge) -> BadgeShown:
-    return _show_all(session, [badge])[0]
-
-
-def _show_all(session: Session, badges: list[Badge]) -> list[BadgeShown]:
-    wanted = select(Holder).where(col(Holder.id).in_({badge.holder_id for badge in badges}))
-    holders = {holder.id: holder.external_id or holder.public_id for holder in session.exec(wanted).all()}
-    codes = codes_of(session, {badge.customer_id for badge in badges})
-    return [
-        BadgeShown(
-            **{"from": badge.from_at},
-            id=badge.public_id,
-            external_id=badge.external_id,
-            number=badge.number,
-            kind=badge.kind,
-            status=badge.status,
-            holder=holders[badge.holder_id],
-            customer=codes.get(badge.customer_id),
-            slot=badge.slot,
-            generation=badge.generation,
-            technology=badge.technology,
-            until=badge.until_at,
-            schedule=badge.schedule,
-        )
-        for badge in badges
-    ]
+    return show_badges(session, [badge], context.clock.now())[0]

@@ -1,0 +1,174 @@
+"""Approval of an application: the badge begins to be, and takes its slot (B1, B2, B4, B5)."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlmodel import Session
+
+from server.badges import lifecycle
+from server.badges.acts import erase_documents, perform, refuse_without_loss_letter, show
+from server.badges.applications import refuse_decided, refuse_left, refuse_predecessor
+from server.badges.applications import show as show_application
+from server.badges.awaiting import change_that_stopped
+from server.badges.documents import attached_parts, required_parts
+from server.badges.lifecycle import Act
+from server.badges.lookup import lock_badge, terms_of
+from server.badges.models import Application, Badge
+from server.badges.slots import refuse_external_id, take_free_slot, take_slot_of
+from server.badges.standing import contract_standing, why_not_in_force
+from server.ids import new_id
+from server.operators.actor import Actor
+from server.operators.audit import record
+from server.operators.permissions import Permission
+from server.problems import Problem
+from server.registry.models import Customer, Holder
+
+KIND_OF_BADGE = {"customer": "customer", "staff": "staff", "visitor": "temporary"}
+"""Kind of holder → kind of badge (MEANINGS 4)."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the approver adds: the badge's name in the caller's own system, and a note."""
+
+    external_id: str | None = None
+    note: str = ""
+
+
+def approve(
+    session: Session, actor: Actor, now: datetime, application: Application, decision: Decision, erase_after: timedelta
+) -> Badge:
+    """Make the badge. ``application`` is locked. Raises :class:`Problem`: 409 APPLICATION_INCOMPLETE, CONTRACT_ENDED,
+    QUOTA_EXCEEDED, LOSS_LETTER_MISSING, or 403 for own staff without the permission."""
+    refuse_decided(application)
+    refuse_external_id(session, decision.external_id)
+    holder = session.get_one(Holder, application.holder_id)
+    customer = session.get_one(Customer, holder.customer_id) if holder.customer_id is not None else None
+    refuse_forbidden_staff(actor, holder)
+    refuse_incomplete(session, application, holder, customer)
+    refuse_without_footing(session, holder, customer, now)
+    if application.until_at is not None and application.until_at <= now:
+        raise past_window()
+    old = lock_badge(session, application.replaces_id) if application.replaces_id is not None else None
+    if old is not None:
+        refuse_predecessor(application.kind, old, holder)
+        _end_predecessor(session, actor, now, old, application, erase_after)
+    badge = _new_badge(now, actor, holder, application, decision)
+    if old is not None:
+        badge.replaces_id = old.id
+        badge.awaits_change_id = change_that_stopped(session, old)
+    if customer is None:
+        session.add(badge)
+        session.flush()
+    elif old is None:
+        take_free_slot(session, badge, customer)
+    else:
+        take_slot_of(session, badge, customer, old)
+    record(session, actor, now, "badge.approve", badge.public_id, after=show(badge))
+    _approved(session, actor, now, application, badge, decision.note)
+    return badge
+
+
+def refuse_forbidden_staff(actor: Actor, holder: Holder) -> None:
+    """Raise :class:`Problem` 403: own staff's badges are the head's to give (R4)."""
+    if holder.kind == "staff" and not actor.may(Permission.STAFF_PERMIT):
+        raise Problem(
+            403,
+            "not_permitted",
+            "Badges of own staff are the head's to give: this takes the permission staff.permit.",
+            "员工出入证须由负责人批准，您没有权限 staff.permit。",
+        )
+
+
+def refuse_incomplete(session: Session, application: Application, holder: Holder, customer: Customer | None) -> None:
+    """Raise :class:`Problem` 409 that names what is missing (B1)."""
+    missing = missing_parts(session, application, holder, customer)
+    if missing:
+        raise Problem(
+            409,
+            "APPLICATION_INCOMPLETE",
+            f"The application lacks: {', '.join(missing)}.",
+            f"申请材料不全，缺：{'、'.join(missing)}。",
+            extra={"missing": missing, "rule": "B1"},
+        )
+
+
+def missing_parts(session: Session, application: Application, holder: Holder, customer: Customer | None) -> list[str]:
+    """What must still be attached."""
+    there = attached_parts(session, [application.id]).get(application.id or 0, {})
+    required = required_parts(holder.kind, customer.kind if customer is not None else None, application.kind)
+    return [part for part in required if part not in there]
+
+
+def refuse_without_footing(session: Session, holder: Holder, customer: Customer | None, now: datetime) -> None:
+    """Raise :class:`Problem` 409 for a person who has left, or a customer without a signed hosting contract in force (B1)."""
+    refuse_left(holder, now)
+    if customer is None:
+        return
+    assert customer.id is not None
+    contracts = terms_of(session, [customer.id])[customer.id]
+    why, why_zh = why_not_in_force(contracts, now)
+    if customer.deleted_at is not None:
+        why, why_zh = "its file was deleted", "档案已删除"
+    elif contract_standing(contracts, now) == "in_force":
+        return
+    raise Problem(
+        409,
+        "CONTRACT_ENDED",
+        f"Customer {customer.code} has no signed hosting contract in force: {why}.",
+        f"客户 {customer.code} 没有生效的托管合同：{why_zh}。",
+        extra={"rule": "B1"},
+    )
+
+
+def past_window() -> Problem:
+    """409: the badge's time is over before it begins."""
+    return Problem(
+        409,
+        "BADGE_EXPIRED",
+        "until: the badge would have expired already; make a new application.",
+        "until：有效期已过，请重新申请。",
+        field="until",
+        extra={"rule": "B3"},
+    )
+
+
+def _end_predecessor(
+    session: Session, actor: Actor, now: datetime, old: Badge, application: Application, erase_after: timedelta
+) -> None:
+    if application.kind == "reissue" and old.kind == "customer":
+        refuse_without_loss_letter(session, old)
+    perform(session, actor, now, old, Act.DEREGISTER, f"{application.kind} {application.public_id}")
+    if application.kind == "reissue":  # the card of a transfer is still out until it is bound again or comes back
+        erase_documents(session, old, now + erase_after)
+
+
+def _new_badge(now: datetime, actor: Actor, holder: Holder, application: Application, decision: Decision) -> Badge:
+    assert holder.id is not None
+    return Badge(
+        public_id=new_id("bdg", now),
+        external_id=decision.external_id,
+        kind=KIND_OF_BADGE[holder.kind],
+        status=lifecycle.TABLE[lifecycle.NOTHING_YET][Act.APPROVE],
+        holder_id=holder.id,
+        holder_kind=holder.kind,
+        from_at=application.from_at or now,
+        until_at=application.until_at,
+        schedule=application.schedule,
+        created_at=now,
+        changed_by=actor.public_id,
+    )
+
+
+def _approved(session: Session, actor: Actor, now: datetime, application: Application, badge: Badge, note: str) -> None:
+    before = show_application(application)
+    application.status = "approved"
+    application.decision_note = note
+    application.decided_by = actor.public_id
+    application.decided_at = now
+    application.badge_id = badge.id
+    application.version += 1
+    session.add(application)
+    session.flush()
+    after = show_application(application) | {"badge": badge.public_id}
+    record(session, actor, now, "application.approve", application.public_id, before=before, after=after)

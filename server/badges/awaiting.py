@@ -1,0 +1,34 @@
+"""What a new badge waits for before it may open: that the loss of the old one is in force everywhere (MEANINGS 6)."""
+
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from server.badges.models import Badge
+from server.registry.models import RegistryChange
+
+
+def awaited_edges(session: Session, badge: Badge) -> list[dict[str, Any]]:
+    """The edges that may still open for the old badge: ``[{edge, lease_until}]``; empty when nothing is awaited (any more)."""
+    if badge.awaits_change_id is None or badge.activated_at is not None or badge.status not in ("approved", "issued"):
+        return []
+    try:
+        from server.fleet import awaited  # the fleet stands on the badges' tables: only this call looks the other way
+    except ImportError:
+        return []
+    return list(awaited.awaited_edges(session, badge))
+
+
+def change_that_stopped(session: Session, badge: Badge) -> int | None:
+    """The latest change by which the badge opens nothing any more; None when no trigger noted one."""
+    query = (
+        select(RegistryChange)
+        .where(RegistryChange.table_name == "badge", RegistryChange.row_id == badge.id)
+        .order_by(col(RegistryChange.id).desc())
+    )
+    stopping = None
+    for change in session.exec(query):
+        if change.after.get("status") not in ("lost", "revoked", "returned"):
+            break
+        stopping = change.id
+    return stopping
