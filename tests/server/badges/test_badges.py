@@ -22,24 +22,6 @@ from tests.server.browser import context_of_app, token_client
 from tests.server.conftest import ON_SQLITE
 
 
-@pytest.fixture
-def api(app: FastAPI) -> TestClient:
-    client = token_client(app)
-    for code, kind in (("C001", "organisation"), ("C003", "individual")):
-        body = {"code": code, "kind": kind, "name": "n", "contract": {"from": "2026-01-01", "areas": ["hall"]}}
-        assert client.post("/api/v1/customers", json=body).status_code == 201
-    people = [
-        {"external_id": "li", "name": "n", "customer": "C001"},
-        {"external_id": "wang", "name": "n", "customer": "C001"},
-        {"external_id": "zhao", "name": "n", "customer": "C003"},
-        {"external_id": "guo", "name": "n", "staff": True, "areas": ["hall"]},
-        {"external_id": "xu", "name": "n"},
-    ]
-    for person in people:
-        assert client.post("/api/v1/holders", json=person).status_code == 201
-    return client
-
-
 def test_the_whole_way_from_the_application_to_the_card_that_is_back(app: FastAPI, api: TestClient) -> None:
     made = application(api, "li")
     assert made.status_code == 201, made.text
