@@ -7,7 +7,7 @@ All intervals are ``[from, to)``.
 
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -148,17 +148,29 @@ def check_site(site: Site) -> list[str]:
         *_check_times(site),
         *_check_numbers(site),
         *_check_interlocks(site),
+        *_check_edges(site),
     ]
 
 
-def site_mismatch(site: Site, hardware: Sequence[DoorHardware]) -> list[str]:
-    """Why this site cannot run on these doors; an edge refuses a policy for doors that it does not have (DESIGN 6)."""
-    known = {door.id for door in site.doors}
-    return [
-        f"door {door.door!r} stands in edge.toml but not in the site; add it there or remove it here"
-        for door in hardware
-        if door.door not in known
+def site_mismatch(site: Site, hardware: Sequence[DoorHardware], edge: str) -> list[str]:
+    """Why this site cannot run on the doors of ``edge``, one line each: an edge refuses a policy whose doors are not its own
+    (DESIGN 6). A door that the site gives to no edge may be any edge's."""
+    of_door = {door.id: door.edge for door in site.doors}
+    mismatches = []
+    for wired in hardware:
+        if wired.door not in of_door:
+            mismatches.append(f"door {wired.door!r} of edge.toml is not in the site; add it there or remove it here")
+        elif of_door[wired.door] not in ("", edge):
+            mismatches.append(
+                f"door {wired.door!r} of edge.toml belongs to edge {of_door[wired.door]!r} in the site, not to {edge!r}; correct one"
+            )
+    own = {wired.door for wired in hardware}
+    mismatches += [
+        f"door {door.id!r} belongs to this edge, {edge!r}, in the site, but edge.toml does not wire it; correct one"
+        for door in site.doors
+        if door.edge == edge and door.id not in own
     ]
+    return mismatches
 
 
 def unenforced(site: Site) -> list[str]:
@@ -308,6 +320,53 @@ def _check_numbers(site: Site) -> Iterator[str]:
         limits_from(site.settings)
     except LimitsError as error:
         yield str(error)
+
+
+def _check_edges(site: Site) -> Iterator[str]:
+    """What counts people or looks at several doors is kept by one edge that has them all (MEANINGS 13)."""
+    of_door = {door.id: door.edge for door in site.doors}
+    for door in site.doors:
+        if door.edge and not _ID.fullmatch(door.edge):
+            yield f"door {door.id!r}: edge {door.edge!r}: use 1 to 64 letters, digits, '.', '_' or '-'"
+    for area in site.areas:
+        asked = [
+            rule
+            for rule, asks in (
+                ("two_person", area.two_person),
+                ("anti_passback", area.anti_passback != "off"),
+                ("capacity", area.capacity is not None),
+            )
+            if asks
+        ]
+        if asked:
+            within = _all_inside(site, area.id)
+            doors = (
+                point.door for point in site.access_points if not within.isdisjoint((point.from_area, point.to_area))
+            )
+            yield from _on_one_edge(f"area {area.id!r}: {asked[0]}", doors, of_door)
+    for interlock in site.interlocks:
+        if interlock.enabled:
+            yield from _on_one_edge(f"interlock {interlock.id!r}", interlock.doors, of_door)
+
+
+def _all_inside(site: Site, area: str) -> set[str]:
+    """The area with all that lies inside it."""
+    within = {area}
+    grown = 0
+    while grown < len(within):
+        grown = len(within)
+        within |= {other.id for other in site.areas if other.inside in within}
+    return within
+
+
+def _on_one_edge(who: str, doors: Iterable[str], of_door: dict[str, str]) -> Iterator[str]:
+    first_on = {of_door[door]: door for door in sorted(set(doors), reverse=True) if door in of_door}
+    if len(first_on) > 1:
+        (one, door), (two, other) = sorted(first_on.items())[:2]
+        yield (
+            f"{who} needs all its doors on one edge, but {door!r} is on {repr(one) if one else 'none by name'} "
+            f"and {other!r} on {two!r}; give them one edge"
+        )
 
 
 def _check_interlocks(site: Site) -> Iterator[str]:

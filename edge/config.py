@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from controller.site import DoorHardware, Site
+from controller.site import DoorHardware, Site, site_mismatch
 from edge.config_checks import input_lines, problems
 from edge.private_file import PrivateFileError, refuse_readable_by_others
 
@@ -231,14 +231,9 @@ def policy_mismatches(config: EdgeConfig, site: Site) -> list[str]:
     mismatches: list[str] = []
     if site.id != config.site:
         mismatches.append(f"policy is for site {site.id!r}, edge.toml says {config.site!r}")
-    doors = {door.id for door in site.doors}
     points = {point.id: point for point in site.access_points}
     own = {door.id: door for door in config.doors}
-    mismatches += [
-        f"door {door!r} of edge.toml is not in the site; add it there or remove it here"
-        for door in own
-        if door not in doors
-    ]
+    mismatches += site_mismatch(site, door_hardware(config), config.edge)
     for reader in config.readers:
         point = points.get(reader.access_point)
         if point is None:

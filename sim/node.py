@@ -132,7 +132,7 @@ class Node:
             hardware_digest="memory",
             boot_id=self.boot_id,
             software="menjin sim",
-            objections=lambda site: site_mismatch(site, self.doors) + unenforced(site),
+            objections=lambda site: site_mismatch(site, self.doors, self.edge) + unenforced(site),
             retention_us=RETENTION_US,
         )
         ports = Ports(self.journal, self.store, self.link, self.locks, self.random)

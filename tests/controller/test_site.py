@@ -149,8 +149,73 @@ def test_an_interlock_that_is_off_asks_for_nothing() -> None:
 
 
 def test_an_edge_refuses_a_site_without_its_doors() -> None:
-    assert site_mismatch(SITE, HARDWARE) == []
-    assert "'other'" in site_mismatch(SITE, [DoorHardware("other")])[0]
+    assert site_mismatch(SITE, HARDWARE, "edge-1") == []
+    assert "'other'" in site_mismatch(SITE, [DoorHardware("other")], "edge-1")[0]
+
+
+def test_an_edge_refuses_a_site_that_gives_its_door_to_another_or_it_a_door_that_it_has_not() -> None:
+    given = changed(doors=(Door("lobby-door", edge="edge-1"), Door("hall-door", edge="edge-2"), *SITE.doors[2:]))
+    one, two = DoorHardware("lobby-door"), DoorHardware("hall-door")
+    assert site_mismatch(given, [one], "edge-1") == []
+    assert site_mismatch(given, [two, DoorHardware("cage-door")], "edge-2") == []
+    assert site_mismatch(given, [one, two], "edge-1") == [
+        "door 'hall-door' of edge.toml belongs to edge 'edge-2' in the site, not to 'edge-1'; correct one"
+    ]
+    assert site_mismatch(given, [], "edge-1") == [
+        "door 'lobby-door' belongs to this edge, 'edge-1', in the site, but edge.toml does not wire it; correct one"
+    ]
+
+
+def on_edges(**edges: str) -> tuple[Door, ...]:
+    """The building's doors, some of them given to an edge."""
+    return tuple(msgspec.structs.replace(door, edge=edges.get(door.id.replace("-", "_"), "")) for door in SITE.doors)
+
+
+@pytest.mark.parametrize("edge", ["edge 1", "a/b", "+", "é", "x" * 65])
+def test_an_edge_of_a_door_is_named_by_a_plain_id(edge: str) -> None:
+    assert f"edge {edge!r}" in check_site(changed(doors=on_edges(cabinet_1=edge)))[0]
+
+
+@pytest.mark.parametrize(
+    ("area", "rule"),
+    [
+        ({"two_person": True}, "two_person"),
+        ({"anti_passback": "soft"}, "anti_passback"),
+        ({"capacity": 5}, "capacity"),
+        ({"two_person": True, "anti_passback": "hard"}, "two_person"),
+    ],
+)
+def test_an_area_that_counts_people_has_all_its_doors_on_one_edge(area: dict[str, object], rule: str) -> None:
+    """MEANINGS 13. The cage lies inside the hall: its doors are the hall's too."""
+    areas = with_hall(**area).areas
+    apart = check_site(changed(areas=areas, doors=on_edges(hall_door="edge-1", cage_door="edge-2", cabinet_1="edge-1")))
+    assert apart == [
+        f"area 'hall': {rule} needs all its doors on one edge, but 'cabinet-1' is on 'edge-1' and 'cage-door' on 'edge-2'; "
+        "give them one edge"
+    ]
+    half = check_site(changed(areas=areas, doors=on_edges(hall_door="edge-1", cage_door="edge-1")))
+    assert half == [
+        f"area 'hall': {rule} needs all its doors on one edge, but 'cabinet-1' is on none by name and 'cage-door' on 'edge-1'; "
+        "give them one edge"
+    ]
+    together = on_edges(hall_door="edge-1", cage_door="edge-1", cabinet_1="edge-1", lobby_door="edge-2")
+    assert check_site(changed(areas=areas, doors=together)) == []
+    assert check_site(changed(areas=areas)) == []
+
+
+def test_areas_that_count_nobody_may_have_doors_on_several_edges() -> None:
+    assert check_site(changed(doors=on_edges(hall_door="edge-1", cage_door="edge-2"))) == []
+
+
+def test_the_doors_of_an_interlock_are_on_one_edge() -> None:
+    doors = on_edges(hall_door="edge-1", lobby_door="edge-2")
+    apart = Interlock("i", ("hall-door", "lobby-door"))
+    assert check_site(changed(doors=doors, interlocks=(apart,))) == [
+        "interlock 'i' needs all its doors on one edge, but 'hall-door' is on 'edge-1' and 'lobby-door' on 'edge-2'; "
+        "give them one edge"
+    ]
+    assert check_site(changed(doors=doors, interlocks=(msgspec.structs.replace(apart, enabled=False),))) == []
+    assert check_site(changed(doors=on_edges(hall_door="e", lobby_door="e"), interlocks=(apart,))) == []
 
 
 @pytest.mark.parametrize(

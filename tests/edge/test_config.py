@@ -200,6 +200,13 @@ def test_each_mismatch_between_site_and_hardware_is_named() -> None:
     assert [
         word in line for word, line in zip(("site 'other'", "door 'hall-door'", "'hall-in'"), mismatches, strict=True)
     ]
+    given = policy_mismatches(
+        parse_config(WHOLE), site(doors=(Door("hall-door", edge="another"), Door("x", edge="edge-1")))
+    )
+    assert [line.split(" in the site")[0] for line in given] == [
+        "door 'hall-door' of edge.toml belongs to edge 'another'",
+        "door 'x' belongs to this edge, 'edge-1',",
+    ]
     moved = (AccessPoint("hall-in", "served-by-another-edge", "lobby", "hall"),)
     assert policy_mismatches(parse_config(WHOLE), site(access_points=moved)) == [
         "reader 'hall-reader' is for door 'served-by-another-edge', which edge.toml does not wire"
