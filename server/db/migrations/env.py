@@ -8,6 +8,7 @@ from alembic.autogenerate.api import AutogenContext
 from server.db.columns import fresh_id, sql_now
 from server.db.model import metadata
 from server.db.models import import_models
+from server.registry.triggers import GUARD_TABLE
 
 import_models()
 
@@ -20,12 +21,18 @@ def render_default(kind: str, default: Any, autogen: AutogenContext) -> str | Li
     return False
 
 
+def is_modelled(name: str | None, kind: str, _parents: object) -> bool:
+    """Whether Alembic compares it: the triggers' own table has no model."""
+    return (kind, name) != ("table", GUARD_TABLE)
+
+
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
     render_as_batch=True,
     compare_type=True,
     render_item=render_default,
+    include_name=is_modelled,
     user_module_prefix="sqlmodel.sql.sqltypes.",
 )
 context.run_migrations()

@@ -6,14 +6,22 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, StatementError
-from sqlmodel import select
+from sqlmodel import Session, select
 
 from server.db.clock import FixedClock, from_us, to_us
 from server.db.engine import Database, DatabaseError
 from server.operators.models import SignInFailure
-from server.policy_demand import policy_demand, touch_policy
 
 AT = datetime(2026, 3, 2, 8, 0, 0, 123456, tzinfo=UTC)
+
+
+def _write_one(session: Session) -> None:
+    session.add(SignInFailure(username="a", address="", at=AT))
+
+
+def _count(database: Database) -> int:
+    with database.read() as session:
+        return len(session.exec(select(SignInFailure.id)).all())
 
 
 def test_a_datetime_comes_back_aware_and_to_the_microsecond(database: Database) -> None:
@@ -42,49 +50,41 @@ def test_writing_in_a_reading_transaction_is_an_error(database: Database) -> Non
 def test_a_failed_write_leaves_nothing(database: Database) -> None:
     def fail() -> None:
         with database.write() as session:
-            touch_policy(session)
+            _write_one(session)
             raise RuntimeError("stop")
 
     with pytest.raises(RuntimeError):
         fail()
-    with database.read() as session:
-        assert policy_demand(session) == 0
+    assert _count(database) == 0
 
 
-def test_policy_demand_counts_every_concurrent_change(database: Database) -> None:
-    with database.write() as session:
-        touch_policy(session)
-
+def test_concurrent_writers_wait_for_each_other(database: Database) -> None:
     def change() -> None:
         for _ in range(5):
             with database.write() as session:
-                touch_policy(session)
+                _write_one(session)
 
     threads = [threading.Thread(target=change) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(20)
-    with database.read() as session:
-        assert policy_demand(session) == 21
+    assert _count(database) == 20
 
 
 def test_readers_do_not_wait_for_a_writer(database: Database) -> None:
     with database.write() as writing:
-        touch_policy(writing)
-        with database.read() as reading:
-            assert policy_demand(reading) == 0
-    with database.read() as reading:
-        assert policy_demand(reading) == 1
+        _write_one(writing)
+        writing.flush()
+        assert _count(database) == 0
+    assert _count(database) == 1
 
 
 def test_foreign_keys_are_kept(database: Database) -> None:
     with pytest.raises(DBAPIError, match=r"(?i)foreign key"), database.write() as session:
         session.connection().execute(
-            text(
-                "INSERT INTO contract (public_id, customer_id, areas, from_at, status, created_at, version)"
-                " VALUES ('con_1', 99, '[]', '2026-01-01 00:00:00', 'active', '2026-01-01 00:00:00', 1)"
-            )
+            text("INSERT INTO customer_merge (kept_id, merged_id, at, by, reason) VALUES (98, 99, :at, '', '')"),
+            {"at": AT},
         )
 
 
