@@ -18,13 +18,10 @@ from server.registry.models import Contact, Contract, Customer, Holder
 from server.registry.moments import begin_of, end_of
 from server.registry.records import ContactRecord, ContractRecord, CustomerRecord, HolderRecord
 from server.registry.upsert import upsert_contact, upsert_contract, upsert_customer, upsert_holder
-from server.registry.writing import Written
 
 OLDER = "older_source_version"
 MAX_ROWS = 5_000
 _LISTS = ("contacts", "contracts", "holders")
-
-Row = TypeVar("Row", Contact, Contract, Holder)
 
 
 class _Unfit(Exception):
@@ -50,8 +47,9 @@ def apply_record(
         if customer is None:
             return ""
         for name in _LISTS:
-            if lists[name] is not None:
-                _write_list(session, context, actor, now, source, customer, name, lists[name])
+            given = lists[name]
+            if given is not None:
+                _write_list(session, context, actor, now, source, customer, name, given)
     except _Unfit as unfit:
         return str(unfit)
     return ""
@@ -105,9 +103,6 @@ def _customer(
         if problem.code == OLDER:
             return None
         raise _Unfit(f"customer {record.external_id}: {_field(problem)}{problem.detail}") from problem
-    row.synced_at = now
-    session.add(row)
-    session.flush()
     return row
 
 
@@ -127,10 +122,7 @@ def _write_list(
         if not isinstance(item, dict):
             raise _Unfit(f"{where}: not a JSON object")
         values = dict(item) | {"source_system": source, "customer": customer.public_id}
-        row = _write(session, context, actor, now, where, name, values)
-        if row is not None:
-            row.synced_at = now
-            session.add(row)
+        _write(session, context, actor, now, where, name, values)
         named.add(str(item.get("external_id")))
     for external_id in _known(session, source, customer, name):
         if external_id not in named:
@@ -143,32 +135,31 @@ def _write_list(
 
 def _write(
     session: Session, context: Context, actor: Actor, now: datetime, where: str, name: str, values: dict[str, Any]
-) -> Contact | Contract | Holder | None:
-    written: Written[Any]
+) -> None:
     try:
         if name == "contacts":
             contact = _checked(where, ContactRecord.model_validate, values)
-            written = upsert_contact(session, actor, now, context.personal, contact)
+            upsert_contact(session, actor, now, context.personal, contact)
         elif name == "holders":
             holder = _checked(where, HolderRecord.model_validate, values)
-            written = upsert_holder(session, actor, now, context.personal, holder, context.site)
+            upsert_holder(session, actor, now, context.personal, holder, context.site)
         else:
             zone = context.site.time_zone
             for field, moment_of in (("from", begin_of), ("until", end_of)):
                 if isinstance(values.get(field), str):
                     values[field] = moment_of(values[field], zone, field)
             contract = _checked(where, ContractRecord.model_validate, values)
-            written = upsert_contract(session, actor, now, context.personal, contract, context.site)
+            upsert_contract(session, actor, now, context.personal, contract, context.site)
     except Problem as problem:
-        if problem.code == OLDER:
-            return None
-        raise _Unfit(f"{where}: {_field(problem)}{problem.detail}") from problem
-    row: Contact | Contract | Holder = written.row
-    return row
+        if problem.code != OLDER:
+            raise _Unfit(f"{where}: {_field(problem)}{problem.detail}") from problem
 
 
 def _known(session: Session, source: str, customer: Customer, name: str) -> Iterable[str]:
-    """What this source has named of the customer before and not taken away."""
+    """What this source has named of the customer before and not taken away. Nothing for a file that took over another: the rows of both are
+    of one source then, and a list of the one does not speak of the other's."""
+    if session.exec(select(Customer.id).where(Customer.merged_into == customer.id).limit(1)).first() is not None:
+        return []
     model: Any = {"contacts": Contact, "contracts": Contract, "holders": Holder}[name]
     query = select(model.external_id).where(
         model.customer_id == customer.id, model.source_system == source, col(model.external_id).is_not(None)
