@@ -9,7 +9,8 @@ from server.operators.permissions import Permission, Role, allows
 @dataclass(frozen=True)
 class Actor:
     """The authenticated sender of a request. ``public_id`` is the operator's or token's, ``session`` the session's.
-    ``scopes``: what of its role's permissions a token may use; None: all."""
+    ``scopes``: what of its role's permissions a token may use; None: all. ``department``: an operator's; its customer files are
+    seen without ``registry.read_all`` (C4)."""
 
     kind: Literal["operator", "token", "system"]
     public_id: str
@@ -19,6 +20,7 @@ class Actor:
     session: str | None = None
     must_change: bool = False
     scopes: frozenset[str] | None = None
+    department: str | None = None
 
     def may(self, permission: Permission) -> bool:
         """Whether this actor holds ``permission``; nobody does before a due change of password, the own account apart."""

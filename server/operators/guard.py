@@ -180,6 +180,7 @@ def _session_actor(session: Session, token: str, now: datetime, address: str, ma
         address,
         signed_in.public_id,
         operator.must_change or too_old,
+        department=operator.department,
     )
 
 
