@@ -208,6 +208,6 @@ def _behind_since(session: Session, edge: Edge) -> datetime | None:
         col(PolicyVersion.epoch) > epoch,
         (col(PolicyVersion.epoch) == epoch) & (col(PolicyVersion.n) > n),
     )
-    query = select(PolicyVersion.made_us).where(later).order_by(col(PolicyVersion.epoch), col(PolicyVersion.n)).limit(1)
+    query = select(PolicyVersion.made_us).where(PolicyVersion.edge_id == edge.id, later).order_by(col(PolicyVersion.epoch), col(PolicyVersion.n)).limit(1)
     made_us = session.exec(query).first()
     return from_us(made_us) if made_us is not None else None

@@ -28,7 +28,7 @@ class Numbers:
         table = table_of(FleetState)
         row = connection.execute(select(table)).first()
         if row is None:
-            connection.execute(insert(table).values(id=1, epoch=1, seq_reserved=0, compiled_demand=-1))
+            connection.execute(insert(table).values(id=1, epoch=1, seq_reserved=0))
             return 1
         self._last = max(self._last, row.seq_reserved + RESTART_MARGIN)
         epoch: int = row.epoch

@@ -125,7 +125,8 @@ def current_policy(
 ) -> dict[str, Any]:
     """The policy that an edge should run, and its receipt. ``pending``: a change is not compiled yet."""
     found = find_edge(session, edge)
-    current = current_version(session)
+    assert found.id is not None
+    current = current_version(session, found.id)
     receipt = None
     if found.received_policy_n:
         receipt = {
@@ -196,10 +197,11 @@ def refused_messages(session: DbSession, _actor: ReadsFleet) -> dict[str, Any]:
     return {"items": _refused(session, None)}
 
 
-def current_version(session: Session) -> tuple[int, int, str] | None:
-    """Epoch, n and digest of the newest policy."""
+def current_version(session: Session, edge_id: int) -> tuple[int, int, str] | None:
+    """Epoch, n and digest of an edge's newest policy."""
     row = session.exec(
         select(PolicyVersion.epoch, PolicyVersion.n, PolicyVersion.digest)
+        .where(PolicyVersion.edge_id == edge_id)
         .order_by(col(PolicyVersion.epoch).desc(), col(PolicyVersion.n).desc())
         .limit(1)
     ).first()
@@ -236,7 +238,7 @@ def show_edge(session: Session, edge: Edge, now_us: int) -> dict[str, Any]:
             "received_at": rfc3339(edge.received_policy_at_us),
             "lease_sent_at": rfc3339(edge.lease_sent_us),
         },
-        "guarantees": guarantees(edge, current_version(session), head_seq, now_us),
+        "guarantees": guarantees(edge, current_version(session, edge.id), head_seq, now_us),
     }
 
 

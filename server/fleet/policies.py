@@ -1,54 +1,44 @@
-"""Keeps the policy current: compiles when asked, raises the epoch after a restore, answers what edges lack."""
+"""Each edge's policy on its way: heads, deltas, snapshots, leases, and the epoch that rises after a restore (DESIGN 5, MEANINGS 17-19)."""
 
 from collections.abc import Sequence
 
 import msgspec
-import structlog
 from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
 
 from controller.limits import limits_from
-from controller.policy import Delta, Lease, Policy, Version
+from controller.policy import Delta, Lease, Version
 from controller.site import Site
 from controller.wire import PolicyChunk, PolicyDelta, PolicyHead, PolicyLease, PolicyRequest, WireError, topic
-from server.fleet.compile import compile_policy
+from server.fleet.compiling import Compiler, EdgePolicy, Step
 from server.fleet.down import Composer, put
+from server.fleet.merging import merged_delta
 from server.fleet.models import Edge, FleetState
-from server.fleet.registry_rows import RegistryReader
-from server.fleet.versions import Current, chunk_parts, keep_version, load_current, load_deltas
+from server.fleet.packing import Packed, Packer
+from server.fleet.receipts import Receipt
+from server.fleet.versions import keep_snapshot, load_deltas, load_parts
 from server.ledger.facts import table_of
-from server.registry.models import QUOTAS
 
 LEASE_RENEW_US = 300_000_000
 LEASE_SHARE = 4
 """A lease is renewed after this share of its shortest class."""
-MAX_DELTAS = 200
+MAX_DELTAS = 2_000
+"""An edge that missed more is sent the snapshot."""
+SNAPSHOT_EVERY = 100
+"""A whole policy is kept after so many versions, so that any version is few deltas away."""
 
-log = structlog.get_logger(__name__)
-
-
-class Receipt(msgspec.Struct, frozen=True):
-    """What an edge runs, by its last status, and the lease that it was sent last."""
-
-    edge_id: int
-    edge: str
-    online: bool
-    version: Version
-    digest: str
-    lease_version: Version
-    lease_sent_us: int
+Message = tuple[str, bytes]
+"""Topic and payload, to be published once."""
 
 
 class Policies:
-    """The policy of the site and its way to the edges. Used by the fleet's thread only."""
+    """What the edges are told of their policies. Used by the fleet's thread only."""
 
     def __init__(self, site: Site, composer: Composer) -> None:
-        self._site = site
+        self.compiler = Compiler(site)
         self._composer = composer
-        self._registry = RegistryReader()
-        self._current: Current | None = None
-        self._parts: list[bytes] = []
-        self._parts_of: Version | None = None
+        self._packer = Packer()
+        self._wanted: set[int] = set()
         limits = limits_from(site.settings)
         self._lease_s = {
             "temporary_s": round(limits.lease_temporary_s),
@@ -58,158 +48,80 @@ class Policies:
         }
         self._renew_us = min(LEASE_RENEW_US, min(self._lease_s.values()) * 1_000_000 // LEASE_SHARE)
 
-    @property
-    def current(self) -> Current | None:
-        """What every edge should run."""
-        return self._current
+    def load(self, connection: Connection, receipts: Sequence[Receipt]) -> None:
+        """Read every edge's newest version."""
+        self._packer, self._wanted = Packer(), set()
+        self.compiler.load(connection, receipts)
 
-    def load(self, connection: Connection) -> None:
-        """Read the newest version, and the whole registry with the next compile. Raises :class:`controller.policy.PolicyError` when it is damaged."""
-        self._registry = RegistryReader()
-        self._current = load_current(connection)
+    # what a compile brings
 
-    def compile(self, connection: Connection, demand: int, now_us: int) -> Current | None:
-        """Answer the registry's counter ``demand``: make a new version if anything changed, and publish its delta. The caller commits, calls :meth:`adopt`, and
-        then :meth:`put_heads`: packing the snapshot must not hold up a revocation."""
-        connection.execute(update(table_of(FleetState)).values(compiled_demand=demand))
-        before = self._current.policy if self._current is not None else None
-        epoch = self._composer.epoch
-        follows = before is not None and before.version.epoch == epoch
-        version = Version(epoch, before.version.n + 1) if follows and before is not None else Version(epoch, 1)
-        policy = compile_policy(self._site, self._registry.read(connection), QUOTAS, version, before)
-        if follows and before is not None and _same_content(before, policy):
-            return None
-        current, delta = keep_version(connection, before, policy, now_us)
-        if delta is not None:
-            for edge in _enrolled(connection):
-                self._put_delta(connection, edge, delta, now_us)
-        return current
+    def put_deltas(self, connection: Connection, steps: Sequence[Step], now_us: int) -> None:
+        """The deltas of new versions, in the transaction that keeps them."""
+        for step in steps:
+            if step.delta is not None:
+                self._put_delta(connection, step.edge.name, step.delta, now_us)
 
-    def adopt(self, current: Current) -> None:
-        """The new version is committed."""
-        self._current = current
-        log.info("policy", epoch=current.version.epoch, n=current.version.n, size=current.size)
+    def follow_with_snapshots(self, steps: Sequence[Step]) -> None:
+        """Note which new versions are to be kept whole."""
+        for step in steps:
+            if step.delta is None or step.kept.version.n % SNAPSHOT_EVERY == 0:
+                self._packer.ask(step.edge.id)
 
-    def put_head(self, connection: Connection, edge: str, now_us: int) -> None:
+    def put_head(self, connection: Connection, edge: EdgePolicy, now_us: int) -> None:
         """Publish the retained head for one edge."""
-        current = self._current
-        if current is None:
+        kept = edge.kept
+        if kept is None:
             return
         payload = self._composer.sealed(
             PolicyHead,
-            edge,
+            edge.name,
             now_us,
-            version=current.version,
-            digest=current.digest,
-            size=current.size,
-            chunks=len(self._chunks(current)),
+            version=kept.version,
+            digest=kept.digest,
+            size=kept.size,
             certificates=tuple(msgspec.Raw(raw) for raw in self._composer.keys.certificates(now_us)),
         )
-        put(connection, edge, "policy", payload, retain=True, replaces=True)
+        put(connection, edge.name, "policy", payload, retain=True, replaces=True)
 
     def put_heads(self, connection: Connection, now_us: int) -> None:
-        """Publish all heads: after a new version, and when the broker may have lost what it retained."""
-        for edge in _enrolled(connection):
+        """Publish all heads: when the broker may have lost what it retained, and after a rotation of keys."""
+        for edge in self.compiler.edges.values():
             self.put_head(connection, edge, now_us)
 
-    def put_deltas(self, connection: Connection, edge: str, have: Version, now_us: int) -> bool:
-        """The deltas from ``have`` to the current version; False when they cannot be had."""
-        assert self._current is not None
-        wanted = self._current.version
-        if have.epoch != wanted.epoch or not 0 < wanted.n - have.n <= MAX_DELTAS:
-            return False
-        deltas = load_deltas(connection, have, MAX_DELTAS)
-        if not deltas or deltas[-1].version != wanted:
-            return False
-        return all(self._put_delta(connection, edge, delta, now_us) for delta in deltas)
+    # what edges ask for
 
-    def answer(
-        self, connection: Connection, edge_id: int, edge: str, request: PolicyRequest, now_us: int
-    ) -> list[tuple[str, bytes]]:
-        """Answer a request through the outbox; a snapshot's chunks are returned, to be published once.
+    def answer(self, connection: Connection, edge_id: int, request: PolicyRequest, now_us: int) -> list[Message]:
+        """Answer through the outbox; a snapshot's chunks are returned, or follow from :meth:`pack`.
 
-        Deltas that cannot be had are answered with the snapshot. ``head`` also renews the lease of an edge that runs
-        the current policy.
+        All deltas that an edge missed come as one. Those that cannot be had are answered with the snapshot. ``head`` also renews the
+        lease of an edge that runs the current policy.
         """
-        current = self._current
-        if current is None:
+        edge = self.compiler.edges.get(edge_id)
+        if edge is None or edge.kept is None:
             return []
-        if request.want == "deltas" and request.have is not None and request.have < current.version:
-            if self.put_deltas(connection, edge, request.have, now_us):
+        version = edge.kept.version
+        if request.want == "deltas" and request.have is not None and request.have < version:
+            if self._put_missed(connection, edge, request.have, now_us):
                 return []
             self.put_head(connection, edge, now_us)
-            return self.chunks(edge, 0, now_us)
-        if request.want == "snapshot" and request.version == current.version:
-            return self.chunks(edge, request.from_chunk, now_us)
+            return self._snapshot(connection, edge, 0, now_us)
+        if request.want == "snapshot" and request.version == version:
+            return self._snapshot(connection, edge, request.from_chunk, now_us)
         self.put_head(connection, edge, now_us)
-        if request.have == current.version:
-            self.put_lease(connection, edge_id, edge, now_us)
+        if request.have == version:
+            self.put_lease(connection, edge, now_us)
         return []
 
-    def chunks(self, edge: str, from_chunk: int, now_us: int) -> list[tuple[str, bytes]]:
-        """The current snapshot's parts from ``from_chunk`` on, ready to publish."""
-        assert self._current is not None
-        parts = self._chunks(self._current)
-        return [
-            (
-                topic(self._composer.site, edge, "chunk"),
-                self._composer.sealed(
-                    PolicyChunk,
-                    edge,
-                    now_us,
-                    version=self._current.version,
-                    index=index,
-                    of=len(parts),
-                    part=parts[index],
-                ),
-            )
-            for index in range(max(from_chunk, 0), len(parts))
-        ]
-
-    def leases_due(self, receipts: Sequence[Receipt], now_us: int) -> list[Receipt]:
-        """Edges that run the current policy and have no fresh lease for it (MEANINGS 18)."""
-        current = self._current
-        if current is None:
-            return []
-        return [
-            receipt
-            for receipt in receipts
-            if receipt.online
-            and (receipt.version, receipt.digest) == (current.version, current.digest)
-            and (receipt.lease_version != current.version or abs(now_us - receipt.lease_sent_us) >= self._renew_us)
-        ]
-
-    def put_lease(self, connection: Connection, edge_id: int, edge: str, now_us: int) -> None:
-        """Vouch for the current policy."""
-        assert self._current is not None
-        version = self._current.version
-        lease = Lease(version=version, digest=self._current.digest, issued_at_us=now_us, **self._lease_s)
-        payload = self._composer.sealed(PolicyLease, edge, now_us, lease=lease)
-        put(connection, edge, "lease", payload, replaces=True, expires_us=now_us + self._renew_us)
-        edges = table_of(Edge)
-        connection.execute(
-            update(edges)
-            .where(edges.c.id == edge_id)
-            .values(lease_sent_us=now_us, lease_policy_epoch=version.epoch, lease_policy_n=version.n)
-        )
-
-    def ahead(self, receipts: Sequence[Receipt]) -> Receipt | None:
-        """An edge that runs what this database never made: it was restored from an older copy."""
-        current = self._current
-        if current is None:
-            return None
-        for receipt in receipts:
-            same_with_another_digest = receipt.version == current.version and receipt.digest != current.digest
-            if receipt.version > current.version or same_with_another_digest:
-                return receipt
-        return None
-
-    def raise_epoch(self, connection: Connection, beyond: int) -> int:
-        """Begin a new epoch above ``beyond``; the next compile makes its first version. The caller sets the composer's
-        epoch once this is committed."""
-        epoch = max(self._composer.epoch, beyond) + 1
-        connection.execute(update(table_of(FleetState)).values(epoch=epoch))
-        return epoch
+    def _put_missed(self, connection: Connection, edge: EdgePolicy, have: Version, now_us: int) -> bool:
+        assert edge.kept is not None
+        wanted = edge.kept.version
+        if have.epoch != wanted.epoch or not 0 < wanted.n - have.n <= MAX_DELTAS:
+            return False
+        deltas = load_deltas(connection, edge.id, have, MAX_DELTAS)
+        if not deltas or deltas[-1].version != wanted:
+            return False
+        delta = deltas[0] if len(deltas) == 1 else merged_delta(deltas, edge.book, edge.kept)
+        return self._put_delta(connection, edge.name, delta, now_us)
 
     def _put_delta(self, connection: Connection, edge: str, delta: Delta, now_us: int) -> bool:
         try:
@@ -219,34 +131,96 @@ class Policies:
         put(connection, edge, "delta", payload)
         return True
 
-    def _chunks(self, current: Current) -> list[bytes]:
-        if self._parts_of != current.version:
-            self._parts = chunk_parts(current.policy)
-            self._parts_of = current.version
-        return self._parts
+    # snapshots
 
+    @property
+    def packing(self) -> bool:
+        """Whether :meth:`pack` has something to do."""
+        return self._packer.is_busy
 
-def read_receipts(connection: Connection) -> list[Receipt]:
-    """What every enrolled edge runs."""
-    edges = table_of(Edge)
-    return [
-        Receipt(
-            edge_id=row.id,
-            edge=row.name,
-            online=row.online,
-            version=Version(row.received_policy_epoch, row.received_policy_n),
-            digest=row.received_policy_digest,
-            lease_version=Version(row.lease_policy_epoch, row.lease_policy_n),
-            lease_sent_us=row.lease_sent_us or 0,
+    def pack(self) -> Packed | None:
+        """One bounded piece of work on the snapshots that are owed; one that became whole is to be kept by :meth:`keep_packed`."""
+        edge_id = self._packer.next_edge
+        if edge_id is not None:
+            edge = self.compiler.edges.get(edge_id)
+            kept = edge.kept if edge is not None else None
+            self._packer.begin(edge.book.policy(kept.version) if edge is not None and kept is not None else None)
+        return self._packer.step()
+
+    def keep_packed(self, connection: Connection, packed: Packed, now_us: int) -> list[Message]:
+        """Store a snapshot; its chunks, if the edge waits for them."""
+        keep_snapshot(connection, packed.edge_id, packed.version, packed.body)
+        edge = self.compiler.edges.get(packed.edge_id)
+        if packed.edge_id not in self._wanted or edge is None or edge.kept is None:
+            return []
+        self._wanted.discard(packed.edge_id)
+        return self._snapshot(connection, edge, 0, now_us)
+
+    def _snapshot(self, connection: Connection, edge: EdgePolicy, from_chunk: int, now_us: int) -> list[Message]:
+        assert edge.kept is not None
+        version = edge.kept.version
+        parts = load_parts(connection, edge.id, version)
+        if parts is None:
+            self._wanted.add(edge.id)
+            if not self._packer.packs(edge.id, version):
+                self._packer.ask(edge.id, urgent=True)
+            return []
+        return [
+            (
+                topic(self._composer.site, edge.name, "chunk"),
+                self._composer.sealed(
+                    PolicyChunk, edge.name, now_us, version=version, index=index, of=len(parts), part=parts[index]
+                ),
+            )
+            for index in range(max(from_chunk, 0), len(parts))
+        ]
+
+    # leases
+
+    def leases_due(self, receipts: Sequence[Receipt], now_us: int) -> list[EdgePolicy]:
+        """Edges that run their current policy and have no fresh lease for it (MEANINGS 18)."""
+        due = []
+        for receipt in receipts:
+            edge = self.compiler.edges.get(receipt.edge_id)
+            if edge is None or edge.kept is None or not receipt.online:
+                continue
+            kept = edge.kept
+            fresh = receipt.lease_version == kept.version and abs(now_us - receipt.lease_sent_us) < self._renew_us
+            if (receipt.version, receipt.digest) == (kept.version, kept.digest) and not fresh:
+                due.append(edge)
+        return due
+
+    def put_lease(self, connection: Connection, edge: EdgePolicy, now_us: int) -> None:
+        """Vouch for the edge's current policy."""
+        assert edge.kept is not None
+        version = edge.kept.version
+        lease = Lease(version=version, digest=edge.kept.digest, issued_at_us=now_us, **self._lease_s)
+        payload = self._composer.sealed(PolicyLease, edge.name, now_us, lease=lease)
+        put(connection, edge.name, "lease", payload, replaces=True, expires_us=now_us + self._renew_us)
+        edges = table_of(Edge)
+        connection.execute(
+            update(edges)
+            .where(edges.c.id == edge.id)
+            .values(lease_sent_us=now_us, lease_policy_epoch=version.epoch, lease_policy_n=version.n)
         )
-        for row in connection.execute(select(edges).where(edges.c.public_key.is_not(None)))
-    ]
 
+    # after a restore
 
-def _enrolled(connection: Connection) -> list[str]:
-    edges = table_of(Edge)
-    return list(connection.scalars(select(edges.c.name).where(edges.c.public_key.is_not(None))))
+    def ahead(self, receipts: Sequence[Receipt]) -> Receipt | None:
+        """An edge that runs what this database never made: it was restored from an older copy."""
+        for receipt in receipts:
+            edge = self.compiler.edges.get(receipt.edge_id)
+            if edge is None or edge.kept is None:
+                continue
+            kept = edge.kept
+            if receipt.version > kept.version or (receipt.version == kept.version and receipt.digest != kept.digest):
+                return receipt
+        return None
 
-
-def _same_content(one: Policy, other: Policy) -> bool:
-    return msgspec.structs.replace(one, version=other.version) == other
+    def raise_epoch(self, connection: Connection, beyond: int) -> int:
+        """Begin a new epoch above ``beyond``; the next compile makes its first versions. The caller sets the composer's epoch once this
+        is committed."""
+        held = connection.scalar(select(table_of(FleetState).c.epoch)) or 0
+        epoch: int = max(self._composer.epoch, held, beyond) + 1
+        connection.execute(update(table_of(FleetState)).values(epoch=epoch))
+        return epoch

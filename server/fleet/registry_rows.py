@@ -1,113 +1,225 @@
-"""The registry's tables as the compiler's plain rows.
+"""The registry's tables as the compiler's plain rows: all of them, or just those that some ids touch.
 
-A revocation among 100 000 badges must be at the doors within a second, and reading them all takes two. So the rows are kept
-in blocks, and a block is read again only when its rows' count or their ``version`` counters (which rise with every change)
-say so.
+A CRM writes these tables with bare SQL. What one row makes impossible must not stop the doors of all others: areas that are not in the
+site, lists that are none and times that are none give nothing, and are named as the problem of that row.
 """
 
-from collections.abc import Callable
-from datetime import datetime
-from itertools import chain
-from typing import Any, Generic, TypeVar
+from collections.abc import Collection, Iterable, Iterator
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
 
-from sqlalchemy import func, select
+import msgspec
+from sqlalchemy import BigInteger, ColumnElement, Text, cast, extract, func, or_, select, type_coerce
 from sqlalchemy.engine import Connection
-from sqlmodel import SQLModel
 
 from controller.policy import FOREVER_US
 from server.badges.models import Badge
 from server.db.clock import to_us
-from server.fleet.compile import BadgeRow, ContractRow, CustomerRow, HolderRow, Registry
+from server.fleet.compile import BadgeRow, ContractRow, CustomerRow, HolderRow, Rows
 from server.ledger.facts import table_of
 from server.registry.models import Contract, Customer, Holder
 
-BLOCK_ROWS = 500
+IDS_AT_ONCE = 500
+"""Ids in one statement: both databases bound the number of parameters."""
 
-_Row = TypeVar("_Row")
+_areas_decoder = msgspec.json.Decoder(list[str])
 
 
-class RegistryReader:
-    """Reads all customers, contracts, holders and badges; what has not changed since the last time is not read again."""
+class RowsFound(msgspec.Struct, frozen=True):
+    """Rows, and what is wrong with some: (table, id) → one line."""
 
-    def __init__(self) -> None:
-        self._customers = _Kept(Customer, ("id", "code", "kind"), lambda row: CustomerRow(*row))
-        self._contracts = _Kept(Contract, ("customer_id", "areas", "from_at", "until_at", "status"), _contract)
-        self._holders = _Kept(Holder, ("id", "customer_id", "areas", "may_escort", "keyholder"), _holder)
-        self._badges = _Kept(Badge, BADGE_COLUMNS, _badge)
+    rows: Rows
+    problems: dict[tuple[str, int], str]
 
-    def read(self, connection: Connection) -> Registry:
-        """The registry as this transaction sees it."""
-        return Registry(
-            customers=self._customers.read(connection),
-            contracts=self._contracts.read(connection),
-            holders=self._holders.read(connection),
-            badges=self._badges.read(connection),
+
+class RegistryRows:
+    """Reads the registry in one transaction of the caller's. ``areas``: those of the site."""
+
+    def __init__(self, connection: Connection, areas: Collection[str]) -> None:
+        self._connection = connection
+        self._known = areas
+        self._sqlite = connection.dialect.name == "sqlite"
+        self._problems: dict[tuple[str, int], str] = {}
+        self._areas_of: dict[str, tuple[tuple[str, ...], str]] = {}
+
+    def everything(self) -> RowsFound:
+        """All customers, hosting contracts, holders and badges."""
+        return self._found(
+            list(self._customers(None)),
+            list(self._contracts(None)),
+            list(self._holders(None)),
+            [self._badge(row) for row in self._connection.execute(self._badge_query())],
         )
 
+    def touched(
+        self, customers: Collection[int], holders: Collection[int], badges: Collection[int], cards: Collection[bytes]
+    ) -> RowsFound:
+        """These customers and holders with their badges, these badges, and all badges of these and of their cards; with each what its
+        entry is made of."""
+        table = table_of(Badge).c
+        found: dict[int, BadgeRow] = {}
+        for column, ids in ((table.customer_id, customers), (table.holder_id, holders), (table.id, badges)):
+            self._add_badges(found, column, ids)
+        of_cards = {badge.credential for badge in found.values() if badge.credential is not None}.union(cards)
+        self._add_badges(found, table.credential, of_cards)
+        customer_ids = {badge.customer_id for badge in found.values() if badge.customer_id is not None}.union(customers)
+        holder_ids = {badge.holder_id for badge in found.values()}.union(holders)
+        return self._found(
+            [row for ids in _slices(customer_ids) for row in self._customers(ids)],
+            [row for ids in _slices(customer_ids) for row in self._contracts(ids)],
+            [row for ids in _slices(holder_ids) for row in self._holders(ids)],
+            [found[badge_id] for badge_id in sorted(found)],
+        )
 
-class _Kept(Generic[_Row]):
-    """One table in blocks of :data:`BLOCK_ROWS` ids."""
+    def customers_of_contracts(self, contracts: Collection[int]) -> dict[int, int]:
+        """Contract id → the customer that it belongs to now."""
+        table = table_of(Contract).c
+        found: dict[int, int] = {}
+        for ids in _slices(contracts):
+            query = select(table.id, table.customer_id).where(table.id.in_(ids))
+            found.update((row.id, row.customer_id) for row in self._connection.execute(query))
+        return found
 
-    def __init__(self, model: type[SQLModel], columns: tuple[str, ...], convert: Callable[[Any], _Row]) -> None:
-        self._table = table_of(model)
-        self._columns = [self._table.c[name] for name in columns]
-        self._convert = convert
-        self._marks: dict[int, tuple[int, int]] = {}
-        self._blocks: dict[int, list[_Row]] = {}
+    def _found(
+        self,
+        customers: list[CustomerRow],
+        contracts: list[ContractRow],
+        holders: list[HolderRow],
+        badges: list[BadgeRow],
+    ) -> RowsFound:
+        return RowsFound(Rows(customers, contracts, holders, badges), self._problems)
 
-    def read(self, connection: Connection) -> list[_Row]:
-        table = self._table
-        block_of = table.c.id // BLOCK_ROWS
-        marks = {
-            row.block: (row.rows, int(row.versions))
-            for row in connection.execute(
-                select(
-                    block_of.label("block"), func.count().label("rows"), func.sum(table.c.version).label("versions")
-                ).group_by(block_of)
+    def _add_badges(self, found: dict[int, BadgeRow], column: ColumnElement[Any], values: Iterable[Any]) -> None:
+        for some in _slices(values):
+            for row in self._connection.execute(self._badge_query().where(column.in_(some))):
+                found[row.id] = self._badge(row)
+
+    def _customers(self, ids: Collection[int] | None) -> Iterator[CustomerRow]:
+        table = table_of(Customer).c
+        gone = or_(table.deleted_at.is_not(None), table.merged_into.is_not(None))
+        query = select(table.id, table.code, table.kind, gone)
+        for row in self._connection.execute(query if ids is None else query.where(table.id.in_(ids))):
+            yield CustomerRow(row[0], row[1], row[2], bool(row[3]))
+
+    def _contracts(self, ids: Collection[int] | None) -> Iterator[ContractRow]:
+        table = table_of(Contract).c
+        query = select(
+            table.id,
+            table.customer_id,
+            cast(table.areas, Text),
+            self._us(table.from_at),
+            self._us(table.until_at),
+            table.status,
+            table.deleted_at.is_not(None),
+        ).where(table.kind == "hosting")
+        for row in self._connection.execute(query if ids is None else query.where(table.customer_id.in_(ids))):
+            from_us, until_us = self._moment(row[3]), self._moment(row[4])
+            if from_us is None or (until_us is None and row[4] is not None):
+                self._problems["contract", row[0]] = "from_at or until_at is not a time: the contract gives nothing"
+                continue
+            yield ContractRow(
+                row[1],
+                self._areas("contract", row[0], row[2]),
+                from_us,
+                FOREVER_US if until_us is None else until_us,
+                "ended" if row[6] else row[5],
             )
-        }
-        for block in self._marks.keys() - marks.keys():
-            del self._blocks[block]
-        for block, mark in marks.items():
-            if self._marks.get(block) != mark:
-                first = block * BLOCK_ROWS
-                within = table.c.id.between(first, first + BLOCK_ROWS - 1)
-                rows = connection.execute(select(*self._columns).where(within).order_by(table.c.id))
-                self._blocks[block] = [self._convert(row) for row in rows]
-        self._marks = marks
-        return list(chain.from_iterable(self._blocks[block] for block in sorted(self._blocks)))
+
+    def _holders(self, ids: Collection[int] | None) -> Iterator[HolderRow]:
+        table = table_of(Holder).c
+        query = select(
+            table.id,
+            table.customer_id,
+            cast(table.areas, Text),
+            cast(table.may_escort, Text),
+            table.keyholder,
+            or_(table.left_at.is_not(None), table.deleted_at.is_not(None)),
+        )
+        for row in self._connection.execute(query if ids is None else query.where(table.id.in_(ids))):
+            yield HolderRow(
+                row[0],
+                row[1],
+                self._areas("holder", row[0], row[2]),
+                self._areas("holder", row[0], row[3]),
+                bool(row[4]),
+                bool(row[5]),
+            )
+
+    def _badge_query(self) -> Any:
+        table = table_of(Badge).c
+        return select(
+            table.id,
+            table.credential,
+            table.number,
+            table.kind,
+            table.status,
+            table.holder_id,
+            table.customer_id,
+            self._us(table.from_at),
+            self._us(table.until_at),
+            table.slot,
+            table.generation,
+            table.schedule,
+        )
+
+    def _badge(self, row: Any) -> BadgeRow:
+        from_us, until_us = self._moment(row[7]), self._moment(row[8])
+        if from_us is None or (until_us is None and row[8] is not None):
+            self._problems["badge", row[0]] = "from_at or until_at is not a time: the badge is never valid"
+            from_us = until_us = 0
+        credential, number, kind, status, holder_id, customer_id = row[1:7]
+        slot, generation, schedule = row[9:]
+        return BadgeRow(
+            row[0],
+            credential,
+            number,
+            kind,
+            status,
+            holder_id,
+            customer_id,
+            from_us,
+            FOREVER_US if until_us is None else until_us,
+            slot,
+            generation,
+            schedule,
+        )
+
+    def _us(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        """A time as SQLite's own text, which is parsed here row by row, or as PostgreSQL's microseconds, ``infinity`` included."""
+        if self._sqlite:
+            return type_coerce(column, Text)
+        us = extract("epoch", column) * 1_000_000
+        return cast(func.least(func.greatest(us, -FOREVER_US), FOREVER_US), BigInteger)
+
+    def _moment(self, stored: Any) -> int | None:
+        if stored is None or isinstance(stored, int):
+            return stored
+        try:
+            at = datetime.fromisoformat(stored)
+        except (TypeError, ValueError):
+            return None
+        return to_us(at.replace(tzinfo=UTC) if at.tzinfo is None else at)
+
+    def _areas(self, table: str, row_id: int, text: str) -> tuple[str, ...]:
+        known = self._areas_of.get(text)
+        if known is None:
+            known = self._areas_of[text] = self._parse_areas(text)
+        if known[1]:
+            self._problems[table, row_id] = known[1]
+        return known[0]
+
+    def _parse_areas(self, text: str) -> tuple[tuple[str, ...], str]:
+        try:
+            areas = _areas_decoder.decode(text)
+        except (TypeError, ValueError):  # msgspec's errors are ValueErrors
+            return (), "areas: not a list of area ids, so none is given"
+        unknown = sorted({area for area in areas if area not in self._known})
+        kept = tuple(area for area in areas if area in self._known)
+        return kept, f"not in the site, so not given: {', '.join(unknown)[:200]}" if unknown else ""
 
 
-BADGE_COLUMNS = (
-    "id", "credential", "number", "kind", "status", "holder_id", "customer_id", "from_at", "until_at", "slot",
-    "generation", "schedule",
-)  # fmt: skip
-
-
-def _contract(row: Any) -> ContractRow:
-    return ContractRow(row.customer_id, tuple(row.areas), to_us(row.from_at), _until_us(row.until_at), row.status)
-
-
-def _holder(row: Any) -> HolderRow:
-    return HolderRow(row.id, row.customer_id, tuple(row.areas), tuple(row.may_escort), row.keyholder)
-
-
-def _badge(row: Any) -> BadgeRow:
-    return BadgeRow(
-        row.id,
-        row.credential,
-        row.number,
-        row.kind,
-        row.status,
-        row.holder_id,
-        row.customer_id,
-        to_us(row.from_at),
-        _until_us(row.until_at),
-        row.slot,
-        row.generation,
-        row.schedule,
-    )
-
-
-def _until_us(at: datetime | None) -> int:
-    return FOREVER_US if at is None else to_us(at)
+def _slices(values: Iterable[Any]) -> Iterator[list[Any]]:
+    iterator = iter(values)
+    while some := list(islice(iterator, IDS_AT_ONCE)):
+        yield some

@@ -4,7 +4,7 @@
 
     paho's thread ─► inbox (bounded) ─► ingest: verify, commit, acknowledge ─┐ requests, receipts
                                                                              ▼
-    registry's counter, commands, clock ──────────────────────────► fleet: compile, order, renew, publish the outbox
+    registry's open changes, commands, clock ─────────────────────► fleet: compile, order, renew, publish the outbox, pack snapshots
 """
 
 import gc
@@ -17,6 +17,7 @@ from pathlib import Path
 import structlog
 from sqlalchemy import insert
 
+from controller.policy import Version
 from server.context import Context
 from server.db.clock import to_us
 from server.db.engine import is_away
@@ -25,7 +26,9 @@ from server.fleet.down import Composer
 from server.fleet.election import Election
 from server.fleet.inbox import Inbox, subscriptions
 from server.fleet.outbox import Publisher
-from server.fleet.policies import Policies, Receipt, read_receipts
+from server.fleet.policies import Message as Down
+from server.fleet.policies import Policies
+from server.fleet.receipts import Receipt, read_receipts
 from server.fleet.status import any_silent, take_silent
 from server.fleet.up import Asked, Uplink
 from server.keys import SERVER_FILE, KeysError, load_keys
@@ -35,14 +38,12 @@ from server.ledger.writer import Ledger
 from server.mqtt import Message, MqttClient
 from server.operators.actor import SYSTEM
 from server.operators.models import AuditEntry
-from server.registry.changes import has_open_changes
 from server.software import SOFTWARE
 
 TURN_S = 0.1
-"""How often the counters are looked at: a revocation waits at most this long for its delta."""
+"""How often the open changes are looked at: a revocation waits at most this long for its delta."""
 PAUSE_AFTER_FAULT_S = 1.0
 SLOW_TURN_US = 5_000_000
-RECEIPTS_US = 1_000_000
 RAISE_PAUSE_US = 60_000_000
 """The policy's epoch is raised at most once in this time."""
 GROUP_MESSAGES = 32
@@ -75,10 +76,8 @@ class FleetService:
         self._wake = threading.Event()
         self._asked: deque[Asked] = deque(maxlen=MAX_ASKED)
         self._asked_lately: dict[str, deque[int]] = {}
-        self._compiled_demand: int | None = None
         self._heads_due = False
-        self._edges: set[int] = set()
-        self._receipts_due_us = 0
+        self._head_of: dict[int, Version] = {}
         self._slow_due_us = 0
         self._raised_us: int | None = None
         self._thread = threading.Thread(target=self._run, name="fleet", daemon=True)
@@ -185,61 +184,92 @@ class FleetService:
         for topic, payload in answers.acks:
             self.mqtt.publish(topic, payload)  # not taken: the edge sends again, and is acknowledged then
         self._asked.extend(answers.asked)
-        if answers.status_changed:
-            self._receipts_due_us = 0
         if answers.asked or answers.status_changed:
             self._wake.set()
 
     def load(self) -> None:
-        """Read what the database holds: epoch, numbers, the current policy."""
+        """Read what the database holds: epoch, numbers, each edge's policy."""
         with self._database.write() as session:
             self.composer.epoch = self.composer.numbers.load(session.connection())
-            self.policies.load(session.connection())
-        self._compiled_demand = None
+        with self._database.read() as session:
+            self.policies.load(session.connection(), read_receipts(session.connection()))
+        self._head_of.clear()
+        self._heads_due = True
         if self.composer.keys.ends_soon(self._now_us()):
             log.warning("the last server certificate ends soon: run `menjin keys rotate`")
 
     def run_once(self, now_us: int) -> None:
-        """One turn: whatever is due, then the outbox."""
+        """One turn: whatever is due, then the outbox; last, and bounded, the snapshots that are owed."""
+        self._compile(now_us)
         with self._database.read() as session:
-            demand = has_open_changes(session.connection())
             has_commands = commands_open(session.connection())
-            receipts = (
-                read_receipts(session.connection()) if abs(now_us - self._receipts_due_us) >= RECEIPTS_US else None
-            )
-        if demand != self._compiled_demand:
-            self._compile(demand, now_us)
+            receipts = read_receipts(session.connection())
         if has_commands:
             with self.ledger.writing(now_us) as writer:
                 order_commands(writer, self.composer)
                 self.composer.numbers.save(writer.connection)
-        if receipts is not None:
-            self._receipts_due_us = now_us
-            edges = {receipt.edge_id for receipt in receipts}
-            self._heads_due |= not edges <= self._edges
-            self._edges = edges
-            self._follow(receipts, now_us)
-        if self._heads_due:
-            self._heads_due = False
-            with self._database.write() as session:
-                self.policies.put_heads(session.connection(), now_us)
-                self.composer.numbers.save(session.connection())
+        self._follow(receipts, now_us)
+        self._put_heads(now_us)
         self._answer(now_us)
         if abs(now_us - self._slow_due_us) >= SLOW_TURN_US:
             self._slow_due_us = now_us
             self._slow_turn(now_us)
         self._publish(now_us)
+        self._pack(now_us)
 
-    def _compile(self, demand: int, now_us: int) -> None:
-        with self._database.write() as session:
-            made = self.policies.compile(session.connection(), demand, now_us)
-            self.composer.numbers.save(session.connection())
-        self._compiled_demand = demand
-        if made is None:
+    def _compile(self, now_us: int) -> None:
+        """Follow the registry; the deltas go out at once."""
+        compiler = self.policies.compiler
+        with self._database.read() as session:
+            compiler.follow(session.connection(), read_receipts(session.connection()))
+            work = compiler.read(session.connection())
+        if work is None:
             return
-        self.policies.adopt(made)
-        self._publish(now_us)  # the deltas at once, the heads after them
-        self._heads_due = True
+        steps = compiler.prepare(work, self.composer.epoch)
+        with self._database.write() as session:
+            compiler.keep(session.connection(), work, steps, now_us)
+            self.policies.put_deltas(session.connection(), steps, now_us)
+            self.composer.numbers.save(session.connection())
+        compiler.adopt(work, steps)
+        self.policies.follow_with_snapshots(steps)
+        if steps:
+            log.info("policies", edges=len(steps), changes=len(work.changes), full=work.full)
+        self._publish(now_us)
+        self._wake.set()  # there may be more
+
+    def _put_heads(self, now_us: int) -> None:
+        """The heads of versions that have none yet; all of them when the broker may have lost what it retained."""
+        every, self._heads_due = self._heads_due, False
+        edges = self.policies.compiler.edges.values()
+        due = [
+            edge
+            for edge in edges
+            if edge.kept is not None and (every or self._head_of.get(edge.id) != edge.kept.version)
+        ]
+        if not due:
+            return
+        with self._database.write() as session:
+            for edge in due:
+                self.policies.put_head(session.connection(), edge, now_us)
+            self.composer.numbers.save(session.connection())
+        self._head_of.update({edge.id: edge.kept.version for edge in due if edge.kept is not None})
+
+    def _pack(self, now_us: int) -> None:
+        if not self.policies.packing:
+            return
+        packed = self.policies.pack()
+        if packed is not None:
+            with self._database.write() as session:
+                chunks = self.policies.keep_packed(session.connection(), packed, now_us)
+                self.composer.numbers.save(session.connection())
+            self._send(chunks)
+        if self.policies.packing:
+            self._wake.set()
+
+    def _send(self, messages: list[Down]) -> None:
+        for topic, payload in messages:
+            if self.mqtt.publish(topic, payload) is None:
+                break  # the edge asks again for what is missing
 
     def _follow(self, receipts: list[Receipt], now_us: int) -> None:
         ahead = self.policies.ahead(receipts)
@@ -252,8 +282,8 @@ class FleetService:
         due = self.policies.leases_due(receipts, now_us)
         if due:
             with self._database.write() as session:
-                for receipt in due:
-                    self.policies.put_lease(session.connection(), receipt.edge_id, receipt.edge, now_us)
+                for edge in due:
+                    self.policies.put_lease(session.connection(), edge, now_us)
                 self.composer.numbers.save(session.connection())
 
     def _restored(self, ahead: Receipt, now_us: int) -> None:
@@ -276,22 +306,19 @@ class FleetService:
                 )
             )
         self.composer.epoch = epoch
-        self._compiled_demand = None
+        self.policies.compiler.compile_all_anew()
+        self._wake.set()
 
     def _answer(self, now_us: int) -> None:
         while self._asked:
             asked = self._asked.popleft()
-            if self.policies.current is None or self._asks_too_often(asked.edge.name, now_us):
+            if self._asks_too_often(asked.edge.name, now_us):
                 continue
             with self._database.write() as session:
-                chunks = self.policies.answer(
-                    session.connection(), asked.edge.id, asked.edge.name, asked.request, now_us
-                )
+                chunks = self.policies.answer(session.connection(), asked.edge.id, asked.request, now_us)
                 self.composer.numbers.save(session.connection())
             self._publish(now_us)
-            for topic, payload in chunks:
-                if self.mqtt.publish(topic, payload) is None:
-                    break  # the edge asks again for what is missing
+            self._send(chunks)
 
     def _asks_too_often(self, edge: str, now_us: int) -> bool:
         lately = self._asked_lately.setdefault(edge, deque(maxlen=ASKED_PER_WINDOW))
