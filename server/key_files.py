@@ -1,6 +1,7 @@
 """Files that hold keys: TOML, mode 600; one that others can read is refused (docs/interfaces.md, Key files)."""
 
 import os
+import secrets
 import tomllib
 from pathlib import Path
 from typing import TypeVar
@@ -74,8 +75,7 @@ def replace_key_file(path: Path, text: str) -> None:
 
 def ensure_key_file(path: Path, text: str) -> None:
     """Make the file as a whole unless it is there: of several processes that start at once one wins, and the others read its file."""
-    staged = path.with_name(f"{path.name}.{os.getpid()}.new")
-    staged.unlink(missing_ok=True)
+    staged = path.with_name(f"{path.name}.{secrets.token_hex(4)}.new")
     write_new_key_file(staged, text)
     try:
         os.link(staged, path)
