@@ -42,4 +42,15 @@ class Indicate(Action, frozen=True):
     before_journal: bool = False
 
 
-AnyAction = Unlock | HoldUnlocked | Lock | Indicate
+class WriteCard(Action, frozen=True):
+    """The desk's reader writes the next card that is laid down before ``until_mono_us``; ``EncodingEnded`` tells how it went.
+    ``replaces``: the credential that the card may carry already."""
+
+    command_id: str
+    number: str
+    replaces: bytes | None
+    until_mono_us: int
+    before_journal: bool = False
+
+
+AnyAction = Unlock | HoldUnlocked | Lock | Indicate | WriteCard

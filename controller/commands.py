@@ -35,4 +35,14 @@ class Identify(CommandBase, frozen=True):
     access_point: str
 
 
-Command = UnlockDoor | ResetFire | AcknowledgeAlarm | Identify
+class EncodeCard(CommandBase, frozen=True):
+    """Write a DESFire card at a desk (DESIGN 21). ``badge``: its public id at the server; ``number``: what is written, 1-24 printable
+    ASCII characters; ``replaces``: the credential that the card may carry already, which the server knows to be bound to no live
+    badge. The desk waits for a card as long as the command lives."""
+
+    badge: str
+    number: str
+    replaces: bytes | None = None
+
+
+Command = UnlockDoor | ResetFire | AcknowledgeAlarm | Identify | EncodeCard

@@ -47,7 +47,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from controller.actions import AnyAction, Indicate
+from controller import encoding
+from controller.actions import AnyAction, Indicate, WriteCard
 from controller.catch_up import catch_up
 from controller.door import DoorInput
 from controller.events import AccessTaken, AlarmRaised, Record, encode_record
@@ -60,6 +61,7 @@ from controller.inputs import (
     DeviceFaulted,
     DeviceRecovered,
     DoorContact,
+    EncodingEnded,
     FireInput,
     ForkFound,
     GasInput,
@@ -105,8 +107,6 @@ from controller.turn import Turn
 
 MAX_WAITING_RECORDS = 10_000
 """Records that wait in memory while the journal cannot commit."""
-
-
 _MAX_TIMERS = 4
 """Timers of one door that can be due at once: its window and its held-open time, each again after the other."""
 
@@ -130,9 +130,12 @@ class _Step(msgspec.Struct, frozen=True):
 class Engine:
     """One edge's decisions. Pure: no clock, chance or I/O; the same inputs and times give the same bytes."""
 
-    def __init__(self, state: State, journal_id: str, hardware: Sequence[DoorHardware], edge: str) -> None:
+    def __init__(
+        self, state: State, journal_id: str, hardware: Sequence[DoorHardware], edge: str, desk: str = ""
+    ) -> None:
         """``hardware``: the edge's own doors; REX and fire work on them without any policy. ``edge``: its id, the subject of
-        its own alarms. ``state`` becomes the engine's own."""
+        its own alarms. ``desk``: the reader that writes cards, if any. ``state`` becomes the engine's own."""
+        self._desk = desk
         self._state = state
         self._journal_id = journal_id
         self._hardware = {door.door: door for door in hardware}
@@ -223,9 +226,10 @@ class Engine:
     def _defer(self, action: AnyAction) -> None:
         if not action.before_journal:
             self._deferred.append(action)
-        elif not isinstance(action, Indicate):
+        elif not isinstance(action, Indicate | WriteCard):
+            of_door = action.door
             self._deferred = [
-                earlier for earlier in self._deferred if isinstance(earlier, Indicate) or earlier.door != action.door
+                other for other in self._deferred if isinstance(other, Indicate | WriteCard) or other.door != of_door
             ]
 
     def journal_failed(self, cause: str, now: Now) -> list[Outcome]:
@@ -251,6 +255,7 @@ class Engine:
         if clock_changed(turn, now):
             return now.mono_us
         due = [found[0] for door in self._state.doors if (found := deadline_us(turn, door)) is not None]
+        due += encoding.deadlines_us(turn)
         ends = self._stay_ends()
         if ends:
             due.append(now.mono_us + max(0, min(ends.values()) - turn.wall_us))
@@ -268,9 +273,8 @@ class Engine:
         return left
 
     def _turn(self, now: Now) -> Turn:
-        state = self._state
-        wall_us = max(now.wall_us, state.wall_high_us)
-        return Turn(state, self._index, self._hardware, self._edge, wall_us, now.mono_us)
+        wall_us = max(now.wall_us, self._state.wall_high_us)
+        return Turn(self._state, self._index, self._hardware, self._edge, wall_us, now.mono_us, self._desk)
 
     def _run(self, stimulus: AnyInput, now: Now, live: State | None = None) -> Turn:
         turn = self._turn(now)
@@ -311,6 +315,8 @@ class Engine:
                 lease_arrived(turn, stimulus)
             case CommandArrived():
                 command(turn, stimulus)
+            case EncodingEnded():
+                encoding.ended(turn, stimulus)
             case ForkFound() | RecordsLost():
                 ledger_differs(turn, stimulus)
             case JournalChanged():
@@ -327,6 +333,7 @@ class Engine:
             happen(turn, stimulus.door, DoorInput.OPENED if stimulus.open else DoorInput.CLOSED)
 
     def _run_timers(self, turn: Turn) -> None:
+        encoding.run_timer(turn)
         for door in list(self._state.doors):
             for _ in range(_MAX_TIMERS):
                 due = deadline_us(turn, door)
@@ -335,11 +342,8 @@ class Engine:
                 happen(turn, door, due[1])
         for holder in sorted(holder for holder, end_us in self._stay_ends().items() if end_us <= turn.wall_us):
             presence = self._state.presence[holder]
-            turn.emit(
-                AlarmRaised(
-                    "OVERSTAY", presence.number, ALARMS["OVERSTAY"].rule, {"holder": holder, "area": presence.area}
-                )
-            )
+            inputs: dict[str, str | int] = {"holder": holder, "area": presence.area}
+            turn.emit(AlarmRaised("OVERSTAY", presence.number, ALARMS["OVERSTAY"].rule, inputs))
             self._stays = None
 
     def _stay_ends(self) -> dict[int, int]:

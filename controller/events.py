@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from controller.commands import Command
+from controller.commands import Command, EncodeCard
 from controller.inputs import AnyInput
 from controller.policy import Int64, Lease, Version
 
@@ -245,6 +245,26 @@ class CommandDone(Event, frozen=True):
     because: Explanation | None = None
 
 
+class EncodingStarted(Event, frozen=True):
+    """The desk waits for a card until ``until_mono_us``; ``CommandDone`` tells how it went."""
+
+    command_id: str
+    command: EncodeCard
+    operator: str
+    until_mono_us: int
+
+
+class CardEncoded(Event, frozen=True):
+    """A card carries this number now and reads as a door reads it: the server binds ``credential`` to ``badge`` (a public id)."""
+
+    command_id: str
+    badge: str
+    number: str
+    technology: str
+    credential: bytes
+    operator: str
+
+
 class ClockStateChanged(Event, frozen=True):
     """Whether the wall clock is vouched for, and whether it stands behind the journal's high-water mark (MEANINGS 19)."""
 
@@ -272,7 +292,7 @@ AnyEvent = (
     AccessGranted | AccessPending | AccessDenied | AccessTaken | AccessLapsed | ExitByRequest | AreaUncertain | DoorUnlocked | DoorLocked
     | DoorOpened | DoorClosed | DoorModeChanged | AlarmRaised | AlarmAcknowledged | AlarmCleared | FireLatched | FireReset
     | InputRecorded | DeviceStateChanged | LinkStateChanged | EdgeStarted | EdgeStopped | PolicyChanged | LeaseAccepted
-    | CommandDone | ClockStateChanged | JournalStateChanged | RangeLost
+    | CommandDone | EncodingStarted | CardEncoded | ClockStateChanged | JournalStateChanged | RangeLost
 )  # fmt: skip
 
 

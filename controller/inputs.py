@@ -134,11 +134,27 @@ class LeaseArrived(Input, frozen=True):
 
 
 class CommandArrived(Input, frozen=True):
-    """A verified command (session, expiry and id are checked by the agent before this)."""
+    """A verified command (session, expiry and id are checked by the agent before this). ``life_us``: how much longer somebody waits
+    for its result; told only where that matters (``EncodeCard``)."""
 
     command_id: str
     command: Command
     operator: str
+    life_us: int = 0
+
+
+class EncodingEnded(Input, frozen=True):
+    """How the desk's reader ended an ``EncodeCard``. ``credential``: of the number that the card carries (``encoded``,
+    ``CARD_BOUND``). ``step``: where it stopped."""
+
+    command_id: str
+    outcome: Literal[
+        "encoded", "NO_CARD", "TWO_CARDS", "CARD_TAKEN_AWAY", "NOT_DESFIRE", "RANDOM_UID", "UID_LENGTH", "CARD_BOUND",
+        "CARD_FOREIGN", "CARD_REFUSED", "READER_FAILED",
+    ]  # fmt: skip
+    technology: str
+    credential: bytes | None = None
+    step: str = ""
 
 
 class ForkFound(Input, frozen=True):
@@ -185,6 +201,7 @@ AnyInput = (
     | PolicyApplied
     | LeaseArrived
     | CommandArrived
+    | EncodingEnded
     | ForkFound
     | RecordsLost
     | JournalChanged

@@ -1,8 +1,9 @@
 """Commands of operators. Session, expiry and replay were judged before; permission at the server (DESIGN 9, MEANINGS 20, 21, 27)."""
 
 from controller.actions import Indicate
-from controller.commands import AcknowledgeAlarm, Identify, ResetFire, UnlockDoor
+from controller.commands import AcknowledgeAlarm, EncodeCard, Identify, ResetFire, UnlockDoor
 from controller.door import DoorInput
+from controller.encoding import begin
 from controller.events import AlarmAcknowledged, AlarmCleared, CommandDone, Explanation, FireReset
 from controller.inputs import CommandArrived
 from controller.passage import happen, relock_after_fire
@@ -24,6 +25,10 @@ def command(turn: Turn, order: CommandArrived) -> None:
             refusal = _acknowledge(turn, asked, order.operator)
         case Identify():
             refusal = _identify(turn, asked)
+        case EncodeCard():
+            refusal = begin(turn, order, asked)
+            if refusal is None:
+                return  # its result comes with the card
     turn.emit(CommandDone(order.command_id, asked, order.operator, "refused" if refusal else "done", refusal))
 
 

@@ -267,67 +267,42 @@ class Reason(enum.Enum):
         "申请超出合同约定(一台服务器一个 IP、一个端口)。",
         "More than the contract allows: one server, one address, one port.",
     )
+    # writing a card at the desk (DESIGN 21)
+    # fmt: off
+    NOT_A_DESK = Meaning("B1", "edge", "控制器 {edge} 不是发卡台。", "Edge {edge} is not a desk.", {"edge": str}, "command")
+    NUMBER_INVALID = Meaning("B1", "edge", "卡内编号须为 1–24 个可见 ASCII 字符,不含空格。", "A card's number is 1 to 24 printable ASCII characters without spaces.", {}, "command")
+    DESK_BUSY = Meaning("B1", "edge", "发卡台正在写另一张卡,请稍后再试。", "The desk is writing another card. Try again when it is done.", {}, "command")
+    ENCODING_INTERRUPTED = Meaning("B1", "edge", "发卡台重新启动,写卡中断,请再写一次。", "The desk restarted while writing. Do it again with the same card.", {}, "command")
+    NO_CARD = Meaning("B1", "edge", "规定时间内没有放卡,请再写一次。", "No card was laid down in time. Do it again.", {}, "command")
+    CARD_TAKEN_AWAY = Meaning("B1", "edge", "写卡未完成卡已移开(步骤 {step}),请用同一张卡再写一次,写完前不要移动。", "The card was taken away while being written (step {step}). Do it again with the same card and leave it there.", {"step": str}, "command")
+    NOT_DESFIRE = Meaning("B1", "edge", "此卡不是 DESFire EV2/EV3,请换卡。", "This is no DESFire EV2 or EV3 card. Take another.", {}, "command")
+    RANDOM_UID = Meaning("B1", "edge", "此卡使用随机卡号,不能发放,请换卡。", "This card makes up its identifier: it cannot be a badge. Take another.", {}, "command")
+    UID_LENGTH = Meaning("B1", "edge", "此卡的卡号不是 7 字节,请换卡。", "This card's identifier is not of seven bytes. Take another.", {}, "command")
+    CARD_BOUND = Meaning("B3", "edge", "此卡已写有另一张出入证的编号,请换空白卡,或先注销原证。", "This card is another badge already. Take a blank one, or deregister that badge first.", {"credential": str}, "command")
+    CARD_FOREIGN = Meaning("B1", "edge", "此卡的密钥不是出厂值,也不是本站的(步骤 {step}),请换卡。", "This card's keys are neither the factory's nor this site's (step {step}). Take another.", {"step": str}, "command")
+    CARD_REFUSED = Meaning("B1", "edge", "此卡拒绝写入(步骤 {step}),请换卡。", "The card refused to be written (step {step}). Take another.", {"step": str}, "command")
+    DESK_READER_FAILED = Meaning("B1", "edge", "发卡台读卡器没有应答,请检查后用同一张卡再写一次。", "The desk's reader does not answer. Check it, then do it again with the same card.", {}, "command")
     # rules of later issues
     NO_PERMIT = Meaning("B7", "later", "没有有效的进入许可。", "There is no permit for this entry.")
-    SECOND_PERSON_REQUIRED = Meaning(
-        "R2",
-        "later",
-        "{area} 须两人同进,请第二人刷卡。",
-        "{area} takes two persons. The second person taps now.",
-        {"area": str},
-        "pending",
-    )
-    ANTI_PASSBACK = Meaning(
-        "B3",
-        "later",
-        "出入证 {number} 已在 {area} 内,请先刷卡离开。",
-        "Badge {number} is already inside {area}. Tap out first.",
-        _AREA,
-    )
-    COMPOSITION = Meaning(
-        "R2",
-        "later",
-        "同行人员不符合 {area} 的要求。",
-        "The persons together do not satisfy the rule of {area}.",
-        {"area": str},
-    )
+    SECOND_PERSON_REQUIRED = Meaning("R2", "later", "{area} 须两人同进,请第二人刷卡。", "{area} takes two persons. The second person taps now.", {"area": str}, "pending")
+    ANTI_PASSBACK = Meaning("B3", "later", "出入证 {number} 已在 {area} 内,请先刷卡离开。", "Badge {number} is already inside {area}. Tap out first.", _AREA)
+    COMPOSITION = Meaning("R2", "later", "同行人员不符合 {area} 的要求。", "The persons together do not satisfy the rule of {area}.", {"area": str})
     HOLDER_MISMATCH = Meaning("R8", "later", "持证人与照片不符。", "The holder does not match the photo.", _BADGE)
-    INTERLOCKED = Meaning(
-        "R3", "later", "互锁的门 {door} 未关闭。", "The interlocked door {door} is not closed.", {"door": str}
-    )
+    INTERLOCKED = Meaning("R3", "later", "互锁的门 {door} 未关闭。", "The interlocked door {door} is not closed.", {"door": str})
     AREA_FULL = Meaning("R3", "later", "{area} 已满员。", "{area} is full.", {"area": str})
     LOCKDOWN = Meaning("R1", "later", "已封锁,请等待解除。", "Lockdown. Wait for the release.")
-    FIRST_IN_REQUIRED = Meaning(
-        "R4", "later", "须由授权人员先进入 {area}。", "An authorised person must enter {area} first.", {"area": str}
-    )
-    WORK_ORDER_LATE = Meaning(
-        "E1", "later", "开工单须提前 24 小时送达机房。", "The work order must reach the machine room 24 hours before."
-    )
-    ITEM_NOT_ON_ORDER = Meaning(
-        "E2", "later", "设备 {serial} 不在开工单上。", "Item {serial} is not on the work order.", {"serial": str}
-    )
+    FIRST_IN_REQUIRED = Meaning("R4", "later", "须由授权人员先进入 {area}。", "An authorised person must enter {area} first.", {"area": str})
+    WORK_ORDER_LATE = Meaning("E1", "later", "开工单须提前 24 小时送达机房。", "The work order must reach the machine room 24 hours before.")
+    ITEM_NOT_ON_ORDER = Meaning("E2", "later", "设备 {serial} 不在开工单上。", "Item {serial} is not on the work order.", {"serial": str})
     PACKAGING_NOT_REMOVED = Meaning("E2", "later", "请先拆除包装。", "Remove the packaging first.")
     NO_EXIT_SLIP = Meaning("E4", "later", "没有出门条。", "There is no exit slip.")
-    ITEM_NOT_ON_SLIP = Meaning(
-        "E4", "later", "设备 {serial} 不在出门条上。", "Item {serial} is not on the slip.", {"serial": str}
-    )
+    ITEM_NOT_ON_SLIP = Meaning("E4", "later", "设备 {serial} 不在出门条上。", "Item {serial} is not on the slip.", {"serial": str})
     SLIP_SPENT = Meaning("E6", "later", "出门条 {slip} 已使用。", "Slip {slip} has been spent.", {"slip": str})
-    NOT_A_NAMED_CARRIER = Meaning(
-        "E5",
-        "later",
-        "您不是出门条 {slip} 指定的携带人。",
-        "You are not a carrier named on slip {slip}.",
-        {"slip": str},
-    )
-    SLIP_WRONG_DATE = Meaning(
-        "E5", "later", "出门条 {slip} 不在有效日期。", "Slip {slip} is not for this date.", {"slip": str}
-    )
-    SLIP_BOUND_ELSEWHERE = Meaning(
-        "E6", "later", "出门条 {slip} 绑定在其他出口。", "Slip {slip} is bound to another exit.", {"slip": str}
-    )
-    ITEM_OF_ANOTHER_CUSTOMER = Meaning(
-        "E6", "later", "设备 {serial} 属于其他客户。", "Item {serial} belongs to another customer.", {"serial": str}
-    )
+    NOT_A_NAMED_CARRIER = Meaning("E5", "later", "您不是出门条 {slip} 指定的携带人。", "You are not a carrier named on slip {slip}.", {"slip": str})
+    SLIP_WRONG_DATE = Meaning("E5", "later", "出门条 {slip} 不在有效日期。", "Slip {slip} is not for this date.", {"slip": str})
+    SLIP_BOUND_ELSEWHERE = Meaning("E6", "later", "出门条 {slip} 绑定在其他出口。", "Slip {slip} is bound to another exit.", {"slip": str})
+    ITEM_OF_ANOTHER_CUSTOMER = Meaning("E6", "later", "设备 {serial} 属于其他客户。", "Item {serial} belongs to another customer.", {"serial": str})
+    # fmt: on
 
 
 class AlarmMeaning(msgspec.Struct, frozen=True):

@@ -19,6 +19,7 @@ from controller.events import (
     AlarmRaised,
     AnyEvent,
     AreaUncertain,
+    CardEncoded,
     ClockStateChanged,
     CommandDone,
     DeviceStateChanged,
@@ -29,6 +30,7 @@ from controller.events import (
     DoorUnlocked,
     EdgeStarted,
     EdgeStopped,
+    EncodingStarted,
     ExitByRequest,
     FireLatched,
     FireReset,
@@ -124,6 +126,7 @@ class State(msgspec.Struct):
     power_failed: dict[str, bool] = {}
     last_reads: dict[str, LastRead] = {}
     denials: dict[str, tuple[int, ...]] = {}
+    encoding: EncodingStarted | None = None
 
 
 def snapshot(state: State) -> State:
@@ -249,7 +252,12 @@ def apply(state: State, event: AnyEvent, at_us: int, mono_us: int) -> None:
             state.wall_trusted, state.wall_behind = event.trusted, event.behind
         case JournalStateChanged():
             state.journal_available = event.available
-        case EdgeStopped() | CommandDone() | RangeLost():
+        case EncodingStarted():
+            state.encoding = event
+        case CommandDone():
+            if state.encoding is not None and state.encoding.command_id == event.command_id:
+                state.encoding = None
+        case EdgeStopped() | CardEncoded() | RangeLost():
             pass  # facts for the ledger; no state of the edge hangs on them
 
 

@@ -3,6 +3,7 @@
 from typing import Literal
 
 from controller.door import DoorInput
+from controller.encoding import interrupted
 from controller.events import (
     AccessLapsed,
     AlarmName,
@@ -91,6 +92,7 @@ def started(turn: Turn, begun: Started, now: Now) -> None:
                 turn.doubt(area, "restart")
     if not turn.state.journal_available:
         journal_changed(turn, JournalChanged(available=True), dropped=0)
+    interrupted(turn)
     _clock_alarm(turn)
 
 
@@ -111,6 +113,7 @@ def stopped(turn: Turn, ended: Stopped) -> None:
     """An orderly stop: what is unlocked but for a fire is locked."""
     for door in turn.hardware:
         happen(turn, door, DoorInput.STOPPED)
+    interrupted(turn)
     turn.emit(EdgeStopped(ended.cause))
 
 

@@ -21,7 +21,7 @@ _PLAIN_LIMITS = Limits()
 class Turn:
     """Collects events and actions. ``emit`` is how the state changes; there is no other way."""
 
-    __slots__ = ("actions", "edge", "events", "hardware", "index", "mono_us", "state", "wall_us")
+    __slots__ = ("actions", "desk", "edge", "events", "hardware", "index", "mono_us", "state", "wall_us")
 
     def __init__(
         self,
@@ -31,7 +31,9 @@ class Turn:
         edge: str,
         wall_us: int,
         mono_us: int,
+        desk: str = "",
     ) -> None:
+        self.desk = desk
         self.state = state
         self.index = index
         self.hardware = hardware

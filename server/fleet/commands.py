@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
 
-from controller.commands import AcknowledgeAlarm, Command, CommandBase, Identify, ResetFire, UnlockDoor
+from controller.commands import AcknowledgeAlarm, Command, CommandBase, EncodeCard, Identify, ResetFire, UnlockDoor
 from controller.events import AlarmAcknowledged, AlarmCleared
 from controller.wire import CommandOrder
 from server.fleet.down import Composer, put
@@ -18,6 +18,10 @@ from server.operators.permissions import Permission
 LIFE_US = 10_000_000
 ANSWER_GRACE_US = 5_000_000
 """After its expiry a command's result may still be on its way for this long."""
+ENCODE_LIFE_US = 45_000_000
+"""How long a desk waits for a card. Edges take no command that claims to live beyond a minute."""
+ENCODE_GRACE_US = 20_000_000
+"""A card laid down in the last moment is written to the end, and its result told, for this long."""
 CLOCK_OFFSET_NOISE_US = 2_000_000
 """Offsets below this are the network's, not the clock's."""
 MAX_TEXT = 500
@@ -30,8 +34,11 @@ COMMAND_PERMISSIONS: dict[type[CommandBase], Permission] = {
     ResetFire: Permission.COMMAND_FIRE_RESET,
     AcknowledgeAlarm: Permission.ALARM_ACKNOWLEDGE,
     Identify: Permission.COMMAND_IDENTIFY,
+    EncodeCard: Permission.BADGE_ENCODE,
 }
 """What each command needs. A command that is not here is refused; a test compares with ``controller.commands``."""
+OWN_ENDPOINT: dict[type[CommandBase], str] = {EncodeCard: "POST /badges/{badge}/encode"}
+"""Commands that are asked for nowhere but there: more than a permission is judged."""
 
 
 class CommandInvalid(ValueError):
@@ -39,11 +46,13 @@ class CommandInvalid(ValueError):
 
 
 def parse_command(given: object) -> Command:
-    """Raises :class:`CommandInvalid`."""
+    """A command for ``POST /commands``. Raises :class:`CommandInvalid`."""
     try:
         command: Command = msgspec.convert(given, Command)
     except msgspec.ValidationError as error:
         raise CommandInvalid(str(error)) from error
+    if type(command) in OWN_ENDPOINT:
+        raise CommandInvalid(f"{type(command).__name__} is asked for by {OWN_ENDPOINT[type(command)]}")
     for name, value in msgspec.structs.asdict(command).items():
         if len(value) > MAX_TEXT or "\x00" in value:
             raise CommandInvalid(f"{name}: at most {MAX_TEXT} characters, without NUL")
@@ -72,7 +81,7 @@ def order_commands(writer: LedgerWriter, composer: Composer) -> None:
     for row in waiting:
         values: dict[str, object] = {}
         if row.state == "sent":
-            if now_us > row.expires_us + ANSWER_GRACE_US:
+            if now_us > row.expires_us + _grace_us(row.command):
                 values = {"state": "expired", "answered_us": now_us}
         elif now_us >= row.expires_us:
             values = {"state": "expired", "answered_us": now_us}
@@ -98,6 +107,10 @@ def order_commands(writer: LedgerWriter, composer: Composer) -> None:
             put(connection, row.edge, "command", payload, expires_us=row.expires_us)
         if values:
             connection.execute(update(commands).where(commands.c.id == row.id).values(**values))
+
+
+def _grace_us(command: str) -> int:
+    return ENCODE_GRACE_US if isinstance(msgspec.json.decode(command, type=Command), EncodeCard) else ANSWER_GRACE_US
 
 
 def _done_here(writer: LedgerWriter, row: Any) -> bool:

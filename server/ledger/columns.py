@@ -21,6 +21,7 @@ from controller.events import (
     AlarmRaised,
     AnyEvent,
     AreaUncertain,
+    CardEncoded,
     CommandDone,
     DeviceStateChanged,
     DoorClosed,
@@ -28,6 +29,7 @@ from controller.events import (
     DoorModeChanged,
     DoorOpened,
     DoorUnlocked,
+    EncodingStarted,
     ExitByRequest,
     FireLatched,
     FireReset,
@@ -101,6 +103,10 @@ def _command(event: CommandDone) -> Columns:
     return None, None, None, None, None, None, reason, rule, None, event.command_id
 
 
+def _encoded(event: CardEncoded) -> Columns:
+    return None, None, None, None, None, event.number, None, None, None, event.badge
+
+
 def _subject(attribute: str) -> Callable[[Any], Columns]:
     return lambda event: (None, None, None, None, None, None, None, None, None, getattr(event, attribute))
 
@@ -121,6 +127,8 @@ _COLUMNS: dict[type, Callable[[Any], Columns]] = {
     AlarmAcknowledged: _alarm,
     AlarmCleared: _alarm,
     CommandDone: _command,
+    CardEncoded: _encoded,
+    EncodingStarted: _subject("command_id"),
     AreaUncertain: _subject("area"),
     DeviceStateChanged: _subject("device"),
     FireLatched: _subject("zone"),
