@@ -56,8 +56,8 @@ def approve(
     badge = _new_badge(now, actor, holder, application, decision)
     if old is not None:
         badge.replaces_id = old.id
-        badge.awaits_change_id = change_that_stopped(session, old)
     if customer is None:
+        badge.awaits_change_id = change_that_stopped(session, old) if old is not None else None
         session.add(badge)
         session.flush()
     elif old is None:

@@ -20,7 +20,10 @@ def awaited_edges(session: Session, badge: Badge) -> list[dict[str, Any]]:
 
 
 def change_that_stopped(session: Session, badge: Badge) -> int | None:
-    """The latest change by which the badge opens nothing any more; None when no trigger noted one."""
+    """The change since which the badge opens nothing: its loss, or its deregistration. None for one that still may open, or
+    never had a card."""
+    if badge.issued_at is None:
+        return None
     query = (
         select(RegistryChange)
         .where(RegistryChange.table_name == "badge", RegistryChange.row_id == badge.id)

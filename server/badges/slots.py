@@ -1,8 +1,13 @@
-"""The places of the quota (B2). The database refuses what goes beyond it; here its refusals become answers."""
+"""The places of the quota (B2). The database refuses what goes beyond it; here its refusals become answers.
+
+Whoever takes a place, by re-issue or by a new application, waits until every edge knows that the one before opens nothing any more
+(:mod:`server.badges.awaiting`): else an edge that was cut off would make it one badge too many.
+"""
 
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, select
 
+from server.badges.awaiting import change_that_stopped
 from server.badges.models import GONE, Badge
 from server.problems import Problem
 from server.registry.lookup import taken
@@ -39,9 +44,11 @@ def take_slot_of(session: Session, badge: Badge, customer: Customer, predecessor
 
 
 def _insert(session: Session, badge: Badge, customer: Customer, slot: int) -> bool:
-    generations = select(func.max(Badge.generation)).where(Badge.customer_id == customer.id, Badge.slot == slot)
+    newest = select(Badge).where(Badge.customer_id == customer.id, Badge.slot == slot)
+    before = session.exec(newest.order_by(col(Badge.generation).desc()).limit(1)).first()
     badge.customer_id, badge.customer_kind, badge.slot = customer.id, customer.kind, slot
-    badge.generation = (session.exec(generations).one() or 0) + 1
+    badge.generation = before.generation + 1 if before is not None else 1
+    badge.awaits_change_id = change_that_stopped(session, before) if before is not None else None
     try:
         with session.begin_nested():
             session.add(badge)

@@ -28,7 +28,12 @@ def customer(session: Session, code: str, kind: str) -> Customer:
 def contract(session: Session, owner: Customer, **more: Any) -> Contract:
     """A contract, as its customer's others but for ``more``."""
     values = {"status": "active", "from_at": START - timedelta(days=60), "areas": ["hall"]} | more
-    made = Contract(public_id=f"con_{owner.code}{len(more)}{more.get('number', '')}", customer_id=owner.id, created_at=START, **values)
+    made = Contract(
+        public_id=f"con_{owner.code}{len(more)}{more.get('number', '')}",
+        customer_id=owner.id,
+        created_at=START,
+        **values,
+    )
     session.add(made)
     session.flush()
     return made

@@ -1,25 +1,13 @@
 """Badges over the API: from the application to the card that is back."""
 
-import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlmodel import select
 
 from controller.policy import credential_key
 from server.badges.models import Badge
-from tests.server.badges.making import (
-    API,
-    application,
-    approve,
-    approved_badge,
-    attach,
-    complete_application,
-    issue,
-    issued_badge,
-    report,
-)
-from tests.server.browser import context_of_app, token_client
-from tests.server.conftest import ON_SQLITE
+from tests.server.badges.making import API, application, approve, attach, issue, report
+from tests.server.browser import context_of_app
 
 
 def test_the_whole_way_from_the_application_to_the_card_that_is_back(app: FastAPI, api: TestClient) -> None:
