@@ -130,6 +130,13 @@ def upgrade() -> None:
         batch_op.create_index("ix_customer_credit_code", ["credit_code"], unique=False)
         batch_op.create_index("ix_customer_id_number_index", ["id_number_index"], unique=False)
         batch_op.create_index("ix_customer_name_key", ["name_key"], unique=False)
+        batch_op.create_index(
+            "ix_customer_pending",
+            ["id"],
+            unique=False,
+            sqlite_where=sa.text("name_key IS NULL OR id_number_clear IS NOT NULL"),
+            postgresql_where=sa.text("name_key IS NULL OR id_number_clear IS NOT NULL"),
+        )
 
     op.create_table(
         "edge",
@@ -167,6 +174,8 @@ def upgrade() -> None:
         sa.Column("lease_sent_us", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("lease_policy_epoch", sa.Integer(), nullable=False),
         sa.Column("lease_policy_n", sa.Integer(), nullable=False),
+        sa.Column("lease_customer_until_us", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("lease_keyholder_until_us", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.CheckConstraint("role IN ('door', 'desk')", name=op.f("ck_edge_role")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_edge")),
         sa.UniqueConstraint("name", name=op.f("uq_edge_name")),
@@ -355,6 +364,13 @@ def upgrade() -> None:
     with op.batch_alter_table("contact", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_contact_customer_id"), ["customer_id"], unique=False)
         batch_op.create_index("ix_contact_name_index", ["name_index"], unique=False)
+        batch_op.create_index(
+            "ix_contact_pending",
+            ["id"],
+            unique=False,
+            sqlite_where=sa.text("name_clear IS NOT NULL OR phone_clear IS NOT NULL OR email_clear IS NOT NULL"),
+            postgresql_where=sa.text("name_clear IS NOT NULL OR phone_clear IS NOT NULL OR email_clear IS NOT NULL"),
+        )
         batch_op.create_index("ix_contact_phone_index", ["phone_index"], unique=False)
 
     op.create_table(
@@ -497,6 +513,15 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_holder_customer_id"), ["customer_id"], unique=False)
         batch_op.create_index("ix_holder_id_number_index", ["id_number_index"], unique=False)
         batch_op.create_index("ix_holder_name_index", ["name_index"], unique=False)
+        batch_op.create_index(
+            "ix_holder_pending",
+            ["id"],
+            unique=False,
+            sqlite_where=sa.text("name_clear IS NOT NULL OR phone_clear IS NOT NULL OR id_number_clear IS NOT NULL"),
+            postgresql_where=sa.text(
+                "name_clear IS NOT NULL OR phone_clear IS NOT NULL OR id_number_clear IS NOT NULL"
+            ),
+        )
         batch_op.create_index("ix_holder_phone_index", ["phone_index"], unique=False)
 
     op.create_table(
