@@ -21,6 +21,8 @@ from server.personal.cipher import UnreadableError, open_bytes, seal_bytes
 from server.personal.models import Attachment
 from server.personal.uploads import clean_upload
 from server.problems import Problem, not_found
+from server.registry.lookup import may_see_row
+from server.registry.models import Holder
 
 log = structlog.get_logger()
 
@@ -91,12 +93,17 @@ def read_attachment(session: Session, context: Context, attachment: Attachment) 
     return body
 
 
-def find_attachment(session: Session, name: str) -> Attachment:
-    """By public id. Raises :class:`Problem` 404."""
-    found = session.exec(select(Attachment).where(Attachment.public_id == name)).first()
-    if found is None:
+def find_attachment(session: Session, name: str, actor: Actor) -> Attachment:
+    """By public id; one of another department's file is not there (C4). Raises :class:`Problem` 404."""
+    found = session.exec(
+        select(Attachment, Holder)
+        .join(Application, col(Application.id) == Attachment.application_id)
+        .join(Holder, col(Holder.id) == Application.holder_id)
+        .where(Attachment.public_id == name)
+    ).first()
+    if found is None or not may_see_row(session, actor, found[1]):
         raise not_found("attachment", "附件", name)
-    return found
+    return found[0]
 
 
 def schedule_erasure(session: Session, application_ids: Sequence[int], at: datetime) -> int:

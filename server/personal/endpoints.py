@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from fastapi import Query, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
-from sqlmodel import Session, col, or_, select
+from sqlmodel import col, select
 
 from server.operators.actor import Actor
 from server.operators.guard import requires
@@ -16,9 +16,8 @@ from server.personal.attachments import find_attachment, read_attachment
 from server.personal.holder_erasure import erase_holder
 from server.personal.looks import LOOK, LOOK_REFUSED, admit_look, checked_reason, look_at_fields
 from server.personal.media_types import EXTENSIONS
-from server.problems import Problem, not_found
-from server.registry.lookup import find_customer, find_holder
-from server.registry.models import Contact
+from server.problems import Problem
+from server.registry.lookup import find_contact, find_customer, find_holder
 from server.routes import AppContext, DbSession, api_router
 
 router = api_router("", "personal data")
@@ -80,7 +79,7 @@ def look_at_customer(
     session: DbSession, context: AppContext, actor: Looks, customer: str, given: FieldsLook
 ) -> ClearFields:
     """The clear ID number of an individual customer; recorded."""
-    found = find_customer(session, customer)
+    found = find_customer(session, customer, actor=actor)
     return ClearFields(**look_at_fields(session, context, actor, found, given.fields, given.reason))
 
 
@@ -89,7 +88,7 @@ def look_at_contact(
     session: DbSession, context: AppContext, actor: Looks, contact: str, given: FieldsLook
 ) -> ClearFields:
     """Clear values of a contact; recorded."""
-    found = _find_contact(session, contact)
+    found = find_contact(session, contact, actor=actor)
     return ClearFields(**look_at_fields(session, context, actor, found, given.fields, given.reason))
 
 
@@ -98,7 +97,7 @@ def look_at_holder(
     session: DbSession, context: AppContext, actor: Looks, holder: str, given: FieldsLook
 ) -> ClearFields:
     """Clear values of a holder; recorded."""
-    found = find_holder(session, holder)
+    found = find_holder(session, holder, actor=actor)
     return ClearFields(**look_at_fields(session, context, actor, found, given.fields, given.reason))
 
 
@@ -107,7 +106,7 @@ def look_at_attachment(
     session: DbSession, context: AppContext, actor: Looks, attachment: str, given: FileLook
 ) -> Response:
     """The file itself; recorded. 410 ``erased`` when its time was over."""
-    found = find_attachment(session, attachment)
+    found = find_attachment(session, attachment, actor)
     body = read_attachment(session, context, found)
     admit_look(session, context, actor, found.public_id, [found.part], given.reason)
     name = f"{found.part}{EXTENSIONS[found.media_type]}"
@@ -151,17 +150,9 @@ def erase_holder_data(
             f"Erasing takes the permission {Permission.PERSONAL_LOOK.value} as well.",
             f"删除个人信息还需要权限 {Permission.PERSONAL_LOOK.value}。",
         )
-    found = find_holder(session, holder)
+    found = find_holder(session, holder, actor=actor, lock=True)
     refuse_stale(if_match, found.version)
     erase_holder(session, actor, found, checked_reason(given.reason), context.clock.now())
-
-
-def _find_contact(session: Session, name: str) -> Contact:
-    named = or_(Contact.public_id == name, Contact.external_id == name)
-    found = session.exec(select(Contact).where(named).order_by(col(Contact.public_id) != name)).first()
-    if found is None:
-        raise not_found("contact", "联系人", name)
-    return found
 
 
 def _shown(entry: AuditEntry) -> LookShown:

@@ -4,11 +4,8 @@ In the database the ciphers and indexes go at once, the row's history included; 
 Backups keep the ciphers until they run out (docs/personal-data.md).
 """
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import update
 from sqlmodel import Session, col, select
 
 from server.badges.models import GONE, Application, Badge
@@ -16,11 +13,12 @@ from server.operators import audit
 from server.operators.actor import Actor
 from server.personal.attachments import schedule_erasure
 from server.personal.fields import PERSONAL_FIELDS
+from server.personal.history import rewrite
 from server.problems import Problem
 from server.registry.models import Holder, RegistryChange
 
-_SUFFIXES = ("clear", "cipher", "index")
-_COLUMNS = tuple(f"{field}_{suffix}" for field in PERSONAL_FIELDS["holder"] for suffix in _SUFFIXES)
+_SEALED = tuple(f"{field}_{suffix}" for field in PERSONAL_FIELDS["holder"] for suffix in ("cipher", "index"))
+_CLEAR = tuple(f"{field}_clear" for field in PERSONAL_FIELDS["holder"])
 
 
 def erase_holder(session: Session, actor: Actor, holder: Holder, reason: str, now: datetime) -> None:
@@ -29,7 +27,7 @@ def erase_holder(session: Session, actor: Actor, holder: Holder, reason: str, no
     Raises :class:`Problem` 409 while the holder has not left, holds a live badge, or has an open application.
     """
     _refuse_while_needed(session, holder)
-    for column in _COLUMNS:
+    for column in _SEALED + _CLEAR:
         setattr(holder, column, None)
     holder.id_document = None
     holder.version += 1
@@ -77,16 +75,13 @@ def _refuse_while_needed(session: Session, holder: Holder) -> None:
 
 def _empty_history(session: Session, holder: Holder) -> None:
     changes = session.exec(
-        select(RegistryChange.id, RegistryChange.before, RegistryChange.after).where(
+        select(RegistryChange.id, RegistryChange.before).where(
             RegistryChange.table_name == "holder", RegistryChange.row_id == holder.id
         )
     ).all()
-    for change_id, before, after in changes:
-        values: dict[str, Any] = {"after": _emptied(after)}
-        if before is not None:  # written as None it would be JSON's null
-            values["before"] = _emptied(before)
-        session.connection().execute(update(RegistryChange).where(col(RegistryChange.id) == change_id).values(values))
-
-
-def _emptied(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: None if name in _COLUMNS else value for name, value in row.items()}
+    nothing: dict[str, str | None] = dict.fromkeys(_SEALED)
+    for change_id, before in changes:
+        assert change_id is not None
+        rewrite(session.connection(), change_id, "after", nothing)
+        if before is not None:
+            rewrite(session.connection(), change_id, "before", nothing)
