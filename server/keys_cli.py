@@ -6,14 +6,19 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
+from sqlalchemy.exc import DBAPIError
 
 from controller.site import Site, SiteError, parse_site
 from server.config import Config, ConfigError, load_config
 from server.db.clock import SystemClock, to_us
+from server.db.engine import Database, DatabaseError
+from server.db.migrate import migrate
 from server.keys import ROOT_FILE, KeysError, ServerKeys, load_keys, make_card_keys, make_keys, rotate_keys
+from server.personal.cipher import PERSONAL_FILE, PersonalKeys, rotate_personal_keys
+from server.personal.resealing import Cursor, Resealed, reseal_batch
 from server.rfc3339 import rfc3339
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Signing keys and card keys.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Signing keys, card keys and keys of personal data.")
 
 ConfigFile = Annotated[Path, typer.Option("--config", help="The server's configuration file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
@@ -68,6 +73,45 @@ def rotate(
     except KeysError as error:
         _end(str(error))
     _show(keys, settings, as_json)
+
+
+@app.command()
+def personal_rotate(config: ConfigFile, as_json: AsJson = False) -> None:
+    """Add a key that seals personal data from now on; older ones still open. A running server takes it up within seconds. The
+    index key, by which equal values are found, does not rotate."""
+    try:
+        newest = rotate_personal_keys(_config(config).dir)
+    except KeysError as error:
+        _end(str(error))
+    if as_json:
+        typer.echo(json.dumps({"key": newest}))
+        return
+    typer.echo(f"key {newest} seals from now on; next: menjin keys personal-reencrypt")
+
+
+@app.command()
+def personal_reencrypt(config: ConfigFile, as_json: AsJson = False) -> None:
+    """Seal all personal data anew under the newest key, in batches beside the running server. Repeat until it has nothing to do;
+    then an older key may be taken out of personal.keys (backups made before still need it)."""
+    settings = _config(config)
+    done, cursor = Resealed(), Cursor()
+    try:
+        migrate(settings.database_url)
+        personal = PersonalKeys(settings.dir / PERSONAL_FILE)
+        database = Database(settings.database_url)
+        try:
+            while cursor.table is not None:
+                reseal_batch(database, personal, cursor, done)
+        finally:
+            database.close()
+    except (KeysError, DatabaseError) as error:
+        _end(str(error))
+    except DBAPIError as error:
+        _end(f"database: {str(error.orig).strip().splitlines()[0]}; run it again")
+    if as_json:
+        typer.echo(json.dumps({"key": personal.newest_key, "sealed": done.sealed, "unreadable": done.unreadable}))
+    else:
+        typer.echo(f"{done.sealed} values sealed anew under key {personal.newest_key}, {done.unreadable} do not open")
 
 
 def _show(keys: ServerKeys, settings: Config, as_json: bool) -> None:

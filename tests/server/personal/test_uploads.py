@@ -69,7 +69,9 @@ def test_a_pdf_is_accepted_for_papers_but_is_no_photo() -> None:
 def test_what_is_no_picture_is_named_for_what_it_is(body: bytes | str, called: str) -> None:
     problem = refusal("photo", body.encode() if isinstance(body, str) else body, "image/jpeg")
     assert problem.status == 415
-    assert problem.detail == f"photo: this is {called}, though it was sent as image/jpeg; a JPEG or PNG picture is needed."
+    assert (
+        problem.detail == f"photo: this is {called}, though it was sent as image/jpeg; a JPEG or PNG picture is needed."
+    )
 
 
 def with_exif(size: tuple[int, int] = (240, 320), orientation: int = 1) -> bytes:
