@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, ColumnElement, Text, cast, extract, func, or_, select, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, Text, case, cast, extract, func, or_, select, type_coerce
 from sqlalchemy.engine import Connection
 
 from controller.policy import FOREVER_US
@@ -190,7 +190,8 @@ class RegistryRows:
         if self._sqlite:
             return type_coerce(column, Text)
         us = extract("epoch", column) * 1_000_000
-        return cast(func.least(func.greatest(us, -FOREVER_US), FOREVER_US), BigInteger)
+        bounded = cast(func.least(func.greatest(us, -FOREVER_US), FOREVER_US), BigInteger)
+        return case((column.is_not(None), bounded))  # least and greatest pass NULL over
 
     def _moment(self, stored: Any) -> int | None:
         if stored is None or isinstance(stored, int):

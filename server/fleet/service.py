@@ -46,6 +46,7 @@ PAUSE_AFTER_FAULT_S = 1.0
 SLOW_TURN_US = 5_000_000
 RAISE_PAUSE_US = 60_000_000
 """The policy's epoch is raised at most once in this time."""
+COMPILES_PER_TURN = 4
 GROUP_MESSAGES = 32
 STOP_WAIT_S = 2.0
 MAX_ASKED = 1_000
@@ -200,7 +201,9 @@ class FleetService:
 
     def run_once(self, now_us: int) -> None:
         """One turn: whatever is due, then the outbox; last, and bounded, the snapshots that are owed."""
-        self._compile(now_us)
+        for _ in range(COMPILES_PER_TURN):
+            if not self._compile(now_us):
+                break
         with self._database.read() as session:
             has_commands = commands_open(session.connection())
             receipts = read_receipts(session.connection())
@@ -217,14 +220,14 @@ class FleetService:
         self._publish(now_us)
         self._pack(now_us)
 
-    def _compile(self, now_us: int) -> None:
-        """Follow the registry; the deltas go out at once."""
+    def _compile(self, now_us: int) -> bool:
+        """Follow one batch of the registry's changes; the deltas go out at once. Whether there was anything to do."""
         compiler = self.policies.compiler
         with self._database.read() as session:
             compiler.follow(session.connection(), read_receipts(session.connection()))
             work = compiler.read(session.connection())
         if work is None:
-            return
+            return False
         steps = compiler.prepare(work, self.composer.epoch)
         with self._database.write() as session:
             compiler.keep(session.connection(), work, steps, now_us)
@@ -236,6 +239,7 @@ class FleetService:
             log.info("policies", edges=len(steps), changes=len(work.changes), full=work.full)
         self._publish(now_us)
         self._wake.set()  # there may be more
+        return True
 
     def _put_heads(self, now_us: int) -> None:
         """The heads of versions that have none yet; all of them when the broker may have lost what it retained."""

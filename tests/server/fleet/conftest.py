@@ -1,5 +1,6 @@
 """A fleet service on both databases, driven turn by turn, with a broker in memory and an edge that speaks the wire contract."""
 
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from controller.policy import Policy, Version, decode_policy
 from controller.wire import (
     Ack,
     CommandOrder,
@@ -20,10 +22,12 @@ from controller.wire import (
 from server.context import Context
 from server.db.clock import FixedClock, to_us
 from server.fleet.service import FleetService
+from server.fleet.versions import Kept
 from server.keys import verifier
 from server.mqtt import Message
 from tests.server.browser import context_of_app, token_client
 from tests.server.edges import WireEdge
+from tests.server.fleet.registry import Registry
 
 BODIES = {
     "ack": Ack,
@@ -60,6 +64,7 @@ class Fleet:
 
     def __init__(self, context: Context, clock: FixedClock, api: TestClient) -> None:
         self.context, self.clock, self.api = context, clock, api
+        self.registry = Registry(context)
         self.restart()
 
     def restart(self) -> None:
@@ -101,10 +106,33 @@ class Fleet:
             keys[certificate.kid] = certificate.public_key
         return [unseal(payload, verifier(keys), (BODIES[leaf],), "demo", edge.name) for payload in payloads]
 
-    def enrolled(self, name: str = "edge-1") -> WireEdge:
+    def snapshot(self, edge: WireEdge, version: Version | None = None) -> Policy:
+        """Ask for the snapshot, of the current version unless another is named, and put it together."""
+        wanted = version or self.kept(edge).version
+        self.say(edge, "request", edge.request(want="snapshot", version=wanted))
+        self.turn()
+        chunks = self.heard(edge, "chunk")
+        assert [chunk.index for chunk in chunks] == list(range(chunks[0].of))
+        assert {chunk.version for chunk in chunks} == {wanted}
+        return decode_policy(zlib.decompress(b"".join(chunk.part for chunk in chunks)))
+
+    def kept(self, edge: WireEdge) -> Kept:
+        """The edge's newest version, as the service holds it."""
+        found = next(each for each in self.service.policies.compiler.edges.values() if each.name == edge.name)
+        assert found.kept is not None
+        return found.kept
+
+    def receipt(self, edge: WireEdge, version: Version | None = None) -> None:
+        """The edge says that it runs its current policy, or an older version."""
+        kept = self.kept(edge)
+        digest = kept.digest if version is None else "0" * 64
+        self.say(edge, "status", edge.status(policy_version=version or kept.version, policy_digest=digest))
+
+    def enrolled(self, name: str = "edge-1", role: str | None = None) -> WireEdge:
         """A new edge, enrolled over the API."""
         edge = WireEdge(name)
-        token = self.api.post("/api/v1/edges", json={"name": name}).json()["token"]
+        body = {"name": name} | ({"role": role} if role is not None else {})
+        token = self.api.post("/api/v1/edges", json=body).json()["token"]
         answer = self.api.post("/api/v1/edges/enrol", json={"token": token, "public_key": edge.public_key.hex()})
         assert answer.status_code == 200, answer.text
         edge.epoch = answer.json()["epoch"]

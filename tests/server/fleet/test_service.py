@@ -1,7 +1,6 @@
 """The fleet turn by turn: enrolment, policies and receipts, leases, commands, and what edges may not do."""
 
 import itertools
-import zlib
 from datetime import timedelta
 from typing import Any
 
@@ -11,39 +10,25 @@ from sqlmodel import select
 
 from controller.commands import Command
 from controller.events import AlarmRaised, CommandDone, DoorOpened, Explanation
-from controller.policy import Policy, Version, decode_policy
+from controller.policy import Version
 from controller.policy_delta import apply_delta
 from controller.policy_digest import policy_digest
 from server.badges.models import Badge
 from server.fleet.commands import COMMAND_PERMISSIONS
 from server.fleet.models import FleetState, OutboxMessage, PolicySnapshot, PolicyVersion
+from server.fleet.versions import Kept, load_book
 from server.operators.models import AuditEntry
+from server.registry.models import Customer
 from tests.server.browser import token_client
 from tests.server.edges import WireEdge
 from tests.server.fleet.conftest import Fleet
 
 
-def customer(fleet: Fleet, code: str = "C001", **contract: Any) -> None:
-    terms = {"from": "2026-01-01", "areas": ["hall"]} | contract
-    body = {"code": code, "kind": "organisation", "name": "n", "contract": terms}
-    assert fleet.api.post("/api/v1/customers", json=body).status_code == 201
-
-
-def badge(fleet: Fleet, number: str = "M1", code: str = "C001") -> None:
-    holder = {"external_id": f"h-{number}", "name": "n", "customer": code}
-    assert fleet.api.post("/api/v1/holders", json=holder).status_code == 201
-    body = {"external_id": number, "holder": f"h-{number}", "number": number}
-    card = {"card": {"technology": "desfire", "number": number}}
-    assert fleet.api.post("/api/v1/badges", json=body | card).status_code == 201
-
-
-def snapshot(fleet: Fleet, edge: WireEdge, version: Version) -> Policy:
-    """Ask for the snapshot and put it together."""
-    fleet.say(edge, "request", edge.request(want="snapshot", version=version))
-    fleet.turn()
-    chunks = fleet.heard(edge, "chunk")
-    assert [chunk.index for chunk in chunks] == list(range(chunks[0].of))
-    return decode_policy(zlib.decompress(b"".join(chunk.part for chunk in chunks)))
+def customer(fleet: Fleet, code: str = "C001") -> int:
+    """A customer with a contract, and a member whose badge is named like it."""
+    made = fleet.registry.customer(code)
+    fleet.registry.member(code, made)
+    return made
 
 
 def running(edge: WireEdge, version: Version, digest: str, **more: Any) -> Any:
@@ -86,10 +71,9 @@ def test_a_change_reaches_an_edge_as_a_delta_and_a_head(fleet: Fleet) -> None:
     edge = fleet.enrolled()
     fleet.turn()
     [first] = fleet.heard(edge, "policy")
-    policy = snapshot(fleet, edge, first.version)
+    policy = fleet.snapshot(edge, first.version)
     assert (policy.version, first.version) == (Version(1, 1), Version(1, 1))
-    customer(fleet)
-    badge(fleet)
+    fleet.registry.member("M1", fleet.registry.customer())
     assert fleet.api.get("/api/v1/policy/current", params={"edge": "edge-1"}).json()["pending"]
     fleet.turn()
     [delta] = fleet.heard(edge, "delta")
@@ -99,17 +83,17 @@ def test_a_change_reaches_an_edge_as_a_delta_and_a_head(fleet: Fleet) -> None:
     assert [entry.number for entry in policy.badges] == ["M1"]
     assert [entry.area for grant in policy.grants for entry in grant.areas] == ["hall"]
     assert head.certificates
-    assert snapshot(fleet, edge, head.version) == policy
+    assert fleet.snapshot(edge, head.version) == policy
 
 
 def test_a_revocation_is_a_delta_of_that_badge_alone(fleet: Fleet) -> None:
     edge = fleet.enrolled()
-    customer(fleet)
-    badge(fleet, "M1")
-    badge(fleet, "M2")
+    owner = fleet.registry.customer()
+    badge = fleet.registry.member("M1", owner)
+    fleet.registry.member("M2", owner, slot=2)
     fleet.turn()
     fleet.heard(edge, "delta")
-    assert fleet.api.post("/api/v1/badges/M1/report", json={"as": "lost"}).status_code == 200
+    fleet.registry.change(Badge, badge, status="lost")
     fleet.turn()
     [message] = fleet.heard(edge, "delta")
     assert [(entry.number, entry.status) for entry in message.delta.badges] == [("M1", "lost")]
@@ -119,31 +103,28 @@ def test_a_revocation_is_a_delta_of_that_badge_alone(fleet: Fleet) -> None:
 
 def test_a_change_that_no_policy_needs_makes_no_version(fleet: Fleet) -> None:
     fleet.enrolled()
-    customer(fleet)
+    owner = customer(fleet)
     fleet.turn()
-    with fleet.context.database.write() as session:
-        from server.policy_demand import touch_policy
-
-        touch_policy(session)
+    fleet.registry.change(Customer, owner, remark="calls on Mondays")
     fleet.turn()
     current = fleet.api.get("/api/v1/policy/current", params={"edge": "edge-1"}).json()
     assert current["version"] == [1, 1]
     assert not current["pending"]
 
 
-def test_an_edge_that_missed_versions_gets_the_deltas_in_order(fleet: Fleet) -> None:
+def test_an_edge_that_missed_versions_gets_what_they_changed_as_one_delta(fleet: Fleet) -> None:
     edge = fleet.enrolled()
     fleet.turn()
     [head] = fleet.heard(edge, "policy")
-    policy = snapshot(fleet, edge, head.version)
+    policy = fleet.snapshot(edge, head.version)
     for number in range(3):
         customer(fleet, f"C{number}")
         fleet.turn()
     fleet.heard(edge, "delta")
     fleet.say(edge, "request", edge.request(want="deltas", have=policy.version))
     fleet.turn()
-    for message in fleet.heard(edge, "delta"):
-        policy = apply_delta(policy, message.delta)
+    [message] = fleet.heard(edge, "delta")
+    policy = apply_delta(policy, message.delta)
     assert policy.version == Version(1, 4)
     assert [entry.code for entry in policy.customers] == ["C0", "C1", "C2"]
 
@@ -175,9 +156,7 @@ def test_a_restarted_server_goes_on_with_the_same_policy_and_higher_numbers(flee
 
 
 def test_every_version_can_be_built_again_from_what_is_kept(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("server.fleet.versions.SNAPSHOT_EVERY", 3)
-    from server.fleet.versions import load_current, load_version
-
+    monkeypatch.setattr("server.fleet.policies.SNAPSHOT_EVERY", 3)
     fleet.enrolled()
     for number in range(7):
         customer(fleet, f"C{number}")
@@ -187,11 +166,10 @@ def test_every_version_can_be_built_again_from_what_is_kept(fleet: Fleet, monkey
         assert len(versions) == 7
         assert len(session.exec(select(PolicySnapshot)).all()) == 3
         for row in versions:
-            built = load_version(session.connection(), Version(row.epoch, row.n))
-            assert (built.digest, built.size) == (row.digest, row.size)
-        current = load_current(session.connection())
-    assert current is not None
-    assert current.version == Version(1, 7)
+            kept = Kept(Version(row.epoch, row.n), row.digest, row.size)
+            book = load_book(session.connection(), row.edge_id, kept)
+            assert policy_digest(book.policy(kept.version)) == row.digest
+            assert len(book.badges) == row.n
 
 
 def test_a_receipt_is_shown_and_followed_by_a_lease_for_it(fleet: Fleet) -> None:
@@ -267,7 +245,7 @@ def test_a_server_restored_from_an_older_copy_raises_the_epoch(fleet: Fleet, ver
     heads = fleet.heard(edge, "policy")
     assert heads[-1].version == Version(version.epoch + 1, 1)
     assert heads[-1].epoch == version.epoch + 1
-    policy = snapshot(fleet, edge, heads[-1].version)
+    policy = fleet.snapshot(edge, heads[-1].version)
     assert [entry.code for entry in policy.customers] == ["C001"]
     [alarm] = fleet.api.get("/api/v1/alarms").json()["items"]
     assert (alarm["alarm"], alarm["source"]) == ("SERVER_RESTORED", "server")
@@ -279,8 +257,7 @@ def test_a_server_restored_from_an_older_copy_raises_the_epoch(fleet: Fleet, ver
     assert state.epoch == version.epoch + 1
     fleet.restart()
     fleet.turn()
-    assert fleet.service.policies.current is not None
-    assert fleet.service.policies.current.version == heads[-1].version, "the epoch survives a restart"
+    assert fleet.kept(edge).version == heads[-1].version, "the epoch survives a restart"
 
 
 def test_what_the_broker_did_not_take_waits_in_the_database_and_a_newer_head_replaces_an_older(fleet: Fleet) -> None:
@@ -536,17 +513,15 @@ def test_an_ack_names_the_prefix_that_is_committed(fleet: Fleet) -> None:
 
 def test_a_card_bound_again_belongs_to_its_new_badge(fleet: Fleet) -> None:
     edge = fleet.enrolled()
-    customer(fleet)
-    badge(fleet, "M1")
-    assert fleet.api.post("/api/v1/badges/M1/report", json={"as": "revoked"}).status_code == 200
-    with fleet.context.database.read() as session:
-        revoked = session.exec(select(Badge)).one()
-    holder = {"external_id": "h2", "name": "n", "customer": "C001"}
-    assert fleet.api.post("/api/v1/holders", json=holder).status_code == 201
-    again = {"external_id": "M2", "holder": "h2", "number": "M2", "card": {"technology": "desfire", "number": "M1"}}
-    made = fleet.api.post("/api/v1/badges", json=again)
-    assert made.status_code == 201, made.text
+    owner = fleet.registry.customer()
+    fleet.registry.deregister(fleet.registry.member("M1", owner))
     fleet.turn()
-    policy = snapshot(fleet, edge, fleet.heard(edge, "policy")[-1].version)
-    assert [(entry.number, entry.credential) for entry in policy.badges] == [("M2", revoked.credential)]
-    assert policy_digest(policy)
+    assert [(entry.number, entry.status) for entry in fleet.snapshot(edge).badges] == [("M1", "revoked")]
+    second = fleet.registry.member("M2", owner, card="M1", generation=2)
+    fleet.turn()
+    policy = fleet.snapshot(edge)
+    assert [(entry.number, entry.credential) for entry in policy.badges] == [("M2", fleet.registry.card("M1"))]
+    assert policy_digest(policy) == fleet.kept(edge).digest
+    fleet.registry.deregister(second)
+    fleet.turn()
+    assert [(entry.number, entry.status) for entry in fleet.snapshot(edge).badges] == [("M2", "revoked")]
