@@ -44,7 +44,7 @@ def approve(
     refuse_external_id(session, decision.external_id)
     holder = session.get_one(Holder, application.holder_id)
     customer = session.get_one(Customer, holder.customer_id) if holder.customer_id is not None else None
-    refuse_forbidden_staff(actor, holder)
+    refuse_forbidden_staff(actor, holder.kind)
     refuse_incomplete(session, application, holder, customer)
     refuse_without_footing(session, holder, customer, now)
     if application.until_at is not None and application.until_at <= now:
@@ -69,9 +69,9 @@ def approve(
     return badge
 
 
-def refuse_forbidden_staff(actor: Actor, holder: Holder) -> None:
+def refuse_forbidden_staff(actor: Actor, holder_kind: str) -> None:
     """Raise :class:`Problem` 403: own staff's badges are the head's to give (R4)."""
-    if holder.kind == "staff" and not actor.may(Permission.STAFF_PERMIT):
+    if holder_kind == "staff" and not actor.may(Permission.STAFF_PERMIT):
         raise Problem(
             403,
             "not_permitted",

@@ -1,95 +1,104 @@
-"""A card is bound to an approved badge: by its number, or by the record of a desk that wrote it (B1, DESIGN 21)."""
+"""A desk writes a badge's card (DESIGN 21): the command, and the binding when its record arrives."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
 
-from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session, col, select
+import msgspec
+import structlog
+from sqlalchemy.engine import Connection
+from sqlmodel import Session, select
 
-from controller.policy import credential_key
-from server.badges import lifecycle
-from server.badges.acts import activate_if_free, erase_documents, perform, refusal
-from server.badges.approval import past_window, refuse_forbidden_staff, refuse_without_footing
-from server.badges.lifecycle import Act
+from controller.commands import Command, EncodeCard
+from controller.events import CardEncoded
+from server.badges.issuing import BoundCard, Technology, issue_badge, refuse_unissuable, refuse_used
 from server.badges.models import GONE, Badge
+from server.fleet.asking import ask_command
+from server.fleet.models import Edge, EdgeCommand
 from server.operators.actor import Actor
+from server.operators.audit import record
+from server.operators.models import ApiToken, Operator
 from server.problems import Problem
-from server.registry.lookup import taken
-from server.registry.models import Customer, Holder
 
-Technology = Literal["desfire", "ultralight-c", "felica-lite-s", "uid"]
+log = structlog.get_logger()
 
-
-@dataclass(frozen=True)
-class BoundCard:
-    """What a badge is bound to: the number printed on it, and the card by its keyed hash (DESIGN 11)."""
-
-    printed: str
-    technology: str
-    credential: bytes
-
-    @classmethod
-    def of_number(cls, printed: str, technology: Technology, number: str, hash_key: bytes) -> "BoundCard":
-        """The card whose number a reader reports. A UID is the same card in either case of letters."""
-        if technology == "uid":
-            number = number.upper()
-        return cls(printed, technology, credential_key(hash_key, technology, number))
+TECHNOLOGY: Technology = "desfire"
 
 
-def issue_badge(
-    session: Session,
-    actor: Actor,
-    now: datetime,
-    badge: Badge,
-    card: BoundCard,
-    erase_after: timedelta,
-) -> None:
-    """Bind a card and a printed number to an approved badge, which is active unless an edge is awaited. Raises
-    :class:`Problem`."""
-    refuse_unissuable(session, actor, now, badge)
-    refuse_used(session, badge, card.printed, card.credential)
-    bound: dict[str, Any] = {"number": card.printed, "technology": card.technology, "credential": card.credential}
-    try:
-        with session.begin_nested():
-            perform(session, actor, now, badge, Act.ISSUE, **bound)
-    except IntegrityError:
-        refuse_used(session, badge, card.printed, card.credential)  # who raced for the card or the number has it now
-        raise
-    _take_back(session, actor, now, card.credential, erase_after)
-    activate_if_free(session, actor, now, badge)
-
-
-def refuse_unissuable(session: Session, actor: Actor, now: datetime, badge: Badge) -> None:
-    """Raise :class:`Problem` unless a card may be bound to this badge now: approved, within its time, its footing there still."""
-    if lifecycle.after(badge.status, Act.ISSUE) is None:
-        raise refusal(badge, Act.ISSUE)
-    holder = session.get_one(Holder, badge.holder_id)
-    refuse_forbidden_staff(actor, holder)
-    customer = session.get_one(Customer, badge.customer_id) if badge.customer_id is not None else None
-    refuse_without_footing(session, holder, customer, now)
-    if badge.until_at is not None and badge.until_at <= now:
-        raise past_window()
-
-
-def refuse_used(session: Session, badge: Badge, number: str, credential: bytes | None) -> None:
-    """Raise :class:`Problem` 409 for a number or a card that another live badge has."""
-    live = select(Badge.id).where(col(Badge.status).not_in(GONE), Badge.id != badge.id)
-    if session.exec(live.where(Badge.number == number)).first() is not None:
-        raise taken("number", number)
-    if credential is not None and session.exec(live.where(col(Badge.credential) == credential)).first() is not None:
+def ask_encoding(
+    session: Session, actor: Actor, now: datetime, badge: Badge, desk: Edge, number: str, hash_key: bytes
+) -> str:
+    """Ask the desk to write ``number`` onto a card for this approved badge; the command's id. Raises :class:`Problem`: 422 for an
+    edge that is no desk, 409 for a badge or number that cannot be bound now."""
+    if desk.role != "desk":
         raise Problem(
-            409,
-            "card_bound",
-            "This card is bound to another badge: deregister that badge first.",
-            "该卡已绑定另一张出入证：请先注销。",
-            field="card",
+            422,
+            "NOT_A_DESK",
+            f"edge: {desk.name} is not a desk; cards are written at an edge with the role desk.",
+            f"edge：{desk.name} 不是发卡台。",
+            field="edge",
         )
+    refuse_unissuable(session, now, badge)
+    card = BoundCard.of_number(number, TECHNOLOGY, number, hash_key)
+    refuse_used(session, badge, number, card.credential)
+    assert desk.id is not None
+    command = EncodeCard(badge.public_id, number, _card_of_predecessor(session, badge))
+    return ask_command(session, actor, now, desk.id, command)
 
 
-def _take_back(session: Session, actor: Actor, now: datetime, credential: bytes, erase_after: timedelta) -> None:
-    """A card that is bound anew is back from the deregistered badge that it was bound to before."""
-    query = select(Badge).where(col(Badge.credential) == credential, Badge.status == "revoked").with_for_update()
-    for old in session.exec(query).all():
-        perform(session, actor, now, old, Act.RETURN, "its card was bound anew")
-        erase_documents(session, old, now + erase_after)
+def bind_encoded(
+    connection: Connection, now: datetime, edge_id: int, event: CardEncoded, hash_key: bytes, erase_after: timedelta
+) -> None:
+    """Bind the card that the desk ``edge_id`` has written, in the transaction of its record. The same event again changes nothing.
+
+    What cannot be bound (nobody asked this desk for it; the badge was deregistered, its contract ended meanwhile) is noted in
+    the audit log as ``badge.not_bound`` and logged: the card is written then, and opens nothing.
+    """
+    with Session(connection, join_transaction_mode="create_savepoint", expire_on_commit=False) as session:
+        try:
+            _bind(session, now, edge_id, event, hash_key, erase_after)
+            session.commit()
+        except Problem as problem:
+            session.rollback()
+            log.warning("an encoded card is not bound", badge=event.badge, edge_id=edge_id, code=problem.code)
+            after = {"code": problem.code, "command": event.command_id}
+            record(session, _actor(session, event.operator), now, "badge.not_bound", event.badge, after=after)
+            session.commit()
+
+
+def _bind(
+    session: Session, now: datetime, edge_id: int, event: CardEncoded, hash_key: bytes, erase_after: timedelta
+) -> None:
+    card = BoundCard.of_number(event.number, TECHNOLOGY, event.number, hash_key)
+    asked = session.exec(
+        select(EdgeCommand).where(EdgeCommand.public_id == event.command_id, EdgeCommand.edge_id == edge_id)
+    ).first()
+    command = msgspec.json.decode(asked.command, type=Command) if asked is not None else None
+    if (
+        not isinstance(command, EncodeCard)
+        or (command.badge, command.number) != (event.badge, event.number)
+        or (event.technology, event.credential) != (card.technology, card.credential)
+    ):
+        raise Problem(409, "not_asked", "Nobody asked this desk for this card.", "没有人请求该发卡台写此卡。")
+    badge = session.exec(select(Badge).where(Badge.public_id == event.badge).with_for_update()).first()
+    if badge is None:
+        raise Problem(409, "not_found", "There is no such badge.", "没有该出入证。")
+    if badge.status != "approved" and badge.credential == card.credential:
+        return
+    assert asked is not None
+    issue_badge(session, _actor(session, asked.operator), now, badge, card, erase_after)
+
+
+def _card_of_predecessor(session: Session, badge: Badge) -> bytes | None:
+    """The credential of the badge that this one replaces: its card may be written anew once that badge is gone."""
+    if badge.replaces_id is None:
+        return None
+    old = session.get_one(Badge, badge.replaces_id)
+    return old.credential if old.status in GONE else None
+
+
+def _actor(session: Session, public_id: str) -> Actor:
+    """Who asked for the encoding, for the audit log: what may be done was judged when it was asked."""
+    operator = session.exec(select(Operator).where(Operator.public_id == public_id)).first()
+    if operator is not None:
+        return Actor("operator", public_id, operator.name, "guard")
+    token = session.exec(select(ApiToken).where(ApiToken.public_id == public_id)).first()
+    return Actor("token" if token is not None else "system", public_id, token.name if token else "", "guard")

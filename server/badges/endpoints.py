@@ -6,14 +6,16 @@ from fastapi import Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from sqlmodel import Session, select
 
-from server.badges import acts, binding, to_be_returned
+from server.badges import acts, binding, issuing, to_be_returned
 from server.badges.application_endpoints import erase_after
 from server.badges.application_endpoints import router as applications_router
+from server.badges.approval import refuse_forbidden_staff
 from server.badges.history import badge_history
 from server.badges.lookup import find_badge
 from server.badges.models import Badge
 from server.badges.showing import BadgeShown, show_badges
 from server.context import Context
+from server.fleet.lookup import find_edge
 from server.operators.actor import Actor
 from server.operators.guard import requires
 from server.operators.permissions import Permission
@@ -40,7 +42,7 @@ class _Input(BaseModel):
 class Card(_Input):
     """The card that is bound: its number is printable ASCII, 1-24 characters (for ``uid`` the UID in hexadecimal)."""
 
-    technology: binding.Technology
+    technology: issuing.Technology
     number: Printable
 
 
@@ -49,6 +51,13 @@ class Issue(_Input):
 
     number: Printable
     card: Card
+
+
+class Encode(_Input):
+    """The desk (an edge with the role ``desk``), and the number that is printed on the badge and written onto the card."""
+
+    edge: str
+    number: Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,24}$")]
 
 
 class ReportGiven(_Input):
@@ -129,9 +138,29 @@ def issue_badge(
         )
     badge = find_badge(session, name, to_change=True)
     refuse_stale(if_match, badge.version)
-    card = binding.BoundCard.of_number(given.number, given.card.technology, given.card.number, context.keys.hash_key)
-    binding.issue_badge(session, actor, context.clock.now(), badge, card, erase_after(context))
+    refuse_forbidden_staff(actor, badge.holder_kind)
+    card = issuing.BoundCard.of_number(given.number, given.card.technology, given.card.number, context.keys.hash_key)
+    issuing.issue_badge(session, actor, context.clock.now(), badge, card, erase_after(context))
     return _answer(session, context, badge, response)
+
+
+@router.post("/{name}/encode", status_code=202)
+def encode_badge(
+    session: DbSession,
+    context: AppContext,
+    actor: Annotated[Actor, requires(Permission.BADGE_ENCODE)],
+    name: str,
+    given: Encode,
+    if_match: IfMatch = None,
+) -> dict[str, str]:
+    """Have the desk write the number onto a blank card (DESIGN 21); the badge is bound when its record arrives. The result comes with
+    ``GET /commands/{id}``; an interrupted one can be asked for again."""
+    badge = find_badge(session, name, to_change=True)
+    refuse_stale(if_match, badge.version)
+    refuse_forbidden_staff(actor, badge.holder_kind)
+    desk = find_edge(session, given.edge, "edge")
+    now, hash_key = context.clock.now(), context.keys.hash_key
+    return {"command_id": binding.ask_encoding(session, actor, now, badge, desk, given.number, hash_key)}
 
 
 @router.post("/{name}/report")

@@ -1,0 +1,145 @@
+"""A desk writes the card; the badge is bound when the record arrives (DESIGN 21)."""
+
+from datetime import timedelta
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from sqlmodel import select
+
+from controller.commands import EncodeCard
+from controller.events import CardEncoded
+from controller.policy import credential_key
+from server.badges.binding import bind_encoded
+from server.badges.models import Badge
+from server.fleet.models import Edge, EdgeCommand
+from tests.server.badges.making import API, approve, approved_badge, complete_application, issued_badge, report
+from tests.server.browser import context_of_app, token_client
+from tests.server.conftest import ON_SQLITE, START
+
+
+@pytest.fixture
+def desk(app: FastAPI) -> Edge:
+    with context_of_app(app).database.write() as session:
+        made = Edge(name="desk-1", role="desk", created_at=START)
+        session.add(made)
+        session.add(Edge(name="edge-1", created_at=START))
+        session.flush()
+    return made
+
+
+def asked(app: FastAPI, api: TestClient, badge: str, number: str) -> CardEncoded:
+    """Ask the desk; the event by which it would answer."""
+    answer = api.post(f"{API}/badges/{badge}/encode", json={"edge": "desk-1", "number": number})
+    assert answer.status_code == 202, answer.text
+    context = context_of_app(app)
+    with context.database.read() as session:
+        row = session.exec(select(EdgeCommand).where(EdgeCommand.public_id == answer.json()["command_id"])).one()
+    credential = credential_key(context.keys.hash_key, "desfire", number)
+    return CardEncoded(row.public_id, badge, number, "desfire", credential, row.operator)
+
+
+def bind(app: FastAPI, desk: Edge, event: CardEncoded) -> None:
+    """As the writer of the ledger does."""
+    context = context_of_app(app)
+    assert desk.id is not None
+    with context.database.write() as session:
+        connection = session.connection()
+        bind_encoded(connection, context.clock.now(), desk.id, event, context.keys.hash_key, timedelta(days=30))
+
+
+def test_a_written_card_binds_the_badge_once(app: FastAPI, api: TestClient, desk: Edge) -> None:
+    badge = approved_badge(api, "li")
+    event = asked(app, api, badge, "M1001")
+    assert api.get(f"{API}/badges/{badge}").json()["status"] == "approved", "nothing is bound before the record arrives"
+    for _ in range(2):
+        bind(app, desk, event)
+    shown = api.get(f"{API}/badges/{badge}").json()
+    assert (shown["status"], shown["number"], shown["technology"], shown["version"]) == (
+        "active",
+        "M1001",
+        "desfire",
+        3,
+    )
+    with context_of_app(app).database.read() as session:
+        assert session.exec(select(Badge.credential)).one() == event.credential
+        assert session.exec(select(Badge.changed_by)).one() == event.operator
+    acts = [entry["act"] for entry in api.get(f"{API}/audit", params={"subject": badge}).json()["items"]]
+    assert acts == ["badge.approve", "badge.issue", "badge.activate"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"command_id": "cmd_other"},
+        {"number": "M2"},
+        {"badge": "bdg_other"},
+        {"credential": b"x" * 16},
+        {"technology": "uid"},
+    ],
+    ids=str,
+)
+def test_a_desk_that_tells_of_a_card_nobody_asked_for_binds_nothing(
+    app: FastAPI, api: TestClient, desk: Edge, change: dict[str, object]
+) -> None:
+    import msgspec
+
+    badge = approved_badge(api, "li")
+    bind(app, desk, msgspec.structs.replace(asked(app, api, badge, "M1"), **change))
+    assert api.get(f"{API}/badges/{badge}").json()["status"] == "approved"
+    entries = [row for row in api.get(f"{API}/audit").json()["items"] if row["act"] == "badge.not_bound"]
+    assert [entry["after"]["code"] for entry in entries] == ["not_asked"]
+
+
+@ON_SQLITE
+def test_another_edge_cannot_answer_for_the_desk(app: FastAPI, api: TestClient, desk: Edge) -> None:
+    badge = approved_badge(api, "li")
+    event = asked(app, api, badge, "M1")
+    with context_of_app(app).database.read() as session:
+        other = session.exec(select(Edge).where(Edge.name == "edge-1")).one()
+    bind(app, other, event)
+    assert api.get(f"{API}/badges/{badge}").json()["status"] == "approved"
+
+
+def test_a_badge_that_was_deregistered_meanwhile_stays_so(app: FastAPI, api: TestClient, desk: Edge) -> None:
+    badge = approved_badge(api, "li")
+    event = asked(app, api, badge, "M1")
+    assert report(api, badge, "revoked").status_code == 200
+    bind(app, desk, event)
+    assert api.get(f"{API}/badges/{badge}").json()["status"] == "revoked"
+    assert api.get(f"{API}/audit", params={"subject": badge}).json()["items"][-1]["act"] == "badge.not_bound"
+
+
+@ON_SQLITE
+def test_what_cannot_be_bound_is_not_written(app: FastAPI, api: TestClient, desk: Edge) -> None:
+    active = issued_badge(api, "wang", "M1")["id"]
+    badge = approved_badge(api, "li")
+    for name, body, status, code in (
+        (active, {"edge": "desk-1", "number": "M9"}, 409, "status_conflict"),
+        (badge, {"edge": "edge-1", "number": "M9"}, 422, "NOT_A_DESK"),
+        (badge, {"edge": "nowhere", "number": "M9"}, 422, "not_found"),
+        (badge, {"edge": "desk-1", "number": "M1"}, 409, "number_taken"),
+        (badge, {"edge": "desk-1", "number": "M 9"}, 422, "invalid_input"),
+        (badge, {"edge": "desk-1", "number": "x" * 25}, 422, "invalid_input"),
+    ):
+        answer = api.post(f"{API}/badges/{name}/encode", json=body)
+        assert (answer.status_code, answer.json()["code"]) == (status, code)
+    guard = token_client(app, "guard").post(f"{API}/badges/{badge}/encode", json={"edge": "desk-1", "number": "M9"})
+    assert guard.status_code == 403
+    with context_of_app(app).database.read() as session:
+        assert session.exec(select(EdgeCommand)).all() == []
+
+
+@ON_SQLITE
+def test_the_card_of_a_badge_that_passes_on_may_be_written_anew(app: FastAPI, api: TestClient, desk: Edge) -> None:
+    old = issued_badge(api, "li", "M1")["id"]
+    made = complete_application(api, "wang", kind="transfer", replaces=old)
+    new = approve(api, made["id"]).json()["badge"]
+    event = asked(app, api, new, "M1")
+    import msgspec
+
+    with context_of_app(app).database.read() as session:
+        command = msgspec.json.decode(session.exec(select(EdgeCommand.command)).one(), type=EncodeCard)
+    assert command.replaces == event.credential
+    bind(app, desk, event)
+    assert api.get(f"{API}/badges/{old}").json()["status"] == "returned"
