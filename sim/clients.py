@@ -35,6 +35,16 @@ class HttpClient:
     def post(self, path: str, body: dict[str, Any] | None = None) -> Any:
         return self._answer(self._http.post(path, json=body or {}))
 
+    def put(self, path: str, content: bytes, media_type: str) -> Any:
+        """A file as body."""
+        return self._answer(self._http.put(path, content=content, headers={"content-type": media_type}))
+
+    def patch(self, path: str, body: dict[str, Any]) -> Any:
+        return self._answer(self._http.patch(path, json=body))
+
+    def delete(self, path: str) -> Any:
+        return self._answer(self._http.delete(path))
+
     def lines(self, path: str, **query: Any) -> list[str]:
         """The lines of a text answer."""
         with self._http.stream("GET", path, params={k: v for k, v in query.items() if v is not None}) as response:

@@ -23,7 +23,8 @@ from sim.clients import Refused
 from sim.compare import compare_when_drained
 from sim.journal_tail import JournalTail
 from sim.population import Population
-from sim.scenario import Given, ScenarioError
+from sim.scenario import ScenarioError
+from sim.scenario_given import Given
 from sim.stack import EDGE, BrokerKind, Stack
 from sim.waiting import Stopwatch, until
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import msgspec
 
 from sim.clients import Refused
-from sim.player import Player, StepResult
+from sim.judge import StepResult
+from sim.player import Player
 from sim.scenario import Scenario
 from sim.stack import BrokerKind, Stack
 from sim.waiting import Stopwatch

@@ -7,18 +7,7 @@ import datetime as dt
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import msgspec
-
-from controller.events import (
-    AccessDenied,
-    AccessGranted,
-    AccessPending,
-    AlarmCleared,
-    AlarmRaised,
-    CommandDone,
-    Explanation,
-    Record,
-)
+from controller.events import AlarmCleared, AlarmRaised, CommandDone
 from controller.inputs import CardRead, CardRefused
 from controller.site import Site, parse_site
 from sim.at_the_door import Taps, doors_are_ready, policy_is_current
@@ -26,20 +15,13 @@ from sim.building_state import BuildingState
 from sim.clients import Refused
 from sim.compare import compare_when_drained
 from sim.journal_tail import JournalTail
+from sim.judge import Judge, NotYet, StepResult
+from sim.player_expectations import RecordExpectations, decision_in
+from sim.player_records import RecordVerbs
 from sim.population import Population
-from sim.scenario import (
-    Act,
-    ClockVerb,
-    CommandVerb,
-    DoorVerb,
-    Expect,
-    Pass,
-    Scenario,
-    Step,
-    Tap,
-    Zone,
-)
+from sim.scenario import Expect, Scenario, Step
 from sim.scenario_times import duration_s, moment
+from sim.scenario_verbs import ClockVerb, CommandVerb, DoorVerb, Pass, Tap, Zone
 from sim.stack import EDGE, Stack
 from sim.waiting import Stopwatch, pause, until
 
@@ -55,26 +37,10 @@ NOT_YET = {
     "slip": "equipment (fourth issue)",
     "order": "equipment (fourth issue)",
     "emergency": "permits (fourth issue)",
-    "customer": "the customer registry (second issue)",
 }
 """Verbs of later issues. A scenario that uses one fails with this answer."""
 
 COMMANDS = ("UnlockDoor", "ResetFire", "AcknowledgeAlarm", "Identify")
-
-
-class NotYet(Exception):
-    """The step belongs to a part that does not exist yet."""
-
-
-class StepResult(msgspec.Struct):
-    """How one step went. ``problems`` is empty when all expectations hold."""
-
-    line: int
-    verb: str
-    ok: bool
-    problems: list[str]
-    observed: dict[str, Any]
-    took_ms: float
 
 
 class Player:
@@ -87,11 +53,12 @@ class Player:
         self.now = dt.datetime.now(dt.UTC)
         site_file = stack.directory / "site" / "site.toml"
         self.site: Site = parse_site(site_file.read_text(encoding="utf-8"), str(site_file))
-        self._expected: Expect | None = None
-        self._problems: list[str] = []
-        self._observed: dict[str, Any] = {}
         self._since = 0
         self._taps = Taps(stack.hall)
+        self._judge = Judge()
+        self._population = Population(stack.api, stack.hall, self.now)
+        self._records = RecordVerbs(stack, self._population.desk, self._judge)
+        self._expectations = RecordExpectations(stack, self.tail, self._judge, scenario.given)
 
     def prepare(self) -> None:
         """Load what is given and wait until the edge runs the policy made of it."""
@@ -99,31 +66,39 @@ class Player:
         for key in ("permits", "inventory", "slips", "orders"):
             if getattr(given, key):
                 raise RuntimeError(f"not yet: given.{key} comes with a later issue")
-        population = Population(self.stack.api, self.stack.hall, self.now)
-        population.load(given)
-        population.unknown_card()
+        self._population.load(given)
+        self._population.unknown_card()
         if not until(lambda: doors_are_ready(self.stack.api), POLICY_TIMEOUT_S):
             raise RuntimeError(f"the edge did not take the policy within {POLICY_TIMEOUT_S:.0f} s")
 
     def do(self, step: Step) -> StepResult:
         """Do one step and judge it."""
-        self._expected, self._problems, self._observed = step.expect, [], {}
+        judge = self._judge
+        judge.begin(step.expect)
         self._since = self.tail.last_seq()
         watch = Stopwatch()
         try:
             if step.verb in NOT_YET:
                 raise NotYet(f"{step.verb} comes with {NOT_YET[step.verb]}")
-            _VERBS[step.verb](self, step.argument)
+            self._act(step)
         except NotYet as error:
-            self._problems.append(f"not yet: {error}")
+            judge.fail(f"not yet: {error}")
         except Refused as error:
-            self._judge_refusal(error)
+            judge.refused(error)
         else:
-            if step.expect is not None and step.expect.refused is not None:
-                self._problems.append(f"expected refusal {step.expect.refused}, it was accepted")
+            judge.accepted()
         self._judge_alarm()
-        took_ms = watch.ms
-        return StepResult(step.line, step.verb, not self._problems, self._problems, self._observed, round(took_ms, 1))
+        if step.expect is not None:
+            if step.expect.recorded is not None:
+                self._expectations.recorded(step.expect.recorded)
+            self._expectations.check(step.expect, watch)
+        return StepResult(step.line, step.verb, not judge.problems, judge.problems, judge.observed, round(watch.ms, 1))
+
+    def _act(self, step: Step) -> None:
+        if step.verb in RECORD_VERBS:
+            getattr(self._records, step.verb)(step.argument)
+        else:
+            _VERBS[step.verb](self, step.argument)
 
     # verbs at the doors
 
@@ -137,14 +112,15 @@ class Player:
             DECISION_TIMEOUT_S if answer.indicator != "denied" else 1.0,
         )
         took_ms = watch.ms
-        decision, because = _decision(record)
+        decision, because = decision_in(record)
         self._see("decision", decision if record is not None else answer.indicator)
         self._see("reason", because.reason if because else None)
         self._see("rule", because.rule if because else None)
         self._see("unlocked", answer.unlocked)
         self._see("indicator", answer.indicator)
-        if self._expected is not None and self._expected.within_ms is not None and took_ms > self._expected.within_ms:
-            self._problems.append(f"took {took_ms:.0f} ms, expected within {self._expected.within_ms} ms")
+        expected = self._judge.expected
+        if expected is not None and expected.within_ms is not None and took_ms > expected.within_ms:
+            self._judge.fail(f"took {took_ms:.0f} ms, expected within {expected.within_ms} ms")
 
     def pass_(self, passing: Pass) -> None:
         body = {"door": passing.door, "people": passing.people, "out": passing.out, "tailgate": passing.tailgate}
@@ -181,34 +157,6 @@ class Player:
 
     def plug(self, device: str) -> None:
         self.stack.hall.post("/device", {"device": device, "act": "plug"})
-
-    # verbs at the desk
-
-    def badge(self, act: Act) -> None:
-        report = act.report or (
-            "revoked" if act.revoke else "suspended" if act.suspend else "active" if act.resume else None
-        )
-        if report is not None:
-            self.stack.api.post(f"/api/v1/badges/{act.id}/report", {"as": report})
-        elif act.issue:
-            body: dict[str, Any] = {"external_id": act.id, "holder": act.holder, "number": act.number or act.id}
-            technology = act.card or "desfire"
-            card = self.stack.hall.post("/cards", {"id": act.id, "technology": technology, "number": body["number"]})
-            body["card"] = {"technology": technology, "number": card["uid"] if technology == "uid" else body["number"]}
-            self.stack.api.post("/api/v1/badges", body)
-        else:
-            raise NotYet("this act on a badge comes with the registry (second issue)")
-
-    def contract(self, act: Act) -> None:
-        if act.end is not None:
-            at = None if act.end == "now" else moment(act.end, dt.datetime.now(dt.UTC)).isoformat()
-            self.stack.api.post(f"/api/v1/contracts/{act.id}/end", {"at": at} if at else {})
-        elif act.suspend:
-            self.stack.api.post(f"/api/v1/contracts/{act.id}/suspend")
-        elif act.resume:
-            self.stack.api.post(f"/api/v1/contracts/{act.id}/resume")
-        else:
-            raise NotYet("this act on a contract comes with the registry (second issue)")
 
     def command(self, command: CommandVerb) -> None:
         if command.name not in COMMANDS:
@@ -319,13 +267,12 @@ class Player:
         doors: dict[str, Any] = self.stack.hall.get("/state")["doors"]
         return [name for name, facts in doors.items() if zone in facts["fire_zones"]]
 
+    @property
+    def _expected(self) -> Expect | None:
+        return self._judge.expected
+
     def _see(self, key: str, found: Any, wanted: Any = None) -> None:
-        self._observed[key] = found
-        if self._expected is None:
-            return
-        asked = getattr(self._expected, key) if wanted is None else wanted
-        if asked is not None and found != asked:
-            self._problems.append(f"{key}: expected {asked!r}, found {found!r}")
+        self._judge.see(key, found, wanted)
 
     def _judge_alarm(self) -> None:
         if self._expected is None or self._expected.alarm is None:
@@ -338,25 +285,8 @@ class Player:
         )
         self._see("alarm", name if found is not None else None)
 
-    def _judge_refusal(self, error: Refused) -> None:
-        self._observed["refused"] = error.code
-        if self._expected is None or self._expected.refused is None:
-            self._problems.append(f"refused: {error}")
-        elif self._expected.refused != error.code:
-            self._problems.append(f"refused: expected {self._expected.refused}, found {error.code} ({error.text})")
 
-
-def _decision(record: Record | None) -> tuple[str | None, Explanation | None]:
-    for event in record.events if record is not None else ():
-        if isinstance(event, AccessGranted):
-            return "granted", event.because
-        if isinstance(event, AccessPending):
-            return "pending", event.because
-        if isinstance(event, AccessDenied):
-            return "denied", event.because
-    return None, None
-
-
+RECORD_VERBS = ("badge", "contract", "customer", "holder", "registry")
 _VERBS: dict[str, Callable[[Player, Any], None]] = {
     "tap": Player.tap,
     "pass": Player.pass_,
@@ -367,8 +297,6 @@ _VERBS: dict[str, Callable[[Player, Any], None]] = {
     "tamper": Player.tamper,
     "unplug": Player.unplug,
     "plug": Player.plug,
-    "badge": Player.badge,
-    "contract": Player.contract,
     "command": Player.command,
     "cut": Player.cut,
     "kill": Player.kill,

@@ -8,8 +8,8 @@ import msgspec
 import typer
 from rich.console import Console
 
+from sim.judge import StepResult
 from sim.play import ScenarioResult, play
-from sim.player import StepResult
 from sim.scenario import ScenarioError
 from sim.scenario_file import load
 from sim.scenario_times import duration_s

@@ -4,6 +4,23 @@ from typing import Any, Literal
 
 import msgspec
 
+from sim.scenario_given import Given, Strict
+from sim.scenario_verbs import (
+    Act,
+    BadgeVerb,
+    ClockVerb,
+    CommandVerb,
+    ContractVerb,
+    CustomerVerb,
+    DoorVerb,
+    HolderVerb,
+    Pass,
+    RegistryVerb,
+    Scan,
+    Tap,
+    Zone,
+)
+
 Decision = Literal["granted", "denied", "pending"]
 
 MIN_WITHIN_MS = 500
@@ -13,144 +30,34 @@ class ScenarioError(ValueError):
     """The file cannot be used: one line with file, line number, key and what is wrong."""
 
 
-class Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Base: an unknown key is an error."""
+class InForce(Strict, frozen=True):
+    """The last change of a badge or a contract runs at every door that it concerns, ``within_ms`` of its making. ``awaiting``: at
+    the edges named it does not yet."""
 
-
-# given
-
-
-class ContractGiven(Strict, frozen=True, rename={"from_": "from"}):
-    """A contract: from when to when (docs/scenarios.md)."""
-
-    from_: str
-    to: str
-
-
-class CustomerGiven(Strict, frozen=True):
-    """A customer, with its contract and the areas it allows."""
-
-    code: str
-    kind: Literal["organisation", "individual", "supplier", "partner"]
-    name: str
-    contract: ContractGiven | None = None
-    areas: tuple[str, ...] = ()
-
-
-class HolderGiven(Strict, frozen=True):
-    """A person, of a customer or of the site's own staff."""
-
-    id: str
-    name: str
-    customer: str | None = None
-    staff: bool = False
-    may_escort: tuple[str, ...] = ()
-    areas: tuple[str, ...] = ()
-    keyholder: bool = False
-
-
-class BadgeGiven(Strict, frozen=True, rename={"from_": "from"}):
-    """A badge and the card it is bound to."""
-
-    id: str
-    holder: str
-    card: Literal["desfire", "ultralight-c", "felica-lite-s", "uid"] = "desfire"
-    number: str = ""
-    from_: str | None = None
-    to: str | None = None
-    schedule: str | None = None
-
-
-class Given(Strict, frozen=True):
-    """What exists before the first step. ``permits``, ``inventory``, ``slips``, ``orders`` belong to a later issue."""
-
-    customers: tuple[CustomerGiven, ...] = ()
-    holders: tuple[HolderGiven, ...] = ()
-    badges: tuple[BadgeGiven, ...] = ()
-    permits: tuple[dict[str, Any], ...] = ()
-    inventory: tuple[dict[str, Any], ...] = ()
-    slips: tuple[dict[str, Any], ...] = ()
-    orders: tuple[dict[str, Any], ...] = ()
-
-
-# verbs
-
-
-class Tap(Strict, frozen=True):
-    """Lay a card on a reader."""
-
-    at: str
     badge: str | None = None
-    card: str | None = None
-    hold_s: float | None = None
+    contract: str | None = None
+    within_ms: int | None = None
+    awaiting: tuple[str, ...] = ()
 
 
-class Scan(Strict, frozen=True):
-    """Scan a code at a door (later issue)."""
+class History(Strict, frozen=True):
+    """A row's changes: each of ``texts`` stands in some change, and ``by`` made the last one."""
 
-    at: str
-    slip: str | None = None
-    order: str | None = None
-    serial: str | None = None
-    raw: str | None = None
-
-
-class Pass(Strict, frozen=True):
-    """Go through a door that is unlocked."""
-
-    door: str
-    people: int = 1
-    out: bool = False
-    tailgate: int = 0
-
-
-class DoorVerb(Strict, frozen=True):
-    """Do something to a leaf."""
-
-    force: str | None = None
-    prop: str | None = None
-    close: str | None = None
-
-
-class Zone(Strict, frozen=True):
-    """A zone's input, raised or cleared."""
-
-    zone: str
-    clear: bool = False
-
-
-class Act(Strict, frozen=True, rename={"from_": "from"}):
-    """badge, contract, customer … : an id and either fields or one act."""
-
-    id: str
-    report: str | None = None
-    issue: bool | None = None
-    end: str | None = None
-    revoke: bool | None = None
-    suspend: bool | None = None
-    resume: bool | None = None
-    approve: dict[str, Any] | None = None
-    from_: str | None = None
-    to: str | None = None
+    badge: str | None = None
+    contract: str | None = None
+    customer: str | None = None
     holder: str | None = None
-    card: str | None = None
-    number: str | None = None
+    texts: tuple[str, ...] = ()
+    by: str | None = None
 
 
-class CommandVerb(Strict, frozen=True):
-    """An operator's command to the edge."""
+class Recorded(Strict, frozen=True):
+    """The last decision as the ledger keeps it: its rule, the inputs that decided it (by name, and values where given), and that
+    it was taken under the policy that the edge runs now (``policy: current``) or an older one."""
 
-    name: str
-    fields: dict[str, Any] = {}
-
-
-class ClockVerb(Strict, frozen=True):
-    """Set the edge's wall clock against the true one."""
-
-    edge: str
-
-
-# expectations
+    rule: str
+    inputs: dict[str, str | int] = msgspec.field(default_factory=dict)
+    policy: Literal["current", "older"] = "current"
 
 
 class Expect(Strict, frozen=True):
@@ -166,11 +73,20 @@ class Expect(Strict, frozen=True):
     occupancy: dict[str, int] | None = None
     refused: str | None = None
     ok: bool | None = None
+    missing: tuple[str, ...] | None = None
+    clear: dict[str, str] | None = None
     result: str | None = None
     uncertain: tuple[str, ...] | None = None
     alarms: tuple[str, ...] | None = None
     cleared: str | None = None
     register: tuple[dict[str, Any], ...] | None = None
+    recorded: Recorded | None = None
+    in_force: InForce | None = None
+    shows: dict[str, Any] | None = None
+    to_be_returned: tuple[str, ...] | None = None
+    history: History | None = None
+    audited: str | None = None
+    no_personal_data: bool | None = None
     events_lost: int | None = None
     events_duplicated: int | None = None
     policy_version_current: bool | None = None
@@ -196,10 +112,15 @@ class Scenario(msgspec.Struct, frozen=True):
     steps: tuple[Step, ...]
     path: str
 
+    @property
+    def needs_desk(self) -> bool:
+        """Whether a badge is encoded at the desk, which then must stand there."""
+        return any(isinstance(step.argument, BadgeVerb) and step.argument.encode for step in self.steps)
 
-_ACT_KEYS = ("refused", "ok")
+
+_ACT_KEYS = ("refused", "ok", "in_force", "shows")
 EXPECTED_KEYS: dict[str, tuple[str, ...]] = {
-    "tap": ("decision", "reason", "rule", "unlocked", "indicator", "alarm", "within_ms"),
+    "tap": ("decision", "reason", "rule", "unlocked", "indicator", "alarm", "within_ms", "recorded"),
     "scan": ("decision", "reason", "unlocked", "alarm"),
     "pass": ("occupancy", "alarm"),
     "door": ("alarm",),
@@ -207,9 +128,11 @@ EXPECTED_KEYS: dict[str, tuple[str, ...]] = {
     "fire": ("unlocked", "alarm"),
     "gas": ("unlocked", "alarm"),
     "tamper": ("unlocked", "alarm"),
-    "badge": _ACT_KEYS,
+    "badge": (*_ACT_KEYS, "missing"),
     "contract": _ACT_KEYS,
     "customer": _ACT_KEYS,
+    "holder": (*_ACT_KEYS, "clear"),
+    "registry": _ACT_KEYS,
     "permit": _ACT_KEYS,
     "slip": _ACT_KEYS,
     "order": _ACT_KEYS,
@@ -226,8 +149,8 @@ EXPECTED_KEYS: dict[str, tuple[str, ...]] = {
 """Verb → the keys that ``expect`` beside it may hold. A step with ``expect`` alone takes :data:`ALONE_KEYS`."""
 
 ALONE_KEYS = (
-    "occupancy", "uncertain", "alarms", "cleared", "register", "events_lost", "events_duplicated",
-    "policy_version_current", "locked",
+    "occupancy", "uncertain", "alarms", "cleared", "register", "in_force", "shows", "to_be_returned", "history", "audited",
+    "no_personal_data", "events_lost", "events_duplicated", "policy_version_current", "locked",
 )  # fmt: skip
 
 ARGUMENTS: dict[str, Any] = {
@@ -239,7 +162,12 @@ ARGUMENTS: dict[str, Any] = {
     "fire": str | Zone,
     "gas": str | Zone,
     "tamper": str | Zone,
-    **dict.fromkeys(("badge", "contract", "customer", "permit", "slip", "order", "emergency"), Act),
+    "badge": BadgeVerb,
+    "contract": ContractVerb,
+    "customer": CustomerVerb,
+    "holder": HolderVerb,
+    "registry": RegistryVerb,
+    **dict.fromkeys(("permit", "slip", "order", "emergency"), Act),
     "command": CommandVerb,
     "cut": Literal["mqtt", "edge", "server", "broker"],
     "restore": Literal["mqtt", "edge", "server", "broker"],

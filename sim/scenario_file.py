@@ -13,17 +13,17 @@ from sim.scenario import (
     ARGUMENTS,
     EXPECTED_KEYS,
     MIN_WITHIN_MS,
-    ClockVerb,
-    DoorVerb,
     Expect,
-    Given,
     Scenario,
     ScenarioError,
     Step,
-    Tap,
 )
+from sim.scenario_given import Given
 from sim.scenario_times import duration_s, moment
+from sim.scenario_verbs import ACTS, BadgeVerb, ClockVerb, ContractVerb, DoorVerb, Tap, acts_in
 
+SHOWN = ("badge", "application", "contract", "customer", "holder", "contact")
+"""What `shows` can look at."""
 _ANY_NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
 
@@ -124,10 +124,22 @@ class _Reader:
                 raise self.error(
                     (*path, key), f"expect cannot hold {key!r} here; it takes {', '.join(allowed) or 'nothing'}"
                 )
-        if expected.within_ms is not None and expected.within_ms < MIN_WITHIN_MS:
-            raise self.error(
-                (*path, "within_ms"), f"within_ms under {MIN_WITHIN_MS} would test the machine, not the product"
-            )
+        in_force = expected.in_force
+        for inner, limit in (((), expected.within_ms), (("in_force",), in_force.within_ms if in_force else None)):
+            if limit is not None and limit < MIN_WITHIN_MS:
+                raise self.error(
+                    (*path, *inner, "within_ms"),
+                    f"within_ms under {MIN_WITHIN_MS} would test the machine, not the product",
+                )
+        if in_force is not None and (in_force.badge is None) == (in_force.contract is None):
+            raise self.error((*path, "in_force"), "in_force needs either badge or contract")
+        if expected.history is not None:
+            history = expected.history
+            rows = [row for row in (history.badge, history.contract, history.customer, history.holder) if row]
+            if len(rows) != 1:
+                raise self.error((*path, "history"), "history needs one of badge, contract, customer, holder")
+        if expected.shows is not None and (not expected.shows or next(iter(expected.shows)) not in SHOWN):
+            raise self.error((*path, "shows"), f"shows begins with what is looked at: {', '.join(SHOWN)}")
         return expected
 
     def convert(self, given: Any, target: Any, path: tuple[str | int, ...]) -> Any:
@@ -173,15 +185,32 @@ class _Reader:
             and len([x for x in (argument.force, argument.prop, argument.close) if x]) != 1
         ):
             raise self.error(path, "door needs one of force, prop, close")
+        if type(argument) in ACTS:
+            self._check_acts(argument, path)
         if verb == "wait":
             self._check(duration_s, argument, path)
         if isinstance(argument, ClockVerb):
             self._check(lambda text: moment(text, _ANY_NOW), argument.edge, path)
 
+    def _check_acts(self, argument: Any, path: tuple[str | int, ...]) -> None:
+        acts, known = acts_in(argument), ACTS[type(argument)]
+        if len(acts) != 1 and acts != ["name", "kind"]:
+            raise self.error(path, f"{path[-1]} does one of {', '.join(known)}; this does {', '.join(acts) or 'none'}")
+        if isinstance(argument, BadgeVerb) and argument.transfer is not None and argument.transfer.to is None:
+            raise self.error((*path, "transfer"), "transfer needs to: the new holder")
+        times: list[tuple[str, str | None]] = []
+        if isinstance(argument, ContractVerb):
+            times = [("end", argument.end), ("until", argument.until)]
+        for key, text in times:
+            if text is not None:
+                self._check(lambda value: moment(value, _ANY_NOW), text, (*path, key))
+
     def _check_times(self, given: Given) -> None:
         for index, customer in enumerate(given.customers):
             if customer.contract is not None:
                 for key, text in (("from", customer.contract.from_), ("to", customer.contract.to)):
+                    if text is None:
+                        continue
                     self._check(
                         lambda value: moment(value, _ANY_NOW), text, ("given", "customers", index, "contract", key)
                     )

@@ -12,7 +12,7 @@ import msgspec
 import yaml
 
 from controller.site import Site, SiteError, parse_site
-from sim.scenario import Given
+from sim.scenario_given import Given
 from sim.wiring import Wiring, parse_wiring
 
 SITES = Path(__file__).parent / "sites"

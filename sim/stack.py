@@ -99,6 +99,11 @@ class Stack:
         """The folder with the edge's journal and policy store."""
         return self.directory / "edge"
 
+    @property
+    def shared_database_url(self) -> str:
+        """Where a CRM that shares the registry in place writes."""
+        return self.database_url or f"sqlite:///{self.directory / 'server' / 'menjin.db'}"
+
     def token(self, role: str) -> str:
         """A bearer token of that role, made on the server's own machine."""
         name = f"sim-{role}"
@@ -216,6 +221,7 @@ class Stack:
             "site_file": str(self.directory / "site" / "site.toml"),
             "host": "127.0.0.1",
             "port": self._ports["server"],
+            "allow_uid_cards": True,
         }
         if self.database_url is not None:
             keys["database_url"] = self.database_url

@@ -1,15 +1,17 @@
 """The scenario language: what it takes, and that whatever it does not take names line and key."""
 
 import datetime as dt
+import re
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.scenario import EXPECTED_KEYS, ScenarioError, Tap
+from sim.scenario import ALONE_KEYS, EXPECTED_KEYS, ScenarioError
 from sim.scenario_file import load, parse
 from sim.scenario_times import duration_s, moment
+from sim.scenario_verbs import ACTS, BadgeVerb, HolderVerb, Look, Reissue, Tap, acts_in
 
 ROOT = Path(__file__).parents[2]
 NOW = dt.datetime(2026, 11, 21, 12, tzinfo=dt.UTC)
@@ -74,6 +76,57 @@ def test_what_the_language_does_not_know_names_line_and_key(old: str, new: str, 
     assert "\n" not in text
 
 
+RECORDS = """\
+name: records
+steps:
+  - badge: {id: b-li, reissue: {as: b-new, letter: false}}
+    expect: {refused: APPLICATION_INCOMPLETE}
+  - holder: {id: li, look: {fields: [phone], reason: called back}}
+    expect: {clear: {phone: "13800000000"}}
+  - contract: {id: K-C001, until: -1h, confirm: true}
+    expect: {in_force: {contract: K-C001, within_ms: 5000}}
+  - registry: {sql: UPDATE contract SET status = 'ended'}
+  - expect: {shows: {badge: b-li, standing: lost}, history: {customer: C001, texts: [C002]}}
+"""
+
+
+def test_records_read_into_their_acts() -> None:
+    steps = parse(RECORDS, "records.yaml").steps
+    assert steps[0].argument == BadgeVerb("b-li", reissue=Reissue("b-new", letter=False))
+    assert steps[1].argument == HolderVerb("li", look=Look(("phone",), "called back"))
+    assert [acts_in(step.argument) for step in steps] == [["reissue"], ["look"], ["until"], [], []]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "named"),
+    [
+        ("letter: false", "letters: false", 3, "letters"),
+        ("reissue: {as: b-new, letter: false}", "issue: true, approve: true", 3, "one of"),
+        (", reissue: {as: b-new, letter: false}", "", 3, "does none"),
+        ("reissue: {as: b-new, letter: false}", "transfer: {as: b-new}", 3, "needs to"),
+        ("reissue: {as: b-new, letter: false}", "apply: {holder: li, without: [stamp]}", 3, "stamp"),
+        ("until: -1h", "until: later", 7, "later"),
+        ("within_ms: 5000", "within_ms: 100", 8, "within_ms"),
+        ("contract: K-C001, within_ms", "within_ms", 8, "badge or contract"),
+        ("shows: {badge: b-li,", "shows: {", 10, "begins with"),
+        ("customer: C001, texts", "texts", 10, "needs one of"),
+        ("sql: UPDATE", "statement: UPDATE", 9, "statement"),
+    ],
+)
+def test_records_that_the_language_does_not_know_name_line_and_key(old: str, new: str, line: int, named: str) -> None:
+    assert old in RECORDS
+    with pytest.raises(ScenarioError) as caught:
+        parse(RECORDS.replace(old, new), "records.yaml")
+    assert str(caught.value).startswith(f"records.yaml:{line}: ")
+    assert named in str(caught.value)
+
+
+def test_a_scenario_that_encodes_needs_a_desk() -> None:
+    text = "name: x\nsteps:\n  - badge: {id: b-li, %s: true}\n"
+    assert parse(text % "encode", "x.yaml").needs_desk
+    assert not parse(text % "issue", "x.yaml").needs_desk
+
+
 def test_a_file_without_steps_is_refused() -> None:
     with pytest.raises(ScenarioError, match="at least one step"):
         parse("name: nothing\nsteps: []\n", "none.yaml")
@@ -113,6 +166,8 @@ def test_every_committed_scenario_can_be_read(path: Path) -> None:
     assert load(path).steps
 
 
-def test_the_docs_name_every_verb() -> None:
+def test_the_docs_name_every_verb_act_and_expectation() -> None:
     text = (ROOT / "docs" / "scenarios.md").read_text(encoding="utf-8")
     assert [verb for verb in EXPECTED_KEYS if f"`{verb}`" not in text] == []
+    assert [act for acts in ACTS.values() for act in acts if not re.search(rf"`{act}\b", text)] == []
+    assert [key for key in ALONE_KEYS if key != "register" and f"`{key}" not in text] == []

@@ -1,0 +1,169 @@
+"""What a scenario may expect of records, wherever they are kept: the API, the ledger, the edge's files."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from controller.events import AccessDenied, AccessGranted, AccessPending, Explanation, Record
+from sim.clients import Refused
+from sim.journal_tail import JournalTail
+from sim.judge import Judge
+from sim.personal_traces import personal_texts, traces
+from sim.scenario import Expect, History, InForce, Recorded
+from sim.scenario_given import Given
+from sim.stack import EDGE, Stack
+from sim.waiting import Stopwatch, until
+
+RECORD_TIMEOUT_S = 15.0
+LIST_LIMIT = 500
+
+
+def decision_in(record: Record | None) -> tuple[str | None, Explanation | None]:
+    """(granted, pending or denied; why) of a record."""
+    for event in record.events if record is not None else ():
+        if isinstance(event, AccessGranted):
+            return "granted", event.because
+        if isinstance(event, AccessPending):
+            return "pending", event.because
+        if isinstance(event, AccessDenied):
+            return "denied", event.because
+    return None, None
+
+
+class RecordExpectations:
+    """Each waits a bounded time for what it expects and tells the judge what it found."""
+
+    def __init__(self, stack: Stack, tail: JournalTail, judge: Judge, given: Given) -> None:
+        self._stack = stack
+        self._tail = tail
+        self._judge = judge
+        self._given = given
+
+    def check(self, expected: Expect, watch: Stopwatch) -> None:
+        """All that ``expected`` asks of records; ``watch`` runs since the step began."""
+        if expected.in_force is not None:
+            self._in_force(expected.in_force, watch)
+        if expected.shows is not None:
+            self._shows(expected.shows)
+        if expected.to_be_returned is not None:
+            wanted = tuple(sorted(expected.to_be_returned))
+            self._settles("to_be_returned", self._to_be_returned, wanted)
+        if expected.history is not None:
+            self._history(expected.history)
+        if expected.audited is not None:
+            act = expected.audited
+            self._settles("audited", lambda: act if self._audited(act) else None, act)
+        if expected.no_personal_data is not None:
+            found = traces(self._stack.directory, personal_texts(self._given))
+            self._judge.see("no_personal_data", not found)
+            if found:
+                self._judge.fail(f"personal data in {', '.join(found)}")
+
+    def recorded(self, wanted: Recorded) -> None:
+        """The last decision of the edge's journal, as the ledger keeps it byte by byte."""
+        record = next((each for each in reversed(self._tail.records()) if decision_in(each)[1] is not None), None)
+        because = decision_in(record)[1]
+        if record is None or because is None:
+            self._judge.fail("recorded: there is no decision")
+            return
+        self._judge.observed["recorded"] = {"rule": because.rule, **because.inputs}
+        if because.rule != wanted.rule:
+            self._judge.fail(f"recorded: expected rule {wanted.rule}, found {because.rule}")
+        for name, value in wanted.inputs.items():
+            if because.inputs.get(name) != value:
+                self._judge.fail(f"recorded: input {name}: expected {value!r}, found {because.inputs.get(name)!r}")
+        version, now = record.policy_version, self._stack.api.get("/api/v1/policy/current", edge=EDGE)["version"]
+        same = version is not None and now in ({"epoch": version.epoch, "n": version.n}, [version.epoch, version.n])
+        if version is None or same != (wanted.policy == "current"):
+            self._judge.fail(f"recorded: under policy {version}, the server's is {now}")
+        raw = dict(self._tail.raw())[record.seq].decode()
+        if not until(lambda: any(raw == line for line in self._ledger_lines(record.seq)), RECORD_TIMEOUT_S):
+            self._judge.fail(f"recorded: record {record.seq} is not in the ledger as the edge wrote it")
+
+    def _ledger_lines(self, seq: int) -> list[str]:
+        lines = self._stack.api.lines("/api/v1/ledger/export", edge=EDGE, after_seq=seq - 1)
+        return [json.loads(line)["record"] for line in lines]
+
+    def _in_force(self, wanted: InForce, watch: Stopwatch) -> None:
+        kind, name = ("badges", wanted.badge) if wanted.badge is not None else ("contracts", wanted.contract)
+        reach: dict[str, Any] = {}
+
+        def reached() -> bool:
+            reach.update(self._stack.api.get(f"/api/v1/{kind}/{name}/reach"))
+            awaiting = tuple(sorted(edge["edge"] for edge in reach["edges"] if edge["in_force_at"] is None))
+            complete = reach["doors_in_force"] == reach["doors"] > 0
+            return awaiting == tuple(sorted(wanted.awaiting)) and complete == (not wanted.awaiting)
+
+        held = until(reached, RECORD_TIMEOUT_S)
+        self._judge.observed["in_force"] = reach.get("text_en")
+        if not held:
+            self._judge.fail(f"in_force: {reach.get('text_en') or reach}")
+        elif wanted.within_ms is not None and watch.ms > wanted.within_ms:
+            self._judge.fail(f"in_force: took {watch.ms:.0f} ms, expected within {wanted.within_ms} ms")
+
+    def _shows(self, wanted: Mapping[str, Any]) -> None:
+        (kind, name), *fields = wanted.items()
+
+        def found() -> dict[str, Any]:
+            shown = self._stack.api.get(f"/api/v1/{kind}s/{name}")
+            return {key: _comparable(shown.get(key)) for key, _ in fields}
+
+        self._settles("shows", found, dict(fields))
+
+    def _to_be_returned(self) -> tuple[str, ...]:
+        items = self._stack.api.get("/api/v1/badges/to-be-returned", limit=LIST_LIMIT)["items"]
+        return tuple(sorted(str(_nested(item)) for item in items))
+
+    def _history(self, wanted: History) -> None:
+        kind = next(kind for kind in ("badge", "contract", "customer", "holder") if getattr(wanted, kind) is not None)
+        path = f"/api/v1/{kind}s/{getattr(wanted, kind)}/history"
+        changes: list[dict[str, Any]] = []
+
+        def complete() -> bool:
+            changes[:] = self._stack.api.get(path, limit=LIST_LIMIT)["items"]
+            whole = repr(changes)
+            return all(text in whole for text in wanted.texts) and (wanted.by is None or changes[-1]["by"] == wanted.by)
+
+        held = until(complete, RECORD_TIMEOUT_S)
+        self._judge.observed["history"] = len(changes)
+        if not held:
+            missing = [text for text in wanted.texts if text not in repr(changes)]
+            last = changes[-1]["by"] if changes else None
+            self._judge.fail(f"history: {len(changes)} changes, the last by {last!r}; not among them: {missing}")
+
+    def _audited(self, act: str) -> bool:
+        return act in {entry["act"] for entry in self._audit()}
+
+    def _audit(self) -> list[dict[str, Any]]:
+        after, found = 0, []
+        while True:
+            page = self._stack.api.get("/api/v1/audit", after=after, limit=LIST_LIMIT)
+            found += page["items"]
+            if not page["next"]:
+                return found
+            after = page["next"]
+
+    def _settles(self, key: str, look: Callable[[], Any], wanted: Any) -> None:
+        found: list[Any] = [None]
+
+        def holds() -> bool:
+            try:
+                found[0] = look()
+            except Refused as error:
+                found[0] = error.code
+            return bool(found[0] == wanted)
+
+        until(holds, RECORD_TIMEOUT_S)
+        self._judge.see(key, found[0], wanted)
+
+
+def _nested(item: Mapping[str, Any]) -> Any:
+    badge = item.get("badge")
+    return badge.get("external_id") if isinstance(badge, Mapping) else item.get("external_id") or badge
+
+
+def _comparable(found: Any) -> Any:
+    """Lists of edges by their names alone: times are nobody's to foresee."""
+    if isinstance(found, list) and found and all(isinstance(each, dict) and "edge" in each for each in found):
+        return [each["edge"] for each in found]
+    return found

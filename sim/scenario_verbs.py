@@ -1,0 +1,203 @@
+"""The verbs of the scenario language, each with what may be written beside it."""
+
+from typing import Any, Literal
+
+import msgspec
+
+from sim.scenario_given import CardKind, Part, Strict
+
+
+class Tap(Strict, frozen=True):
+    """Lay a card on a reader."""
+
+    at: str
+    badge: str | None = None
+    card: str | None = None
+    hold_s: float | None = None
+
+
+class Scan(Strict, frozen=True):
+    """Scan a code at a door (later issue)."""
+
+    at: str
+    slip: str | None = None
+    order: str | None = None
+    serial: str | None = None
+    raw: str | None = None
+
+
+class Pass(Strict, frozen=True):
+    """Go through a door that is unlocked."""
+
+    door: str
+    people: int = 1
+    out: bool = False
+    tailgate: int = 0
+
+
+class DoorVerb(Strict, frozen=True):
+    """Do something to a leaf."""
+
+    force: str | None = None
+    prop: str | None = None
+    close: str | None = None
+
+
+class Zone(Strict, frozen=True):
+    """A zone's input, raised or cleared."""
+
+    zone: str
+    clear: bool = False
+
+
+class CommandVerb(Strict, frozen=True):
+    """An operator's command to the edge."""
+
+    name: str
+    fields: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class ClockVerb(Strict, frozen=True):
+    """Set the edge's wall clock against the true one."""
+
+    edge: str
+
+
+class Apply(Strict, frozen=True, rename={"from_": "from"}):
+    """An application for a badge, with all its papers but ``without``."""
+
+    holder: str
+    without: tuple[Part, ...] = ()
+    from_: str | None = None
+    to: str | None = None
+    schedule: str | None = None
+
+
+class Successor(Strict, frozen=True):
+    """The badge ``as`` that takes another's place: re-issued after a loss, or passed ``to`` another holder."""
+
+    as_: str = msgspec.field(name="as")
+    to: str | None = None
+    letter: bool = True
+    card: CardKind = "desfire"
+    number: str | None = None
+
+
+class Reissue(Successor, frozen=True):
+    """After a loss, to the same holder unless ``to`` names another; ``letter``: with the letter that states the loss."""
+
+
+class Transfer(Successor, frozen=True):
+    """To another holder of the same customer."""
+
+
+class Look(Strict, frozen=True):
+    """See personal data in clear, with the reason that is recorded."""
+
+    fields: tuple[str, ...]
+    reason: str
+
+
+class BadgeVerb(Strict, frozen=True):
+    """One act on a badge. ``issue`` with ``holder`` goes the whole way from the application on."""
+
+    id: str
+    apply: Apply | None = None
+    attach: tuple[Part, ...] = ()
+    approve: bool = False
+    issue: bool = False
+    encode: bool = False
+    report: Literal["lost", "suspended", "active", "revoked", "returned"] | None = None
+    reissue: Reissue | None = None
+    transfer: Transfer | None = None
+    holder: str | None = None
+    card: CardKind | None = None
+    number: str | None = None
+    reason: str | None = None
+
+
+class ContractTerms(Strict, frozen=True, rename={"from_": "from"}):
+    """A contract that is signed now."""
+
+    customer: str
+    from_: str
+    to: str | None = None
+    areas: tuple[str, ...] = ()
+
+
+class ContractVerb(Strict, frozen=True):
+    """One act on a contract; ``id`` is a contract's, or a customer's code for all of its contracts."""
+
+    id: str
+    new: ContractTerms | None = None
+    sign: bool = False
+    end: str | None = None
+    until: str | None = None
+    confirm: bool = False
+    suspend: bool = False
+    resume: bool = False
+
+
+class NewCustomer(Strict, frozen=True):
+    """A file that is opened now."""
+
+    kind: str
+    name: str
+    credit_code: str | None = None
+
+
+class CustomerVerb(Strict, frozen=True):
+    """One act on a customer's file: open it, change name or kind, take over the file ``merge``."""
+
+    id: str
+    new: NewCustomer | None = None
+    name: str | None = None
+    kind: str | None = None
+    merge: str | None = None
+    reason: str = "the same customer"
+
+
+class NewHolder(Strict, frozen=True):
+    """A person who can carry badges from now on."""
+
+    name: str
+    customer: str | None = None
+    phone: str | None = None
+    id_number: str | None = None
+
+
+class HolderVerb(Strict, frozen=True):
+    """One act on a person: ``leave`` the customer, or be looked up in clear."""
+
+    id: str
+    new: NewHolder | None = None
+    leave: bool = False
+    look: Look | None = None
+
+
+class RegistryVerb(Strict, frozen=True):
+    """What a CRM does to the shared tables: one SQL statement."""
+
+    sql: str
+
+
+class Act(Strict, frozen=True):
+    """permit, slip, order, emergency: belong to a later issue."""
+
+    id: str
+    approve: dict[str, Any] | None = None
+    revoke: bool | None = None
+
+
+ACTS: dict[type[Strict], tuple[str, ...]] = {
+    BadgeVerb: ("apply", "attach", "approve", "issue", "encode", "report", "reissue", "transfer"),
+    ContractVerb: ("new", "sign", "end", "until", "suspend", "resume"),
+    CustomerVerb: ("new", "name", "kind", "merge"),
+    HolderVerb: ("new", "leave", "look"),
+}
+"""A verb's acts; a step does exactly one (a customer's name and kind may change together)."""
+
+
+def acts_in(argument: Any) -> list[str]:
+    """The acts that a step's argument asks for."""
+    return [name for name in ACTS.get(type(argument), ()) if getattr(argument, name)]
