@@ -12,7 +12,7 @@ from rich.table import Table
 from sim.bench.figures import BenchFailed, BenchMissing, Report
 from sim.child import ChildError
 
-BENCHES = ("decide", "tap", "start", "ingest")
+BENCHES = ("decide", "tap", "start", "ingest", "revoke")
 
 
 def bench(
@@ -58,9 +58,13 @@ def _bench(name: str) -> Callable[[], Report]:
         from sim.bench import start
 
         return start.run
-    from sim.bench import ingest
+    if name == "ingest":
+        from sim.bench import ingest
 
-    return ingest.run
+        return ingest.run
+    from sim.bench import revoke
+
+    return revoke.run
 
 
 def _show(out: Console, report: Report) -> None:
