@@ -143,15 +143,18 @@ class CommandArrived(Input, frozen=True):
     life_us: int = 0
 
 
+EncodingOutcome = Literal[
+    "encoded", "NO_CARD", "TWO_CARDS", "CARD_TAKEN_AWAY", "NOT_DESFIRE", "RANDOM_UID", "UID_LENGTH", "CARD_BOUND",
+    "CARD_FOREIGN", "CARD_REFUSED", "READER_FAILED",
+]  # fmt: skip
+
+
 class EncodingEnded(Input, frozen=True):
     """How the desk's reader ended an ``EncodeCard``. ``credential``: of the number that the card carries (``encoded``,
     ``CARD_BOUND``). ``step``: where it stopped."""
 
     command_id: str
-    outcome: Literal[
-        "encoded", "NO_CARD", "TWO_CARDS", "CARD_TAKEN_AWAY", "NOT_DESFIRE", "RANDOM_UID", "UID_LENGTH", "CARD_BOUND",
-        "CARD_FOREIGN", "CARD_REFUSED", "READER_FAILED",
-    ]  # fmt: skip
+    outcome: EncodingOutcome
     technology: str
     credential: bytes | None = None
     step: str = ""

@@ -14,9 +14,10 @@ from edge.config import (
     stuck_unlock_doors,
     unsupervised_inputs,
 )
+from edge.desk import DeskThread
 from edge.hardware import Hardware
 from edge.inbox import Inbox
-from edge.keys import Bundle, KeyRing
+from edge.keys import WRITING_KEYS, Bundle, KeyFileError, KeyRing
 from edge.link import MqttLink
 from edge.no_journal import NoJournal, open_journal
 from edge.no_policy_store import open_policy_store
@@ -30,6 +31,7 @@ from edge.station import Ports, Station
 
 def build(config: EdgeConfig, bundle: Bundle) -> Runner:
     """A runner over real hardware, files and network. Raises the named errors of what cannot be opened."""
+    _refuse_writing_keys(config, bundle)
     inbox = Inbox()
     offset_file = Path(config.state_dir) / OFFSET_FILE if config.clock.adjustable else None
     clock = SystemClock(config.clock.trust, offset_file)
@@ -39,7 +41,12 @@ def build(config: EdgeConfig, bundle: Bundle) -> Runner:
         keys.add(certificate, now_us=0)  # a certificate is judged when it is used: this clock may not be set yet
     link = MqttLink(bundle.site, bundle.edge, config.broker, inbox.post)
     hardware = Hardware(config, inbox.post)
-    readers = [reader_thread(line, bundle.card_keys, inbox.post, mono_us) for line in config.readers]
+    desk: DeskThread | None = None
+    if config.role == "desk":
+        desk = DeskThread(config.readers[0], bundle.card_keys, bundle.hash_key, inbox.post, mono_us)
+        readers = [desk.thread]
+    else:
+        readers = [reader_thread(line, bundle.card_keys, inbox.post, mono_us) for line in config.readers]
     journal = open_journal(config.journal_path, random)
     policies = open_policy_store(config.policy_path)
 
@@ -55,19 +62,29 @@ def build(config: EdgeConfig, bundle: Bundle) -> Runner:
         readers=tuple(line.id for line in config.readers),
         boards=tuple(line.id for line in config.boards),
         notices=(*_notices(config), *([policies.damage] if policies.damage else [])),
+        desk=config.desk,
     )
     try:
-        agent = Agent(bundle, keys, station, Ports(journal, policies, link, hardware, random))
+        agent = Agent(bundle, keys, station, Ports(journal, policies, link, hardware, random, desk))
     except JournalFault as fault:  # a sound file that this version cannot read: the ways out must work all the same
         journal.close()
         journal = NoJournal(str(fault), random)
-        agent = Agent(bundle, keys, station, Ports(journal, policies, link, hardware, random))
+        agent = Agent(bundle, keys, station, Ports(journal, policies, link, hardware, random, desk))
 
     def close() -> None:
         journal.close()
         policies.close()
 
     return Runner(agent, clock, inbox, hardware, readers, link, Supervisor(), close)
+
+
+def _refuse_writing_keys(config: EdgeConfig, bundle: Bundle) -> None:
+    found = [name for name in WRITING_KEYS if name in bundle.card_keys]
+    if config.role == "door" and found:
+        raise KeyFileError(
+            f"{config.bundle}: holds {', '.join(found)}, with which badges are made; that is for a desk alone:"
+            " enrol this edge again without --desk"
+        )
 
 
 def _notices(config: EdgeConfig) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from controller.actions import AnyAction, HoldUnlocked, Indicate, Lock, Unlock
+from controller.actions import AnyAction, HoldUnlocked, Indicate, Lock, Unlock, WriteCard
 from controller.engine import Engine, Outcome
 from controller.inputs import AnyInput, JournalChanged, LeaseArrived, LinkChanged, Started, TimeElapsed
 from controller.now import SECOND_US, Now
@@ -61,6 +61,7 @@ class Agent:
         self._station = station
         self._journal = ports.journal
         self._locks = ports.locks
+        self._desk = ports.desk
         self._random = ports.random
         sender = Sender(identity, ports.link, above=ports.journal.wall_high_water_us)
         self._intake = Intake(identity.site, identity.edge, keys)
@@ -71,7 +72,7 @@ class Agent:
         state = recover(ports.journal)
         self._policies = PolicyIntake(ports.policies, sender, station.objections, state.policy_version)
         self._store = ports.policies
-        self._engine = Engine(state, ports.journal.journal_id, station.hardware, edge=identity.edge)
+        self._engine = Engine(state, ports.journal.journal_id, station.hardware, identity.edge, station.desk)
         self._link_up = False
         self._server_silent = False
         self._retry_journal_at_us: int | None = None
@@ -303,6 +304,8 @@ class Agent:
                     self._locks.lock(action.door)
                 case Indicate():
                     self._locks.indicate(action.access_point, action.pattern)
+                case WriteCard() if self._desk is not None:
+                    self._desk.write(action.command_id, action.number, action.replaces, action.until_mono_us)
 
     # tend: everything that is not a decision
 

@@ -60,13 +60,14 @@ def enrol(
     ],
     card_keys: Annotated[Path | None, typer.Option(help="Card keys, made by `menjin keys cards`.")] = None,
     ca: Annotated[Path | None, typer.Option(help="Certificate that the server's TLS is checked against.")] = None,
+    desk: Annotated[bool, typer.Option("--desk", help="A desk: the keys that write cards go into the bundle.")] = False,
 ) -> None:
     """Make this edge's key pair, have the server take its public half, write the bundle."""
     from edge.enrol import EnrolError  # the HTTP client is not loaded by a running edge
     from edge.enrol import enrol as enrol_edge
 
     try:
-        bundle = enrol_edge(server, token, card_keys, out, ca)
+        bundle = enrol_edge(server, token, card_keys, out, ca, desk)
     except EnrolError as error:
         _refuse(str(error))
     typer.echo(f"{out}: edge {bundle.edge} of site {bundle.site}")

@@ -1,5 +1,6 @@
 """Commands: for this session only, once, and only within seconds (DESIGN 9, MEANINGS 20)."""
 
+from controller.commands import EncodeCard
 from controller.inputs import CommandArrived
 from controller.now import SECOND_US, Now
 from controller.wire import CommandOrder
@@ -39,4 +40,5 @@ class CommandIntake:
             raise CommandRefused("expiry_too_far", "command claims to live too long; compare the clocks")
         if not self._journal.remember_command(order.command_id, order.expires_at_us):
             raise CommandRefused("replayed", "command id seen before")
-        return CommandArrived(order.command_id, order.command, order.operator)
+        life_us = order.expires_at_us - now.wall_us if isinstance(order.command, EncodeCard) else 0
+        return CommandArrived(order.command_id, order.command, order.operator, life_us)

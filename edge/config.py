@@ -97,12 +97,12 @@ class DoorLine(_Table, frozen=True):
 
 
 class ReaderLine(_Table, frozen=True):
-    """A reader, the access point it serves, and the board channels of its LEDs and buzzer (MEANINGS 29)."""
+    """A reader, the access point it serves (at a desk: none), and the board channels of its LEDs and buzzer (MEANINGS 29)."""
 
     id: str
-    access_point: str
     driver: str
     port: str
+    access_point: str = ""
     credentials: tuple[Literal["desfire", "ultralight-c", "felica-lite-s", "uid", "barcode"], ...] = ("desfire",)
     baud: int = 115_200
     green: Output | None = None
@@ -150,6 +150,11 @@ class EdgeConfig(_Table, frozen=True):
     fire: tuple[ZoneLine, ...] = ()
     gas: tuple[ZoneLine, ...] = ()
     enclosures: tuple[EnclosureLine, ...] = ()
+
+    @property
+    def desk(self) -> str:
+        """The reader that writes cards; empty for an edge with doors."""
+        return self.readers[0].id if self.role == "desk" else ""
 
     @property
     def journal_path(self) -> Path:
@@ -234,13 +239,13 @@ def policy_mismatches(config: EdgeConfig, site: Site) -> list[str]:
     points = {point.id: point for point in site.access_points}
     own = {door.id: door for door in config.doors}
     mismatches += site_mismatch(site, door_hardware(config), config.edge)
-    for reader in config.readers:
+    for reader in config.readers if config.role == "door" else ():
         point = points.get(reader.access_point)
         if point is None:
             mismatches.append(
                 f"reader {reader.id!r} serves access point {reader.access_point!r}, which the site has not"
             )
-        elif point.door not in own and config.role == "door":
+        elif point.door not in own:
             mismatches.append(f"reader {reader.id!r} is for door {point.door!r}, which edge.toml does not wire")
     mismatches += [
         f'door {point.door!r} has the way out {point.id!r} but no egress; set egress = "mechanical" or "hardwired"'

@@ -22,6 +22,7 @@ def problems(config: "EdgeConfig") -> Iterator[str]:
         _check_outputs,
         _check_inputs,
         _check_doors,
+        _check_role,
         _check_zones,
     ):
         yield from check(config)
@@ -132,8 +133,6 @@ def _check_inputs(config: "EdgeConfig") -> Iterator[str]:
 
 
 def _check_doors(config: "EdgeConfig") -> Iterator[str]:
-    if config.role == "desk" and config.doors:
-        yield 'doors: an edge with role = "desk" encodes badges and has no doors; remove them or the role'
     for door in config.doors:
         driver = _driver_of(config, door.lock.board)
         if driver is None:
@@ -150,6 +149,23 @@ def _check_doors(config: "EdgeConfig") -> Iterator[str]:
             )
         if door.rex is not None and door.egress is None:
             yield f'doors {door.id!r}: a way out without egress; write egress = "mechanical" or "hardwired"'
+
+
+def _check_role(config: "EdgeConfig") -> Iterator[str]:
+    if config.role == "door":
+        for reader in config.readers:
+            if not reader.access_point:
+                yield f"readers {reader.id!r}: access_point is missing; name the one in the site file that it serves"
+        return
+    if config.doors:
+        yield 'doors: an edge with role = "desk" encodes badges and has no doors; remove them or the role'
+    if len(config.readers) != 1:
+        yield f'readers: an edge with role = "desk" has one reader, that writes cards; this file has {len(config.readers)}'
+    for reader in config.readers:
+        if reader.access_point:
+            yield f"readers {reader.id!r}: a desk's reader serves no access point; remove access_point"
+        if reader.credentials != ("desfire",):
+            yield f"readers {reader.id!r}: a desk writes desfire cards; remove credentials"
 
 
 def _check_zones(config: "EdgeConfig") -> Iterator[str]:

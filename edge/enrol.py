@@ -10,7 +10,17 @@ from urllib.parse import urlsplit
 import httpx2
 import msgspec
 
-from edge.keys import Bundle, BundleFile, KeyFileError, KeyRing, edge_kid, load_card_keys, make_private_key
+from edge.keys import (
+    READING_KEYS,
+    WRITING_KEYS,
+    Bundle,
+    BundleFile,
+    KeyFileError,
+    KeyRing,
+    edge_kid,
+    load_card_keys,
+    make_private_key,
+)
 from edge.private_file import PrivateFileError, write_private
 
 TIMEOUT_S = 10.0
@@ -36,11 +46,19 @@ class _Problem(msgspec.Struct, frozen=True):
     detail: str = ""
 
 
-def enrol(server_url: str, token: str, card_keys_path: Path | None, out_path: Path, ca: Path | None = None) -> Bundle:
+def enrol(
+    server_url: str,
+    token: str,
+    card_keys_path: Path | None,
+    out_path: Path,
+    ca: Path | None = None,
+    desk: bool = False,
+) -> Bundle:
     """Enrol this edge and write its bundle to ``out_path`` (mode 600, whole or not at all).
 
     ``ca``: the certificate file that the server's TLS is checked against, instead of the system's. ``card_keys_path``
-    None: an edge whose readers need no card keys. Raises :class:`EnrolError`; nothing is written then.
+    None: an edge whose readers need no card keys. ``desk``: take the keys that write cards as well; a door gets those for reading
+    only. Raises :class:`EnrolError`; nothing is written then.
     """
     url = urlsplit(server_url)
     if url.scheme not in ("http", "https") or not url.hostname:
@@ -51,10 +69,7 @@ def enrol(server_url: str, token: str, card_keys_path: Path | None, out_path: Pa
         raise EnrolError(f"{out_path}: exists already; move the old bundle away first, it may be in use")
     if not out_path.parent.is_dir():
         raise EnrolError(f"{out_path}: no folder {out_path.parent}; make it first")
-    try:
-        card_keys = load_card_keys(card_keys_path) if card_keys_path is not None else {}
-    except KeyFileError as error:
-        raise EnrolError(str(error)) from error
+    card_keys = _card_keys(card_keys_path, desk)
     seed, public_key = make_private_key()
     answer = _ask(server_url.rstrip("/") + _PATH, {"token": token, "public_key": public_key}, ca)
     file = BundleFile(
@@ -82,6 +97,20 @@ def enrol(server_url: str, token: str, card_keys_path: Path | None, out_path: Pa
     except PrivateFileError as error:
         raise EnrolError(f"{error}; the token is used up: ask for a new one") from error
     return bundle
+
+
+def _card_keys(path: Path | None, desk: bool) -> dict[str, str]:
+    try:
+        found = load_card_keys(path) if path is not None else {}
+    except KeyFileError as error:
+        raise EnrolError(str(error)) from error
+    if not desk:
+        return {name: key for name, key in found.items() if name in READING_KEYS}
+    missing = [name for name in ("desfire_read", *WRITING_KEYS) if name not in found]
+    if missing:
+        where = f"{path}: {', '.join(missing)} missing" if path is not None else "--desk: no --card-keys given"
+        raise EnrolError(f"{where}; a desk needs the file that `menjin keys cards` makes")
+    return found
 
 
 def bundle_toml(file: BundleFile) -> str:

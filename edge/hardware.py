@@ -62,7 +62,7 @@ class Hardware:
         self._deliver = deliver
         self._clock_us = clock_us
         self._doors = {door.id: door for door in config.doors}
-        self._readers = {reader.access_point: reader for reader in config.readers}
+        self._readers = {reader.access_point or reader.id: reader for reader in config.readers}
         self._meanings = _input_meanings(config)
         self._boards: dict[str, BoardThread] = {}
         for line in config.boards:
@@ -100,7 +100,8 @@ class Hardware:
         self._board_of(line).hold(line.lock.channel, not _unlocked_level(line))
 
     def indicate(self, access_point: str, pattern: Pattern) -> None:
-        """Show a pattern on the reader's LEDs and buzzer, as docs/interfaces.md says. No reader there: nothing."""
+        """Show a pattern on the reader's LEDs and buzzer, as docs/interfaces.md says. No reader there: nothing. A desk's reader goes
+        by its own id."""
         reader = self._readers.get(access_point)
         if reader is None:
             return

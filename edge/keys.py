@@ -19,7 +19,10 @@ MAX_CERTIFICATES = 16
 """How many server keys an edge holds at once: rotation needs two."""
 _KEY_BYTES = 32
 _CARD_KEY_BYTES = 16
-_CARD_KEY_NAMES = ("desfire_read", "ultralight_c", "felica_lite_s")
+READING_KEYS = ("desfire_read", "ultralight_c", "felica_lite_s")
+WRITING_KEYS = ("desfire_picc", "desfire_app")
+"""Only a desk holds these: who has them makes badges."""
+_CARD_KEY_NAMES = READING_KEYS + WRITING_KEYS
 
 
 class KeyFileError(Exception):
@@ -41,8 +44,8 @@ class BundleFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Bundle:
-    """A checked edge bundle. ``hash_key``: for :func:`controller.policy.credential_key`. ``card_keys``: reading keys by
-    technology, 16 bytes each."""
+    """A checked edge bundle. ``hash_key``: for :func:`controller.policy.credential_key`. ``card_keys``: master keys by their names in
+    the key file, 16 bytes each; a door's edge has reading keys only."""
 
     def __init__(self, file: BundleFile, where: str) -> None:
         self.site = file.site

@@ -144,6 +144,12 @@ class Locks(Protocol):
     def indicate(self, access_point: str, pattern: Pattern) -> None: ...
 
 
+class Desk(Protocol):
+    """The reader that writes cards. The call returns at once; the answer is a :class:`WritingEnded`."""
+
+    def write(self, command_id: str, number: str, replaces: bytes | None, until_mono_us: int) -> None: ...
+
+
 # What reaches the agent's loop from the threads (one bounded queue).
 
 
@@ -165,6 +171,17 @@ class Rejected(msgspec.Struct, frozen=True):
     cause: str
     technology: str
     read_at_mono_us: int
+
+
+class WritingEnded(msgspec.Struct, frozen=True):
+    """How writing a card ended: ``encoded`` or a reason (:class:`controller.inputs.EncodingEnded`). ``number``, in clear, is what the
+    card carries: hashed by the agent before it is recorded."""
+
+    command_id: str
+    outcome: str
+    technology: str
+    number: str = ""
+    step: str = ""
 
 
 class InputChanged(msgspec.Struct, frozen=True):
@@ -208,4 +225,6 @@ class StopAsked(msgspec.Struct, frozen=True):
     cause: str
 
 
-Stimulus = Presented | Rejected | InputChanged | DeviceChanged | LinkUp | LinkDown | MessageArrived | StopAsked
+Stimulus = (
+    Presented | Rejected | WritingEnded | InputChanged | DeviceChanged | LinkUp | LinkDown | MessageArrived | StopAsked
+)

@@ -7,7 +7,7 @@ import msgspec
 
 from controller.now import SECOND_US
 from controller.site import DoorHardware, Site
-from edge.ports import Journal, Link, Locks, PolicyStore, Random
+from edge.ports import Desk, Journal, Link, Locks, PolicyStore, Random
 from edge.sender import Signer
 
 RETENTION_US = 180 * 86_400 * SECOND_US
@@ -22,7 +22,7 @@ class Identity(Signer, Protocol):
 
 class Station(msgspec.Struct, frozen=True):
     """What ``edge.toml`` and the machine say about this edge. ``objections``: why a site cannot run on its hardware.
-    ``notices``: what the operators shall always see beside this edge's health."""
+    ``notices``: what the operators shall always see beside this edge's health. ``desk``: the reader that writes cards, if any."""
 
     hardware: tuple[DoorHardware, ...]
     hardware_digest: str
@@ -33,13 +33,15 @@ class Station(msgspec.Struct, frozen=True):
     boards: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
     retention_us: int = RETENTION_US
+    desk: str = ""
 
 
 class Ports(msgspec.Struct, frozen=True):
-    """The world, real or simulated."""
+    """The world, real or simulated. ``desk``: only where the station names one."""
 
     journal: Journal
     policies: PolicyStore
     link: Link
     locks: Locks
     random: Random
+    desk: Desk | None = None

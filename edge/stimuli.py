@@ -10,6 +10,8 @@ from controller.inputs import (
     DeviceFaulted,
     DeviceRecovered,
     DoorContact,
+    EncodingEnded,
+    EncodingOutcome,
     FireInput,
     GasInput,
     LinkChanged,
@@ -19,7 +21,17 @@ from controller.inputs import (
     TamperInput,
 )
 from controller.policy import credential_key
-from edge.ports import DeviceChanged, InputChanged, LinkDown, LinkUp, Presented, Rejected, Stimulus, StopAsked
+from edge.ports import (
+    DeviceChanged,
+    InputChanged,
+    LinkDown,
+    LinkUp,
+    Presented,
+    Rejected,
+    Stimulus,
+    StopAsked,
+    WritingEnded,
+)
 
 
 def inputs_of(stimulus: Stimulus, hash_key: bytes) -> Iterator[AnyInput]:
@@ -37,6 +49,11 @@ def inputs_of(stimulus: Stimulus, hash_key: bytes) -> Iterator[AnyInput]:
         case Rejected():
             cause = cast(Literal["not_authenticated", "two_cards"], stimulus.cause)
             yield CardRefused(stimulus.access_point, cause, stimulus.technology, stimulus.read_at_mono_us)
+        case WritingEnded():
+            technology, number = stimulus.technology, stimulus.number
+            credential = credential_key(hash_key, technology, number) if number else None
+            outcome = cast(EncodingOutcome, stimulus.outcome)
+            yield EncodingEnded(stimulus.command_id, outcome, technology, credential, stimulus.step)
         case InputChanged(kind="contact"):
             yield DoorContact(stimulus.subject, stimulus.active)
         case InputChanged(kind="rex", active=True):

@@ -220,7 +220,7 @@ def rotate_keys(folder: Path, now_us: int, *, root_file: Path | None = None, at_
     return load_keys(folder)
 
 
-CARD_KEY_NAMES = ("desfire_read", "ultralight_c", "felica_lite_s")
+CARD_KEY_NAMES = ("desfire_picc", "desfire_app", "desfire_read", "ultralight_c", "felica_lite_s")
 
 
 def make_card_keys(path: Path) -> None:

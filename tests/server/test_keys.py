@@ -191,7 +191,7 @@ def test_card_keys_are_random_private_and_kept(tmp_path: Path) -> None:
     make_card_keys(one)
     make_card_keys(two)
     keys = tomllib.loads(one.read_text())
-    assert sorted(keys) == ["desfire_read", "felica_lite_s", "ultralight_c"]
+    assert sorted(keys) == ["desfire_app", "desfire_picc", "desfire_read", "felica_lite_s", "ultralight_c"]
     assert all(len(bytes.fromhex(key)) == 16 for key in keys.values())
     assert keys != tomllib.loads(two.read_text())
     assert mode(one) == 0o600
