@@ -6,8 +6,8 @@ that refuses, not a message that arrived.
 """
 
 import logging
-import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from edge.link import MqttLink
 from edge.no_journal import open_journal
 from edge.no_policy_store import open_policy_store
 from edge.notify import Supervisor
-from edge.ports import Journal, Presented, Stimulus, StopAsked
+from edge.ports import Journal, MessageArrived, Presented, Stimulus, StopAsked
 from edge.randomness import SystemRandom
 from edge.runner import Runner
 from edge.station import Ports, Station
@@ -49,11 +49,12 @@ class EdgeState(msgspec.Struct, frozen=True):
 
 
 class Shown(msgspec.Struct, frozen=True):
-    """What one reader showed for the card watched. ``reason``: of a refusal."""
+    """What one reader showed for a card, and when. ``told_mono_us``: when the last delta had come. ``reason``: of a refusal."""
 
     edge: str
     pattern: str
     at_mono_us: int
+    told_mono_us: int = 0
     reason: str = ""
 
 
@@ -61,11 +62,11 @@ def serve(pipe: Connection, folder: str, broker_url: str, bundles: list[BundleFi
     """Run these edges until told to stop. Requests are ``(verb, argument)``, each answered once."""
     logging.basicConfig(level=logging.ERROR, filename=f"{folder}/edges.log")
     edges = [BenchEdge(Path(folder), Broker(url=broker_url), bundle) for bundle in bundles]
-    for edge in edges:
-        edge.start()
+    threads = ThreadPoolExecutor(len(edges), "edge")
+    running = [threads.submit(edge.run) for edge in edges]
     verbs: dict[str, Callable[[Any], object]] = {
         "state": lambda _: [edge.state() for edge in edges],
-        "tap": lambda number: [edge.tap(number) for edge in edges],
+        "tap": lambda number: [edge.lay_down(number) for edge in edges],
         "watch": lambda number: [edge.watch(number) for edge in edges],
         "shown": lambda _: [edge.shown for edge in edges if edge.shown is not None],
     }
@@ -80,18 +81,19 @@ def serve(pipe: Connection, folder: str, broker_url: str, bundles: list[BundleFi
     finally:
         for edge in edges:
             edge.stop()
-        for edge in edges:
-            edge.join()
+        for ended in running:
+            ended.result(STOP_TIMEOUT_S)
 
 
 class BenchEdge:
-    """One edge with one door, in its own thread."""
+    """One edge with one door. ``run``: its loop, for a thread of its own."""
 
     def __init__(self, folder: Path, broker: Broker, file: BundleFile) -> None:
         bundle = Bundle(file, "bench")
         self.name = bundle.edge
         self.shown: Shown | None = None
         self._watched = ""
+        self._told_mono_us = 0
         self._point = access_point_of(self.name)
         self._inbox = Inbox()
         random = SystemRandom()
@@ -106,7 +108,7 @@ class BenchEdge:
         station = Station(hardware, "bench", boot_id(), "menjin bench", objections)
         journal = open_journal(folder / f"{self.name}.db", random)
         policies = open_policy_store(folder / f"{self.name}-policy.db")
-        link = MqttLink(bundle.site, bundle.edge, broker, self._inbox.post)
+        link = MqttLink(bundle.site, bundle.edge, broker, self._arrived)
         ports = Ports(journal, policies, link, MemoryLocks(self._hear), random)
         self._agent = _TappedAgent(bundle, keys, station, ports, self._step_done)
         self._journal = journal
@@ -118,18 +120,11 @@ class BenchEdge:
         outputs = _NoBoards()
         runner = Runner(self._agent, SystemClock("always"), self._inbox, outputs, [], link, Supervisor({}), close)
         self._swaps = self._agent.policy_swaps
-        self._thread = threading.Thread(target=runner.run, name=self.name, daemon=True)
-
-    def start(self) -> None:
-        """Connect and go on."""
-        self._thread.start()
+        self.run = runner.run
 
     def stop(self) -> None:
-        """In order; :meth:`join` waits for it."""
+        """In order; :attr:`run` then returns."""
         self._inbox.post(StopAsked("bench"))
-
-    def join(self) -> None:
-        self._thread.join(STOP_TIMEOUT_S)
 
     def state(self) -> EdgeState:
         """Badges of the policy in force, -1 without one; records that the server has not acknowledged."""
@@ -142,24 +137,32 @@ class BenchEdge:
             outbox=journal.last_seq - journal.acked_upto,
         )
 
-    def tap(self, number: str) -> None:
+    def lay_down(self, number: str) -> str:
         """Lay this card down; :attr:`shown` is what the reader then shows."""
         self.shown = None
         self._watched = ""
         self._present(number)
+        return self.name
 
-    def watch(self, number: str) -> None:
+    def watch(self, number: str) -> str:
         """From now on lay this card down whenever a policy has taken force."""
         self.shown = None
         self._watched = number
+        return self.name
 
     def _present(self, number: str) -> None:
         self._inbox.post(Presented(self._point, TECHNOLOGY, number, "authenticated", mono_us()))
 
+    def _arrived(self, stimulus: Stimulus) -> None:
+        """In the link's thread."""
+        if isinstance(stimulus, MessageArrived) and stimulus.leaf == "delta":
+            self._told_mono_us = mono_us()
+        self._inbox.post(stimulus)
+
     def _hear(self, asked: Asked) -> None:
         """In the edge's own thread."""
         if asked.act == "indicate" and asked.subject == self._point and asked.pattern in ("granted", "denied"):
-            self.shown = Shown(self.name, asked.pattern, mono_us())
+            self.shown = Shown(self.name, asked.pattern, mono_us(), self._told_mono_us)
 
     def _step_done(self) -> None:
         """In the edge's own thread."""

@@ -86,11 +86,11 @@ class Rows:
             columns = ("id", "customer_id", "kind", "status", "from_at", "areas")
             _insert(database, "contract", columns, self._contract_rows())
             _insert(database, "holder", ("id", "kind", "customer_id"), self._holder_rows())
-            columns = (
+            badge_columns = (
                 "id", "number", "kind", "status", "holder_id", "holder_kind", "customer_id", "customer_kind", "slot", "generation",
                 "technology", "credential", "from_at", "created_at", "issued_at", "activated_at",
             )  # fmt: skip
-            _insert(database, "badge", columns, self._badge_rows())
+            _insert(database, "badge", badge_columns, self._badge_rows())
             database.execute("UPDATE registry_change SET done_at = ?", (self._from_at,))
             database.execute("COMMIT")
             return int(database.execute("SELECT count(*) FROM badge").fetchone()[0])
