@@ -19,7 +19,7 @@ from server.operators import audit
 from server.operators.actor import Actor
 from server.personal.cipher import UnreadableError, open_bytes, seal_bytes
 from server.personal.models import Attachment
-from server.personal.uploads import clean_upload
+from server.personal.uploads import CleanUpload, clean_upload
 from server.problems import Problem, not_found
 from server.registry.lookup import may_see_row
 from server.registry.models import Holder
@@ -33,21 +33,22 @@ def store_attachment(
     actor: Actor,
     application: Application,
     part: str,
-    body: bytes,
+    body: bytes | CleanUpload,
     declared_media_type: str = "",
 ) -> Attachment:
-    """Check and keep a file of ``application``, which must have its id. What stood for ``part`` before is emptied now and its key erased by the
+    """Check and keep a file of ``application``, which must have its id. Decoding a large picture takes up to a second: give what
+    :func:`server.personal.uploads.clean_upload` made before the transaction began, and other writers need not wait for it. What stood for ``part`` before is emptied now and its key erased by the
     next turn of the erasure. Audited as ``attachment.store``.
 
     Raises :class:`Problem` 413, 415 or 422 for a file that cannot be accepted (:func:`server.personal.uploads.clean_upload`).
     """
     assert application.id is not None
     limit = context.config.max_attachment_bytes
-    if len(body) > limit:
+    if len(body.body if isinstance(body, CleanUpload) else body) > limit:
         raise Problem(
             413, "body_too_large", f"{part}: larger than {limit} bytes.", f"{part}：超过 {limit} 字节。", field=part
         )
-    upload = clean_upload(part, body, declared_media_type)
+    upload = body if isinstance(body, CleanUpload) else clean_upload(part, body, declared_media_type)
     now = context.clock.now()
     public_id, key_id = new_id("att", now), new_id("ek", now)
     key = context.erasable.make(key_id, now)
