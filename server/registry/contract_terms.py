@@ -124,10 +124,10 @@ def delete_contract(w: Writing, contract: Contract) -> Written[Contract]:
 def contract_or_customer(w: Writing, actor: Actor, name: str) -> Contract | Customer:
     """What ``/contracts/{name}/…`` means: a contract's id, a customer's code, a contract's external id, a customer's id or external
     id. Raises :class:`Problem`: 409 when two of them are meant."""
-    contract = _found(lambda: find_contract(w.session, name, actor=actor, lock=True))
+    contract: Contract | Problem = _found(lambda: find_contract(w.session, name, actor=actor, lock=True))
     if isinstance(contract, Contract) and contract.public_id == name:
         return contract
-    customer = _found(lambda: find_customer(w.session, name, actor=actor, lock=True))
+    customer: Customer | Problem = _found(lambda: find_customer(w.session, name, actor=actor, lock=True))
     if isinstance(contract, Contract) and isinstance(customer, Customer):
         raise Problem(
             409,

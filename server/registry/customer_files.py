@@ -7,10 +7,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, or_, select
 
 from server.badges.models import GONE, Badge
-from server.operators.permissions import Permission
 from server.problems import Problem
 from server.registry import validation
-from server.registry.lookup import deleted, seen_customers, taken
+from server.registry.lookup import deleted, seen_customers, sees_all, taken
 from server.registry.models import Contract, Customer
 from server.registry.names import name_key
 from server.registry.validation import Warned, checked, refused
@@ -142,7 +141,7 @@ def _checked(w: Writing, customer: Customer | None, values: dict[str, Any]) -> t
     if "name" in values:
         values["name_key"] = name_key(values["name"])
     department = values.get("department")
-    if department not in (None, w.actor.department) and not w.actor.may(Permission.REGISTRY_READ_ALL):
+    if department not in (None, w.actor.department) and not sees_all(w.actor):
         raise Problem(
             403,
             "not_permitted",

@@ -40,7 +40,7 @@ def find_customer(
     file that was merged lead to the file that took it over. Raises :class:`Problem`."""
     named = or_(Customer.code == name, Customer.public_id == name, Customer.external_id == name)
     found = session.exec(select(Customer).where(named)).all()
-    customer = (
+    customer: Customer | None = (
         _first(found, lambda row: row.code == name)
         or _first(found, lambda row: row.public_id == name)
         or _only([row for row in found if row.external_id == name], source_system, name, field)
@@ -97,9 +97,14 @@ def locked(session: Session, row: Row) -> Row:
     ).one()
 
 
+def sees_all(actor: Actor) -> bool:
+    """Whether departments do not bind this actor: by ``registry.read_all``, or because it is no person (the CRM's connection)."""
+    return actor.kind == "system" or actor.may(Permission.REGISTRY_READ_ALL)
+
+
 def may_see(actor: Actor, customer: Customer) -> bool:
     """Files of other departments take ``registry.read_all`` (C4)."""
-    return customer.department in (None, actor.department) or actor.may(Permission.REGISTRY_READ_ALL)
+    return customer.department in (None, actor.department) or sees_all(actor)
 
 
 def may_see_row(session: Session, actor: Actor, row: Contact | Contract | Holder) -> bool:
@@ -109,14 +114,14 @@ def may_see_row(session: Session, actor: Actor, row: Contact | Contract | Holder
 
 def seen_customers(actor: Actor) -> Any:
     """The condition on :class:`Customer` for what this actor may see."""
-    if actor.may(Permission.REGISTRY_READ_ALL):
+    if sees_all(actor):
         return true()
     return or_(col(Customer.department).is_(None), col(Customer.department) == actor.department)
 
 
 def seen_rows(actor: Actor, query: SelectOfScalar[Belonging], model: type[Belonging]) -> SelectOfScalar[Belonging]:
     """``query`` without rows of files that this actor may not see; what belongs to no customer stays."""
-    if actor.may(Permission.REGISTRY_READ_ALL):
+    if sees_all(actor):
         return query
     seen = select(Customer.id).where(seen_customers(actor))
     return query.where(or_(col(model.customer_id).is_(None), col(model.customer_id).in_(seen)))
@@ -144,14 +149,6 @@ def refuse_unknown_areas(site: Site, areas: Iterable[str], field: str) -> None:
             )
 
 
-def refuse_taken(session: Session, model: type[Customer] | type[Holder], external_id: str | None) -> None:
-    """Raise :class:`Problem` 409 for an external id that is in use."""
-    if external_id is None:
-        return
-    if session.exec(select(model.id).where(model.external_id == external_id)).first() is not None:
-        raise taken("external_id", external_id)
-
-
 def taken(field: str, value: str) -> Problem:
     """409: the value must be unique and is in use."""
     return Problem(409, f"{field}_taken", f"{field} {value!r} is in use.", f"{field} {value} 已被占用。", field=field)
@@ -173,7 +170,7 @@ def _find(
     session: Session, model: type[Belonging], name: str, field: str | None, actor: Actor | None, lock: bool
 ) -> Belonging:
     found = session.exec(select(model).where(or_(model.public_id == name, model.external_id == name))).all()
-    row = _first(found, lambda row: row.public_id == name) or _only(list(found), "", name, field)
+    row: Belonging | None = _first(found, lambda row: row.public_id == name) or _only(list(found), "", name, field)
     what, what_zh = WORDS[model]
     if row is None:
         raise not_found(what, what_zh, name, field)

@@ -12,14 +12,16 @@ another file is led to that file, with a warning. What a source says of contract
 numbers stand in a warning.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, and_, col, or_, select
 
 from controller.site import Site
 from server.operators.actor import Actor
+from server.pages import refuse_stale
 from server.personal.cipher import PersonalKeys
 from server.problems import Problem
 from server.registry.contract_terms import act_on_contract, change_contract, create_contract, has_ended
@@ -39,14 +41,15 @@ from server.registry.records import ContactRecord, ContractRecord, CustomerRecor
 from server.registry.validation import Warned
 from server.registry.writing import Row, Writing, Written, refuse_older
 
-_IDENTITY = ("deleted", "customer", "primary", "staff", "from_", "until")
+_SPECIAL = ("deleted", "customer", "primary", "staff", "from_", "until")
 
 
 def upsert_customer(
     session: Session, actor: Actor, now: datetime, personal: PersonalKeys, record: CustomerRecord
 ) -> Written[Customer]:
     """Create or update one customer file."""
-    return _customer(Writing(session, actor, now, personal), record, None)
+    w = Writing(session, actor, now, personal)
+    return _racing(session, lambda: _customer(w, record, None))
 
 
 def upsert_customers(
@@ -89,7 +92,46 @@ def upsert_contact(
 ) -> Written[Contact]:
     """Create or update one contact."""
     w = Writing(session, actor, now, personal)
-    contact = _find(w, Contact, record)
+    return _racing(session, lambda: _contact(w, record))
+
+
+def upsert_contract(
+    session: Session, actor: Actor, now: datetime, personal: PersonalKeys, record: ContractRecord, site: Site
+) -> Written[Contract]:
+    """Create or update one contract; ``deleted`` ends it."""
+    w = Writing(session, actor, now, personal)
+    return _racing(session, lambda: _contract(w, record, site))
+
+
+def upsert_holder(
+    session: Session, actor: Actor, now: datetime, personal: PersonalKeys, record: HolderRecord, site: Site
+) -> Written[Holder]:
+    """Create or update one holder; ``deleted``: has left."""
+    w = Writing(session, actor, now, personal)
+    return _racing(session, lambda: _holder(w, record, site))
+
+
+def refuse_stale_record(
+    session: Session, model: type[Row], source_system: str, external_id: str, if_match: str | None
+) -> None:
+    """Raise :class:`Problem` 412 when the row of that name is not as the caller read it, or is not there."""
+    if if_match is not None:
+        row = _find(session, model, source_system, external_id)
+        refuse_stale(if_match, row.version if row is not None else 0)
+
+
+def _racing(session: Session, write: Callable[[], Written[Row]]) -> Written[Row]:
+    """Two messages about one new row at once: the second finds the first's and changes that."""
+    try:
+        with session.begin_nested():
+            return write()
+    except IntegrityError:
+        with session.begin_nested():
+            return write()
+
+
+def _contact(w: Writing, record: ContactRecord) -> Written[Contact]:
+    contact = _find(w.session, Contact, record.source_system, record.external_id)
     values = _values(w, record, contact)
     if "primary" in record.model_fields_set:
         values["is_primary"] = record.primary
@@ -104,12 +146,8 @@ def upsert_contact(
     return change_contact(w, contact, values)
 
 
-def upsert_contract(
-    session: Session, actor: Actor, now: datetime, personal: PersonalKeys, record: ContractRecord, site: Site
-) -> Written[Contract]:
-    """Create or update one contract; ``deleted`` ends it."""
-    w = Writing(session, actor, now, personal)
-    contract = _find(w, Contract, record)
+def _contract(w: Writing, record: ContractRecord, site: Site) -> Written[Contract]:
+    contract = _find(w.session, Contract, record.source_system, record.external_id)
     values = _values(w, record, contract)
     for name, column in (("from_", "from_at"), ("until", "until_at")):
         if name in record.model_fields_set:
@@ -120,17 +158,13 @@ def upsert_contract(
         return create_contract(w, site, values)
     if record.deleted:
         return act_on_contract(w, contract, "end")
-    if has_ended(contract, now) and values.get("status") in ("active", contract.status):
+    if has_ended(contract, w.now) and values.get("status") in ("active", contract.status):
         values.pop("status")  # a source that knows only the dates calls it active still
     return change_contract(w, site, contract, values, confirmed=True)
 
 
-def upsert_holder(
-    session: Session, actor: Actor, now: datetime, personal: PersonalKeys, record: HolderRecord, site: Site
-) -> Written[Holder]:
-    """Create or update one holder; ``deleted``: has left."""
-    w = Writing(session, actor, now, personal)
-    holder = _find(w, Holder, record)
+def _holder(w: Writing, record: HolderRecord, site: Site) -> Written[Holder]:
+    holder = _find(w.session, Holder, record.source_system, record.external_id)
     values = _values(w, record, holder)
     if holder is None:
         if record.deleted:
@@ -160,13 +194,14 @@ def kind_fixed() -> Problem:
 def _customer(
     w: Writing, record: CustomerRecord, rows: dict[tuple[str, str | None], Customer] | None
 ) -> Written[Customer]:
-    customer = _find(w, Customer, record) if rows is None else rows.get((record.source_system, record.external_id))
+    name = (record.source_system, record.external_id)
+    customer = _find(w.session, Customer, *name) if rows is None else rows.get(name)
     if customer is None:
         customer = _unclaimed(w, record)
     if customer is None:
         if record.deleted:
             raise _never_there(record)
-        return create_customer(w, record.values(*_IDENTITY) | {"synced_at": w.now})
+        return create_customer(w, record.values(*_SPECIAL) | {"synced_at": w.now})
     if not may_see(w.actor, customer):
         raise Problem(
             403,
@@ -178,7 +213,7 @@ def _customer(
     refuse_older(customer, record.source_system, record.source_version)
     if record.deleted and customer.merged_into is None:
         return delete_customer(w, customer)
-    values = record.values(*_IDENTITY) | {"synced_at": w.now}
+    values = record.values(*_SPECIAL) | {"synced_at": w.now}
     if customer.merged_into is not None:
         return _merged(w, customer, values)
     if record.deleted is False:
@@ -217,11 +252,9 @@ def _unclaimed(w: Writing, record: CustomerRecord) -> Customer | None:
     return found if w.codes is not None else locked(w.session, found)
 
 
-def _find(w: Writing, model: type[Row], record: Record) -> Row | None:
-    found = w.session.exec(
-        select(model).where(model.source_system == record.source_system, model.external_id == record.external_id)
-    ).first()
-    return None if found is None else locked(w.session, found)
+def _find(session: Session, model: type[Row], source_system: str, external_id: str) -> Row | None:
+    query = select(model).where(model.source_system == source_system, model.external_id == external_id)
+    return session.exec(query.with_for_update(key_share=True).execution_options(populate_existing=True)).first()
 
 
 def _values(w: Writing, record: ContactRecord | ContractRecord | HolderRecord, row: Any) -> dict[str, Any]:
@@ -230,7 +263,7 @@ def _values(w: Writing, record: ContactRecord | ContractRecord | HolderRecord, r
         if not may_see_row(w.session, w.actor, row):
             raise taken("external_id", record.external_id)
         refuse_older(row, record.source_system, record.source_version)
-    values = record.values(*_IDENTITY) | {"synced_at": w.now}
+    values = record.values(*_SPECIAL) | {"synced_at": w.now}
     if record.customer is not None:
         customer = living_customer(
             w.session, record.customer, "customer", actor=w.actor, source_system=record.source_system

@@ -21,6 +21,7 @@ _CREDIT_CODE = re.compile(r"[0-9]{8}[0-9A-HJ-NP-RTUWXY]{10}")
 _ID_CARD = re.compile(r"[0-9]{17}[0-9X]")
 _DOCUMENT = re.compile(r"[0-9A-Z()/]{4,24}")
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+")
+_HOME = phonenumbers.country_code_for_region(DEFAULT_REGION)
 _REGIONS_WITHOUT_LIST = ("81", "82", "83", "9")
 """Residents from Hong Kong, Macao and Taiwan, and foreigners with permanent residence: valid, and in no list of places."""
 
@@ -108,7 +109,7 @@ def phone(text: str) -> tuple[str, list[Warned]]:
             "phone: this is no telephone number; write it with its area code, from abroad with + and the country code.",
             "phone：不是电话号码；请填写区号，境外号码请以 + 和国家代码开头。",
         ) from error
-    if phonenumbers.region_code_for_country_code(number.country_code) == DEFAULT_REGION:
+    if number.country_code == _HOME:
         extension, number.extension = number.extension, None
         written = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL)
         written = re.sub(r"[^0-9]", "", written) + (f" ext. {extension}" if extension else "")

@@ -142,7 +142,8 @@ def _set(w: Writing, row: Row, values: dict[str, Any]) -> dict[str, tuple[Any, A
             before = read_field(w.personal, row, name)
             if before != value:
                 write_field(w.personal, row, name, value)
-                changes[name] = tuple(None if text is None else MASKS[name](text) for text in (before, value))
+                mask = MASKS[name]
+                changes[name] = (None if before is None else mask(before), None if value is None else mask(value))
         elif name not in _SILENT and (before := getattr(row, name)) != value:
             setattr(row, name, value)
             changes[name] = (before, value)
