@@ -5,9 +5,9 @@ from datetime import datetime
 import msgspec
 from sqlmodel import Session
 
-from controller.commands import CommandBase
+from controller.commands import CommandBase, EncodeCard
 from server.db.clock import to_us
-from server.fleet.commands import LIFE_US
+from server.fleet.commands import ENCODE_LIFE_US, LIFE_US
 from server.fleet.models import EdgeCommand
 from server.ids import new_id
 from server.operators.actor import Actor
@@ -26,7 +26,7 @@ def ask_command(session: Session, actor: Actor, now: datetime, edge_id: int, com
             command=encoded,
             operator=actor.public_id,
             asked_us=to_us(now),
-            expires_us=to_us(now) + LIFE_US,
+            expires_us=to_us(now) + (ENCODE_LIFE_US if isinstance(command, EncodeCard) else LIFE_US),
         )
     )
     record(session, actor, now, "command.ask", public_id, after=msgspec.to_builtins(command))

@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy import insert, select, update
 from sqlalchemy.engine import Connection
 
-from controller.events import AlarmCleared, AlarmRaised, AnyEvent, CommandDone, RangeLost, Record
+from controller.events import AlarmCleared, AlarmRaised, AnyEvent, CardEncoded, CommandDone, RangeLost, Record
 from controller.wire import GENESIS_HASH, Records
 from server.db.engine import Database
 from server.ledger.bulk import insert_rows, run
@@ -65,13 +65,14 @@ class Ledger:
 
 
 class LedgerWriter:
-    """Collects one transaction's rows. See :meth:`Ledger.writing`. ``commands_done``: results found in the records,
-    a quarantined record's excepted: they come too late to matter."""
+    """Collects one transaction's rows. See :meth:`Ledger.writing`. ``commands_done``, ``cards_encoded``: results and written cards
+    found in the records, a quarantined record's excepted: they come too late to matter."""
 
     def __init__(self, connection: Connection, now_us: int, software: str) -> None:
         self.connection = connection
         self.now_us = now_us
         self.commands_done: list[tuple[int, CommandDone]] = []
+        self.cards_encoded: list[tuple[int, CardEncoded]] = []
         self._software = software
         self._record_seq, self._event_seq = run(connection, _LAST).one()
         self._records: list[tuple[Any, ...]] = []
@@ -161,6 +162,8 @@ class LedgerWriter:
                 facts.apply(event, record.at_us, seq)
                 if type(event) is CommandDone:
                     self.commands_done.append((edge_id, event))
+                elif type(event) is CardEncoded:
+                    self.cards_encoded.append((edge_id, event))
         self._event_seq += len(rows)
 
     def save(self) -> None:
