@@ -3,31 +3,30 @@
 import json
 from typing import Annotated, Any
 
-from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from sqlmodel import Session, col, select
 
 from server.db.clock import to_us
+from server.fleet import policy_endpoints, reach_endpoints
 from server.fleet.asking import ask_command
 from server.fleet.commands import COMMAND_PERMISSIONS, CommandInvalid, parse_command
-from server.fleet.enrolment import TOKEN_LIFE_US, enrol, new_token
+from server.fleet.enrolment import TOKEN_LIFE_US, Role, enrol, new_token, revoke
 from server.fleet.guarantees import guarantees
 from server.fleet.lookup import find_edge
-from server.fleet.models import Edge, EdgeCommand, EdgeReceipt, PolicyVersion, RefusedMessage
+from server.fleet.models import Edge, EdgeCommand, EdgeReceipt, RefusedMessage
+from server.fleet.policy_endpoints import current_version
 from server.ledger import reading
 from server.operators.actor import Actor
 from server.operators.guard import requires
 from server.operators.permissions import Permission
 from server.problems import Problem, not_found
-from server.registry.changes import has_open_changes
 from server.rfc3339 import rfc3339
 from server.routes import AppContext, DbSession, api_router
 
 edges_router = api_router("/edges", "fleet")
-policy_router = api_router("/policy", "fleet")
 commands_router = api_router("/commands", "fleet")
 messages_router = api_router("/refused-messages", "fleet")
-ROUTERS = [edges_router, policy_router, commands_router, messages_router]
+ROUTERS = [edges_router, *policy_endpoints.ROUTERS, *reach_endpoints.ROUTERS, commands_router, messages_router]
 
 RECEIPTS_SHOWN = 20
 EdgeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")]
@@ -39,9 +38,10 @@ class _Input(BaseModel):
 
 
 class NewEdge(_Input):
-    """An edge to be enrolled, or enrolled anew."""
+    """An edge to be enrolled, or enrolled anew. ``role``: ``door``, or ``desk``; left out: door, or what it was."""
 
     name: EdgeName
+    role: Role | None = None
 
 
 class Enrolment(_Input):
@@ -67,7 +67,7 @@ def create_edge(
 ) -> dict[str, str]:
     """A one-time token, good for an hour, with which ``menjin edge enrol`` binds the edge's key to this name."""
     now = context.clock.now()
-    token = new_token(session, actor, now, given.name)
+    token = new_token(session, actor, now, given.name, given.role)
     return {"edge": given.name, "token": token, "expires_at": rfc3339(to_us(now) + TOKEN_LIFE_US)}
 
 
@@ -84,6 +84,19 @@ def enrol_edge(session: DbSession, context: AppContext, given: Enrolment) -> dic
         "hash_key": context.keys.hash_key.hex(),
         "certificates": [raw.decode() for raw in context.keys.certificates(to_us(now))],
     }
+
+
+@edges_router.post("/{name}/revoke")
+def revoke_edge(
+    session: DbSession, context: AppContext, actor: Annotated[Actor, requires(Permission.FLEET_MANAGE)], name: str
+) -> dict[str, Any]:
+    """Its key is believed no more and nothing is sent to it, from now on: for one that was stolen or taken down. Its doors go on by its
+    last policy until the leases end. Enrolling it again ends this."""
+    edge = find_edge(session, name)
+    now = context.clock.now()
+    revoke(session, actor, now, edge)
+    session.flush()
+    return show_edge(session, edge, to_us(now))
 
 
 @edges_router.get("")
@@ -114,33 +127,6 @@ def one_edge(session: DbSession, context: AppContext, _actor: ReadsFleet, name: 
         "receipts": [_show_receipt(receipt) for receipt in receipts],
         "refused_here": _refused(session, edge.name),
         "refused_there": details.get("refused_messages", {}),
-    }
-
-
-@policy_router.get("/current")
-def current_policy(
-    session: DbSession,
-    _actor: Annotated[Actor, requires(Permission.POLICY_READ)],
-    edge: Annotated[str, Query(max_length=64)],
-) -> dict[str, Any]:
-    """The policy that an edge should run, and its receipt. ``pending``: a change is not compiled yet."""
-    found = find_edge(session, edge)
-    assert found.id is not None
-    current = current_version(session, found.id)
-    receipt = None
-    if found.received_policy_n:
-        receipt = {
-            "version": [found.received_policy_epoch, found.received_policy_n],
-            "digest": found.received_policy_digest,
-            "at": rfc3339(found.received_policy_at_us),
-        }
-    return {
-        "version": list(current[:2]) if current else None,
-        "digest": current[2] if current else None,
-        "pending": has_open_changes(session.connection()),
-        "receipt": receipt,
-        "current": current is not None
-        and current == (found.received_policy_epoch, found.received_policy_n, found.received_policy_digest),
     }
 
 
@@ -197,24 +183,15 @@ def refused_messages(session: DbSession, _actor: ReadsFleet) -> dict[str, Any]:
     return {"items": _refused(session, None)}
 
 
-def current_version(session: Session, edge_id: int) -> tuple[int, int, str] | None:
-    """Epoch, n and digest of an edge's newest policy."""
-    row = session.exec(
-        select(PolicyVersion.epoch, PolicyVersion.n, PolicyVersion.digest)
-        .where(PolicyVersion.edge_id == edge_id)
-        .order_by(col(PolicyVersion.epoch).desc(), col(PolicyVersion.n).desc())
-        .limit(1)
-    ).first()
-    return None if row is None else (row[0], row[1], row[2])
-
-
 def show_edge(session: Session, edge: Edge, now_us: int) -> dict[str, Any]:
     """An edge's health, as the list and the live page show it."""
     assert edge.id is not None
     head_seq = reading.head_seq(session, edge.id, edge.journal_id)
     return {
         "name": edge.name,
+        "role": edge.role,
         "enrolled": edge.public_key is not None,
+        "revoked_at": rfc3339(to_us(edge.revoked_at)) if edge.revoked_at is not None else None,
         "epoch": edge.epoch,
         "enrolled_at": rfc3339(to_us(edge.enrolled_at)) if edge.enrolled_at is not None else None,
         "online": edge.online,

@@ -2,12 +2,13 @@
 
 import secrets
 from datetime import datetime
+from typing import Literal
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, delete, select
 
 from controller.wire import WIRE_VERSION, EdgeCertificate, seal
 from server.db.clock import to_us
-from server.fleet.models import Edge
+from server.fleet.models import Edge, OutboxMessage
 from server.keys import ServerKeys, is_public_key
 from server.operators.actor import SYSTEM, Actor
 from server.operators.audit import record
@@ -18,18 +19,37 @@ TOKEN_LIFE_US = 3_600_000_000
 TOKEN_BYTES = 32
 
 
-def new_token(session: Session, actor: Actor, now: datetime, name: str) -> str:
-    """A one-time token for the edge ``name``, made when it is new. An enrolled edge keeps its key until the token is used."""
+Role = Literal["door", "desk"]
+
+
+def new_token(session: Session, actor: Actor, now: datetime, name: str, role: Role | None = None) -> str:
+    """A one-time token for the edge ``name``, made when it is new. An enrolled edge keeps its key until the token is used; another ``role``
+    is taken up at once, None leaves it."""
     edge = session.exec(select(Edge).where(Edge.name == name)).first()
     act = "edge.token" if edge is not None else "edge.create"
     if edge is None:
         edge = Edge(name=name, created_at=now)
+    before = {"role": edge.role}
+    edge.role = role or edge.role
     token = secrets.token_urlsafe(TOKEN_BYTES)
     edge.token_hash = hash_token(token)
     edge.token_until_us = to_us(now) + TOKEN_LIFE_US
     session.add(edge)
-    record(session, actor, now, act, name)
+    record(session, actor, now, act, name, before=before if act == "edge.token" else None, after={"role": edge.role})
     return token
+
+
+def revoke(session: Session, actor: Actor, now: datetime, edge: Edge) -> None:
+    """Believe this edge's key no more and send it nothing, from now on. Enrolling it again ends that. Who is revoked stays so."""
+    if edge.revoked_at is not None:
+        return
+    edge.revoked_at = now
+    edge.token_hash = edge.token_until_us = None
+    edge.session = None
+    edge.online, edge.online_changed_us = False, to_us(now)
+    session.add(edge)
+    session.exec(delete(OutboxMessage).where(col(OutboxMessage.edge) == edge.name))
+    record(session, actor, now, "edge.revoke", edge.name, after={"epoch": edge.epoch})
 
 
 def enrol(session: Session, keys: ServerKeys, now: datetime, token: str, public_key_hex: str) -> Edge:
@@ -57,6 +77,7 @@ def enrol(session: Session, keys: ServerKeys, now: datetime, token: str, public_
         )
     edge.token_hash = edge.token_until_us = None
     edge.epoch += 1
+    edge.revoked_at = None
     edge.public_key = public_key
     edge.certificate = _certificate(keys, edge, now_us)
     edge.enrolled_at = now

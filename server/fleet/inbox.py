@@ -34,6 +34,7 @@ class KnownEdge(msgspec.Struct, frozen=True):
     name: str
     epoch: int
     verify: Verify
+    revoked: bool = False
 
 
 class Gone(msgspec.Struct, frozen=True):
@@ -62,6 +63,14 @@ def subscriptions(site: str) -> list[str]:
     return [topic(site, "+", leaf) for leaf in EXPECTED]
 
 
+_MAY_HAVE_CHANGED = ("unknown_edge", "revoked_edge", "bad_signature", "wrong_epoch")
+
+
+def revoked(edge: KnownEdge, leaf: str) -> Refusal:
+    """What becomes of a message of an edge that is believed no more."""
+    return Refusal(edge.name, leaf, "revoked_edge", "its key was revoked; enrol it again")
+
+
 class Inbox:
     """Knows the enrolled edges; reads them again when one is not known or a second has passed."""
 
@@ -76,7 +85,7 @@ class Inbox:
         if abs(now_us - self._loaded_us) >= RELOAD_AFTER_US:
             self._reload(now_us)
         opened = self._open(message)
-        stale = isinstance(opened, Refusal) and opened.reason in ("unknown_edge", "bad_signature", "wrong_epoch")
+        stale = isinstance(opened, Refusal) and opened.reason in _MAY_HAVE_CHANGED
         if stale and abs(now_us - self._loaded_us) >= RELOAD_PAUSE_US:
             self._reload(now_us)  # it may have been enrolled this moment
             opened = self._open(message)
@@ -90,6 +99,8 @@ class Inbox:
             return Refusal("", "", "wrong_topic", message.topic[:TEXT_CHARACTERS])
         if edge is None:
             return Refusal("", leaf, "unknown_edge", f"no edge {name[:64]!r} is enrolled here")
+        if edge.revoked:
+            return revoked(edge, leaf)
         if leaf == "status" and _is_will(message.payload):
             return Opened(edge, Gone(), message.retained)
         try:
@@ -111,15 +122,21 @@ class Inbox:
         table = table_of(Edge)
         with self._database.read() as session:
             rows = session.connection().execute(
-                select(table.c.id, table.c.name, table.c.epoch, table.c.public_key).where(
+                select(table.c.id, table.c.name, table.c.epoch, table.c.public_key, table.c.revoked_at).where(
                     table.c.public_key.is_not(None)
                 )
             )
-            self._edges = {row.name: self._known(row.id, row.name, row.epoch, row.public_key) for row in rows}
+            self._edges = {
+                row.name: KnownEdge(
+                    row.id,
+                    row.name,
+                    row.epoch,
+                    verifier({f"edge:{row.name}": row.public_key}),
+                    row.revoked_at is not None,
+                )
+                for row in rows
+            }
         self._loaded_us = now_us
-
-    def _known(self, edge_id: int, name: str, epoch: int, public_key: bytes) -> KnownEdge:
-        return KnownEdge(edge_id, name, epoch, verifier({f"edge:{name}": public_key}))
 
 
 def _has_a_place(batch: Records) -> bool:
@@ -150,3 +167,9 @@ def count_refusals(connection: Connection, refusals: Iterable[Refusal], now_us: 
         changed = connection.execute(update(table).where(*where).values(count=table.c.count + count, **values))
         if changed.rowcount == 0:
             connection.execute(insert(table).values(edge=edge, leaf=leaf, reason=reason, count=count, **values))
+
+
+def revoked_edges(connection: Connection) -> set[int]:
+    """The edges that are believed no more, as this transaction sees them: what an :class:`Inbox` knows may be a moment old."""
+    table = table_of(Edge)
+    return set(connection.scalars(select(table.c.id).where(table.c.revoked_at.is_not(None))))

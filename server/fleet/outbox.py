@@ -6,7 +6,7 @@ from sqlalchemy import delete, or_, select
 from sqlalchemy.engine import Connection
 
 from controller.wire import topic
-from server.fleet.models import OutboxMessage
+from server.fleet.models import Edge, OutboxMessage
 from server.ledger.facts import table_of
 from server.mqtt import MqttClient
 
@@ -41,7 +41,10 @@ class Publisher:
         table = table_of(OutboxMessage)
         flying = set(self._in_flight.values())
         alive = or_(table.c.expires_us.is_(None), table.c.expires_us > now_us)
-        rows = connection.execute(select(table).where(alive).order_by(table.c.id).limit(IN_FLIGHT + len(flying))).all()
+        edges = table_of(Edge).c
+        believed = table.c.edge.not_in(select(edges.name).where(edges.revoked_at.is_not(None)))
+        query = select(table).where(alive, believed).order_by(table.c.id).limit(IN_FLIGHT + len(flying))
+        rows = connection.execute(query).all()
         for row in rows:
             if row.id in flying:
                 continue

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, case, select, update
 from sqlalchemy.engine import Connection
 
 from controller.limits import limits_from
@@ -20,6 +20,9 @@ from server.fleet.versions import keep_snapshot, load_deltas, load_parts
 from server.ledger.facts import table_of
 
 LEASE_RENEW_US = 300_000_000
+LEASE_MARGIN_US = 600_000_000
+"""A lease counts from its acceptance: so long after it was put into the outbox, which it leaves within :data:`LEASE_RENEW_US`, it has
+been accepted or is not taken any more."""
 LEASE_SHARE = 4
 """A lease is renewed after this share of its shortest class."""
 MAX_DELTAS = 2_000
@@ -198,10 +201,19 @@ class Policies:
         payload = self._composer.sealed(PolicyLease, edge.name, now_us, lease=lease)
         put(connection, edge.name, "lease", payload, replaces=True, expires_us=now_us + self._renew_us)
         edges = table_of(Edge)
+        customer_s = lease.customer_s
         connection.execute(
             update(edges)
             .where(edges.c.id == edge.id)
-            .values(lease_sent_us=now_us, lease_policy_epoch=version.epoch, lease_policy_n=version.n)
+            .values(
+                lease_sent_us=now_us,
+                lease_policy_epoch=version.epoch,
+                lease_policy_n=version.n,
+                lease_customer_until_us=_later(edges.c.lease_customer_until_us, now_us, customer_s),
+                lease_keyholder_until_us=_later(
+                    edges.c.lease_keyholder_until_us, now_us, max(customer_s, lease.keyholder_s)
+                ),
+            )
         )
 
     # after a restore
@@ -224,3 +236,9 @@ class Policies:
         epoch: int = max(self._composer.epoch, held, beyond) + 1
         connection.execute(update(table_of(FleetState)).values(epoch=epoch))
         return epoch
+
+
+def _later(until: ColumnElement[int], sent_us: int, seconds: int) -> ColumnElement[int]:
+    """When a lease has ended for certain, or an earlier one if that lasts longer."""
+    ends_us = sent_us + seconds * 1_000_000 + LEASE_MARGIN_US
+    return case((until > ends_us, until), else_=ends_us)

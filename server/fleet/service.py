@@ -19,17 +19,19 @@ from sqlalchemy import insert
 
 from controller.policy import Version
 from server.context import Context
-from server.db.clock import to_us
+from server.db.clock import from_us, to_us
 from server.db.engine import is_away
+from server.fleet.awaited import activate_awaiting
 from server.fleet.commands import commands_open, order_commands
 from server.fleet.down import Composer
 from server.fleet.election import Election
+from server.fleet.encoded import binder
 from server.fleet.inbox import Inbox, subscriptions
 from server.fleet.outbox import Publisher
 from server.fleet.policies import Message as Down
 from server.fleet.policies import Policies
 from server.fleet.receipts import Receipt, read_receipts
-from server.fleet.status import any_silent, take_silent
+from server.fleet.status import any_revoked_missed, any_silent, settle_revoked, take_silent
 from server.fleet.up import Asked, Uplink
 from server.keys import SERVER_FILE, KeysError, load_keys
 from server.ledger.facts import table_of
@@ -44,6 +46,7 @@ TURN_S = 0.1
 """How often the open changes are looked at: a revocation waits at most this long for its delta."""
 PAUSE_AFTER_FAULT_S = 1.0
 SLOW_TURN_US = 5_000_000
+ACTIVATE_US = 1_000_000
 RAISE_PAUSE_US = 60_000_000
 """The policy's epoch is raised at most once in this time."""
 COMPILES_PER_TURN = 4
@@ -70,7 +73,7 @@ class FleetService:
         self.composer = Composer(context.site.id, context.keys)
         self.ledger = Ledger(context.database, SOFTWARE)
         self.policies = Policies(context.site, self.composer)
-        self.uplink = Uplink(Inbox(context.database, context.site.id), self.ledger, self.composer)
+        self.uplink = Uplink(Inbox(context.database, context.site.id), self.ledger, self.composer, binder(context))
         self._publisher = Publisher(context.site.id)
         self._election = Election(context.database)
         self._stopping = threading.Event()
@@ -80,6 +83,8 @@ class FleetService:
         self._heads_due = False
         self._head_of: dict[int, Version] = {}
         self._slow_due_us = 0
+        self._spoken = False
+        self._activated_us = 0
         self._raised_us: int | None = None
         self._thread = threading.Thread(target=self._run, name="fleet", daemon=True)
         self.mqtt = MqttClient(
@@ -185,6 +190,7 @@ class FleetService:
         for topic, payload in answers.acks:
             self.mqtt.publish(topic, payload)  # not taken: the edge sends again, and is acknowledged then
         self._asked.extend(answers.asked)
+        self._spoken |= answers.status_changed
         if answers.asked or answers.status_changed:
             self._wake.set()
 
@@ -213,6 +219,7 @@ class FleetService:
                 self.composer.numbers.save(writer.connection)
         self._follow(receipts, now_us)
         self._put_heads(now_us)
+        self._activate(now_us)
         self._answer(now_us)
         if abs(now_us - self._slow_due_us) >= SLOW_TURN_US:
             self._slow_due_us = now_us
@@ -257,6 +264,14 @@ class FleetService:
                 self.policies.put_head(session.connection(), edge, now_us)
             self.composer.numbers.save(session.connection())
         self._head_of.update({edge.id: edge.kept.version for edge in due if edge.kept is not None})
+
+    def _activate(self, now_us: int) -> None:
+        """Badges that waited for others to be refused everywhere (MEANINGS 6): when an edge has spoken, and once a second for leases."""
+        if not self._spoken and abs(now_us - self._activated_us) < ACTIVATE_US:
+            return
+        self._spoken, self._activated_us = False, now_us
+        if activate_awaiting(self._database, from_us(now_us)):
+            self._wake.set()
 
     def _pack(self, now_us: int) -> None:
         if not self.policies.packing:
@@ -335,9 +350,11 @@ class FleetService:
         self._follow_keys()
         with self._database.read() as session:
             silent = any_silent(session.connection(), now_us)
-        if silent:
+            missed = any_revoked_missed(session.connection())
+        if silent or missed:
             with self.ledger.writing(now_us) as writer:
                 take_silent(writer)
+                settle_revoked(writer)
         retry_quarantined(self._database, self.ledger, SOFTWARE, now_us)
 
     def _follow_keys(self) -> None:

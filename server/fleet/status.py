@@ -4,12 +4,13 @@ import json
 from typing import Any
 
 import msgspec
-from sqlalchemy import insert, select, update
+from sqlalchemy import Select, insert, select, update
 from sqlalchemy.engine import Connection
 
 from controller.wire import Status
 from server.fleet.models import Edge, EdgeReceipt, FleetState
-from server.ledger.facts import table_of
+from server.ledger.facts import SERVER, table_of
+from server.ledger.models import LedgerAlarm
 from server.ledger.writer import LedgerWriter
 
 SILENT_US = 95_000_000
@@ -91,6 +92,31 @@ def take_silent(writer: LedgerWriter) -> None:
     silent = (edges.c.online.is_(True), edges.c.last_seen_us < writer.now_us - SILENT_US)
     for edge in writer.connection.execute(select(edges).where(*silent)).all():
         _set_online(writer, edge, False)
+
+
+def any_revoked_missed(connection: Connection) -> bool:
+    """Whether :func:`settle_revoked` has something to do."""
+    return connection.execute(_revoked_missed().limit(1)).first() is not None
+
+
+def settle_revoked(writer: LedgerWriter) -> None:
+    """Nobody misses an edge that is believed no more."""
+    for edge in writer.connection.execute(_revoked_missed()).all():
+        writer.clear_alarm(edge.id, "LINK_LOST", edge.name)
+
+
+def _revoked_missed() -> Select[Any]:
+    edges, alarms = table_of(Edge), table_of(LedgerAlarm)
+    return (
+        select(edges.c.id, edges.c.name)
+        .join(alarms, alarms.c.edge_id == edges.c.id)
+        .where(
+            edges.c.revoked_at.is_not(None),
+            alarms.c.alarm == "LINK_LOST",
+            alarms.c.source == SERVER,
+            alarms.c.cleared_us.is_(None),
+        )
+    )
 
 
 def _set_online(writer: LedgerWriter, edge: Any, online: bool) -> None:

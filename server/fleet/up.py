@@ -11,12 +11,25 @@ from controller.events import CommandDone
 from controller.wire import Ack, PolicyRequest, Records, Status, chain, topic
 from server.db.engine import is_away
 from server.fleet.down import Composer
-from server.fleet.inbox import Gone, Inbox, KnownEdge, Opened, Refusal, count_refusals
+from server.fleet.encoded import Bind
+from server.fleet.inbox import (
+    EXPECTED,
+    Gone,
+    Inbox,
+    KnownEdge,
+    Opened,
+    Refusal,
+    count_refusals,
+    revoked,
+    revoked_edges,
+)
 from server.fleet.models import EdgeCommand
 from server.fleet.status import StatusRefused, take_gone, take_status
 from server.ledger.facts import table_of
 from server.ledger.writer import Ledger, LedgerWriter, Outcome
 from server.mqtt import Message
+
+_LEAVES: dict[type, str] = {body: leaf for leaf, body in EXPECTED.items()}
 
 log = structlog.get_logger(__name__)
 
@@ -39,10 +52,11 @@ class Answers(msgspec.Struct):
 class Uplink:
     """Takes messages from all edges."""
 
-    def __init__(self, inbox: Inbox, ledger: Ledger, composer: Composer) -> None:
+    def __init__(self, inbox: Inbox, ledger: Ledger, composer: Composer, bind: Bind) -> None:
         self._inbox = inbox
         self._ledger = ledger
         self._composer = composer
+        self._bind = bind
 
     def take(self, messages: Sequence[Message], now_us: int) -> Answers:
         """Commit what they bring. A record that cannot be stored as read is kept unread, in quarantine; any other message
@@ -92,8 +106,12 @@ class Uplink:
         refusals = [item for item in items if isinstance(item, Refusal)]
         outcomes: dict[tuple[str, str, int | None], Outcome] = {}
         with self._ledger.writing(now_us) as writer:
+            believed_no_more = revoked_edges(writer.connection)
             for item in items:
                 if isinstance(item, Refusal):
+                    continue
+                if item.edge.id in believed_no_more:
+                    refusals.append(revoked(item.edge, _LEAVES.get(type(item.body), "status")))
                     continue
                 match item.body:
                     case Records() as batch:
@@ -112,6 +130,8 @@ class Uplink:
                     case PolicyRequest() as request:
                         answers.asked.append(Asked(item.edge, request))
             count_refusals(writer.connection, refusals, now_us)
+            for edge_id, encoded in writer.cards_encoded:
+                self._bind(writer.connection, edge_id, encoded, now_us)
             for edge_id, done in writer.commands_done:
                 _note_result(writer, edge_id, done)
             answers.acks = [self._ack(edge, outcome, now_us) for (edge, _, _), outcome in outcomes.items()]

@@ -1,0 +1,81 @@
+"""What a new badge waits for before it may open: that the change which ended the old one is in force everywhere (MEANINGS 6)."""
+
+from datetime import datetime
+from typing import Any
+
+import structlog
+from sqlmodel import Session, col, select
+
+from server.badges.acts import perform
+from server.badges.lifecycle import Act
+from server.badges.models import AWAITING, Badge
+from server.db.clock import to_us
+from server.db.engine import Database
+from server.fleet.in_force import standings
+from server.fleet.models import Edge
+from server.operators.actor import SYSTEM
+from server.registry.models import Holder, RegistryChange
+from server.rfc3339 import rfc3339
+
+log = structlog.get_logger(__name__)
+
+
+def awaited_edges(session: Session, badge: Badge, now_us: int | None = None) -> list[dict[str, Any]]:
+    """The edges that may still open for the old badge: ``[{edge, lease_until}]``, by name. ``lease_until`` None: it was never sent a
+    lease. An edge whose lease has ended, or whose key was revoked, is awaited no more; without ``now_us`` leases are not looked at.
+
+    A change that no policy carries yet is awaited at every edge.
+    """
+    change_id = badge.awaits_change_id
+    change = session.get(RegistryChange, change_id) if change_id is not None else None
+    if change is None or change.id is None:
+        return []
+    keyholder = _was_keyholder(session, badge)
+    if change.done_at is None:
+        edges = session.exec(
+            select(Edge).where(col(Edge.public_key).is_not(None), col(Edge.revoked_at).is_(None)).order_by(Edge.name)
+        )
+        waits = [
+            (edge.name, edge.lease_keyholder_until_us if keyholder else edge.lease_customer_until_us) for edge in edges
+        ]
+        return [{"edge": name, "lease_until": rfc3339(until_us)} for name, until_us in waits]
+    return [
+        {"edge": each.edge, "lease_until": rfc3339(each.lease_until_us)}
+        for each in standings(session.connection(), [change.id], keyholder=keyholder)
+        if each.since_us is None
+        and not each.revoked
+        and (now_us is None or (each.lease_until_us is not None and each.lease_until_us > now_us))
+    ]
+
+
+def _was_keyholder(session: Session, badge: Badge) -> bool:
+    """Whether any edge may still hold the old badge's holder for a keyholder, who has the longer lease (MEANINGS 17)."""
+    old = session.get(Badge, badge.replaces_id) if badge.replaces_id is not None else None
+    holder_id = (old or badge).holder_id
+    if session.get_one(Holder, holder_id).keyholder:
+        return True
+    noted = select(RegistryChange.before).where(
+        RegistryChange.table_name == "holder", RegistryChange.row_id == holder_id
+    )
+    return any(before is not None and before.get("keyholder") for before in session.exec(noted))
+
+
+def activate_awaiting(database: Database, now: datetime) -> int:
+    """Activate each badge for which nothing is awaited any more, in a transaction of its own. How many."""
+    with database.read() as session:
+        waiting = session.exec(select(Badge).where(AWAITING).order_by(col(Badge.id))).all()
+        ready = [badge.id for badge in waiting if not _awaits(session, badge, now)]
+    activated = 0
+    for badge_id in ready:
+        with database.write() as session:
+            badge = session.exec(select(Badge).where(Badge.id == badge_id).with_for_update()).one()
+            if badge.status == "issued" and badge.awaits_change_id is not None and not _awaits(session, badge, now):
+                activated += perform(session, SYSTEM, now, badge, Act.ACTIVATE, badge.status_reason)
+    if activated:
+        log.info("badges active: the old ones are refused everywhere", badges=activated)
+    return activated
+
+
+def _awaits(session: Session, badge: Badge, now: datetime) -> bool:
+    change = session.get(RegistryChange, badge.awaits_change_id)
+    return (change is not None and change.done_at is None) or bool(awaited_edges(session, badge, to_us(now)))

@@ -1,0 +1,98 @@
+"""``/api/v1/policies``: each edge's version, size, receipt and what is not compiled yet (docs/interfaces.md)."""
+
+from typing import Annotated, Any
+
+from fastapi import Query
+from sqlmodel import Session, col, select
+
+from server.fleet.lookup import find_edge
+from server.fleet.models import Edge, PolicyVersion
+from server.operators.actor import Actor
+from server.operators.guard import requires
+from server.operators.permissions import Permission
+from server.registry.changes import has_open_changes
+from server.rfc3339 import rfc3339
+from server.routes import DbSession, api_router
+
+policies_router = api_router("/policies", "fleet")
+policy_router = api_router("/policy", "fleet")
+ROUTERS = [policies_router, policy_router]
+
+ReadsPolicies = Annotated[Actor, requires(Permission.POLICY_READ)]
+VERSIONS_SHOWN = 20
+
+
+@policies_router.get("")
+def list_policies(session: DbSession, _actor: ReadsPolicies) -> dict[str, Any]:
+    """Every enrolled edge's policy. ``pending``: a change is not compiled yet."""
+    pending = has_open_changes(session.connection())
+    edges = session.exec(select(Edge).where(col(Edge.public_key).is_not(None)).order_by(col(Edge.name))).all()
+    return {"items": [_show(session, edge, pending) for edge in edges]}
+
+
+@policies_router.get("/{edge}")
+def one_policy(session: DbSession, _actor: ReadsPolicies, edge: str) -> dict[str, Any]:
+    """One edge's policy, with its latest versions."""
+    found = find_edge(session, edge)
+    assert found.id is not None
+    rows = _newest(session, found.id, VERSIONS_SHOWN)
+    made = [
+        {"version": [row.epoch, row.n], "digest": row.digest, "size": row.size, "made_at": rfc3339(row.made_us)}
+        for row in rows
+    ]
+    return _show(session, found, has_open_changes(session.connection())) | {"versions": made}
+
+
+@policy_router.get("/current")
+def current_policy(
+    session: DbSession, _actor: ReadsPolicies, edge: Annotated[str, Query(max_length=64)]
+) -> dict[str, Any]:
+    """As ``/policies/{edge}``, without the earlier versions."""
+    return _show(session, find_edge(session, edge), has_open_changes(session.connection()))
+
+
+def current_version(session: Session, edge_id: int) -> tuple[int, int, str] | None:
+    """Epoch, n and digest of an edge's newest policy."""
+    rows = _newest(session, edge_id, 1)
+    return (rows[0].epoch, rows[0].n, rows[0].digest) if rows else None
+
+
+def _newest(session: Session, edge_id: int, limit: int) -> list[Any]:
+    query = (
+        select(
+            PolicyVersion.epoch,
+            PolicyVersion.n,
+            PolicyVersion.digest,
+            PolicyVersion.size,  # type: ignore[call-overload] # SQLModel types up to four columns
+            PolicyVersion.made_us,
+        )
+        .where(PolicyVersion.edge_id == edge_id)
+        .order_by(col(PolicyVersion.epoch).desc(), col(PolicyVersion.n).desc())
+        .limit(limit)
+    )
+    return list(session.exec(query).all())
+
+
+def _show(session: Session, edge: Edge, pending: bool) -> dict[str, Any]:
+    assert edge.id is not None
+    rows = _newest(session, edge.id, 1)
+    newest = rows[0] if rows else None
+    receipt = None
+    if edge.received_policy_n:
+        receipt = {
+            "version": [edge.received_policy_epoch, edge.received_policy_n],
+            "digest": edge.received_policy_digest,
+            "at": rfc3339(edge.received_policy_at_us),
+        }
+    received = (edge.received_policy_epoch, edge.received_policy_n, edge.received_policy_digest)
+    return {
+        "edge": edge.name,
+        "version": [newest.epoch, newest.n] if newest is not None else None,
+        "digest": newest.digest if newest is not None else None,
+        "size": newest.size if newest is not None else None,
+        "made_at": rfc3339(newest.made_us) if newest is not None else None,
+        "pending": pending,
+        "receipt": receipt,
+        "current": newest is not None and received == (newest.epoch, newest.n, newest.digest),
+        "revoked": edge.revoked_at is not None,
+    }
