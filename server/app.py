@@ -156,7 +156,17 @@ def open_context(config: Config, clock: Clock) -> Context:
     migrate(config.database_url)
     keys = ensure_keys(config.dir, site.id, to_us(clock.now()))
     database = Database(config.database_url)
-    personal = ensure_personal_keys(config.dir, lambda: holds_sealed_values(database))
+    try:
+        personal = ensure_personal_keys(config.dir, lambda: holds_sealed_values(database))
+        _ensure_administrator(database, config, clock)
+        erasable = open_erasable_keys(config.erasable_keys_url, config.dir, config.database_url)
+    except BaseException:
+        database.close()
+        raise
+    return Context(config, database, clock, site, keys, personal, erasable, crm)
+
+
+def _ensure_administrator(database: Database, config: Config, clock: Clock) -> None:
     try:
         with database.write() as session:
             ensure_administrator(session, config.dir, clock.now())
@@ -164,8 +174,6 @@ def open_context(config: Config, clock: Clock) -> Context:
         log.info("another process made the first administrator")
     except OperationalError as error:
         raise DatabaseError(f"database_url: cannot be written: {str(error.orig).strip().splitlines()[0]}") from error
-    erasable = open_erasable_keys(config.erasable_keys_url, config.dir, config.database_url)
-    return Context(config, database, clock, site, keys, personal, erasable, crm)
 
 
 async def _admit_upload(scope: Scope) -> None:
