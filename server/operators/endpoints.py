@@ -52,18 +52,20 @@ class PasswordChange(_Input):
 
 
 class NewOperator(_Input):
-    """A new account."""
+    """A new account. ``department``: whose customer files it sees (C4)."""
 
     username: Username
     name: Name
     role: Role
+    department: Name | None = None
 
 
 class OperatorChange(_Input):
-    """What changes; what is left out stays."""
+    """What changes; what is left out stays. ``department`` null: none."""
 
     name: Name | None = None
     role: Role | None = None
+    department: Name | None = None
     disabled: bool | None = None
 
 
@@ -83,6 +85,7 @@ class OperatorShown(BaseModel):
     username: str
     name: str
     role: str
+    department: str | None
     disabled: bool
     must_change: bool
     password_changed_at: datetime
@@ -172,7 +175,7 @@ def list_operators(
 def create_operator(session: DbSession, context: AppContext, actor: ShowsSecret, given: NewOperator) -> dict[str, Any]:
     """A new account; ``one_time_password`` is shown here once."""
     operator, secret = service.create_operator(
-        session, actor, context.clock.now(), given.username, given.name, given.role
+        session, actor, context.clock.now(), given.username, given.name, given.role, given.department
     )
     return {**_show_operator(operator).model_dump(mode="json"), "one_time_password": secret}
 
@@ -181,7 +184,8 @@ def create_operator(session: DbSession, context: AppContext, actor: ShowsSecret,
 def change_operator(
     session: DbSession, context: AppContext, actor: ManagesOperators, public_id: str, given: OperatorChange
 ) -> OperatorShown:
-    """Rename, change the role, close or reopen. Closing signs out at once."""
+    """Rename, change role or department, close or reopen. Closing signs out at once."""
+    department = given.department or "" if "department" in given.model_fields_set else None
     return _show_operator(
         service.change_operator(
             session,
@@ -191,6 +195,7 @@ def change_operator(
             name=given.name,
             role=given.role,
             disabled=given.disabled,
+            department=department,
         )
     )
 

@@ -52,7 +52,7 @@ def ensure_administrator(session: Session, folder: Path, now: datetime) -> None:
 
 
 def create_operator(
-    session: Session, actor: Actor, now: datetime, username: str, name: str, role: Role
+    session: Session, actor: Actor, now: datetime, username: str, name: str, role: Role, department: str | None = None
 ) -> tuple[Operator, str]:
     """A new account and its one-time password, which the operator must change at once."""
     if session.exec(select(Operator.id).where(Operator.username == username)).first() is not None:
@@ -69,6 +69,7 @@ def create_operator(
         username=username,
         name=name,
         role=role,
+        department=department,
         password_hash=hash_password(secret),
         password_changed_at=now,
         must_change=True,
@@ -89,8 +90,10 @@ def change_operator(
     name: str | None = None,
     role: Role | None = None,
     disabled: bool | None = None,
+    department: str | None = None,
 ) -> Operator:
-    """Rename, move to another role, close or reopen an account. A closed account is signed out at once (D1)."""
+    """Rename, move to another role or department (``""``: none), close or reopen an account. What is None stays. A closed account
+    is signed out at once (D1)."""
     _one_at_a_time(session)
     operator = find_operator(session, public_id)
     before = _shown(operator)
@@ -100,6 +103,8 @@ def change_operator(
         operator.role = role
     if disabled is not None:
         operator.disabled = disabled
+    if department is not None:
+        operator.department = department or None
     session.add(operator)
     session.flush()
     _refuse_without_administrator(session)
@@ -229,5 +234,6 @@ def _shown(operator: Operator) -> dict[str, object]:
         "username": operator.username,
         "name": operator.name,
         "role": operator.role,
+        "department": operator.department,
         "disabled": operator.disabled,
     }

@@ -46,7 +46,7 @@ def test_every_permission_is_held_by_some_role_and_every_role_holds_some() -> No
 
 def test_the_auditor_holds_no_permission_to_change_anything() -> None:
     verbs = {permission.value.split(".")[1] for permission in ROLE_PERMISSIONS["auditor"]}
-    assert verbs == {"own", "read", "export"}
+    assert verbs == {"own", "read", "read_all", "export"}
 
 
 @ON_SQLITE
