@@ -88,6 +88,32 @@ def test_enrolling_writes_a_bundle_that_loads_and_whose_key_the_server_knows(
     assert sorted(file.name for file in tmp_path.iterdir()) == ["card.keys", "edge.bundle"]
 
 
+ALL_KEYS = {"desfire_picc": "aa" * 16, "desfire_app": "bb" * 16, "desfire_read": "cd" * 16, "ultralight_c": "ee" * 16}
+
+
+def write_keys(path: Path, keys: dict[str, str]) -> Path:
+    write_private(path, "".join(f'{name} = "{key}"\n' for name, key in keys.items()))
+    return path
+
+
+def test_a_door_gets_the_keys_for_reading_only_and_a_desk_all(server: Server, tmp_path: Path) -> None:
+    keys = write_keys(tmp_path / "all.keys", ALL_KEYS)
+    enrol(server.url, "t", keys, tmp_path / "door.bundle")
+    enrol(server.url, "t", keys, tmp_path / "desk.bundle", desk=True)
+    assert sorted(load_bundle(tmp_path / "door.bundle").card_keys) == ["desfire_read", "ultralight_c"]
+    assert "aa" * 16 not in (tmp_path / "door.bundle").read_text()
+    assert sorted(load_bundle(tmp_path / "desk.bundle").card_keys) == sorted(ALL_KEYS)
+
+
+def test_a_desk_without_its_keys_is_refused_before_the_token_is_used(server: Server, tmp_path: Path) -> None:
+    few = write_keys(tmp_path / "few.keys", {"desfire_read": "cd" * 16, "desfire_app": "bb" * 16})
+    with pytest.raises(EnrolError, match=r"few.keys: desfire_picc missing; .* `menjin keys cards`"):
+        enrol(server.url, "t", few, tmp_path / "b", desk=True)
+    with pytest.raises(EnrolError, match="no --card-keys given"):
+        enrol(server.url, "t", None, tmp_path / "b", desk=True)
+    assert server.asked == []
+
+
 @pytest.mark.parametrize(
     ("status", "body", "line"),
     [
