@@ -23,6 +23,8 @@ def hall(
     port: Annotated[int, typer.Option(help="0: the system chooses.")] = 0,
     edge_state: Annotated[str, typer.Option(help="state_dir for edge.toml.")] = "edge-state",
     bundle: Annotated[str, typer.Option(help="bundle for edge.toml.")] = "edge.bundle",
+    desk_state: Annotated[str, typer.Option(help="state_dir for desk.toml, where the site has a desk.")] = "desk-state",
+    desk_bundle: Annotated[str, typer.Option(help="bundle for desk.toml.")] = "desk.bundle",
     broker: Annotated[str | None, typer.Option(help="Broker URL for edge.toml.")] = None,
     broker_upstream: Annotated[
         str | None,
@@ -35,7 +37,7 @@ def hall(
     from sim.wiring import WiringError
 
     try:
-        run_hall(site, directory, card_keys, port, edge_state, bundle, broker, broker_upstream)
+        run_hall(site, directory, card_keys, port, edge_state, bundle, broker, broker_upstream, desk_state, desk_bundle)
     except (HallStartError, SiteError, WiringError) as error:
         typer.echo(f"menjin sim hall: {error}", err=True)
         raise typer.Exit(2) from error

@@ -8,6 +8,7 @@ from typing import Any
 
 from sim.clients import HttpClient
 from sim.documents import document
+from sim.waiting import until
 
 PARTS = ("photo", "id_copy", "letter", "loss_letter")
 FIRST_NUMBER = 1001
@@ -21,6 +22,7 @@ class Desk:
         self._api = api
         self._hall = hall
         self._next_number = FIRST_NUMBER
+        self._numbers: dict[str, str] = {}
 
     def apply(self, badge: str, holder: str, parts: Iterable[str] = PARTS[:3], **more: Any) -> Mapping[str, Any]:
         """Make the application for a badge and hand in its papers. Returns it as the server shows it then."""
@@ -57,6 +59,30 @@ class Desk:
         bound = {"technology": technology, "number": card["uid"] if technology == "uid" else number}
         shown: Mapping[str, Any] = self._api.post(f"/api/v1/badges/{badge}/issue", {"number": number, "card": bound})
         return shown
+
+    def encode(self, badge: str, edge: str, number: str | None = None) -> str:
+        """Have a desk write a blank card, called by the badge's name in the hall. Returns the command's id."""
+        if badge not in self._hall.get("/state")["cards"]:
+            self._hall.post("/cards", {"id": badge, "technology": "desfire-blank", "number": ""})
+        number = number or self._numbers.setdefault(badge, self.next_number())
+        return str(self._api.post(f"/api/v1/badges/{badge}/encode", {"edge": edge, "number": number})["command_id"])
+
+    def interrupt(self, card: str, command: int, effect: str) -> None:
+        """Let a card lose power in its ``command``-th command from now."""
+        self._hall.post("/interrupt", {"card": card, "command": command, "effect": effect, "away": True})
+
+    def lay_and_wait(self, card: str, reader: str, command_id: str, timeout_s: float) -> Mapping[str, Any]:
+        """Lay a card on the desk's reader until the command has an answer. Returns it."""
+        answer: dict[str, Any] = {}
+
+        def answered() -> bool:
+            answer.update(self._api.get(f"/api/v1/commands/{command_id}"))
+            return bool(answer["result"] != "waiting")
+
+        self._hall.post("/lay", {"card": card, "reader": reader})
+        until(answered, timeout_s)
+        self._hall.post("/remove", {"reader": reader})
+        return answer
 
     def next_number(self) -> str:
         """A number that no badge has been printed with yet."""

@@ -6,7 +6,9 @@ import zlib
 from collections.abc import Callable
 
 WIDTH, HEIGHT = 120, 160
-"""Pixels of the photo."""
+"""Of the photo, in dots."""
+SCALE = 3
+"""Pixels a dot is wide and high."""
 CARD_WIDTH, CARD_HEIGHT = 160, 100
 LETTERS = {
     "letter": "Letter of introduction",
@@ -67,9 +69,10 @@ def id_card(of: str) -> bytes:
 
 
 def png(width: int, height: int, pixel: Callable[[int, int], Colour]) -> bytes:
-    """A true-colour PNG, ``pixel(x, y)`` giving red, green and blue."""
-    rows = b"".join(b"\x00" + bytes(part for x in range(width) for part in pixel(x, y)) for y in range(height))
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    """A true-colour PNG, ``pixel(x, y)`` giving red, green and blue of each dot."""
+    dots = (b"".join(bytes(pixel(x, y)) * SCALE for x in range(width)) for y in range(height))
+    rows = b"".join((b"\x00" + row) * SCALE for row in dots)
+    header = struct.pack(">IIBBBBB", width * SCALE, height * SCALE, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
         for kind, data in ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))

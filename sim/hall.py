@@ -74,7 +74,7 @@ class Hall:
         self._releases: dict[str, deque[Release]] = {door: deque(maxlen=RELEASES_KEPT) for door in self.doors}
         self._points: dict[str, AccessPoint] = {point.id: point for point in site.access_points}
         for reader in wiring.readers:
-            if reader.access_point not in self._points:
+            if reader.access_point and reader.access_point not in self._points:
                 raise WiringError(f"reader {reader.id}: the site has no access point {reader.access_point!r}")
         self.readers = {
             reader.id: SimulatedReader(reader, device_dir / reader.id)
@@ -268,8 +268,13 @@ class Hall:
         return _named(self.doors, door_id, "door")
 
     def door_of(self, reader_id: str) -> str:
-        """The door that a reader is for."""
-        return self._points[self.reader(reader_id).wiring.access_point].door
+        """The door that a reader is for. Raises :class:`HallError` for the desk's."""
+        access_point = self.reader(reader_id).wiring.access_point
+        if not access_point:
+            raise HallError(
+                f"reader {reader_id}: it stands on a desk and opens no door; lay the card on it (POST /lay)"
+            )
+        return self._points[access_point].door
 
     def point(self, door_id: str, out: bool) -> AccessPoint:
         """The way through a door. Raises :class:`HallError` when it has none in that direction."""
@@ -303,7 +308,8 @@ class Hall:
                     "wrong_key": card.wrong_key, "reader": card.reader}  # fmt: skip
         if kind == "reader":
             unit = self.readers[name]
-            return {"access_point": unit.wiring.access_point, "door": self.door_of(name), "plugged": unit.line.plugged,
+            door_id = self.door_of(name) if unit.wiring.access_point else None
+            return {"access_point": unit.wiring.access_point, "door": door_id, "plugged": unit.line.plugged,
                     "act": unit.act_in_force, "lamps": dict(unit.lamps)}  # fmt: skip
         if kind == "door":
             door = self.doors[name]

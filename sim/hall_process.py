@@ -52,6 +52,8 @@ def run_hall(
     bundle: str = "edge.bundle",
     broker: str | None = None,
     broker_upstream: str | None = None,
+    desk_state: str = "desk-state",
+    desk_bundle: str = "desk.bundle",
 ) -> None:
     """Serve until SIGTERM or SIGINT. Raises :class:`HallStartError`, SiteError or WiringError before anything is left behind.
 
@@ -79,6 +81,9 @@ def run_hall(
         undo.callback(hall.stop)
         broker_url = f"mqtt://{HOST}:{cable.port}" if cable is not None else broker or DEFAULT_BROKER_URL
         (directory / "edge.toml").write_text(folder.edge_toml(devices.resolve(), edge_state, bundle, broker_url))
+        desk_toml = folder.desk_toml(devices.resolve(), desk_state, desk_bundle, broker_url)
+        if desk_toml is not None:
+            (directory / "desk.toml").write_text(desk_toml)
         ready = {
             "url": f"http://{host}",
             "readers": {name: str(unit.line.link_path.absolute()) for name, unit in hall.readers.items()},

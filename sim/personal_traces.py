@@ -5,8 +5,8 @@ from pathlib import Path
 
 from sim.scenario_given import Given
 
-LOOKED_INTO = ("edge", "logs", "server")
-"""Folders of a stack: the edge's journal and policy, every process's log, and the server's database and keys."""
+LOOKED_INTO = ("edge", "desk", "logs", "server")
+"""Folders of a stack: the edges' journals and policies, every process's log, and the server's database and keys."""
 SHORTEST = 2
 """Characters that a text needs to be looked for."""
 

@@ -36,7 +36,7 @@ def play(
     clock = Stopwatch()
     steps: list[StepResult] = []
     with tempfile.TemporaryDirectory(prefix="menjin-scenario-") as folder:
-        stack = Stack(Path(folder), scenario.site, broker, database_url, scenario.settings)
+        stack = Stack(Path(folder), scenario.site, broker, database_url, scenario.settings, desk=scenario.needs_desk)
         try:
             with stack:
                 player = Player(stack, scenario)

@@ -8,10 +8,21 @@ from sim.clients import Refused
 from sim.desk import PARTS, Desk
 from sim.judge import Judge
 from sim.scenario_times import moment
-from sim.scenario_verbs import BadgeVerb, ContractVerb, CustomerVerb, HolderVerb, RegistryVerb, Successor, acts_in
-from sim.stack import Stack
+from sim.scenario_verbs import (
+    BadgeVerb,
+    ContractVerb,
+    CustomerVerb,
+    HolderVerb,
+    Interrupted,
+    RegistryVerb,
+    Successor,
+    acts_in,
+)
+from sim.stack import DESK, Stack
 
 REASON = "as the scenario says"
+DESK_READER = "desk"
+ENCODE_TIMEOUT_S = 60.0
 
 
 class RecordVerbs:
@@ -38,6 +49,8 @@ class RecordVerbs:
                     self._desk.apply(verb.id, verb.holder)
                     self._desk.approve(verb.id)
                 self._desk.issue(verb.id, verb.card or "desfire", verb.number)
+            case "encode":
+                self._encode(verb)
             case "report":
                 body = {"as": verb.report, "reason": verb.reason or REASON}
                 self._api.post(f"{path}/report", body)
@@ -109,6 +122,15 @@ class RecordVerbs:
         self._judge.observed["rows"] = rows
         if rows < 1:
             self._judge.fail("the statement touched no row")
+
+    def _encode(self, verb: BadgeVerb) -> None:
+        """Lay a blank card, or the same again, on the desk's reader, and wait for what the desk says."""
+        order = self._desk.encode(verb.id, DESK, verb.number)
+        if isinstance(verb.encode, Interrupted):
+            self._desk.interrupt(verb.id, verb.encode.command, verb.encode.effect)
+        answer = self._desk.lay_and_wait(verb.id, DESK_READER, order, ENCODE_TIMEOUT_S)
+        self._judge.see("result", answer["result"])
+        self._judge.see("reason", (answer.get("because") or {}).get("reason"))
 
     def _apply(self, verb: BadgeVerb) -> None:
         assert verb.apply is not None

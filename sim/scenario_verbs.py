@@ -91,6 +91,13 @@ class Transfer(Successor, frozen=True):
     """To another holder of the same customer."""
 
 
+class Interrupted(Strict, frozen=True):
+    """The card loses power in its ``command``-th command, before or after it takes effect."""
+
+    command: int
+    effect: Literal["before", "after"] = "before"
+
+
 class Look(Strict, frozen=True):
     """See personal data in clear, with the reason that is recorded."""
 
@@ -106,7 +113,7 @@ class BadgeVerb(Strict, frozen=True):
     attach: tuple[Part, ...] = ()
     approve: bool = False
     issue: bool = False
-    encode: bool = False
+    encode: bool | Interrupted = False
     report: Literal["lost", "suspended", "active", "revoked", "returned"] | None = None
     reissue: Reissue | None = None
     transfer: Transfer | None = None

@@ -1,6 +1,7 @@
-"""A site as the simulator finds it on disk: site.toml, edge.toml (a template), and optionally plan.toml and population.yaml.
+"""A site as the simulator finds it on disk: site.toml, edge.toml (a template), and optionally desk.toml (another, of the desk where
+badges are written), plan.toml and population.yaml.
 
-In the template ``@DEV@`` stands for the folder of the simulated devices, ``@STATE@`` for the edge's state directory, ``@BUNDLE@`` for
+In the templates ``@DEV@`` stands for the folder of the simulated devices, ``@STATE@`` for the edge's state directory, ``@BUNDLE@`` for
 its bundle, ``@BROKER@`` for the broker's URL.
 """
 
@@ -13,7 +14,7 @@ import yaml
 
 from controller.site import Site, SiteError, parse_site
 from sim.scenario_given import Given
-from sim.wiring import Wiring, parse_wiring
+from sim.wiring import Wiring, parse_wiring, together
 
 SITES = Path(__file__).parent / "sites"
 
@@ -29,12 +30,23 @@ class SiteFolder:
         self.site: Site = parse_site(_read(self.path / "site.toml"), str(self.path / "site.toml"))
         self.template = _read(self.path / "edge.toml")
         self.wiring: Wiring = parse_wiring(self.template, str(self.path / "edge.toml"))
+        self.desk_template = _read(self.path / "desk.toml") if (self.path / "desk.toml").exists() else None
+        if self.desk_template is not None:
+            desk = parse_wiring(self.desk_template, str(self.path / "desk.toml"))
+            self.wiring = together(self.wiring, desk.readers, str(self.path / "desk.toml"))
         self.plan = _plan(self.path / "plan.toml")
         self.population = _population(self.path / "population.yaml")
 
     def edge_toml(self, device_dir: Path, state_dir: str, bundle: str, broker_url: str) -> str:
-        """The template with everything filled in."""
-        text = self.template
+        """The edge's template with everything filled in."""
+        return self._filled(self.template, device_dir, state_dir, bundle, broker_url)
+
+    def desk_toml(self, device_dir: Path, state_dir: str, bundle: str, broker_url: str) -> str | None:
+        """The desk's, where the site has one."""
+        template = self.desk_template
+        return None if template is None else self._filled(template, device_dir, state_dir, bundle, broker_url)
+
+    def _filled(self, text: str, device_dir: Path, state_dir: str, bundle: str, broker_url: str) -> str:
         for mark, value in (
             ("@DEV@", str(device_dir)),
             ("@STATE@", state_dir),

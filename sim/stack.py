@@ -19,12 +19,13 @@ from sim.child import Child, ChildError
 from sim.clients import HttpClient
 
 EDGE = "edge-1"
+DESK = "desk-1"
 COMMAND_TIMEOUT_S = 60.0
 SITES = Path(__file__).parent / "sites"
 EDGE_STOP_TIMEOUT_S = 5.0
 
 BrokerKind = Literal["amqtt", "mosquitto"]
-PROCESSES = ("broker", "server", "hall", "edge")
+PROCESSES = ("broker", "server", "hall", "edge", "desk")
 
 Progress = Callable[[str], None]
 
@@ -47,7 +48,7 @@ class Stack:
     """All processes of one site on loopback, each port chosen by the system.
 
     ``settings`` overrides named limits of the site. ``database_url`` None: SQLite in ``directory``. ``progress`` is told each
-    step before it begins.
+    step before it begins. ``desk``: start the desk's edge too, which writes badges.
     """
 
     def __init__(
@@ -59,12 +60,14 @@ class Stack:
         settings: Mapping[str, float] | None = None,
         progress: Progress = lambda _line: None,
         ports: Mapping[str, int] | None = None,
+        desk: bool = False,
     ) -> None:
         self.directory = directory
         self.site = site
         self.broker_kind: BrokerKind = broker
         self.database_url = database_url
         self.settings = dict(settings or {})
+        self._with_desk = desk
         self._progress = progress
         self._ports = {"server": 0, "hall": 0, "broker": 0, **(ports or {})}
         self.children: dict[str, Child] = {}
@@ -129,7 +132,7 @@ class Stack:
         for name in reversed(PROCESSES):
             child = self.children.get(name)
             if child is not None:
-                child.stop(EDGE_STOP_TIMEOUT_S if name == "edge" else 10.0)
+                child.stop(EDGE_STOP_TIMEOUT_S if name in ("edge", "desk") else 10.0)
 
     def kill(self, name: str) -> None:
         """kill -9 one process."""
@@ -150,7 +153,7 @@ class Stack:
     # the steps
 
     def _start(self) -> None:
-        for folder in ("server", "hall", "edge", "logs", "site"):
+        for folder in ("server", "hall", "edge", "desk", "logs", "site"):
             (self.directory / folder).mkdir(parents=True, exist_ok=True)
         self._copy_site()
         self._progress("keys")
@@ -166,6 +169,7 @@ class Stack:
                 *("sim", "hall", "--site", str(self.directory / "site"), "--dir", str(self.directory / "hall")),
                 *("--card-keys", str(self._card_keys), "--port", str(self._ports["hall"])),
                 *("--edge-state", str(self.edge_state), "--bundle", str(self._bundle)),
+                *("--desk-state", str(self.directory / "desk"), "--desk-bundle", str(self._desk_bundle)),
                 *("--broker-upstream", f"127.0.0.1:{broker_port}"),
             ),
         )
@@ -179,13 +183,20 @@ class Stack:
         hall.wait_ready()
         self._hall = HttpClient(self.hall_url)
         self._progress("enrolment of the edge")
-        enrolment = self.api.post("/api/v1/edges", {"name": EDGE})
-        self._run(
-            *("edge", "enrol", "--server", self.server_url, "--token", enrolment["token"]),
-            *("--card-keys", str(self._card_keys), "--out", str(self._bundle)),
-        )
+        self._enrol({"name": EDGE}, self._bundle)
         self._progress("edge")
         self._add("edge", menjin("edge", "--config", str(self.directory / "hall" / "edge.toml"))).start()
+        if self._with_desk:
+            self._progress("desk")
+            self._enrol({"name": DESK, "role": "desk"}, self._desk_bundle, "--desk")
+            self._add("desk", menjin("edge", "--config", str(self.directory / "hall" / "desk.toml"))).start()
+
+    def _enrol(self, edge: dict[str, str], bundle: Path, *more: str) -> None:
+        token = self.api.post("/api/v1/edges", edge)["token"]
+        self._run(
+            *("edge", "enrol", "--server", self.server_url, "--token", token),
+            *("--card-keys", str(self._card_keys), "--out", str(bundle), *more),
+        )
 
     def _copy_site(self) -> None:
         target = self.directory / "site"
@@ -259,6 +270,10 @@ class Stack:
     @property
     def _bundle(self) -> Path:
         return self.directory / "edge" / "edge.bundle"
+
+    @property
+    def _desk_bundle(self) -> Path:
+        return self.directory / "desk" / "desk.bundle"
 
     @property
     def _server_toml(self) -> Path:

@@ -61,10 +61,10 @@ class DoorWiring(msgspec.Struct, frozen=True):
 
 
 class ReaderWiring(msgspec.Struct, frozen=True):
-    """One reader and the channels that stand for its LEDs and buzzer."""
+    """One reader and the channels that stand for its LEDs and buzzer. A desk's reader serves no access point."""
 
     id: str
-    access_point: str
+    access_point: str = ""
     driver: str = "pn532"
     green: Output | None = None
     red: Output | None = None
@@ -141,3 +141,17 @@ def parse_wiring(text: str, where: str = "edge.toml") -> Wiring:
         if (other := taken.setdefault((kind, board_id, number), what)) != what:
             raise WiringError(f"{where}: {kind} {number} of {board_id} is wired to both {other} and {what}")
     return wiring
+
+
+def together(wiring: Wiring, readers: tuple[ReaderWiring, ...], where: str) -> Wiring:
+    """The hall with the readers of another file beside its own. Raises :class:`WiringError` for a name used twice, or a reader there
+    that serves an access point."""
+    taken = {each.id for group in (wiring.boards, wiring.doors, wiring.readers) for each in group}
+    for reader in readers:
+        if reader.id in taken:
+            raise WiringError(f"{where}: the name {reader.id!r} is used in edge.toml already")
+        if reader.access_point:
+            raise WiringError(
+                f"{where}: reader {reader.id}: a desk's reader serves no access point; remove access_point"
+            )
+    return msgspec.structs.replace(wiring, readers=(*wiring.readers, *readers))
