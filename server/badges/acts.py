@@ -99,7 +99,7 @@ def perform(
 
 def activate_if_free(session: Session, actor: Actor, now: datetime, badge: Badge) -> None:
     """An issued badge becomes active unless an edge is awaited (MEANINGS 6); then the fleet activates it later."""
-    if badge.status == "issued" and not awaited_edges(session, badge):
+    if badge.status == "issued" and not awaited_edges(session, badge, now):
         perform(session, actor, now, badge, Act.ACTIVATE, badge.status_reason)
 
 

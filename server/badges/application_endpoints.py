@@ -1,9 +1,9 @@
 """``/api/v1/applications`` (docs/interfaces.md)."""
 
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from fastapi import Depends, Request, Response
+from fastapi import Depends, Header, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from sqlmodel import Session, col, select
 
@@ -18,8 +18,9 @@ from server.operators.guard import requires
 from server.operators.permissions import Permission
 from server.pages import Cursor, IfMatch, Limit, Page, etag, refuse_stale, rows_after
 from server.personal.attachments import store_attachment
+from server.personal.uploads import clean_upload
 from server.problems import Problem
-from server.registry.lookup import find_customer, find_holder
+from server.registry.lookup import find_customer, find_holder, seen_rows
 from server.registry.models import Customer, Holder
 from server.registry.moments import Moment, begin_of, end_of
 from server.routes import AppContext, DbSession, api_router
@@ -91,13 +92,13 @@ def create_application(
     new = applications.NewApplication(
         external_id=given.external_id,
         kind=given.kind,
-        replaces=find_badge(session, given.replaces, "replaces") if given.replaces is not None else None,
+        replaces=find_badge(session, given.replaces, "replaces", actor=actor) if given.replaces is not None else None,
         purpose=given.purpose,
         from_at=from_at,
         until_at=until_at,
         schedule=given.schedule,
     )
-    holder = find_holder(session, given.holder, "holder")
+    holder = find_holder(session, given.holder, "holder", actor=actor)
     made = applications.create_application(session, actor, context.clock.now(), holder, new)
     return _answer(session, made, response)
 
@@ -105,7 +106,7 @@ def create_application(
 @router.get("")
 def list_applications(
     session: DbSession,
-    _actor: Reads,
+    actor: Reads,
     status: ShownStatus | None = None,
     holder: str | None = None,
     customer: str | None = None,
@@ -113,13 +114,12 @@ def list_applications(
     limit: Limit = 100,
 ) -> Page[ApplicationShown]:
     """Applications, by status, holder or customer."""
-    query = select(Application)
+    query: Any = select(Application).join(Holder, col(Holder.id) == Application.holder_id)
+    query = seen_rows(actor, query, Holder)
     if holder is not None:
-        query = query.where(Application.holder_id == find_holder(session, holder).id)
-    if customer is not None or status in ("incomplete", "complete"):
-        query = query.join(Holder, col(Holder.id) == Application.holder_id)
+        query = query.where(Application.holder_id == find_holder(session, holder, actor=actor).id)
     if customer is not None:
-        query = query.where(Holder.customer_id == find_customer(session, customer).id)
+        query = query.where(Holder.customer_id == find_customer(session, customer, actor=actor).id)
     if status in ("incomplete", "complete"):
         query = query.outerjoin(Customer, col(Customer.id) == Holder.customer_id).where(Application.status == "open")
         query = query.where(is_complete() if status == "complete" else ~is_complete())
@@ -130,9 +130,9 @@ def list_applications(
 
 
 @router.get("/{name}")
-def get_application(session: DbSession, _actor: Reads, name: str, response: Response) -> ApplicationShown:
+def get_application(session: DbSession, actor: Reads, name: str, response: Response) -> ApplicationShown:
     """One application, by id or external id."""
-    return _answer(session, find_application(session, name), response)
+    return _answer(session, find_application(session, name, actor), response)
 
 
 @router.put("/{name}/attachments/{part}")
@@ -144,15 +144,17 @@ def put_attachment(
     part: Part,
     body: Annotated[bytes, Depends(_raw_body)],
     response: Response,
+    content_type: Annotated[str, Header()] = "",
     if_match: IfMatch = None,
 ) -> ApplicationShown:
     """Hand in a document: the file itself as body. It takes the place of the one before. To an approved application only the letter
     that states the badge's loss can be added."""
-    application = find_application(session, name, to_change=True)
+    upload = clean_upload(part, body, content_type)  # before the transaction: it may take a second
+    application = find_application(session, name, actor, to_change=True)
     refuse_stale(if_match, application.version)
     if not (application.status == "approved" and part == "loss_letter"):
         applications.refuse_decided(application)
-    store_attachment(session, context, actor, application, part, body)
+    store_attachment(session, context, actor, application, part, upload)
     application.version += 1
     session.add(application)
     session.flush()
@@ -170,7 +172,7 @@ def approve_application(
     if_match: IfMatch = None,
 ) -> ApplicationShown:
     """Approve: the badge takes its slot. 409 APPLICATION_INCOMPLETE, CONTRACT_ENDED, QUOTA_EXCEEDED, LOSS_LETTER_MISSING."""
-    application = find_application(session, name, to_change=True)
+    application = find_application(session, name, actor, to_change=True)
     refuse_stale(if_match, application.version)
     decision = approval.Decision(given.external_id, given.note) if given is not None else approval.Decision()
     approval.approve(session, actor, context.clock.now(), application, decision, erase_after(context))
@@ -233,7 +235,7 @@ def _decide(
     response: Response,
     if_match: str | None,
 ) -> ApplicationShown:
-    application = find_application(session, name, to_change=True)
+    application = find_application(session, name, actor, to_change=True)
     refuse_stale(if_match, application.version)
     now = context.clock.now()
     applications.decide(session, actor, now, application, status, note)

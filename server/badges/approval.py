@@ -54,9 +54,8 @@ def approve(
         refuse_predecessor(application.kind, old, holder)
         _end_predecessor(session, actor, now, old, application, erase_after)
     badge = _new_badge(now, actor, holder, application, decision)
-    if old is not None:
-        badge.replaces_id = old.id
     if customer is None:
+        badge.replaces_id = old.id if old is not None else None
         badge.awaits_change_id = change_that_stopped(session, old) if old is not None else None
         session.add(badge)
         session.flush()

@@ -1,22 +1,22 @@
 """What a new badge waits for before it may open: that the loss of the old one is in force everywhere (MEANINGS 6)."""
 
+from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session, col, select
 
 from server.badges.models import Badge
+from server.db.clock import to_us
 from server.registry.models import RegistryChange
 
 
-def awaited_edges(session: Session, badge: Badge) -> list[dict[str, Any]]:
+def awaited_edges(session: Session, badge: Badge, now: datetime) -> list[dict[str, Any]]:
     """The edges that may still open for the old badge: ``[{edge, lease_until}]``; empty when nothing is awaited (any more)."""
     if badge.awaits_change_id is None or badge.activated_at is not None or badge.status not in ("approved", "issued"):
         return []
-    try:
-        from server.fleet import awaited  # the fleet stands on the badges' tables: only this call looks the other way
-    except ImportError:
-        return []
-    return list(awaited.awaited_edges(session, badge))
+    from server.fleet import awaited  # the fleet stands on the badges: only this call looks the other way
+
+    return awaited.awaited_edges(session, badge, to_us(now))
 
 
 def change_that_stopped(session: Session, badge: Badge) -> int | None:

@@ -6,7 +6,7 @@ from fastapi import Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from sqlmodel import Session, select
 
-from server.badges import acts, binding, issuing, to_be_returned
+from server.badges import acts, binding, issuing, printing, to_be_returned
 from server.badges.application_endpoints import erase_after
 from server.badges.application_endpoints import router as applications_router
 from server.badges.approval import refuse_forbidden_staff
@@ -108,6 +108,18 @@ def get_badge(session: DbSession, context: AppContext, _actor: Reads, name: str,
     return _answer(session, context, find_badge(session, name), response)
 
 
+@router.get("/{name}/face.pdf", response_class=Response, responses={200: {"content": {"application/pdf": {}}}})
+def print_badge(
+    context: AppContext, actor: Annotated[Actor, requires(Permission.PERSONAL_NAMES)], name: str
+) -> Response:
+    """The badge to print. A look at its holder's name and photo: it is in the audit log."""
+    return Response(
+        printing.print_badge(context, actor, name),
+        media_type="application/pdf",
+        headers={"Content-Disposition": 'inline; filename="badge.pdf"'},
+    )
+
+
 @router.get("/{name}/history")
 def get_history(
     session: DbSession, _actor: Reads, name: str, after: Cursor = 0, limit: Limit = 100
@@ -136,7 +148,7 @@ def issue_badge(
             "card：本场地不允许绑定仅凭 UID 的卡；UID 只能识别，不能验证。可在 server.toml 中以 allow_uid_cards 允许。",
             field="card.technology",
         )
-    badge = find_badge(session, name, to_change=True)
+    badge = find_badge(session, name, to_change=True, actor=actor)
     refuse_stale(if_match, badge.version)
     refuse_forbidden_staff(actor, badge.holder_kind)
     card = issuing.BoundCard.of_number(given.number, given.card.technology, given.card.number, context.keys.hash_key)
@@ -155,7 +167,7 @@ def encode_badge(
 ) -> dict[str, str]:
     """Have the desk write the number onto a blank card (DESIGN 21); the badge is bound when its record arrives. The result comes with
     ``GET /commands/{id}``; an interrupted one can be asked for again."""
-    badge = find_badge(session, name, to_change=True)
+    badge = find_badge(session, name, to_change=True, actor=actor)
     refuse_stale(if_match, badge.version)
     refuse_forbidden_staff(actor, badge.holder_kind)
     desk = find_edge(session, given.edge, "edge")
@@ -176,6 +188,8 @@ def report_badge(
     """Report a badge lost, suspended or returned; to make it active again, or to revoke it, takes the permission to issue."""
     badge = find_badge(session, name, to_change=True)
     refuse_stale(if_match, badge.version)
+    if acts.act_of(given.as_, badge) in acts.NEEDS_ISSUE:
+        find_badge(session, name, actor=actor)
     now = context.clock.now()
     acts.report_badge(session, actor, now, badge, given.as_, given.reason, erase_after(context))
     return _answer(session, context, badge, response)

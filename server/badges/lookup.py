@@ -7,17 +7,22 @@ from sqlmodel import Session, case, col, or_, select
 
 from server.badges.models import Application, Badge
 from server.badges.standing import Footing, Terms, contract_standing
+from server.operators.actor import Actor
 from server.problems import not_found
+from server.registry.lookup import may_see_row
 from server.registry.models import Contract, Customer, Holder
 
 
-def find_badge(session: Session, name: str, field: str | None = None, *, to_change: bool = False) -> Badge:
+def find_badge(
+    session: Session, name: str, field: str | None = None, *, to_change: bool = False, actor: Actor | None = None
+) -> Badge:
     """By public id or external id, in this order. ``to_change`` locks the row: of two acts at once the second sees what the
-    first made. Raises :class:`Problem`."""
+    first made. With ``actor`` a badge of another department's customer is not there (C4); to look at a badge or to stop one, nobody
+    need be of the right department. Raises :class:`Problem`."""
     named = or_(Badge.public_id == name, Badge.external_id == name)
     query = select(Badge).where(named).order_by(case((col(Badge.public_id) == name, 0), else_=1)).limit(1)
     found = session.exec(query.with_for_update() if to_change else query).first()
-    if found is None:
+    if found is None or (actor is not None and not _may_see(session, actor, found)):
         raise not_found("badge", "出入证", name, field)
     return found
 
@@ -28,14 +33,19 @@ def lock_badge(session: Session, badge_id: int) -> Badge:
     return session.exec(query).one()
 
 
-def find_application(session: Session, name: str, *, to_change: bool = False) -> Application:
-    """By public id or external id, in this order; ``to_change`` locks the row. Raises :class:`Problem`."""
+def find_application(session: Session, name: str, actor: Actor, *, to_change: bool = False) -> Application:
+    """By public id or external id, in this order; one for another department's customer is not there (C4). ``to_change`` locks the
+    row. Raises :class:`Problem`."""
     named = or_(Application.public_id == name, Application.external_id == name)
     query = select(Application).where(named).order_by(case((col(Application.public_id) == name, 0), else_=1)).limit(1)
     found = session.exec(query.with_for_update() if to_change else query).first()
-    if found is None:
+    if found is None or not _may_see(session, actor, found):
         raise not_found("application", "申请", name)
     return found
+
+
+def _may_see(session: Session, actor: Actor, row: Badge | Application) -> bool:
+    return may_see_row(session, actor, session.get_one(Holder, row.holder_id))
 
 
 def terms_of(session: Session, customer_ids: Iterable[int | None]) -> dict[int, list[Terms]]:

@@ -29,7 +29,7 @@ class Badge(Model, table=True):
     """One badge, from the approval of its application on. ``credential``: keyed hash of the bound card, whose number is not kept
     (DESIGN 11); none before a card is bound. ``number``: printed on the badge, given with the card.
 
-    ``replaces_id``: the lost badge whose place this one took. ``awaits_change_id``: the change (``registry_change``) that must be in force at every edge, or its
+    ``replaces_id``: the badge whose place this one took. ``awaits_change_id``: the change (``registry_change``) that must be in force at every edge, or its
     lease over, before this badge may become active (MEANINGS 6).
     """
 

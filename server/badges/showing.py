@@ -106,7 +106,7 @@ def show_badges(session: Session, badges: Sequence[Badge], now: datetime) -> lis
                 replaces=names.get(badge.replaces_id),
                 application=application.public_id if application is not None else None,
                 photo=attached.get(application.id or 0, {}).get("photo") if application is not None else None,
-                awaiting=awaited_edges(session, badge),
+                awaiting=awaited_edges(session, badge, now),
                 created_at=badge.created_at,
                 issued_at=badge.issued_at,
                 activated_at=badge.activated_at,

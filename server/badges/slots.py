@@ -48,6 +48,7 @@ def _insert(session: Session, badge: Badge, customer: Customer, slot: int) -> bo
     before = session.exec(newest.order_by(col(Badge.generation).desc()).limit(1)).first()
     badge.customer_id, badge.customer_kind, badge.slot = customer.id, customer.kind, slot
     badge.generation = before.generation + 1 if before is not None else 1
+    badge.replaces_id = before.id if before is not None else None
     badge.awaits_change_id = change_that_stopped(session, before) if before is not None else None
     try:
         with session.begin_nested():

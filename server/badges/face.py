@@ -1,0 +1,106 @@
+"""The badge to print: 85.6 × 54 mm, Chinese and English (B3). Everything stays in memory: the photo touches no disk."""
+
+import io
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import structlog
+import typst
+from PIL import Image
+
+from server.problems import Problem
+
+log = structlog.get_logger()
+
+TEMPLATE = Path(__file__).with_name("face.typ")
+FONT = "Noto Sans CJK SC"
+FONT_PACKAGE = "fonts-noto-cjk"
+PHOTO_PIXELS = (600, 800)
+"""Enough for 24 × 32 mm at 600 dpi."""
+KINDS = {
+    "customer": ("机房出入证", "Access badge"),
+    "staff": ("员工出入证", "Staff badge"),
+    "temporary": ("临时出入证", "Temporary badge"),
+}
+
+
+@dataclass(frozen=True)
+class Face:
+    """What is printed. ``until_at`` exclusive, None: as long as the contract lasts. ``photo``: a JPEG or PNG, None: a blank."""
+
+    kind: str
+    site: str
+    company: str
+    name: str
+    number: str
+    from_at: datetime
+    until_at: datetime | None
+    time_zone: str
+    photo: bytes | None
+
+
+def print_face(face: Face) -> bytes:
+    """The PDF. Raises :class:`Problem` 503 where the font is not installed."""
+    kind_zh, kind_en = KINDS[face.kind]
+    data: dict[str, Any] = {
+        "kind": face.kind,
+        "kind_zh": kind_zh,
+        "kind_en": kind_en,
+        "title": f"{kind_zh} {face.number}",
+        "site": face.site,
+        "company": face.company,
+        "name": face.name,
+        "number": face.number,
+        "validity": validity(face.from_at, face.until_at, face.time_zone),
+        "photo": list(_small(face.photo)) if face.photo is not None else None,
+    }
+    try:
+        return typst.compile(
+            TEMPLATE.read_bytes(), format="pdf", font_paths=_fonts(), sys_inputs={"face": json.dumps(data)}
+        )
+    except typst.TypstError as error:
+        log.error("the face of a badge was not set", error=error.message.splitlines()[0])
+        raise Problem(
+            500, "face_not_set", "The badge's face could not be set: the log says why.", "证面排版失败，详见日志。"
+        ) from error
+
+
+def validity(from_at: datetime, until_at: datetime | None, time_zone: str) -> str:
+    """Days at the site, both inclusive."""
+    zone = ZoneInfo(time_zone)
+    first = from_at.astimezone(zone).date()
+    if until_at is None:
+        return f"{first} – 合同期内 while the contract lasts"
+    last = max((until_at - timedelta(microseconds=1)).astimezone(zone).date(), first)
+    return f"{first} – {last}"
+
+
+def _small(photo: bytes) -> bytes:
+    made = io.BytesIO()
+    with Image.open(io.BytesIO(photo), formats=["JPEG", "PNG"]) as image:
+        image.draft("RGB", PHOTO_PIXELS)
+        image.thumbnail(PHOTO_PIXELS)
+        clear = image.convert("RGBA")
+    plain = Image.new("RGB", clear.size, "white")
+    plain.paste(clear, mask=clear.getchannel("A"))
+    plain.save(made, "JPEG", quality=90)
+    return made.getvalue()
+
+
+@cache
+def _fonts() -> typst.Fonts:
+    """The system's fonts, looked for once. Raises :class:`Problem` 503, and looks again the next time."""
+    fonts = typst.Fonts()
+    if FONT not in fonts.families():
+        raise Problem(
+            503,
+            "font_missing",
+            f"The server has no font {FONT}: install the Debian package {FONT_PACKAGE}.",
+            f"服务器缺少字体 {FONT}：请安装 Debian 软件包 {FONT_PACKAGE}。",
+        )
+    return fonts
