@@ -245,16 +245,17 @@ def test_the_examples_load_and_fit_each_other(tmp_path: Path, monkeypatch: pytes
     """As they stand, in folders of the test's own, with the files they name."""
     monkeypatch.chdir(tmp_path)
     etc = tmp_path / "etc"
-    make_certificates(etc, ["menjin-server", EDGE])
+    make_certificates(etc, ["menjin-server", EDGE, "desk-1"])
     (etc / "edge.bundle").touch(0o600)
     (etc / "site.toml").write_text(example("site.toml"))
     moved = (("/etc/menjin/", f"{etc}/"), ("/var/lib/", f"{tmp_path}/"))
-    for name in ("edge.toml", "server.toml"):
+    for name in ("desk.toml", "edge.toml", "server.toml"):
         (etc / name).write_text(example(name, *moved))
     server = load_server_config(etc / "server.toml")
     site = parse_site(server.site_file.read_text("utf-8"))
-    edge = load_config(etc / "edge.toml")
+    edge, desk = load_config(etc / "edge.toml"), load_config(etc / "desk.toml")
     assert server.uses_tls
+    assert (desk.role, desk.broker.url, policy_mismatches(desk, site)) == ("desk", edge.broker.url, [])
     assert server.broker_url == edge.broker.url
     assert unenforced(site) == []
     assert policy_mismatches(edge, site) == []
@@ -319,7 +320,7 @@ def test_systemd_knows_every_key_of_a_unit(unit: Path, tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("name", ["edge.toml", "server.toml"])
+@pytest.mark.parametrize("name", ["desk.toml", "edge.toml", "server.toml"])
 def test_the_examples_name_the_same_files_as_the_guide(name: str) -> None:
     guide = (DEPLOY.parent / "docs" / "install.md").read_text("utf-8")
     for path in re.findall(r'"(/etc/menjin/[^"]+)"', example(name)):
