@@ -89,6 +89,7 @@ def _parts(record: Any, source: str) -> tuple[dict[str, Any], dict[str, list[Any
             raise _Unfit(f"{name}: a list of at most {MAX_ROWS} is expected")
         lists[name] = given
     values["source_system"] = source
+    values.setdefault("deleted", False)
     return values, lists
 
 
@@ -122,6 +123,8 @@ def _write_list(
         if not isinstance(item, dict):
             raise _Unfit(f"{where}: not a JSON object")
         values = dict(item) | {"source_system": source, "customer": customer.public_id}
+        if name != "contracts":
+            values.setdefault("deleted", False)  # named again: there again
         _write(session, context, actor, now, where, name, values)
         named.add(str(item.get("external_id")))
     for external_id in _known(session, source, customer, name):
