@@ -12,10 +12,8 @@ import queue
 import threading
 from collections import deque
 from datetime import datetime
-from pathlib import Path
 
 import structlog
-from sqlalchemy import insert
 
 from controller.policy import Version
 from server.context import Context
@@ -27,19 +25,18 @@ from server.fleet.down import Composer
 from server.fleet.election import Election
 from server.fleet.encoded import binder
 from server.fleet.inbox import Inbox, subscriptions
+from server.fleet.key_watch import KeyWatch
+from server.fleet.listening import ChangeListener
 from server.fleet.outbox import Publisher
 from server.fleet.policies import Message as Down
 from server.fleet.policies import Policies
 from server.fleet.receipts import Receipt, read_receipts
+from server.fleet.restored import raise_epoch
 from server.fleet.status import any_revoked_missed, any_silent, settle_revoked, take_silent
 from server.fleet.up import Asked, Uplink
-from server.keys import SERVER_FILE, KeysError, load_keys
-from server.ledger.facts import table_of
 from server.ledger.quarantine import retry_quarantined
 from server.ledger.writer import Ledger
 from server.mqtt import Message, MqttClient
-from server.operators.actor import SYSTEM
-from server.operators.models import AuditEntry
 from server.software import SOFTWARE
 
 TURN_S = 0.1
@@ -68,8 +65,7 @@ class FleetService:
         self._context = context
         self._database = context.database
         self._site = context.site
-        self._keys_path = context.config.dir / SERVER_FILE
-        self._keys_changed = _mark(self._keys_path)
+        self._key_watch = KeyWatch(context.config.dir)
         self.composer = Composer(context.site.id, context.keys)
         self.ledger = Ledger(context.database, SOFTWARE)
         self.policies = Policies(context.site, self.composer)
@@ -139,6 +135,8 @@ class FleetService:
         gc.collect()
         gc.freeze()  # else each full collection walks all modules and models: 70 ms, several times a second under load
         ingest = threading.Thread(target=self._ingest, args=(resigned,), name="ingest", daemon=True)
+        listener = ChangeListener(self._database, self._wake.set)
+        listener.start()
         self.mqtt.start()
         ingest.start()
         try:
@@ -159,6 +157,7 @@ class FleetService:
                     break
         finally:
             resigned.set()
+            listener.stop()
             self.mqtt.stop()
             ingest.join(STOP_WAIT_S)
 
@@ -296,7 +295,8 @@ class FleetService:
             ahead = None  # an edge that lies about its policy must not keep all others loading new ones
         if ahead is not None:
             self._raised_us = now_us
-            self._restored(ahead, now_us)
+            self.composer.epoch = raise_epoch(self.ledger, self.policies, ahead, self._context.clock.now())
+            self._wake.set()
             return
         due = self.policies.leases_due(receipts, now_us)
         if due:
@@ -304,29 +304,6 @@ class FleetService:
                 for edge in due:
                     self.policies.put_lease(session.connection(), edge, now_us)
                 self.composer.numbers.save(session.connection())
-
-    def _restored(self, ahead: Receipt, now_us: int) -> None:
-        """An edge runs a policy that this database never made: it is an older copy (MEANINGS 18)."""
-        reported = f"{ahead.version.epoch}.{ahead.version.n}"
-        log.error("database is older than what its edges run: epoch raised", edge=ahead.edge, edge_policy=reported)
-        with self.ledger.writing(now_us) as writer:
-            epoch = self.policies.raise_epoch(writer.connection, ahead.version.epoch)
-            inputs: dict[str, str | int] = {"edge_policy": reported, "new_epoch": epoch}
-            writer.raise_alarm(ahead.edge_id, "SERVER_RESTORED", f"epoch {epoch}", "D4", inputs)
-            writer.connection.execute(
-                insert(table_of(AuditEntry)).values(
-                    at=self._context.clock.now(),
-                    actor=SYSTEM.public_id,
-                    actor_name=SYSTEM.name,
-                    act="policy.epoch_raised",
-                    subject=ahead.edge,
-                    after=inputs,
-                    address="",
-                )
-            )
-        self.composer.epoch = epoch
-        self.policies.compiler.compile_all_anew()
-        self._wake.set()
 
     def _answer(self, now_us: int) -> None:
         while self._asked:
@@ -358,18 +335,10 @@ class FleetService:
         retry_quarantined(self._database, self.ledger, SOFTWARE, now_us)
 
     def _follow_keys(self) -> None:
-        """Take up rotated keys; what cannot be used is logged, and the keys at hand go on."""
-        changed = _mark(self._keys_path)
-        if changed is None or changed == self._keys_changed:
-            return
-        self._keys_changed = changed
-        try:
-            keys = load_keys(self._keys_path.parent)
-        except KeysError as error:
-            log.error("rotated keys cannot be used", error=str(error))
-            return
-        self._context.keys = self.composer.keys = keys
-        self._heads_due = True
+        keys = self._key_watch.changed()
+        if keys is not None:
+            self._context.keys = self.composer.keys = keys
+            self._heads_due = True
 
     def _publish(self, now_us: int) -> None:
         with self._database.read() as session:
@@ -382,15 +351,6 @@ class FleetService:
 def _first_line(error: Exception) -> str:
     """What the driver says, without the lines that quote rows."""
     return str(getattr(error, "orig", error)).strip().split("\n", 1)[0]
-
-
-def _mark(path: Path) -> tuple[int, int, int] | None:
-    """What changes when a file is replaced or its mode is mended; None while it is not there."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_mode, found.st_size
 
 
 def _text(path: object) -> str | None:
