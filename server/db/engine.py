@@ -88,6 +88,23 @@ class Database:
         finally:
             session.close()
 
+    def empty_log(self) -> bool:
+        """SQLite: move the write-ahead log into the file and empty it. False when somebody reads or writes just now: it waits for
+        nobody. On PostgreSQL there is nothing to do."""
+        if not self.is_sqlite:
+            return True
+        connection: Any = self.engine.raw_connection()
+        try:
+            connection.execute("PRAGMA busy_timeout = 0")
+            ((busy, *_),) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except sqlite3.OperationalError:
+            return False
+        else:
+            return not busy
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+            connection.close()
+
     def close(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
@@ -145,6 +162,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = FULL")  # an ack promises the disk, not the page cache (DESIGN 4)
     cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute("PRAGMA secure_delete = ON")  # clear text that was taken out leaves its page (D6)
     cursor.close()
 
 

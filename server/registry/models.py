@@ -45,6 +45,11 @@ def made_at() -> Any:
     return Field(default=None, nullable=False, sa_column_kwargs={"server_default": sql_now()})
 
 
+def _pending(table: str, condition: str) -> Index:
+    """What the watcher has to take up, however many rows there are."""
+    return Index(f"ix_{table}_pending", "id", sqlite_where=text(condition), postgresql_where=text(condition))
+
+
 def _default(value: str) -> dict[str, Any]:
     return {"server_default": text(value)}
 
@@ -64,7 +69,8 @@ class Shared(Model):
 
 class Customer(Shared, table=True):
     """One customer file. ``merged_into``: the file that took this one over (C3). ``owner``: who looks after it (C8).
-    ``department``: files of other departments need a higher role (C4); empty: everyone's. ``name_key``: the normalised name, by which duplicates are found; the watcher fills it."""
+    ``department``: files of other departments need a higher role (C4); empty: everyone's. ``name_key``: the normalised name, by
+    which duplicates are found; None: the watcher has not looked at name and credit code yet (triggers see to that)."""
 
     __tablename__ = "customer"
     __table_args__ = (
@@ -77,6 +83,7 @@ class Customer(Shared, table=True):
         Index("ix_customer_credit_code", "credit_code"),
         Index("ix_customer_name_key", "name_key"),
         Index("ix_customer_id_number_index", "id_number_index"),
+        _pending("customer", "name_key IS NULL OR id_number_clear IS NOT NULL"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -105,6 +112,7 @@ class Contact(Shared, table=True):
         UniqueConstraint("source_system", "external_id"),
         Index("ix_contact_phone_index", "phone_index"),
         Index("ix_contact_name_index", "name_index"),
+        _pending("contact", "name_clear IS NOT NULL OR phone_clear IS NOT NULL OR email_clear IS NOT NULL"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -176,6 +184,7 @@ class Holder(Shared, table=True):
         Index("ix_holder_phone_index", "phone_index"),
         Index("ix_holder_name_index", "name_index"),
         Index("ix_holder_id_number_index", "id_number_index"),
+        _pending("holder", "name_clear IS NOT NULL OR phone_clear IS NOT NULL OR id_number_clear IS NOT NULL"),
     )
 
     id: int | None = Field(default=None, primary_key=True)

@@ -8,9 +8,13 @@ On customer, contact, contract, holder and badge, on both databases:
 - rows are never deleted, and keep ``id`` and ``public_id`` (the ciphers are bound to it);
 - lists are JSON arrays of text. SQLite, which checks neither types nor, unless told, foreign keys, gets those checks as well.
 
-``registry_change`` takes rows from these triggers only, and of a row only ``done_at`` and ``problem`` change.
+``registry_change`` takes rows from these triggers only, and of a row only ``done_at``, ``problem`` and the sealed values in ``before`` and
+``after`` change: what is personal must be erasable from the history, too, and be sealed anew when its key rotates.
 
-An update of nothing but ``version``, ``changed_by`` and ``synced_at`` is no change. The columns are read from the database, so
+- a customer whose name or credit code changed loses its ``name_key``, unless the writer raised ``version`` or gave a new one:
+  the watcher's mark.
+
+An update of nothing but ``version``, ``changed_by``, ``synced_at`` and ``name_key`` is no change. The columns are read from the database, so
 a later migration that alters (on SQLite: copies) one of these tables ends with :func:`install_triggers`.
 """
 
@@ -21,7 +25,7 @@ from sqlalchemy.engine import Connection
 
 NOTED = ("customer", "contact", "contract", "holder", "badge")
 """Tables whose changes are noted."""
-UNNOTED_COLUMNS = ("version", "changed_by", "synced_at")
+UNNOTED_COLUMNS = ("version", "changed_by", "synced_at", "name_key")
 """Columns whose change alone is no change of the file."""
 CHANNEL = "menjin_registry"
 """PostgreSQL: notified once per statement."""
@@ -104,6 +108,13 @@ def read_table(connection: Connection, name: str) -> Table:
         if len(found["constrained_columns"]) == 1
     )
     return Table(name, columns, tuple(keys), refers)
+
+
+def sealed_columns(tables: list[Table]) -> list[str]:
+    """The columns that hold sealed personal values and their blind indexes."""
+    return sorted(
+        {column.name for table in tables for column in table.columns if column.name.endswith(("_cipher", "_index"))}
+    )
 
 
 def _kind(column_type: object) -> str:

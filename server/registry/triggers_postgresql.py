@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from sqlalchemy.engine import Connection
 
-from server.registry.triggers import CHANNEL, UNNOTED_COLUMNS, Column, Table
+from server.registry.triggers import CHANNEL, UNNOTED_COLUMNS, Column, Table, sealed_columns
 
 _IS_TEXT_ARRAY = """
 CREATE OR REPLACE FUNCTION menjin_is_text_array(given json) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
@@ -15,6 +15,13 @@ CREATE OR REPLACE FUNCTION menjin_is_text_array(given json) RETURNS boolean LANG
     THEN NOT EXISTS (SELECT 1 FROM json_array_elements(given) AS element WHERE json_typeof(element) <> 'string')
     ELSE false END
 $$"""
+
+_LOOK_AGAIN = """
+  IF (NEW.name, NEW.credit_code) IS DISTINCT FROM (OLD.name, OLD.credit_code)
+     AND NEW.name_key IS NOT DISTINCT FROM OLD.name_key AND NEW.version <= OLD.version THEN
+    NEW.name_key := NULL;
+  END IF;
+"""
 
 
 def statements(connection: Connection, tables: list[Table]) -> Iterator[str]:
@@ -46,13 +53,18 @@ def statements(connection: Connection, tables: list[Table]) -> Iterator[str]:
         "WHEN (pg_trigger_depth() < 1)",
     )
     fixed = ("id", "table_name", "row_id", "op", "at", "changed_by", "before", "after")
-    as_text = [f"{row}.{column}::text" for row in ("NEW", "OLD") for column in fixed]
+    sealed = "ARRAY[" + ", ".join(f"'{name}'" for name in sealed_columns(tables)) + "]::text[]"
+    as_text = [
+        f"({row}.{column}::jsonb - {sealed})::text" if column in ("before", "after") else f"{row}.{column}::text"
+        for row in ("NEW", "OLD")
+        for column in fixed
+    ]
     half = len(fixed)
     yield _refusing(
         history,
         "fix",
         "BEFORE UPDATE",
-        "registry_change: history is never changed; only done_at and problem are",
+        "registry_change: history is never changed; only done_at, problem and what is sealed in it are",
         f"WHEN (({', '.join(as_text[:half])}) IS DISTINCT FROM ({', '.join(as_text[half:])}))",
     )
     yield _refusing(history, "keep", "BEFORE DELETE", "registry_change: history is never deleted")
@@ -112,7 +124,7 @@ def _check(table: Table) -> str:
   IF (NEW.id, NEW.public_id) IS DISTINCT FROM (OLD.id, OLD.public_id) THEN
     RAISE EXCEPTION USING ERRCODE = 'restrict_violation', MESSAGE = {kept};
   END IF;
-  IF {_changed(table)} THEN
+{_LOOK_AGAIN if table.name == "customer" else ""}  IF {_changed(table)} THEN
     IF NEW.version <= OLD.version THEN
       NEW.version := OLD.version + 1;
       NEW.changed_by := '';

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from sqlalchemy.engine import Connection
 
 from server.registry.models import QUOTAS
-from server.registry.triggers import GUARD_TABLE, NOTED, UNNOTED_COLUMNS, Column, Key, Table
+from server.registry.triggers import GUARD_TABLE, NOTED, UNNOTED_COLUMNS, Column, Key, Table, sealed_columns
 
 _LIVE = "status NOT IN ('revoked', 'returned')"
 _QUOTA = f"CASE kind {' '.join(f'WHEN {kind!r} THEN {quota}' for kind, quota in QUOTAS.items())} ELSE 0 END"
@@ -39,9 +39,10 @@ def statements(connection: Connection, tables: list[Table]) -> Iterator[str]:
             "1",
             _raise(f"{table.name}: rows are never deleted; set deleted_at instead"),
         )
+    yield _look_again()
     yield _quota_of_kind()
     yield _badges_follow_kind()
-    yield from _change_triggers()
+    yield from _change_triggers(tables)
 
 
 def _trigger(table: str, name: str, when: str, condition: str, *body: str) -> str:
@@ -263,6 +264,17 @@ def _reference_checks(table: Table) -> Iterator[_Check]:
         )
 
 
+def _look_again() -> str:
+    return _trigger(
+        "customer",
+        "look_again",
+        "AFTER UPDATE",
+        f"({_differs(('name', 'credit_code'))}) AND NEW.name_key IS OLD.name_key"
+        " AND NEW.name_key IS NOT NULL AND NEW.version <= OLD.version",
+        "UPDATE customer SET name_key = NULL WHERE id = NEW.id",
+    )
+
+
 def _quota_of_kind() -> str:
     quota = _QUOTA.replace("CASE kind", "CASE NEW.kind")
     return _trigger(
@@ -285,7 +297,7 @@ def _badges_follow_kind() -> str:
     )
 
 
-def _change_triggers() -> Iterator[str]:
+def _change_triggers(tables: list[Table]) -> Iterator[str]:
     version = " ".join(f"WHEN '{name}' THEN (SELECT version FROM {name} WHERE id = NEW.row_id)" for name in NOTED)
     told = "json_extract(NEW.after, '$.version')"
     last = (
@@ -302,12 +314,14 @@ def _change_triggers() -> Iterator[str]:
         f"({forged})",
         _raise("registry_change: written by triggers only; change the row itself"),
     )
-    fixed = ("id", "table_name", "row_id", "op", "at", "changed_by", "before", "after")
+    fixed = ("id", "table_name", "row_id", "op", "at", "changed_by")
+    sealed = ", ".join(f"'$.{name}'" for name in sealed_columns(tables))
+    rest = [f"json_remove(NEW.{row}, {sealed}) IS NOT json_remove(OLD.{row}, {sealed})" for row in ("before", "after")]
     yield _trigger(
         "registry_change",
         "fix",
         "BEFORE UPDATE",
-        f"({_differs(fixed)})",
-        _raise("registry_change: history is never changed; only done_at and problem are"),
+        f"({_differs(fixed)} OR {' OR '.join(rest)})",
+        _raise("registry_change: history is never changed; only done_at, problem and what is sealed in it are"),
     )
     yield _trigger("registry_change", "keep", "BEFORE DELETE", "1", _raise("registry_change: history is never deleted"))
