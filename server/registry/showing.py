@@ -1,7 +1,7 @@
 """What answers show of the registry: persons' data masked (C4), every row with its version and where it comes from."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import Query
@@ -19,6 +19,8 @@ from server.registry.models import Contact, Contract, Customer, Holder, Registry
 from server.registry.validation import Warned
 from server.registry.writing import Row
 
+_RESOLUTION = timedelta(milliseconds=1)
+"""SQLite's triggers date changes to the millisecond, written shorter than what they are compared with."""
 Reads = Annotated[Actor, requires(Permission.REGISTRY_READ)]
 Writes = Annotated[Actor, requires(Permission.REGISTRY_WRITE)]
 WritesContracts = Annotated[Actor, requires(Permission.CONTRACT_WRITE)]
@@ -110,7 +112,7 @@ def listed(
         query = query.where(col(model.deleted_at).is_(None))
     if modified_since is not None:
         changed = select(RegistryChange.row_id).where(
-            RegistryChange.table_name == model.__tablename__, RegistryChange.at >= modified_since
+            RegistryChange.table_name == model.__tablename__, RegistryChange.at >= modified_since - _RESOLUTION
         )
         query = query.where(col(model.id).in_(changed))
     return query
