@@ -27,7 +27,7 @@ from server.operators.guard import authenticate, endpoints_without_permission, n
 from server.operators.service import ensure_administrator
 from server.personal.cipher import ensure_personal_keys
 from server.personal.erasable_keys import open_erasable_keys
-from server.personal.sealed_rows import holds_sealed_values
+from server.personal.sealed_rows import holds_sealed_values, report_foreign_keys
 from server.problems import Problem
 from server.rim import Rim, add_security_headers
 from server.routes import API_PREFIX
@@ -158,6 +158,7 @@ def open_context(config: Config, clock: Clock) -> Context:
     database = Database(config.database_url)
     try:
         personal = ensure_personal_keys(config.dir, lambda: holds_sealed_values(database))
+        report_foreign_keys(database, personal)
         _ensure_administrator(database, config, clock)
         erasable = open_erasable_keys(config.erasable_keys_url, config.dir, config.database_url)
     except BaseException:
