@@ -14,6 +14,7 @@ from server.db.engine import Database
 from server.keys import ServerKeys
 from server.personal.cipher import PersonalKeys
 from server.personal.erasable_keys import ErasableKeys
+from server.turns import SESSIONS_AT_ONCE, SQLITE_WRITERS, Turns
 
 SIGN_INS_AT_ONCE = 2
 
@@ -37,7 +38,7 @@ class Context:
     """Configuration, database, clock, keys and site of one server. ``personal`` seals personal fields, ``erasable`` keeps the keys of
     photos and letters. ``crm``: the CRM that the registry is shared with, if any. ``services`` are those that the app starts, by name.
 
-    ``sign_in_turn``: how many passwords are checked at a time, each of which takes 64 MiB. ``stopping`` ends the live streams, which
+    ``readers``, ``writers``: the lines in which requests wait for a session. ``sign_in_turn``: how many passwords are checked at a time, each of which takes 64 MiB. ``stopping`` ends the live streams, which
     would otherwise hold the server until its grace is over.
     """
 
@@ -49,9 +50,14 @@ class Context:
     personal: PersonalKeys
     erasable: ErasableKeys
     crm: CrmConnection | None = None
+    readers: Turns = field(default_factory=lambda: Turns(SESSIONS_AT_ONCE))
+    writers: Turns = field(init=False)
     sign_in_turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SIGN_INS_AT_ONCE))
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     services: dict[str, Service] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.writers = Turns(SQLITE_WRITERS if self.database.is_sqlite else SESSIONS_AT_ONCE)
 
     def close(self) -> None:
         """Close both databases."""

@@ -34,6 +34,7 @@ class TransactionRoute(APIRoute):
 
         async def in_transaction(request: Request) -> Response:
             request.state.session = None
+            request.state.turn = None
             request.state.replay = None
             try:
                 response = await handle(request)
@@ -43,8 +44,12 @@ class TransactionRoute(APIRoute):
             except Replay as replay:
                 return replay.response
             finally:
-                if request.state.session is not None:
-                    await run_in_threadpool(request.state.session.close)
+                try:
+                    if request.state.session is not None:
+                        await run_in_threadpool(request.state.session.close)
+                finally:
+                    if request.state.turn is not None:
+                        request.state.turn.release()
 
         return in_transaction
 
@@ -79,11 +84,13 @@ def _finish(request: Request, response: Response) -> None:
     session.commit()
 
 
-def session_of(request: Request) -> Session:
-    """The request's session, made at its first use."""
+async def session_of(request: Request) -> Session:
+    """The request's session, made at its first use, when it is this request's turn. Raises :class:`server.problems.Problem` 503."""
     if request.state.session is None:
         writes = request.method not in SAFE_METHODS
-        request.state.session = context_of(request).database.new_session(writes=writes)
+        context = context_of(request)
+        request.state.turn = await (context.writers if writes else context.readers).take()
+        request.state.session = context.database.new_session(writes=writes)
     session = request.state.session
     assert isinstance(session, Session)
     return session

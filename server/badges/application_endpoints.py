@@ -3,9 +3,10 @@
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from fastapi import Depends, Header, Request, Response
+from fastapi import Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from sqlmodel import Session, col, select
+from starlette.concurrency import run_in_threadpool
 
 from server.badges import applications, approval
 from server.badges.documents import is_complete
@@ -18,7 +19,7 @@ from server.operators.guard import requires
 from server.operators.permissions import Permission
 from server.pages import Cursor, IfMatch, Limit, Page, etag, refuse_stale, rows_after
 from server.personal.attachments import store_attachment
-from server.personal.uploads import clean_upload
+from server.personal.uploads import CleanUpload, clean_upload
 from server.problems import Problem
 from server.registry.lookup import find_customer, find_holder, seen_rows
 from server.registry.models import Customer, Holder
@@ -74,8 +75,9 @@ class Withdrawal(_Input):
     reason: Note = ""
 
 
-async def _raw_body(request: Request) -> bytes:
-    return await request.body()
+async def _clean_upload(request: Request, part: Part) -> CleanUpload:
+    declared = request.headers.get("content-type", "")
+    return await run_in_threadpool(clean_upload, part, await request.body(), declared)
 
 
 @router.post("", status_code=201)
@@ -137,19 +139,17 @@ def get_application(session: DbSession, actor: Reads, name: str, response: Respo
 
 @router.put("/{name}/attachments/{part}")
 def put_attachment(
+    actor: Writes,
+    upload: Annotated[CleanUpload, Depends(_clean_upload)],  # before the session: it may take a second
     session: DbSession,
     context: AppContext,
-    actor: Writes,
     name: str,
     part: Part,
-    body: Annotated[bytes, Depends(_raw_body)],
     response: Response,
-    content_type: Annotated[str, Header()] = "",
     if_match: IfMatch = None,
 ) -> ApplicationShown:
     """Hand in a document: the file itself as body. It takes the place of the one before. To an approved application only the letter
     that states the badge's loss can be added."""
-    upload = clean_upload(part, body, content_type)  # before the transaction: it may take a second
     application = find_application(session, name, actor, to_change=True)
     refuse_stale(if_match, application.version)
     if not (application.status == "approved" and part == "loss_letter"):

@@ -61,9 +61,8 @@ class Requirement:
             )
         hashed = idempotency.request_hash(request.method, request.url.path, body)
         now = context_of(request).clock.now()
-        found = await run_in_threadpool(
-            lambda: idempotency.stored_answer(session_of(request), actor.public_id, key, hashed, now)
-        )
+        session = await session_of(request)
+        found = await run_in_threadpool(lambda: idempotency.stored_answer(session, actor.public_id, key, hashed, now))
         if found is not None:
             raise Replay(Response(found.body, found.status, {"Idempotent-Replay": "true"}, found.media_type))
         request.state.replay = (actor.public_id, key, hashed)
