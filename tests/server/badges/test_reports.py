@@ -1,0 +1,256 @@
+"""Reports: who may, what follows, what is refused; the list of badges that should be back (B2, B4, B6, R9)."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from sqlmodel import select
+
+from server.badges.acts import act_of
+from server.badges.lifecycle import TABLE, after
+from server.badges.models import Badge
+from server.db.clock import FixedClock
+from server.personal.models import Attachment
+from server.registry.models import Contract, Holder
+from tests.server.badges.making import API, application, approved_badge, attach, issue, issued_badge, report
+from tests.server.badges.test_applications import change, refused
+from tests.server.browser import context_of_app, token_client
+from tests.server.conftest import ON_SQLITE, START
+
+REPORTS = ("active", "suspended", "lost", "revoked", "returned")
+
+
+def due(app: FastAPI) -> set[Any]:
+    """When the documents are erased."""
+    with context_of_app(app).database.read() as session:
+        return {each.erase_after for each in session.exec(select(Attachment)).all()}
+
+
+def to_be_returned(api: TestClient) -> dict[str, str]:
+    """Printed number → why."""
+    items = api.get(f"{API}/badges/to-be-returned").json()["items"]
+    return {item["badge"]["number"]: item["why"] for item in items}
+
+
+def make(api: TestClient, status: str, number: str) -> str:
+    """A staff badge in that status; its id."""
+    badge = approved_badge(api, "guo")
+    if status != "approved":
+        issue(api, badge, number)
+    if status not in ("approved", "active"):
+        assert report(api, badge, status).status_code == 200
+    return badge
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("status", [status for status in TABLE if status not in ("none", "issued")])
+def test_a_report_does_what_the_table_says(api: TestClient, status: str) -> None:
+    for number, as_ in enumerate(REPORTS):
+        badge = make(api, status, f"N{number}")
+        answer = report(api, badge, as_, "checked")
+        act = act_of(as_, Badge(status=status))  # type: ignore[arg-type]
+        wanted = after(status, act)
+        if wanted is None:
+            code = "BADGE_REVOKED" if status in ("revoked", "returned") else "status_conflict"
+            assert refused(answer) == (409, code), (status, as_)
+        else:
+            wanted = "active" if wanted == "issued" else wanted  # nothing is awaited here
+            assert (answer.status_code, answer.json()["status"]) == (200, wanted), (status, as_)
+
+
+@ON_SQLITE
+def test_a_guard_stops_badges_and_takes_cards_back_and_gives_nothing(app: FastAPI, api: TestClient) -> None:
+    guard = token_client(app, "guard")
+    badge = issued_badge(api, "li", "M1")["id"]
+    for as_ in ("suspended", "lost"):
+        assert report(guard, badge, as_, "seen at the door").status_code == 200
+        assert refused(report(guard, badge, "active", "found")) == (403, "not_permitted")
+        assert refused(report(guard, badge, "revoked")) == (403, "not_permitted")
+    assert report(guard, badge, "returned").json()["status"] == "returned"
+    assert refused(issue(guard, approved_badge(api, "wang"), "M2"))[0] == 403
+
+
+def test_every_report_says_who_when_and_why(app: FastAPI, api: TestClient, clock: FixedClock) -> None:
+    guard = token_client(app, "guard")
+    badge = issued_badge(api, "li", "M1")
+    clock.advance(timedelta(minutes=5))
+    shown = report(guard, badge["id"], "suspended", "photographed the hall (R9)").json()
+    assert (shown["reason"], shown["version"]) == ("photographed the hall (R9)", badge["version"] + 1)
+    entry = api.get(f"{API}/audit", params={"subject": badge["id"]}).json()["items"][-1]
+    assert (entry["act"], entry["actor_name"]) == ("badge.suspend", "test-guard")
+    assert (entry["before"]["status"], entry["after"]["status"]) == ("active", "suspended")
+    history = api.get(f"{API}/badges/{badge['id']}/history").json()["items"]
+    assert [change["after"]["status"] for change in history] == ["approved", "issued", "active", "suspended"]
+    assert history[-1]["by"] == entry["actor"]
+    assert not any("credential" in change["after"] for change in history)
+    first = api.get(f"{API}/badges/{badge['id']}/history", params={"limit": 1}).json()
+    rest = api.get(f"{API}/badges/{badge['id']}/history", params={"after": first["next"]}).json()
+    assert first["items"] + rest["items"] == history
+
+
+@ON_SQLITE
+def test_reporting_what_is_so_already_changes_nothing(api: TestClient) -> None:
+    badge = issued_badge(api, "li", "M1")["id"]
+    first = report(api, badge, "lost", "on the train")
+    assert report(api, badge, "lost", "again").json() == first.json()
+    stale = api.post(f"{API}/badges/{badge}/report", json={"as": "lost"}, headers={"If-Match": '"1"'})
+    assert refused(stale) == (412, "changed_meanwhile")
+    right = api.post(
+        f"{API}/badges/{badge}/report",
+        json={"as": "active", "reason": "found"},
+        headers={"If-Match": first.headers["etag"]},
+    )
+    assert right.status_code == 200
+
+
+@ON_SQLITE
+def test_a_lost_badge_is_found_with_a_reason_alone(api: TestClient) -> None:
+    badge = issued_badge(api, "li", "M1")["id"]
+    assert report(api, badge, "lost").json()["lost_at"] is not None
+    assert refused(report(api, badge, "active")) == (422, "reason_required")
+    shown = report(api, badge, "active", "was in the drawer").json()
+    assert (shown["status"], shown["lost_at"]) == ("active", None)
+
+
+def test_a_lost_badge_keeps_its_place_until_the_letter_is_there(app: FastAPI, api: TestClient) -> None:
+    badge = issued_badge(api, "zhao", "M1")
+    report(api, badge["id"], "lost")
+    answer = report(api, badge["id"], "revoked")
+    assert (*refused(answer), answer.json()["rule"]) == (409, "LOSS_LETTER_MISSING", "B4")
+    assert attach(api, badge["application"], "letter").json()["code"] == "application_decided"
+    assert attach(api, badge["application"], "loss_letter").status_code == 200
+    assert report(api, badge["id"], "revoked").json()["status"] == "revoked"
+    assert due(app) == {START + timedelta(days=30)}, "its card is not waited for"
+    assert issued_badge(api, "zhao", "M2")["generation"] == 2
+
+
+@ON_SQLITE
+def test_a_letter_of_a_withdrawn_application_counts_no_more(api: TestClient) -> None:
+    badge = issued_badge(api, "zhao", "M1")["id"]
+    report(api, badge, "lost")
+    name = application(api, "zhao", kind="reissue", replaces=badge).json()["id"]
+    attach(api, name, "loss_letter")
+    api.post(f"{API}/applications/{name}/withdraw")
+    assert refused(report(api, badge, "revoked")) == (409, "LOSS_LETTER_MISSING")
+
+
+def test_documents_go_a_set_time_after_the_card_came_back(app: FastAPI, api: TestClient, clock: FixedClock) -> None:
+    badge = issued_badge(api, "li", "M1")["id"]
+    assert report(api, badge, "revoked").status_code == 200
+    assert due(app) == {None}, "the card is still out"
+    clock.advance(timedelta(days=3))
+    assert report(api, badge, "returned").json()["status"] == "returned"
+    assert due(app) == {START + timedelta(days=33)}
+
+
+def test_what_should_be_back_is_listed_with_the_reason_until_it_is(
+    app: FastAPI, api: TestClient, clock: FixedClock
+) -> None:
+    ids = {
+        number: issued_badge(api, holder, number, **more)["id"]
+        for number, holder, more in (
+            ("M1", "li", {}),
+            ("M2", "wang", {}),
+            ("M3", "sun", {}),
+            ("M4", "zhao", {"until": "2026-03-05"}),
+            ("S1", "guo", {}),
+            ("S2", "guo", {}),
+            ("T1", "xu", {}),
+        )
+    }
+    approved_badge(api, "sun")
+    assert to_be_returned(api) == {}
+    report(api, ids["M3"], "lost")
+    report(api, ids["S1"], "revoked")
+    change(app, Holder, "hol_wang", left_at=START)
+    clock.advance(timedelta(days=4))
+    assert to_be_returned(api) == {"M2": "holder_left", "M3": "lost", "M4": "expired", "S1": "revoked"}
+    change(app, Contract, "con_C0010", status="ended")
+    change(app, Contract, "con_C0020", status="suspended")
+    assert to_be_returned(api) == {
+        "M1": "contract_ended",
+        "M2": "holder_left",
+        "M3": "lost",
+        "M4": "expired",
+        "S1": "revoked",
+    }
+    for number in ("M1", "M2", "M4", "S1", "M3"):
+        assert report(api, ids[number], "returned").status_code == 200
+    assert to_be_returned(api) == {}
+
+
+def test_the_standing_in_lists_follows_dates_and_contracts(app: FastAPI, api: TestClient, clock: FixedClock) -> None:
+    badge = issued_badge(api, "li", "M1", until="2026-03-05")["id"]
+
+    def shown() -> tuple[str, str]:
+        listed = api.get(f"{API}/badges", params={"customer": "C001"}).json()["items"][0]
+        assert listed == api.get(f"{API}/badges/{badge}").json()
+        return listed["status"], listed["standing"]
+
+    assert shown() == ("active", "active")
+    change(app, Contract, "con_C0010", status="suspended")
+    assert shown() == ("active", "suspended")
+    change(app, Contract, "con_C0010", status="draft")
+    assert shown() == ("active", "ended")
+    change(app, Contract, "con_C0010", status="active")
+    clock.advance(timedelta(days=4))
+    assert shown() == ("active", "expired")
+
+
+@ON_SQLITE
+def test_badges_are_listed_by_customer_holder_status_and_number(api: TestClient) -> None:
+    for holder, number in (("li", "M1"), ("wang", "M2"), ("zhao", "M3"), ("guo", "S1")):
+        issued_badge(api, holder, number)
+    report(api, api.get(f"{API}/badges", params={"number": "M2"}).json()["items"][0]["id"], "lost")
+
+    def numbers(**given: str) -> list[str]:
+        return [row["number"] for row in api.get(f"{API}/badges", params=given).json()["items"]]
+
+    assert numbers() == ["M1", "M2", "M3", "S1"]
+    assert numbers(customer="C001") == ["M1", "M2"]
+    assert numbers(customer="C001", status="lost") == ["M2"]
+    assert numbers(holder="guo") == ["S1"]
+    assert numbers(number="M9") == []
+    assert api.get(f"{API}/badges", params={"status": "expired"}).status_code == 422
+    assert api.get(f"{API}/badges", params={"customer": "C777"}).status_code == 404
+
+
+@ON_SQLITE
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"number": "M1", "card": {"technology": "mifare-classic", "number": "1"}}, "invalid_input"),
+        ({"number": "M1", "card": {"technology": "desfire", "number": "x" * 25}}, "invalid_input"),
+        ({"number": "中", "card": {"technology": "desfire", "number": "1"}}, "invalid_input"),
+        ({"number": "", "card": {"technology": "desfire", "number": "1"}}, "invalid_input"),
+        ({"number": "M1"}, "invalid_input"),
+        ({"number": "M1", "card": {"technology": "uid", "number": "04A1B2C3"}}, "UID_NOT_ALLOWED"),
+    ],
+)
+def test_a_card_that_cannot_be_bound_is_refused(api: TestClient, body: dict[str, Any], code: str) -> None:
+    badge = approved_badge(api, "li")
+    assert refused(api.post(f"{API}/badges/{badge}/issue", json=body)) == (422, code)
+    assert api.get(f"{API}/badges/{badge}").json()["version"] == 1
+
+
+def test_number_and_card_belong_to_one_live_badge(api: TestClient) -> None:
+    first = issued_badge(api, "li", "M1")["id"]
+    assert refused(issue(api, first, "M9")) == (409, "status_conflict"), "issued twice"
+    second = approved_badge(api, "wang")
+    taken = {"technology": "desfire", "number": "M1"}
+    assert refused(issue(api, second, "M1", {"technology": "desfire", "number": "M2"})) == (409, "number_taken")
+    assert refused(issue(api, second, "M2", taken)) == (409, "card_bound")
+    report(api, first, "revoked")
+    assert issue(api, second, "M1", taken).status_code == 200
+    assert api.get(f"{API}/badges/{first}").json()["status"] == "returned", "its card is bound anew"
+
+
+@ON_SQLITE
+def test_bare_uids_are_bound_where_the_site_allows_them_and_in_either_case_once(app: FastAPI, api: TestClient) -> None:
+    context = context_of_app(app)
+    context.config = context.config.model_copy(update={"allow_uid_cards": True})
+    issued_badge(api, "li", "M1", card={"technology": "uid", "number": "04a1b2c3d4e5f6"})
+    again = issue(api, approved_badge(api, "wang"), "M2", {"technology": "uid", "number": "04A1B2C3D4E5F6"})
+    assert refused(again) == (409, "card_bound")
