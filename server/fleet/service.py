@@ -37,6 +37,7 @@ from server.fleet.up import Asked, Uplink
 from server.ledger.quarantine import retry_quarantined
 from server.ledger.writer import Ledger
 from server.mqtt import Message, MqttClient
+from server.registry.watcher import RegistryWatcher
 from server.software import SOFTWARE
 
 TURN_S = 0.1
@@ -69,6 +70,7 @@ class FleetService:
         self.composer = Composer(context.site.id, context.keys)
         self.ledger = Ledger(context.database, SOFTWARE)
         self.policies = Policies(context.site, self.composer)
+        self._watcher = RegistryWatcher(context.database, context.personal)
         self.uplink = Uplink(Inbox(context.database, context.site.id), self.ledger, self.composer, binder(context))
         self._publisher = Publisher(context.site.id)
         self._election = Election(context.database)
@@ -206,6 +208,7 @@ class FleetService:
 
     def run_once(self, now_us: int) -> None:
         """One turn: whatever is due, then the outbox; last, and bounded, the snapshots that are owed."""
+        self._watcher.run_once(from_us(now_us))
         for _ in range(COMPILES_PER_TURN):
             if not self._compile(now_us):
                 break

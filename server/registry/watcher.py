@@ -10,16 +10,16 @@ Clear text leaves SQLite's pages at once (``secure_delete``) and its write-ahead
 """
 
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import LargeBinary, Table, cast, select, text, type_coerce, update
+from sqlalchemy import LargeBinary, Table, cast, exists, or_, select, text, type_coerce, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, SQLModel
 
-from server.db.engine import Database
+from server.db.engine import Database, is_away
 from server.ledger.facts import table_of
 from server.personal.cipher import PersonalKeys, UnreadableError
 from server.personal.fields import PERSONAL_FIELDS
@@ -33,6 +33,7 @@ BATCH_ROWS = 200
 """So many rows of a table in one turn: a revocation waits behind them."""
 NOT_TAKEN = "not taken: "
 """Begins the problem of a row that could not be taken. It is tried again after the row's next change."""
+REST_AFTER_FAULT = timedelta(seconds=30)
 ENCODINGS = ("utf-8", "gb18030")
 """What text of a CRM may be in, where the database does not say (SQLite)."""
 
@@ -48,9 +49,24 @@ class RegistryWatcher:
         self._database = database
         self._personal = personal
         self._log_to_clean = database.is_sqlite  # an earlier process may have ended before its checkpoint
+        self._rests_until: datetime | None = None
 
     def run_once(self, now: datetime) -> int:
-        """Take what waits, in a transaction of its own; how many rows were taken."""
+        """Take what waits, in a transaction of its own; how many rows were taken. Its own faults are logged and end no turn of the
+        fleet: revocations go on. Raises only what says that the database is away (:func:`server.db.engine.is_away`)."""
+        if self._rests_until is not None and abs(self._rests_until - now) <= REST_AFTER_FAULT:
+            return 0
+        self._rests_until = None
+        try:
+            return self._run_once(now)
+        except Exception as error:
+            if is_away(error):
+                raise
+            log.exception("registry watcher: rests, then tries again")
+            self._rests_until = now + REST_AFTER_FAULT
+            return 0
+
+    def _run_once(self, now: datetime) -> int:
         with self._database.read() as session:
             waiting = has_pending(session.connection())
         taken = 0
@@ -65,10 +81,9 @@ class RegistryWatcher:
 
 def has_pending(connection: Connection) -> bool:
     """Whether any row waits for the watcher."""
-    return any(
-        connection.execute(select(table.c.id).where(_is_pending(table)).limit(1)).first() is not None
-        for table in map(table_of, _WATCHED.values())
-    )
+    tables = [table_of(model) for model in _WATCHED.values()]
+    waits = [exists(select(table.c.id).where(_is_pending(table))) for table in tables]
+    return bool(connection.execute(select(or_(*waits))).scalar_one())
 
 
 def follow_registry(session: Session, personal: PersonalKeys, now: datetime) -> int:
