@@ -10,7 +10,7 @@ from datetime import datetime
 from itertools import chain
 
 import msgspec
-from sqlalchemy import Text, cast, select, update
+from sqlalchemy import Text, case, cast, select, update
 from sqlalchemy.engine import Connection
 
 from server.fleet.book import Scope
@@ -95,7 +95,8 @@ def mark_done(
     for change in changes:
         problem = problems.get((change.table, change.row_id))
         if problem is not None:
-            connection.execute(update(table).where(table.c.id == change.id).values(problem=problem))
+            noted = case((table.c.problem.is_(None), problem), else_=table.c.problem + f"; {problem}")
+            connection.execute(update(table).where(table.c.id == change.id).values(problem=noted))
 
 
 def _name_customers(connection: Connection, rows: RegistryRows, changes: Sequence[Change]) -> None:

@@ -44,7 +44,7 @@ class Registry:
             session.flush()
             return _id(made)
 
-    def badge(self, number: str, holder: int, *, card: str | None = None, slot: int = 1, **more: Any) -> int:
+    def badge(self, number: str, holder: int, /, *, card: str | None = None, slot: int = 1, **more: Any) -> int:
         """A badge with a card of its own number, active."""
         with self.database.write() as session:
             person = session.get_one(Holder, holder)
@@ -74,7 +74,7 @@ class Registry:
         """The credential of a card."""
         return credential_key(self._hash_key, "desfire", number)
 
-    def member(self, number: str, customer: int, slot: int = 1, **more: Any) -> int:
+    def member(self, number: str, customer: int, /, slot: int = 1, **more: Any) -> int:
         """A holder of the customer and their badge; the badge's id."""
         return self.badge(number, self.holder(f"holder of {number}", customer), slot=slot, **more)
 

@@ -60,9 +60,7 @@ def registry(
 
 def some(rows: Rows, customers: set[int], holders: set[int], badges: set[int]) -> tuple[Rows, Scope]:
     """What :meth:`server.fleet.registry_rows.RegistryRows.touched` reads for these."""
-    found = [
-        row for row in rows.badges if row.id in badges or row.customer_id in customers or row.holder_id in holders
-    ]
+    found = [row for row in rows.badges if row.id in badges or row.customer_id in customers or row.holder_id in holders]
     cards = {row.credential for row in found}
     found = [row for row in rows.badges if row in found or row.credential in cards]
     touched = customers | {row.customer_id for row in found if row.customer_id is not None}
@@ -239,4 +237,3 @@ def test_a_door_without_an_edge_concerns_every_edge() -> None:
     named = SITE.replace('id = "hall-door"', 'id = "hall-door"\nedge = "east"')
     assert areas_of_edge(parse_site(named), "west") == {"outside", "lobby"}
     assert areas_of_edge(parse_site(named), "east") == {"outside", "lobby", "hall"}
-

@@ -40,9 +40,7 @@ def rows(contracts: list[ContractRow], badges: list[BadgeRow], *, gone: bool = F
     return Rows(
         customers=[CustomerRow(1, "C001", "organisation", gone)],
         contracts=contracts,
-        holders=[
-            HolderRow(row.holder_id, row.customer_id, ("lobby", "hall"), ("hall",), gone=left) for row in badges
-        ],
+        holders=[HolderRow(row.holder_id, row.customer_id, ("lobby", "hall"), ("hall",), gone=left) for row in badges],
         badges=badges,
     )
 

@@ -83,7 +83,9 @@ def test_what_has_ended_or_left_says_so(fleet: Fleet) -> None:
     registry.change(Holder, holder, left_at=START)
     registry.change(Customer, second, deleted_at=START)
     rows = everything(registry.database).rows
-    assert [row.status for row in rows.contracts if row.customer_id == first] == ["ended"], "the other kind opens nothing"
+    assert [row.status for row in rows.contracts if row.customer_id == first] == ["ended"], (
+        "the other kind opens nothing"
+    )
     assert next(row for row in rows.holders if row.id == holder).gone
     assert [row.gone for row in rows.customers] == [False, True]
 
@@ -116,7 +118,10 @@ def test_rows_that_no_trigger_could_check_stop_nobody_else(fleet: Fleet) -> None
         _without_triggers(registry.database, Badge, one, "from_at", "'soon'")
         _without_triggers(registry.database, Contract, contract, "until_at", "'never'")
         found = everything(registry.database)
-        assert [key for key, line in found.problems.items() if "not a time" in line] == [("contract", contract), ("badge", one)]
+        assert [key for key, line in found.problems.items() if "not a time" in line] == [
+            ("contract", contract),
+            ("badge", one),
+        ]
         assert next((row.from_us, row.until_us) for row in found.rows.badges if row.id == one) == (0, 0)
     else:
         _without_triggers(registry.database, Contract, contract, "until_at", "'infinity'")
