@@ -8,7 +8,9 @@ Anything that those libraries raise becomes the refusal.
 """
 
 import io
+import logging
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 from PIL import Image, ImageOps
@@ -28,12 +30,32 @@ JPEG_QUALITY = 90
 MAX_PDF_PAGES = 20
 MAX_PDF_OBJECTS = 20_000
 MAX_PDF_DEPTH = 50
+MAX_PDF_MENDED = 100
+"""pypdf mends what it finds wrong and logs each time. A file made to be wrong everywhere would fill the log, and take it minutes."""
 ACTIVE_KEYS = frozenset({"/JS", "/JavaScript", "/EF", "/EmbeddedFiles", "/RichMediaContent", "/XFA"})
 ACTIVE_ACTIONS = frozenset(
     {"/JavaScript", "/Launch", "/SubmitForm", "/ImportData", "/GoToE", "/GoToR", "/Rendition", "/RichMediaExecute"}
 )
 ACTIVE_WORDS = (b"/JavaScript", b"/Launch", b"/EmbeddedFile")
 """Looked for in the raw bytes as well: other programs may read a file's damaged parts differently."""
+
+
+_mended: ContextVar[int] = ContextVar("mended", default=0)
+
+
+class _Mending(logging.Handler):
+    """Takes the place of pypdf's log: counts what was mended in this file, and ends the reading when it is too much."""
+
+    def emit(self, _record: logging.LogRecord) -> None:
+        """Raises ValueError, which goes through pypdf."""
+        _mended.set(_mended.get() + 1)
+        if _mended.get() > MAX_PDF_MENDED:
+            raise ValueError("wrong in too many places")
+
+
+_pypdf_log = logging.getLogger("pypdf")
+_pypdf_log.addHandler(_Mending())
+_pypdf_log.propagate = False
 
 
 class CleanUpload(NamedTuple):
@@ -113,6 +135,7 @@ def _clean_picture(part: str, media_type: str, body: bytes) -> bytes:
 
 
 def _clean_pdf(part: str, _media_type: str, body: bytes) -> bytes:
+    _mended.set(0)
     reader = PdfReader(io.BytesIO(body))
     if reader.is_encrypted:
         raise _refused(

@@ -217,6 +217,58 @@ def test_a_damaged_pdf_is_refused(body: bytes) -> None:
     assert refusal("letter", body).status == 422
 
 
+def pdf_of(*objects: bytes) -> bytes:
+    """A PDF of these objects, the first being the catalogue."""
+    body, offsets = b"%PDF-1.7\n", []
+    for number, content in enumerate(objects, 1):
+        offsets.append(len(body))
+        body += b"%d 0 obj\n%s\nendobj\n" % (number, content)
+    entries = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
+    count = len(objects) + 1
+    table = b"xref\n0 %d\n0000000000 65535 f \n%s" % (count, entries)
+    return body + table + b"trailer<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF" % (count, len(body))
+
+
+CATALOGUE = (
+    b"<</Type/Catalog/Pages 2 0 R>>",
+    b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+    b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>",
+)
+
+
+@pytest.mark.parametrize(
+    "objects",
+    [
+        (*CATALOGUE, b"[" * 100_000 + b"]" * 100_000),
+        (*CATALOGUE, b"<</A " * 300_000),
+        (CATALOGUE[0], b"<</Type/Pages/Kids[2 0 R 2 0 R]/Count 99999999>>"),
+    ],
+    ids=["nested", "unclosed", "cyclic"],
+)
+def test_a_pdf_made_to_be_wrong_everywhere_is_given_up(
+    objects: tuple[bytes, ...], capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert check_upload("letter", pdf_of(*CATALOGUE)) == "application/pdf"
+    assert refusal("letter", pdf_of(*objects)).code == "file_damaged"
+    printed = capfd.readouterr()
+    assert printed.out + printed.err == "", "pypdf does not fill the log"
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        b"<</S/JavaScript/JS(x)>>",
+        b"<</S/Launch/F(cmd.exe)>>",
+        b"<</S 5 0 R>>",
+        b"[[<</Next<</S/SubmitForm>>>>]]",
+        b"<</Type/Filespec/EF<</F 3 0 R>>>>",
+    ],
+)
+def test_actions_are_found_wherever_they_stand(action: bytes) -> None:
+    assert refusal("letter", pdf_of(*CATALOGUE, action, b"/Launch")).code == "pdf_active"
+    assert refusal("letter", pdf_of(*CATALOGUE, action.replace(b"/JS", b"/#4a#53"), b"/#4caunch")).code == "pdf_active"
+
+
 GOOD = [picture("JPEG"), picture("PNG"), pdf(2)]
 
 
