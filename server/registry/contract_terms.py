@@ -122,18 +122,18 @@ def delete_contract(w: Writing, contract: Contract) -> Written[Contract]:
 
 
 def contract_or_customer(w: Writing, actor: Actor, name: str) -> Contract | Customer:
-    """What ``/contracts/{name}/…`` means: a contract's id, a customer's code, a contract's external id, a customer's id or external
-    id. Raises :class:`Problem`: 409 when two of them are meant."""
+    """What ``/contracts/{name}/…`` means: a contract's id or external id, a customer's code, else a customer's id or external id.
+    Raises :class:`Problem`: 409 for a contract's external id that is a customer's code."""
     contract: Contract | Problem = _found(lambda: find_contract(w.session, name, actor=actor, lock=True))
     if isinstance(contract, Contract) and contract.public_id == name:
         return contract
     customer: Customer | Problem = _found(lambda: find_customer(w.session, name, actor=actor, lock=True))
-    if isinstance(contract, Contract) and isinstance(customer, Customer):
+    if isinstance(contract, Contract) and isinstance(customer, Customer) and customer.code == name:
         raise Problem(
             409,
             "ambiguous_name",
-            f"{name!r} is a contract's external id and a customer's name: use the id.",
-            f"{name} 既是合同的外部编号，也是客户的名称：请使用 id。",
+            f"{name!r} is a contract's external id and a customer's code: use the id.",
+            f"{name} 既是合同的外部编号，也是客户编码：请使用 id。",
         )
     if isinstance(contract, Contract):
         return contract

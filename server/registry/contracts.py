@@ -40,6 +40,8 @@ from server.routes import AppContext, DbSession, api_router
 
 router = api_router("/contracts", "contracts")
 
+_AS_RECORDED = {"from_at": "from_", "until_at": "until"}
+
 
 class ContractMoments(ContractPlaces):
     """What a contract says, its time as requests write it: a date as ``until`` is inclusive."""
@@ -179,7 +181,7 @@ def put_contract(
 ) -> ContractShown:
     """Create or update another system's contract. What it says is followed at once, badges out or not."""
     refuse_stale_record(session, Contract, source_system, external_id, if_match)
-    times = {name.removesuffix("at"): at for name, at in given.moments(context.site).items()}
+    times = {_AS_RECORDED[name]: at for name, at in given.moments(context.site).items()}
     record = ContractRecord(
         **given.values("from_", "until"), **times, source_system=source_system, external_id=external_id
     )
