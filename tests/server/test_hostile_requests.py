@@ -84,7 +84,7 @@ BODIES: list[bytes] = [
 def test_no_body_breaks_an_endpoint(app: FastAPI) -> None:
     client = client_of(app)
     for method, path in endpoints(app):
-        if method in ("POST", "PATCH", "DELETE"):
+        if method in ("POST", "PUT", "PATCH", "DELETE"):
             for body in BODIES:
                 answer = client.request(
                     method, filled(path, "x"), content=body, headers={"Content-Type": "application/json"}
@@ -99,8 +99,11 @@ GIVEN: list[tuple[str, dict[str, Any]]] = [
     ("/holders", {"name": "n", "customer": "?"}),
     ("/contracts", {"customer": "?", "from": "2026-01-01", "areas": []}),
     ("/contracts", {"customer": "C", "from": "?", "areas": []}),
-    ("/badges", {"holder": "?", "number": "1", "card": {"technology": "uid", "number": "1"}}),
-    ("/badges", {"holder": "x", "number": "1", "card": {"technology": "uid", "number": "1"}, "schedule": "?"}),
+    ("/applications", {"holder": "?", "purpose": "x", "consent": True}),
+    ("/applications", {"holder": "x", "purpose": "?", "consent": True, "schedule": "?"}),
+    ("/applications/x/refuse", {"reason": "?"}),
+    ("/badges/x/issue", {"number": "?", "card": {"technology": "desfire", "number": "1"}}),
+    ("/badges/x/report", {"as": "lost", "reason": "?"}),
     ("/operators", {"username": "abc", "name": "?", "role": "guard"}),
     ("/tokens", {"name": "?", "role": "guard"}),
     ("/session", {"username": "?", "password": "x"}),

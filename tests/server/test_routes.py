@@ -10,21 +10,28 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
-from sqlmodel import select
+from sqlmodel import Session, select
 
 from server.db import engine
 from server.db.clock import FixedClock
 from server.idempotency import KEEP, IdempotentAnswer
-from server.operators.actor import Actor
+from server.operators.actor import SYSTEM, Actor
+from server.operators.audit import record
 from server.operators.guard import requires
+from server.operators.models import AuditEntry
 from server.operators.permissions import Permission
-from server.policy_demand import policy_demand, touch_policy
 from server.problems import Problem
 from server.routes import AppContext, DbSession, api_router
 from tests.server.browser import browser, context_of_app, token_client
-from tests.server.conftest import ON_SQLITE
+from tests.server.conftest import ON_SQLITE, START
 
 CUSTOMER = {"code": "C001", "kind": "individual", "name": "n"}
+
+
+def write_something(session: Session) -> None:
+    """What a failing request must not leave behind."""
+    record(session, SYSTEM, START, "trial.write", "x")
+    session.flush()
 
 
 def with_trial_routes(app: FastAPI) -> TestClient:
@@ -33,22 +40,22 @@ def with_trial_routes(app: FastAPI) -> TestClient:
 
     @router.post("/problem")
     def raises_a_problem(session: DbSession) -> None:
-        touch_policy(session)
+        write_something(session)
         raise Problem(409, "no", "No.", "不行。")
 
     @router.post("/answer")
     def answers_with_an_error(session: DbSession):  # type: ignore[no-untyped-def]
-        touch_policy(session)
+        write_something(session)
         return Problem(409, "no", "No.", "不行。").response()
 
     @router.post("/crash")
     def crashes(session: DbSession) -> None:
-        touch_policy(session)
+        write_something(session)
         raise RuntimeError("the secret is 42")
 
     @router.get("/write")
     def writes_while_reading(session: DbSession) -> None:
-        session.connection().execute(text("DELETE FROM policy_demand"))
+        session.connection().execute(text("DELETE FROM audit_entry"))
 
     @router.post("/busy")
     def finds_the_database_busy(context: AppContext) -> None:
@@ -64,7 +71,8 @@ def test_a_request_that_fails_leaves_nothing_behind(app: FastAPI, path: str) -> 
     assert answer.status_code in (409, 500)
     assert answer.headers["content-type"] == "application/problem+json"
     with context_of_app(app).database.read() as session:
-        assert policy_demand(session) == 0
+        acts = session.exec(select(AuditEntry.act)).all()
+    assert "trial.write" not in acts
 
 
 @ON_SQLITE
@@ -216,7 +224,7 @@ def test_a_locked_database_refuses_writes_for_now_and_still_answers_questions(
     context = context_of_app(app)
     context.database.close()
     with context.database.write() as session:
-        touch_policy(session)
+        write_something(session)
         answer = api.post("/api/v1/customers", json=CUSTOMER)
         assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
         assert api.get("/api/v1/customers").status_code == 200
