@@ -75,6 +75,7 @@ class Demo:
             database_url,
             progress=self._progress,
             ports={"server": port, "hall": hall_port},
+            desk=True,
         )
         self._stop = threading.Event()
 
@@ -108,6 +109,7 @@ class Demo:
         population = Population(self.stack.api, self.stack.hall, dt.datetime.now(dt.UTC))
         population.load(given)
         population.unknown_card()
+        population.blank_card()
         if not until(lambda: doors_are_ready(self.stack.api), POLICY_TIMEOUT_S):
             raise ChildError(f"the edge did not take the policy within {POLICY_TIMEOUT_S:.0f} s")
 

@@ -91,7 +91,7 @@ class Player:
         if step.expect is not None:
             if step.expect.recorded is not None:
                 self._expectations.recorded(step.expect.recorded)
-            self._expectations.check(step.expect, watch)
+            self._expectations.check(step.expect)
         return StepResult(step.line, step.verb, not judge.problems, judge.problems, judge.observed, round(watch.ms, 1))
 
     def _act(self, step: Step) -> None:

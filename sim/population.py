@@ -32,6 +32,8 @@ class Population:
         for application in given.applications:
             parts = [part for part in PARTS[:3] if part not in application.without]
             self.desk.apply(application.id, application.holder, parts)
+            if application.approved:
+                self.desk.approve(application.id)
         for badge in given.badges:
             if badge.report is not None:
                 self._api.post(f"/api/v1/badges/{badge.id}/report", {"as": badge.report})
@@ -100,6 +102,11 @@ class Population:
         self.desk.apply(badge.id, badge.holder, **terms)
         self.desk.approve(badge.id)
         self.desk.issue(badge.id, badge.card, badge.number or None)
+
+    def blank_card(self) -> str:
+        """A card from the factory, to be written at the desk. Returns its id in the hall."""
+        self._hall.post("/cards", {"id": "blank", "technology": "desfire-blank", "number": ""})
+        return "blank"
 
     def unknown_card(self) -> str:
         """A well-made card that no badge is bound to. Returns its id in the hall."""

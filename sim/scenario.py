@@ -31,7 +31,7 @@ class ScenarioError(ValueError):
 
 
 class InForce(Strict, frozen=True):
-    """The last change of a badge or a contract runs at every door that it concerns, ``within_ms`` of its making. ``awaiting``: at
+    """The last change of a badge or a contract runs at every door that it concerns, ``within_ms`` of its making, as the server has it on record. ``awaiting``: at
     the edges named it does not yet."""
 
     badge: str | None = None

@@ -75,11 +75,12 @@ class BadgeGiven(Strict, frozen=True, rename={"from_": "from"}):
 
 
 class ApplicationGiven(Strict, frozen=True):
-    """An application that is not decided yet; ``without``: papers that are still missing."""
+    """An application without a card yet; ``without``: papers that are still missing, ``approved``: only the card is."""
 
     id: str
     holder: str
     without: tuple[Part, ...] = ()
+    approved: bool = False
 
 
 class Given(Strict, frozen=True):

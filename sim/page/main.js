@@ -26,9 +26,9 @@ const otherNameOf = (thing) => (language === "zh" ? thing.name_en : thing.name_z
 const doorName = (id) => nameOf(hall.site.doors.find((door) => door.id === id) ?? { id });
 const readerName = (id) => {
   const point = hall.site.access_points.find((each) => each.id === hall.readers[id]);
-  return point ? `${doorName(point.door)} · ${point.out ? words.out : words.in}` : id;
+  return point ? `${doorName(point.door)} · ${point.out ? words.out : words.in}` : id === deskReader() ? words.deskName : id;
 };
-const cardName = (id) => hall.people[id]?.name ?? (id === "unknown" ? words.unknown : id);
+const cardName = (id) => hall.people[id]?.name ?? ({ unknown: words.unknown, blank: words.blank })[id] ?? id;
 const deviceName = (id) => (id === "network" ? words.network : state.readers[id] ? `${words.reader} ${readerName(id)}` : id);
 const colourOf = (card) => {
   if (!hall.people[card]) return "stranger";
@@ -55,7 +55,16 @@ async function attempt(doing) {
   }
 }
 
+const deskReader = () => Object.keys(hall.readers).find((id) => hall.readers[id] === "");
+const onDesk = () => Object.keys(state.cards).filter((card) => state.cards[card].reader === deskReader());
+
+/** A card stays on the desk's reader until somebody takes it. */
+async function layOnDesk(card) {
+  if (await attempt(() => call("/lay", { card, reader: deskReader() }))) say(words.laid(cardName(card)), "dim");
+}
+
 async function tap(card, reader) {
+  if (reader === deskReader()) return layOnDesk(card);
   const answer = await attempt(() => call("/present", { card, reader, hold_s: TAP_HOLD_S, wait_s: 2.5 }));
   if (!answer) return;
   const mood = { granted: "good", denied: "bad", alarm: "bad", pending: "wait", none: "dim" }[answer.indicator];
@@ -259,8 +268,18 @@ function drawWords() {
   }
 }
 
+function drawDesk() {
+  const desk = deskReader(), element = $("desk");
+  element.hidden = !desk;
+  if (!desk) return;
+  element.dataset.reader = desk;
+  const cards = onDesk();
+  element.textContent = cards.length ? words.deskHolds(cards.map(cardName).join(", ")) : words.desk;
+}
+
 function drawAll() {
   drawWords();
+  drawDesk();
   Object.keys(state.doors).forEach(drawDoor);
   Object.keys(state.readers).forEach(drawReader);
   drawCards();
@@ -279,6 +298,7 @@ function hold(card) {
 }
 
 function layOn(reader) {
+  if (!held && reader === deskReader()) return attempt(() => call("/remove", { reader }));
   if (!held) return openMenu({ device: reader }, parts.readers.get(reader));
   const card = held;
   hold(null);
@@ -368,7 +388,7 @@ function follow() {
     if (kind === "door") drawDoor(id);
     else if (kind === "reader") { drawReader(id); drawCables(); }
     else if (kind === "board") drawCables();
-    else if (kind === "card") { drawCards(); Object.keys(state.readers).forEach(drawReader); }
+    else if (kind === "card") { drawCards(); drawDesk(); Object.keys(state.readers).forEach(drawReader); }
     else { drawZones(); drawPeople(); drawCables(); }
     if ($("menu").matches(":popover-open")) drawMenu();
   });
@@ -390,6 +410,7 @@ async function begin() {
   $("language").addEventListener("click", () => { language = language === "zh" ? "en" : "zh"; localStorage.setItem("language", language); words = WORDS[language]; drawAll(); });
   $("theme").addEventListener("click", () => { theme = theme === "dark" ? "light" : "dark"; localStorage.setItem("theme", theme); drawWords(); });
   $("floor").addEventListener("click", onPlan);
+  $("desk").addEventListener("click", () => layOn(deskReader()));
   $("floor").addEventListener("keydown", (event) => {
     if (event.key !== "Enter" && event.key !== " ") return;
     event.preventDefault();

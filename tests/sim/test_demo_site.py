@@ -71,14 +71,15 @@ def test_the_population_stands_on_the_site(demo: SiteFolder) -> None:
     customers = {customer.code: customer for customer in given.customers}
     holders = {holder.id: holder for holder in given.holders}
     held: dict[str, int] = {}
-    for badge in given.badges:
+    for badge in (*given.badges, *given.applications):
         customer = holders[badge.holder].customer
         if customer is not None:
             held[customer] = held.get(customer, 0) + 1
     quota = {"organisation": 2, "individual": 1}
-    assert {code: held[code] for code in customers} == {
-        code: quota[customer.kind] for code, customer in customers.items()
-    }
+    assert all(1 <= held[code] <= quota[customer.kind] for code, customer in customers.items())
+    assert all(contact.customer in customers for contact in given.contacts)
+    assert {badge.report for badge in given.badges} >= {None, "lost"}
+    assert [application.without for application in given.applications] == [("letter",), ()]
     assert all(set(each.areas) <= areas for each in (*given.customers, *given.holders))
     assert {"desfire", "uid"} <= {badge.card for badge in given.badges}
 

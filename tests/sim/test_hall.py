@@ -336,6 +336,12 @@ def test_an_interrupted_card_leaves_its_reader(bench: HallBench) -> None:
     assert until(lambda: bench.state()["cards"]["blank"]["reader"] is None, 5.0)
 
 
+def test_the_desk_opens_no_door(bench: HallBench) -> None:
+    assert bench.state()["readers"]["desk"]["door"] is None
+    error = bench.post("/present", {"card": "b-li", "reader": "desk"}, 422)["error"]
+    assert "POST /lay" in error
+
+
 def test_only_a_desfire_card_can_be_interrupted(bench: HallBench) -> None:
     bench.post("/cards", {"id": "plain", "technology": "uid", "number": ""})
     body = {"card": "plain", "command": 1, "effect": "before"}

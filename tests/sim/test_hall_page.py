@@ -113,6 +113,18 @@ def test_a_card_is_dragged_onto_a_reader(page: Page, served: tuple[HallBench, st
     page.keyboard.press("Escape")
 
 
+def test_a_blank_card_lies_on_the_desk_until_it_is_taken(page: Page, served: tuple[HallBench, str]) -> None:
+    bench, _ = served
+    bench.hall.add_card("blank", "desfire-blank", "")
+    page.click("[data-card=blank]")
+    page.click("#desk")
+    expect(page.locator("#desk")).to_contain_text("On the desk: Blank card")
+    assert bench.hall.cards["blank"].reader == "desk"
+    page.click("#desk")
+    expect(page.locator("#desk")).to_contain_text("click a card")
+    assert bench.hall.cards["blank"].reader is None
+
+
 def test_everything_works_by_keyboard(page: Page, served: tuple[HallBench, str]) -> None:
     bench, _ = served
     bench.unlock("lobby-door")

@@ -67,7 +67,9 @@ def test_it_says_where_it_is_and_leaves_nothing_when_it_ends(running: Running) -
     assert running.ready == {"READY": "1", "X_URL": written["url"]}
     edge = tomllib.loads((folder / "edge.toml").read_text())
     assert (edge["state_dir"], edge["bundle"], edge["broker"]["url"]) == ("/state", "/b", written["broker_url"])
-    ports = [device["port"] for device in (*edge["boards"], *edge["readers"])]
+    desk = tomllib.loads((folder / "desk.toml").read_text())
+    assert (desk["role"], desk["state_dir"], desk["broker"]["url"]) == ("desk", "desk-state", written["broker_url"])
+    ports = [device["port"] for device in (*edge["boards"], *edge["readers"], *desk["readers"])]
     assert sorted(ports) == sorted([*written["readers"].values(), *written["boards"].values()])
     terminals = [Path(port).resolve() for port in ports]
     assert all(terminal.is_char_device() for terminal in terminals)

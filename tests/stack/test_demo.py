@@ -56,7 +56,7 @@ def test_the_headless_demo_loses_and_doubles_nothing() -> None:
 def test_ctrl_c_ends_the_demo_and_leaves_nothing_behind(tmp_path: Path) -> None:
     demo = started_demo(tmp_path)
     children = children_of(demo.pid)
-    assert len(children) == 4
+    assert len(children) == 5
     demo.send_signal(signal.SIGINT)
     demo.communicate(timeout=30)
     assert demo.returncode == 0
@@ -67,7 +67,7 @@ def test_ctrl_c_ends_the_demo_and_leaves_nothing_behind(tmp_path: Path) -> None:
 def test_kill_9_of_the_demo_leaves_no_process_behind(tmp_path: Path) -> None:
     demo = started_demo(tmp_path)
     children = children_of(demo.pid)
-    assert len(children) == 4
+    assert len(children) == 5
     os.kill(demo.pid, signal.SIGKILL)
     demo.communicate(timeout=30)
     assert until(lambda: not any(alive(child) for child in children), 10)
