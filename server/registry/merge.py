@@ -1,5 +1,6 @@
 """Two files of one customer become one (C3): contacts, contracts, holders and badges pass to the file that is kept; both histories stay."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import update
@@ -20,7 +21,12 @@ def merge_customers(w: Writing, kept: Customer, merged: Customer, reason: str) -
         _lock_all(w.session, customer)
     _refuse(kept, merged)
     _refuse_quota(w.session, kept, merged)
-    _renumber_badges(w, kept, merged)
+    query = select(Badge).where(col(Badge.customer_id).in_((kept.id, merged.id)))
+    badges = w.session.exec(query.order_by(col(Badge.id)).with_for_update()).all()
+    for badge in place_badges(badges, _id(kept), QUOTAS[kept.kind]):
+        badge.version += 1
+        badge.changed_by = w.actor.public_id
+        w.session.add(badge)
     if w.session.exec(_primary(kept)).first() is not None:
         for contact in w.session.exec(_primary(merged)).all():
             change_row(w, contact, {"is_primary": False})
@@ -88,41 +94,45 @@ def _refuse_quota(session: Session, kept: Customer, merged: Customer) -> None:
         )
 
 
-def _renumber_badges(w: Writing, kept: Customer, merged: Customer) -> None:
-    """Of one slot every generation is there once, and the live badge has the highest. So what is deregistered of the merged file gets new
-    generations where it collides, and the live badges come after them; a live one whose slot is taken moves to a free one."""
-    query = select(Badge).where(col(Badge.customer_id).in_((kept.id, merged.id)))
-    badges = w.session.exec(
-        query.order_by(col(Badge.slot), col(Badge.generation), col(Badge.id)).with_for_update()
-    ).all()
+def place_badges(badges: Sequence[Badge], kept_id: int, quota: int) -> list[Badge]:
+    """Give the badges of two customers places in one: set slot and generation where they must change, and return those rows.
+
+    Of one slot every generation is there once, and the live badge has the highest (MEANINGS 5). So what is deregistered of the merged
+    file gets a new generation where it collides, and the live badges come after that; a live one whose slot is taken moves to a
+    free one. New generations are above all of both customers: no row passes through a place that another one has.
+    """
     top: dict[int, int] = {}
     for badge in badges:
         top[_slot(badge)] = max(top.get(_slot(badge), 0), badge.generation)
-    used = {(badge.slot, badge.generation) for badge in badges if badge.customer_id == kept.id}
+    used = {(badge.slot, badge.generation) for badge in badges if badge.customer_id == kept_id}
+    taken = {badge.slot for badge in badges if badge.customer_id == kept_id and badge.status not in GONE}
+    changed: list[Badge] = []
 
-    def newest(badge: Badge, slot: int) -> None:
+    def collides(badge: Badge) -> bool:
+        return badge.customer_id != kept_id and (badge.slot, badge.generation) in used
+
+    def renew(badge: Badge, slot: int) -> None:
         top[slot] = top.get(slot, 0) + 1
         badge.slot, badge.generation = slot, top[slot]
-        badge.version += 1
-        badge.changed_by = w.actor.public_id
-        w.session.add(badge)
+        changed.append(badge)
 
     for badge in badges:
-        if badge.customer_id == merged.id and badge.status in GONE and (badge.slot, badge.generation) in used:
-            newest(badge, _slot(badge))
-    taken = {badge.slot for badge in badges if badge.customer_id == kept.id and badge.status not in GONE}
+        if badge.status in GONE and collides(badge):
+            renew(badge, _slot(badge))
+    moves: list[tuple[Badge, int]] = []
     for badge in badges:
         if badge.status in GONE:
             continue
         slot = _slot(badge)
-        if badge.customer_id == merged.id:
+        if badge.customer_id != kept_id:
             if slot in taken:
-                slot = next(number for number in range(1, QUOTAS[kept.kind] + 1) if number not in taken)
+                slot = next(number for number in range(1, quota + 1) if number not in taken)
             taken.add(slot)
-        collides = badge.customer_id == merged.id and (badge.slot, badge.generation) in used
-        if slot != badge.slot or top[slot] > badge.generation or collides:
-            newest(badge, slot)
-    w.session.flush()
+        moves.append((badge, slot))
+    for badge, slot in moves:
+        if slot != badge.slot or badge.generation < top[slot] or collides(badge):
+            renew(badge, slot)
+    return changed
 
 
 def _move(w: Writing, model: Any, kept: Customer, merged: Customer) -> int:
