@@ -18,7 +18,7 @@ FAULTS = (
     "message to the server: replayed", "message to the server: future version",
     "serial bytes truncated", "serial bytes corrupt", "serial bytes late", "serial bytes duplicated",
     "reader unplugged and replugged", "reader chip stuck", "board silent", "board answering garbage",
-    "card removed mid-transaction", "wrong card key", "factory or empty card key", "two cards on one reader",
+    "card removed mid-transaction", "card removed while it is written", "desk killed while a card is written", "wrong card key", "factory or empty card key", "two cards on one reader",
     "edge killed", "edge killed during an unlock pulse on modbus-rtu", "edge killed during an unlock pulse on kmtronic",
     "edge killed during an unlock pulse on lcus", "server killed", "broker killed", "broker restarted with its state gone",
     "edge's journal replaced", "server restored from an older copy", "database locked", "disk full at the edge",
