@@ -153,7 +153,7 @@ def _checked(w: Writing, customer: Customer | None, values: dict[str, Any]) -> t
 
 
 def _refuse_taken(w: Writing, customer: Customer | None, values: dict[str, Any]) -> None:
-    if "external_id" in values or "source_system" in values:
+    if w.codes is None and ("external_id" in values or "source_system" in values):  # a batch has looked for them
         system = values.get("source_system", customer.source_system if customer is not None else "")
         refuse_taken(
             w, Customer, system, values.get("external_id", customer.external_id if customer else None), customer
