@@ -1,6 +1,6 @@
 """``/api/v1/badges`` (docs/interfaces.md)."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -10,7 +10,7 @@ from server.badges import acts, binding, issuing, printing, to_be_returned
 from server.badges.application_endpoints import erase_after
 from server.badges.application_endpoints import router as applications_router
 from server.badges.approval import refuse_forbidden_staff
-from server.badges.history import badge_history
+from server.badges.history import BadgeChange, badge_history
 from server.badges.lookup import find_badge
 from server.badges.models import Badge
 from server.badges.showing import BadgeShown, show_badges
@@ -123,10 +123,9 @@ def print_badge(
 @router.get("/{name}/history")
 def get_history(
     session: DbSession, _actor: Reads, name: str, after: Cursor = 0, limit: Limit = 100
-) -> Page[dict[str, Any]]:
+) -> Page[BadgeChange]:
     """Every change of the badge, whoever made it: when, by whom, before and after."""
-    rows, following = badge_history(session, find_badge(session, name), after, limit)
-    return Page(items=rows, next=following)
+    return badge_history(session, find_badge(session, name), after, limit)
 
 
 @router.post("/{name}/issue")

@@ -1,33 +1,71 @@
 """The history of a badge: what the triggers noted, whoever made the change (B9, C3)."""
 
+from datetime import UTC, datetime
 from typing import Any
 
+from pydantic import BaseModel
 from sqlmodel import Session, select
 
 from server.badges.models import Badge
-from server.pages import rows_after
+from server.badges.showing import badge_names
+from server.pages import Page, rows_after
 from server.registry.models import RegistryChange
 
-HIDDEN = ("credential", "credential_index")
-"""The card's keyed hash is nobody's to read."""
+_HIDDEN = (
+    "id", "public_id", "version", "changed_by", "credential", "created_at", "awaits_change_id",
+    "holder_id", "holder_kind", "customer_id", "customer_kind",
+)  # fmt: skip
+"""The card's keyed hash is nobody's to read, ids inside the database mean nothing outside; who it is for never changes."""
+_SHOWN_AS = {"from_at": "from", "until_at": "until", "status_reason": "reason", "replaces_id": "replaces"}
+_NOTHING = (None, "")
 
 
-def badge_history(session: Session, badge: Badge, after: int, limit: int) -> tuple[list[dict[str, Any]], int | None]:
-    """One page of ``{id, at, by, op, before, after}``, oldest first, and the cursor of the next."""
+class BadgeChange(BaseModel):
+    """One change: only what differs. ``by``: an operator or token, or ``sql:`` and the system that wrote."""
+
+    id: int
+    at: datetime
+    by: str
+    op: str
+    before: dict[str, Any] | None
+    after: dict[str, Any]
+
+
+def badge_history(session: Session, badge: Badge, after: int, limit: int) -> Page[BadgeChange]:
+    """One page of changes, oldest first."""
     query = select(RegistryChange).where(RegistryChange.table_name == "badge", RegistryChange.row_id == badge.id)
-    rows, following = rows_after(session, query, RegistryChange.id, after, limit)
-    return [
-        {
-            "id": row.id,
-            "at": row.at,
-            "by": row.changed_by,
-            "op": row.op,
-            "before": _shown(row.before),
-            "after": _shown(row.after),
-        }
-        for row in rows
-    ], following
+    changes, following = rows_after(session, query, RegistryChange.id, after, limit)
+    names = badge_names(session, {badge.replaces_id})
+    items = []
+    for change in changes:
+        before = change.before or {}
+        differing = [
+            name
+            for name, value in change.after.items()
+            if name not in _HIDDEN and (value not in _NOTHING if change.before is None else before.get(name) != value)
+        ]
+        items.append(
+            BadgeChange(
+                id=change.id or 0,
+                at=change.at,
+                by=change.changed_by,
+                op=change.op,
+                before=None if change.before is None else _shown(before, differing, names),
+                after=_shown(change.after, differing, names),
+            )
+        )
+    return Page(items=items, next=following)
 
 
-def _shown(row: dict[str, Any] | None) -> dict[str, Any] | None:
-    return None if row is None else {key: value for key, value in row.items() if key not in HIDDEN}
+def _shown(row: dict[str, Any], columns: list[str], names: dict[int | None, str]) -> dict[str, Any]:
+    shown = {}
+    for column in columns:
+        value = row.get(column)
+        if column == "replaces_id":
+            value = names.get(value)
+        elif column.endswith("_at") and isinstance(value, str):
+            at = datetime.fromisoformat(value)
+            at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+            value = at.isoformat().replace("+00:00", "Z")
+        shown[_SHOWN_AS.get(column, column)] = value
+    return shown

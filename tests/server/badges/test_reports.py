@@ -6,12 +6,15 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from sqlalchemy import text
 from sqlmodel import select
 
 from server.badges.acts import act_of
 from server.badges.lifecycle import TABLE, after
 from server.badges.models import Badge
 from server.db.clock import FixedClock
+from server.fleet.awaited import activate_awaiting
+from server.fleet.models import Edge
 from server.personal.models import Attachment
 from server.registry.models import Contract, Holder
 from tests.server.badges.making import API, application, approved_badge, attach, issue, issued_badge, report
@@ -84,7 +87,11 @@ def test_every_report_says_who_when_and_why(app: FastAPI, api: TestClient, clock
     history = api.get(f"{API}/badges/{badge['id']}/history").json()["items"]
     assert [change["after"]["status"] for change in history] == ["approved", "issued", "active", "suspended"]
     assert history[-1]["by"] == entry["actor"]
-    assert not any("credential" in change["after"] for change in history)
+    assert "credential" not in str(history)
+    assert history[0]["before"] is None
+    assert history[1]["before"] == {"status": "approved", "number": None, "technology": None, "issued_at": None}
+    assert history[1]["after"]["issued_at"] == "2026-03-02T08:00:00Z"
+    assert history[-1]["after"] == {"status": "suspended", "reason": "photographed the hall (R9)"}
     first = api.get(f"{API}/badges/{badge['id']}/history", params={"limit": 1}).json()
     rest = api.get(f"{API}/badges/{badge['id']}/history", params={"after": first["next"]}).json()
     assert first["items"] + rest["items"] == history
@@ -179,6 +186,37 @@ def test_what_should_be_back_is_listed_with_the_reason_until_it_is(
     for number in ("M1", "M2", "M4", "S1", "M3"):
         assert report(api, ids[number], "returned").status_code == 200
     assert to_be_returned(api) == {}
+
+
+def test_a_reissued_badge_waits_for_every_edge_that_may_not_know_of_the_loss(app: FastAPI, api: TestClient) -> None:
+    old = issued_badge(api, "li", "M1")["id"]
+    report(api, old, "lost")
+    new = approved_badge(api, "li", kind="reissue", replaces=old)
+    database = context_of_app(app).database
+    with database.write() as session:
+        session.add(Edge(name="edge-9", public_key=b"k" * 32, created_at=START))
+    shown = issue(api, new, "M2").json()
+    assert (shown["status"], shown["standing"]) == ("issued", "issued")
+    assert [each["edge"] for each in shown["awaiting"]] == ["edge-9"]
+    assert refused(report(api, new, "active")) == (409, "status_conflict"), "nobody can hurry it"
+    assert report(api, new, "suspended").json()["awaiting"] == []
+    resumed = report(api, new, "active").json()
+    assert (resumed["status"], len(resumed["awaiting"])) == ("issued", 1)
+    with database.write() as session:
+        session.connection().execute(text("UPDATE edge SET revoked_at = created_at"))
+        session.connection().execute(text("UPDATE registry_change SET done_at = at"))
+    assert activate_awaiting(database, START) == 1
+    shown = api.get(f"{API}/badges/{new}").json()
+    assert (shown["status"], shown["awaiting"]) == ("active", [])
+
+
+def test_a_new_badge_in_the_place_of_one_that_was_out_waits_as_well(app: FastAPI, api: TestClient) -> None:
+    old = issued_badge(api, "zhao", "M1")["id"]
+    report(api, old, "revoked")
+    with context_of_app(app).database.write() as session:
+        session.add(Edge(name="edge-9", public_key=b"k" * 32, created_at=START))
+    shown = issued_badge(api, "zhao", "M2")
+    assert (shown["status"], shown["replaces"], len(shown["awaiting"])) == ("issued", old, 1)
 
 
 def test_the_standing_in_lists_follows_dates_and_contracts(app: FastAPI, api: TestClient, clock: FixedClock) -> None:
