@@ -61,10 +61,12 @@ class Desk:
         return shown
 
     def encode(self, badge: str, edge: str, number: str | None = None) -> str:
-        """Have a desk write a blank card, called by the badge's name in the hall. Returns the command's id."""
-        if badge not in self._hall.get("/state")["cards"]:
+        """Have a desk write a card, called by the badge's name in the hall: a blank one, and from then on the same with the same
+        number. Returns the command's id."""
+        if badge not in self._numbers:
             self._hall.post("/cards", {"id": badge, "technology": "desfire-blank", "number": ""})
-        number = number or self._numbers.setdefault(badge, self.next_number())
+            self._numbers[badge] = number or self.next_number()
+        number = number or self._numbers[badge]
         return str(self._api.post(f"/api/v1/badges/{badge}/encode", {"edge": edge, "number": number})["command_id"])
 
     def interrupt(self, card: str, command: int, effect: str) -> None:
