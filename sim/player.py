@@ -89,8 +89,6 @@ class Player:
             judge.accepted()
         self._judge_alarm()
         if step.expect is not None:
-            if step.expect.recorded is not None:
-                self._expectations.recorded(step.expect.recorded)
             self._expectations.check(step.expect)
         return StepResult(step.line, step.verb, not judge.problems, judge.problems, judge.observed, round(watch.ms, 1))
 

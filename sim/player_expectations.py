@@ -41,6 +41,8 @@ class RecordExpectations:
 
     def check(self, expected: Expect) -> None:
         """All that ``expected`` asks of records."""
+        if expected.recorded is not None:
+            self._recorded(expected.recorded)
         if expected.in_force is not None:
             self._in_force(expected.in_force)
         if expected.shows is not None:
@@ -59,7 +61,7 @@ class RecordExpectations:
             if found:
                 self._judge.fail(f"personal data in {', '.join(found)}")
 
-    def recorded(self, wanted: Recorded) -> None:
+    def _recorded(self, wanted: Recorded) -> None:
         """The last decision of the edge's journal, as the ledger keeps it byte by byte."""
         record = next((each for each in reversed(self._tail.records()) if decision_in(each)[1] is not None), None)
         because = decision_in(record)[1]

@@ -149,7 +149,7 @@ EXPECTED_KEYS: dict[str, tuple[str, ...]] = {
 """Verb → the keys that ``expect`` beside it may hold. A step with ``expect`` alone takes :data:`ALONE_KEYS`."""
 
 ALONE_KEYS = (
-    "occupancy", "uncertain", "alarms", "cleared", "register", "in_force", "shows", "to_be_returned", "history", "audited",
+    "occupancy", "uncertain", "alarms", "cleared", "register", "recorded", "in_force", "shows", "to_be_returned", "history", "audited",
     "no_personal_data", "events_lost", "events_duplicated", "policy_version_current", "locked",
 )  # fmt: skip
 

@@ -48,7 +48,14 @@ def test_enough_scenarios_are_played_on_both_brokers() -> None:
 
 
 @pytest.mark.postgresql
-@pytest.mark.parametrize("name", ["lost-badge", "server-and-broker-killed"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "c1-c2-the-crm-writes-and-the-doors-follow",
+        "b2-the-quota-holds-wherever-it-is-tried",
+        "server-and-broker-killed",
+    ],
+)
 def test_a_scenario_holds_with_postgresql(name: str) -> None:
     with postgresql_cluster() as url:
         judge(play(load(FOLDER / f"{name}.yaml"), "mosquitto", url))
