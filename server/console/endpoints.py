@@ -48,7 +48,7 @@ def hub_of(request: Request) -> LiveHub:
 
 def audience_of(actor: Actor, language: Language) -> Audience:
     """What this actor may be shown."""
-    return Audience(language, names=actor.may(Permission.REGISTRY_READ), fleet=actor.may(Permission.FLEET_READ))
+    return Audience(language, fleet=actor.may(Permission.FLEET_READ))
 
 
 def _page(request: Request, name: str, status: int = 200, **values: object) -> HTMLResponse:
@@ -168,7 +168,7 @@ def live_page(request: Request, context: AppContext, actor: SeesLive) -> Respons
     with context.database.read() as session:
         last = reading.last_event_seq(session)
         rows = view.newest(session, last)
-        views = view.event_views(rows, view.people_in(session, rows), names=audience.names)
+        views = view.event_views(rows, view.people_in(session, context, rows))
         shown = view.panels(session, context, context.clock.now())
     return _page(
         request,

@@ -240,7 +240,7 @@ class LiveHub:
                 resets = {audience: self._reset(session, audience, last) for audience in audiences}
                 return _Events(last, {}, resets)
             rows = reading.events_after(session, after, RESET_ABOVE)
-            people = view.people_in(session, rows)
+            people = view.people_in(session, self._context, rows)
         return _Events(rows[-1].seq, {audience: self._rows(rows, people, audience) for audience in audiences}, {})
 
     def _catch_up(self, audience: Audience, after: int | None) -> "_CaughtUp":
@@ -253,17 +253,17 @@ class LiveHub:
             if not after < last <= after + RESET_ABOVE:
                 return _CaughtUp(last, [self._reset(session, audience, last)], panels)
             rows = reading.events_after(session, after, RESET_ABOVE)
-            people = view.people_in(session, rows)
+            people = view.people_in(session, self._context, rows)
         frames = [frame for _, frame in self._rows(rows, people, audience)]
         return _CaughtUp(rows[-1].seq, [b"".join(frames)], panels)
 
     def _rows(self, rows: list[EventRow], people: People, audience: Audience) -> Rows:
-        views = view.event_views(rows, people, names=audience.names)
+        views = view.event_views(rows, people)
         return [(one.seq, _frame("row", self._renderer.events(audience, [one]), one.seq)) for one in views]
 
     def _reset(self, session: Session, audience: Audience, last: int) -> Frame:
         rows = view.newest(session, last)
-        views = view.event_views(rows, view.people_in(session, rows), names=audience.names)
+        views = view.event_views(rows, view.people_in(session, self._context, rows))
         return _frame("reset", self._renderer.events(audience, views), last)
 
     def _read_panels(self, audiences: frozenset[Audience]) -> dict[Audience, dict[str, str]]:

@@ -22,15 +22,15 @@ from server.console.view import EventView, Panels
 from server.console.words import WORDS, word
 
 TEMPLATES = Path(__file__).parent / "templates"
-PANELS = ("alarms", "doors", "areas", "edges")
+PANELS = ("alarms", "revocations", "doors", "areas", "edges")
+FLEET_PANELS = ("revocations", "edges")
 
 
 @dataclass(frozen=True)
 class Audience:
-    """Who may be shown the same bytes. ``names``: holders in full; ``fleet``: the edges' health."""
+    """Who may be shown the same bytes. ``fleet``: the edges' health, and where revocations are in force."""
 
     language: Language
-    names: bool
     fleet: bool
 
 
@@ -53,11 +53,17 @@ class Renderer:
     def panels(self, audience: Audience, shown: Panels) -> dict[str, str]:
         """Panel → its content."""
         environment = self._environments[audience.language]
-        contents = {"alarms": shown.alarms, "doors": shown.doors, "areas": shown.areas, "edges": shown.edges}
+        contents = {
+            "alarms": shown.alarms,
+            "revocations": shown.revocations,
+            "doors": shown.doors,
+            "areas": shown.areas,
+            "edges": shown.edges,
+        }
         return {
             name: environment.get_template(f"{name}.html").render({name: contents[name]})
             for name in PANELS
-            if name != "edges" or audience.fleet
+            if audience.fleet or name not in FLEET_PANELS
         }
 
     def remedy(self, because: Mapping[str, Any], language: Language) -> str:

@@ -10,7 +10,8 @@ import msgspec
 from sqlmodel import Session, col, or_, select
 
 from controller.reasons import ALARMS
-from server.console.people import People, masked, people_of
+from server.console.people import People, people_of
+from server.console.revocations import revocations
 from server.context import Context
 from server.db.clock import from_us, to_us
 from server.fleet.endpoints import show_edge
@@ -86,6 +87,7 @@ class Panels:
     alarms: list[dict[str, Any]]
     doors: list[dict[str, Any]]
     areas: list[dict[str, Any]]
+    revocations: list[dict[str, Any]]
     edges: list[dict[str, Any]]
 
 
@@ -96,15 +98,15 @@ def newest(session: Session, last: int) -> list[EventRow]:
     return sorted(rows, key=lambda row: row.seq, reverse=True)
 
 
-def people_in(session: Session, rows: Iterable[EventRow]) -> People:
+def people_in(session: Session, context: Context, rows: Iterable[EventRow]) -> People:
     """The names that these events need."""
     rows = list(rows)
-    return people_of(session, (row.holder for row in rows), (row.customer for row in rows))
+    return people_of(session, context.personal, (row.holder for row in rows), (row.customer for row in rows))
 
 
-def event_views(rows: Sequence[EventRow], people: People, *, names: bool) -> list[EventView]:
-    """The rows to show; ``names``: holders in full instead of masked."""
-    return [_event(row, people, names) for row in rows]
+def event_views(rows: Sequence[EventRow], people: People) -> list[EventView]:
+    """The rows to show."""
+    return [_event(row, people) for row in rows]
 
 
 class Fields(dict[str, Any]):
@@ -114,8 +116,7 @@ class Fields(dict[str, Any]):
         return None
 
 
-def _event(row: EventRow, people: People, names: bool) -> EventView:
-    holder = people.holders.get(row.holder) if row.holder is not None else None
+def _event(row: EventRow, people: People) -> EventView:
     detail = json.loads(bytes(row.detail), object_pairs_hook=Fields)
     tone = TONES.get(row.kind, "plain")
     if (row.kind == "DeviceStateChanged" and not detail["working"]) or (
@@ -134,7 +135,7 @@ def _event(row: EventRow, people: People, names: bool) -> EventView:
         door=row.door,
         access_point=row.access_point,
         number=row.number,
-        holder=holder if names or holder is None else masked(holder),
+        holder=people.holders.get(row.holder) if row.holder is not None else None,
         customer=people.customers.get(row.customer) if row.customer is not None else None,
         alarm=row.alarm,
         subject=row.subject,
@@ -152,6 +153,7 @@ def panels(session: Session, context: Context, now: datetime) -> Panels:
         alarms=_alarms(session),
         doors=[_door(door, by_name.get(door["edge"] or ""), now_us) for door in reading.doors(session, context.site)],
         areas=reading.presence(session, context.site),
+        revocations=revocations(session, context, now),
         edges=[_edge(session, edge, now_us) for edge in edges if edge.public_key is not None],
     )
 
@@ -208,6 +210,11 @@ def _behind_since(session: Session, edge: Edge) -> datetime | None:
         col(PolicyVersion.epoch) > epoch,
         (col(PolicyVersion.epoch) == epoch) & (col(PolicyVersion.n) > n),
     )
-    query = select(PolicyVersion.made_us).where(PolicyVersion.edge_id == edge.id, later).order_by(col(PolicyVersion.epoch), col(PolicyVersion.n)).limit(1)
+    query = (
+        select(PolicyVersion.made_us)
+        .where(PolicyVersion.edge_id == edge.id, later)
+        .order_by(col(PolicyVersion.epoch), col(PolicyVersion.n))
+        .limit(1)
+    )
     made_us = session.exec(query).first()
     return from_us(made_us) if made_us is not None else None

@@ -110,6 +110,22 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "EncodeCard": N_("Write card"),
     },
     "badge_kind": {"customer": N_("customer"), "staff": N_("staff"), "temporary": N_("temporary"), "keyholder": N_("keyholder")},
+    "revoked_table": {
+        "badge": N_("Badge"),
+        "contract": N_("Contract"),
+        "holder": N_("Holder of"),
+        "customer": N_("Customer"),
+    },
+    "revoked_became": {
+        "lost": N_("lost"),
+        "suspended": N_("suspended"),
+        "revoked": N_("deregistered"),
+        "returned": N_("handed back"),
+        "draft": N_("no longer signed"),
+        "ended": N_("has ended"),
+        "gone": N_("gone"),
+        "less": N_("permits less"),
+    },
     "device_kind": {"reader": N_("Reader"), "board": N_("Relay board")},
     "role": {
         "guard": N_("Guard"),

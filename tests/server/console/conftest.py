@@ -18,6 +18,7 @@ from server.db.clock import SystemClock, to_us
 from server.fleet.models import Edge
 from server.fleet.status import take_status
 from server.ledger.writer import Ledger
+from server.personal.fields import write_field
 from server.registry.models import Customer, Holder
 from server.serve import _Server
 from tests.server.browser import context_of_app
@@ -51,9 +52,9 @@ class EdgeRow:
             customer = Customer(public_id="cus_1", code="C001", kind="organisation", name="华云数据", created_at=now)
             session.add(customer)
             session.flush()
-            session.add(
-                Holder(public_id="hld_1", kind="customer", customer_id=customer.id, name="李娜", created_at=now)
-            )
+            holder = Holder(public_id="hld_1", kind="customer", customer_id=customer.id, created_at=now)
+            write_field(context.personal, holder, "name", "李娜")
+            session.add(holder)
             session.flush()
             assert edge.id is not None
             self.id = edge.id

@@ -30,8 +30,8 @@ from tests.server.conftest import ON_SQLITE
 from tests.server.console.conftest import EdgeRow, denied, granted
 
 LIMIT_S = 10.0
-CHINESE = Audience("zh-CN", names=True, fleet=True)
-ENGLISH = Audience("en", names=True, fleet=True)
+CHINESE = Audience("zh-CN", fleet=True)
+ENGLISH = Audience("en", fleet=True)
 
 
 @pytest.fixture
@@ -239,7 +239,7 @@ def test_panels_come_at_first_whole_and_then_only_what_changed(
 ) -> None:
     async def story() -> None:
         reader = await Reader(await hub.subscribe(guard, ENGLISH, None)).until(lambda read: bool(read.named("panels")))
-        assert set(json.loads(reader.named("panels")[0])) == {"alarms", "doors", "areas", "edges"}
+        assert set(json.loads(reader.named("panels")[0])) == {"alarms", "revocations", "doors", "areas", "edges"}
         reader.seen.clear()
         await asyncio.to_thread(edge.report, outbox=7)
         await reader.until(lambda read: bool(read.named("panels")))
@@ -254,7 +254,7 @@ def test_panels_come_at_first_whole_and_then_only_what_changed(
 @ON_SQLITE
 def test_who_may_not_read_the_fleet_gets_no_edges(hub: LiveHub, edge: EdgeRow, guard: Actor) -> None:
     async def story() -> None:
-        subscription = await hub.subscribe(guard, Audience("en", names=False, fleet=False), None)
+        subscription = await hub.subscribe(guard, Audience("en", fleet=False), None)
         reader = await Reader(subscription).until(lambda read: bool(read.named("panels")))
         assert set(json.loads(reader.named("panels")[0])) == {"alarms", "doors", "areas"}
         hub.unsubscribe(subscription)

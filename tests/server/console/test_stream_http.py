@@ -90,5 +90,5 @@ def test_each_role_gets_its_panels(served: Served, role: Role) -> None:
     with looking_on(served, role) as lines:
         panels = next(line for line in lines if line.startswith("data: {") and "alarms" in line)
     shown = json.loads(panels.removeprefix("data: "))
-    assert ("edges" in shown) == (role != "customer_service")
+    assert {"edges", "revocations"} <= set(shown)
     assert re.search("No alarm stands", shown["alarms"])

@@ -24,11 +24,11 @@ def everything(database: Database) -> RowsFound:
         return RegistryRows(session.connection(), AREAS).everything()
 
 
-def touched(
-    database: Database, customers: set[int] = set(), holders: set[int] = set(), badges: set[int] = set(), cards: set[bytes] = set()
-) -> Rows:  # fmt: skip
+def touched(database: Database, **ids: set[Any]) -> Rows:
+    """``customers``, ``holders``, ``badges``, ``cards``."""
+    kinds = ("customers", "holders", "badges", "cards")
     with database.read() as session:
-        return RegistryRows(session.connection(), AREAS).touched(customers, holders, badges, cards).rows
+        return RegistryRows(session.connection(), AREAS).touched(*(ids.get(kind, set()) for kind in kinds)).rows
 
 
 def populated(registry: Registry) -> tuple[int, int, int, int]:
@@ -45,7 +45,7 @@ def test_what_a_row_becomes(fleet: Fleet) -> None:
     found = everything(fleet.registry.database)
     assert not found.problems
     rows = found.rows
-    assert [(row.id, row.code, row.kind, row.gone) for row in rows.customers][0] == (first, "C1", "organisation", False)
+    assert next((row.id, row.code, row.kind, row.gone) for row in rows.customers) == (first, "C1", "organisation", False)
     badge = next(row for row in rows.badges if row.id == one)
     assert (badge.credential, badge.status, badge.until_us) == (fleet.registry.card("M1"), "active", FOREVER_US)
     assert badge.from_us == to_us(START) - 30 * 86_400_000_000

@@ -1,0 +1,141 @@
+"""A badge re-issued after a loss opens when the old one is refused everywhere, or nobody can vouch for it any more (MEANINGS 6)."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlmodel import select
+
+from server.badges.models import Badge
+from server.db.clock import FixedClock
+from server.fleet.awaited import awaited_edges
+from server.operators.models import AuditEntry
+from server.registry.models import Holder, RegistryChange
+from tests.server.edges import WireEdge
+from tests.server.fleet.conftest import Fleet
+
+
+class Reissue:
+    """Two edges that have the old badge; it is lost, deregistered, and the new one is issued."""
+
+    def __init__(self, fleet: Fleet, *, keyholder: bool = False) -> None:
+        self.fleet = fleet
+        self.edges = [fleet.enrolled("east"), fleet.enrolled("west")]
+        owner = fleet.registry.customer()
+        self.holder = fleet.registry.holder("li", owner, keyholder=keyholder)
+        self.old = fleet.registry.badge("M1", self.holder)
+        fleet.turn()
+        for edge in self.edges:
+            fleet.receipt(edge)
+        fleet.turn()
+        self.change = fleet.registry.deregister(self.old)
+        self.new = fleet.registry.badge(
+            "M2", self.holder, status="issued", generation=2, replaces_id=self.old, awaits_change_id=self.change
+        )
+
+    @property
+    def status(self) -> str:
+        with self.fleet.context.database.read() as session:
+            return session.get_one(Badge, self.new).status
+
+    def awaited(self, now_us: int | None = None) -> list[dict[str, Any]]:
+        with self.fleet.context.database.read() as session:
+            return awaited_edges(session, session.get_one(Badge, self.new), now_us)
+
+    def names(self) -> list[str]:
+        return [each["edge"] for each in self.awaited(self.fleet.now_us)]
+
+
+@pytest.fixture
+def reissue(fleet: Fleet) -> Reissue:
+    """As it stands before the fleet's first turn."""
+    return Reissue(fleet)
+
+
+def on_the_wire(fleet: Fleet, edge: WireEdge) -> dict[str, str]:
+    return {badge.number: badge.status for badge in fleet.snapshot(edge).badges}
+
+
+def test_a_change_that_no_policy_carries_yet_is_awaited_everywhere(reissue: Reissue) -> None:
+    assert reissue.names() == ["east", "west"]
+    assert reissue.status == "issued"
+
+
+def test_it_becomes_active_when_the_last_edge_has_confirmed(fleet: Fleet, reissue: Reissue) -> None:
+    east, west = reissue.edges
+    fleet.turn()
+    assert on_the_wire(fleet, east) == {"M1": "revoked", "M2": "issued"}, "both travel in one delta"
+    assert reissue.names() == ["east", "west"]
+    fleet.receipt(east)
+    fleet.turn()
+    assert (reissue.names(), reissue.status) == (["west"], "issued")
+    fleet.receipt(west)
+    fleet.turn()
+    assert (reissue.names(), reissue.status) == ([], "active")
+    fleet.turn()
+    assert on_the_wire(fleet, west) == {"M1": "revoked", "M2": "active"}
+    with fleet.context.database.read() as session:
+        entry = session.exec(select(AuditEntry).where(AuditEntry.act == "badge.activate")).one()
+        noted = [row for row in session.exec(select(RegistryChange)).all() if row.row_id == reissue.new][-1]
+        badge = session.get_one(Badge, reissue.new)
+    assert (entry.actor, noted.changed_by, badge.version) == ("system", "system", 2)
+    assert badge.activated_at is not None
+
+
+def test_an_older_receipt_or_another_digest_is_not_enough(fleet: Fleet, reissue: Reissue) -> None:
+    fleet.turn()
+    before = fleet.kept(reissue.edges[0]).version.__class__(1, 1)
+    for edge in reissue.edges:
+        fleet.receipt(edge, before)
+    fleet.turn()
+    assert reissue.status == "issued"
+
+
+def test_an_edge_that_hears_nothing_is_awaited_until_its_lease_has_ended(
+    fleet: Fleet, reissue: Reissue, clock: FixedClock
+) -> None:
+    east, west = reissue.edges
+    fleet.turn()
+    fleet.receipt(east)
+    fleet.say(west, "status", b'{"online":false}')
+    clock.advance(timedelta(hours=8, minutes=9))
+    fleet.turn()
+    [west_shown] = reissue.awaited(fleet.now_us)
+    assert (west_shown["edge"], west_shown["lease_until"]) == ("west", "2026-03-02T16:10:00Z"), "8 h and the margin"
+    assert reissue.status == "issued"
+    clock.advance(timedelta(minutes=2))
+    fleet.turn()
+    assert (reissue.names(), reissue.status) == ([], "active")
+
+
+def test_a_keyholders_longer_lease_is_waited_for_also_when_the_mark_was_taken_back(
+    fleet: Fleet, clock: FixedClock
+) -> None:
+    reissue = Reissue(fleet, keyholder=True)
+    fleet.registry.change(Holder, reissue.holder, keyholder=False)
+    fleet.turn()
+    fleet.receipt(reissue.edges[0])
+    clock.advance(timedelta(hours=9))
+    fleet.turn()
+    assert (reissue.names(), reissue.status) == (["west"], "issued")
+    clock.advance(timedelta(days=7))
+    fleet.turn()
+    assert reissue.status == "active"
+
+
+def test_an_edge_whose_key_was_revoked_is_awaited_no_more(fleet: Fleet, reissue: Reissue) -> None:
+    fleet.turn()
+    fleet.receipt(reissue.edges[0])
+    assert fleet.api.post("/api/v1/edges/west/revoke").status_code == 200
+    fleet.clock.advance(timedelta(seconds=2))
+    fleet.turn()
+    assert reissue.status == "active"
+
+
+def test_a_badge_that_was_suspended_meanwhile_is_not_activated(fleet: Fleet, reissue: Reissue) -> None:
+    fleet.registry.change(Badge, reissue.new, status="suspended")
+    fleet.turn()
+    for edge in reissue.edges:
+        fleet.receipt(edge)
+    fleet.turn()
+    assert reissue.status == "suspended"
