@@ -43,7 +43,13 @@ def ended(turn: Turn, told: EncodingEnded) -> None:
         asked = waiting.command
         turn.emit(
             CardEncoded(
-                waiting.command_id, asked.badge, asked.number, told.technology, told.credential, waiting.operator
+                waiting.command_id,
+                asked.badge,
+                asked.number,
+                told.technology,
+                told.credential,
+                waiting.operator,
+                told.card,
             )
         )
         _done(turn, waiting, None)

@@ -255,7 +255,8 @@ class EncodingStarted(Event, frozen=True):
 
 
 class CardEncoded(Event, frozen=True):
-    """A card carries this number now and reads as a door reads it: the server binds ``credential`` to ``badge`` (a public id)."""
+    """A card carries this number now and reads as a door reads it: the server binds ``credential`` to ``badge`` (a public id).
+    ``card``: which piece of plastic it is, the credential of its bare UID: two of them under one number show in the ledger."""
 
     command_id: str
     badge: str
@@ -263,6 +264,7 @@ class CardEncoded(Event, frozen=True):
     technology: str
     credential: bytes
     operator: str
+    card: bytes | None = None
 
 
 class ClockStateChanged(Event, frozen=True):

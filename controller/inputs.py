@@ -151,13 +151,14 @@ EncodingOutcome = Literal[
 
 class EncodingEnded(Input, frozen=True):
     """How the desk's reader ended an ``EncodeCard``. ``credential``: of the number that the card carries (``encoded``,
-    ``CARD_BOUND``). ``step``: where it stopped."""
+    ``CARD_BOUND``). ``step``: where it stopped. ``card``: which piece of plastic it was, the credential of its bare UID."""
 
     command_id: str
     outcome: EncodingOutcome
     technology: str
     credential: bytes | None = None
     step: str = ""
+    card: bytes | None = None
 
 
 class ForkFound(Input, frozen=True):

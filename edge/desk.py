@@ -45,7 +45,7 @@ class DeskThread:
     def _ended(self, order: EncodingOrder, result: EncodingResult) -> None:
         if result.detail:
             _log.warning("card not written: %s at %s: %s", result.outcome, result.step or "start", result.detail)
-        self._post(WritingEnded(order.id, result.outcome, TECHNOLOGY, result.number, result.step))
+        self._post(WritingEnded(order.id, result.outcome, TECHNOLOGY, result.number, result.step, result.card))
 
     def _health_of(self, device: str) -> Callable[[bool, str], None]:
         def report(working: bool, cause: str) -> None:

@@ -175,13 +175,14 @@ class Rejected(msgspec.Struct, frozen=True):
 
 class WritingEnded(msgspec.Struct, frozen=True):
     """How writing a card ended: ``encoded`` or a reason (:class:`controller.inputs.EncodingEnded`). ``number``, in clear, is what the
-    card carries: hashed by the agent before it is recorded."""
+    card carries, ``card`` its identifier: hashed by the agent before they are recorded."""
 
     command_id: str
     outcome: str
     technology: str
     number: str = ""
     step: str = ""
+    card: str = ""
 
 
 class InputChanged(msgspec.Struct, frozen=True):

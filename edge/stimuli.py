@@ -53,7 +53,8 @@ def inputs_of(stimulus: Stimulus, hash_key: bytes) -> Iterator[AnyInput]:
             technology, number = stimulus.technology, stimulus.number
             credential = credential_key(hash_key, technology, number) if number else None
             outcome = cast(EncodingOutcome, stimulus.outcome)
-            yield EncodingEnded(stimulus.command_id, outcome, technology, credential, stimulus.step)
+            card = credential_key(hash_key, "uid", stimulus.card) if stimulus.card else None
+            yield EncodingEnded(stimulus.command_id, outcome, technology, credential, stimulus.step, card)
         case InputChanged(kind="contact"):
             yield DoorContact(stimulus.subject, stimulus.active)
         case InputChanged(kind="rex", active=True):

@@ -37,12 +37,14 @@ class EncodingOrder:
 @dataclass(frozen=True, slots=True)
 class EncodingResult:
     """How an order ended, or with an encoder's single look what came of that card. ``number``: what the card carries (``encoded``,
-    ``CARD_BOUND``). ``step``: where it stopped; ``detail``: one line for a technician."""
+    ``CARD_BOUND``). ``step``: where it stopped; ``detail``: one line for a technician; ``card``: the identifier of the one card that lay
+    there, in upper-case hexadecimal."""
 
     outcome: Outcome
     number: str = ""
     step: str = ""
     detail: str = ""
+    card: str = ""
 
 
 class Encoder(Protocol):

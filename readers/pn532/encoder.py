@@ -59,18 +59,19 @@ class Pn532Encoder:
         card = chip.select_type_a() if cards else None
         if card is None:
             return None
+        uid = card.uid.hex().upper()
         if not card.iso_dep:
-            return EncodingResult("NOT_DESFIRE", detail="the card does not speak ISO 14443-4")
+            return EncodingResult("NOT_DESFIRE", detail="the card does not speak ISO 14443-4", card=uid)
         reached: list[Step] = ["identify"]
         try:
             outcome = encode(
                 card.transceive, card.uid, self._keys, number, may_replace, secrets.token_bytes, reached.append
             )
         except CardGone as gone:
-            return EncodingResult("CARD_TAKEN_AWAY", step=reached[-1], detail=str(gone))
+            return EncodingResult("CARD_TAKEN_AWAY", step=reached[-1], detail=str(gone), card=uid)
         if isinstance(outcome, Encoded):
-            return EncodingResult("encoded", outcome.number)
-        return EncodingResult(outcome.reason, outcome.number, outcome.step, outcome.detail)
+            return EncodingResult("encoded", outcome.number, card=uid)
+        return EncodingResult(outcome.reason, outcome.number, outcome.step, outcome.detail, uid)
 
     def _open_chip(self) -> Chip:
         if self._chip is None:

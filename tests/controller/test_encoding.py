@@ -17,6 +17,7 @@ from tests.controller.building import START_US, events
 LIFE_US = 40 * SECOND_US
 ASKED = EncodeCard("bdg_1", "A-0017")
 CREDENTIAL = b"c" * 32
+CARD = b"p" * 32
 OUTCOMES: tuple[str, ...] = EncodingEnded.__annotations__["outcome"].__args__
 
 
@@ -48,7 +49,7 @@ class Desk:
 
     def answer(self, outcome: str = "encoded", command_id: str = "c1", step: str = "") -> Outcome:
         credential = CREDENTIAL if outcome in ("encoded", "CARD_BOUND") else None
-        return self.give(EncodingEnded(command_id, outcome, "desfire", credential, step))  # type: ignore[arg-type]
+        return self.give(EncodingEnded(command_id, outcome, "desfire", credential, step, CARD))  # type: ignore[arg-type]
 
     def wait(self, seconds: float) -> None:
         step_us = round(seconds * SECOND_US)
@@ -93,7 +94,7 @@ def test_a_written_card_is_told_with_its_credential_and_ends_the_command() -> No
     desk = Desk()
     desk.ask()
     outcome = desk.answer()
-    assert events(outcome, CardEncoded) == [CardEncoded("c1", "bdg_1", "A-0017", "desfire", CREDENTIAL, "li")]
+    assert events(outcome, CardEncoded) == [CardEncoded("c1", "bdg_1", "A-0017", "desfire", CREDENTIAL, "li", CARD)]
     assert result(outcome) == ("done", "")
     assert desk.performed[-1] == Indicate("desk-reader", "granted")
     assert desk.answer().record is None  # told again: nothing

@@ -166,9 +166,9 @@ def test_what_the_card_carries_goes_on_as_a_keyed_hash() -> None:
     assert list(inputs_of(WritingEnded("c1", "encoded", "desfire", "A-1"), HASH_KEY)) == [
         EncodingEnded("c1", "encoded", "desfire", hashed)
     ]
-    assert list(inputs_of(WritingEnded("c1", "CARD_REFUSED", "desfire", "", "file"), HASH_KEY)) == [
-        EncodingEnded("c1", "CARD_REFUSED", "desfire", None, "file")
-    ]
+    card = credential_key(HASH_KEY, "uid", "04A1B2C3D4E5F6")
+    told = WritingEnded("c1", "CARD_REFUSED", "desfire", "", "file", "04A1B2C3D4E5F6")
+    assert list(inputs_of(told, HASH_KEY)) == [EncodingEnded("c1", "CARD_REFUSED", "desfire", None, "file", card)]
 
 
 Asked = tuple[str, str, bytes | None, int]

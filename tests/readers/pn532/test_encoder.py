@@ -66,8 +66,9 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
 
 def test_a_blank_card_is_written_and_then_read_at_a_door(rig: Rig) -> None:
     assert rig.look() is None
-    rig.field.put(rig.blank())
-    assert rig.look() == EncodingResult("encoded", "A-0017")
+    card = rig.blank()
+    rig.field.put(card)
+    assert rig.look() == EncodingResult("encoded", "A-0017", card=card.uid.hex().upper())
     read = rig.at_a_door()
     assert read is not None
     assert (read.outcome, read.number, read.assurance) == ("read", "A-0017", "authenticated")
@@ -81,9 +82,10 @@ def test_a_card_taken_away_is_told_with_its_step_and_finished_when_it_is_back(ri
     assert broken is not None
     assert broken.outcome == "CARD_TAKEN_AWAY"
     assert broken.step in ("card_key", "application", "application_key")
+    assert broken.card == card.uid.hex().upper()
     assert rig.look() is None
     rig.field.put(card)
-    assert rig.look() == EncodingResult("encoded", "A-0017")
+    assert rig.look() == EncodingResult("encoded", "A-0017", card=broken.card)
 
 
 def test_two_cards_are_not_written(rig: Rig) -> None:
@@ -115,8 +117,10 @@ def test_a_random_identifier_is_refused(rig: Rig) -> None:
 
 
 def test_a_badge_is_bound(rig: Rig) -> None:
-    rig.field.put(make_card("desfire", "B-22", HEX))
-    assert rig.look() == EncodingResult("CARD_BOUND", "B-22", "read", "the card carries a number already")
+    card = make_card("desfire", "B-22", HEX)
+    rig.field.put(card)
+    detail = "the card carries a number already"
+    assert rig.look() == EncodingResult("CARD_BOUND", "B-22", "read", detail, card.uid.hex().upper())
 
 
 def test_a_reader_that_is_pulled_out_is_a_fault(rig: Rig) -> None:
