@@ -1,5 +1,7 @@
 """Two files of one customer become one (C3, B2, MEANINGS 5)."""
 
+import threading
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI
@@ -201,3 +203,30 @@ def _one_live_a_slot(rows: list[Badge]) -> None:
     for row in rows:
         if row.generation < max(other.generation for other in rows if other.slot == row.slot):
             row.status = "revoked"
+
+
+def test_a_badge_that_is_approved_during_a_merge_does_not_pass_the_quota(app: FastAPI, api: TestClient) -> None:
+    two_files(api)
+    made(api, "holders", external_id="zhao", customer="C002", name="n")
+    number = complete_application(api, "zhao")["id"]
+    together = threading.Barrier(2)
+    answers: dict[str, Any] = {}
+
+    def act(name: str, send: Callable[[], Any]) -> None:
+        together.wait()
+        answers[name] = send()
+
+    threads = [
+        threading.Thread(target=act, args=("merge", lambda: merge(api, "C001", "C002"))),
+        threading.Thread(target=act, args=("approve", lambda: approve(api, number))),
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    merged, approved = (answers[name].status_code == 200 for name in ("merge", "approve"))
+    assert merged != approved, [answer.text for answer in answers.values()]
+    refused = answers["approve" if merged else "merge"]
+    assert refused.status_code == 409, refused.text
+    live = [badge for code in ("C001", "C002") for badge in badges(app, code) if badge.status not in GONE]
+    assert len(live) == (2 if merged else 3)
