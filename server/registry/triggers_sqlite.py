@@ -227,7 +227,7 @@ def _type_checks(table: Table) -> Iterator[_Check]:
 def _is_time(value: str) -> str:
     """``YYYY-MM-DD HH:MM:SS[.ffffff]``, and a day that there is: strftime gives another text for any other."""
     return (
-        f"(typeof({value}) = 'text' AND {value} >= '1900' AND ifnull(strftime('%Y-%m-%d %H:%M:%S', substr({value}, 1, 19)), '')"
+        f"(typeof({value}) = 'text' AND {value} >= '1900' AND ifnull(strftime('%Y-%m-%d %H:%M:%S', substr({value}, 1, 19), '+0 days'), '')"
         f" = substr({value}, 1, 19) AND (length({value}) = 19 OR (length({value}) BETWEEN 21 AND 26"
         f" AND substr({value}, 20, 1) = '.' AND substr({value}, 21) NOT GLOB '*[^0-9]*')))"
     )
