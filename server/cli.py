@@ -89,6 +89,40 @@ def token(
     _one_line_on_error("menjin server token", run, _server_errors())
 
 
+@app.command("bench-compile", hidden=True)
+def bench_compile(
+    site: Annotated[Path, typer.Option("--site", help="The site file.")],
+    badges: Annotated[int, typer.Option("--badges", min=1, max=1_000_000)] = 1_000,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, max=1_000)] = 50,
+) -> None:
+    """How long a change takes from the registry to its delta, as JSON: for ``menjin bench compile``."""
+
+    def run() -> None:
+        import tempfile
+
+        import msgspec
+
+        from controller.site import parse_site
+        from server.config import ConfigError
+        from server.db.clock import SystemClock
+        from server.fleet.bench import measure
+        from server.logs import start_logs
+
+        start_logs("warning")
+        try:
+            text = site.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"--site: {site} cannot be read: {error}") from error
+        clock = SystemClock()
+        with tempfile.TemporaryDirectory(prefix="menjin-bench-") as folder:
+            measured = measure(
+                Path(folder), parse_site(text, str(site)), badges, rounds, lambda: clock.now().timestamp()
+            )
+        typer.echo(msgspec.json.encode(measured).decode())
+
+    _one_line_on_error("menjin server bench-compile", run, _server_errors())
+
+
 def broker(
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: any free port.")] = 1883,
     host: Annotated[

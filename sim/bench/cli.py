@@ -12,7 +12,7 @@ from rich.table import Table
 from sim.bench.figures import BenchFailed, BenchMissing, Report
 from sim.child import ChildError
 
-BENCHES = ("decide", "tap", "start", "ingest", "revoke")
+BENCHES = ("decide", "tap", "start", "ingest", "revoke", "compile")
 
 
 def bench(
