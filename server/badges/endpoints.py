@@ -4,13 +4,13 @@ from typing import Annotated, Literal
 
 from fastapi import Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from server.badges import acts, binding, issuing, printing, to_be_returned
 from server.badges.application_endpoints import erase_after
 from server.badges.application_endpoints import router as applications_router
 from server.badges.approval import refuse_forbidden_staff
-from server.badges.history import BadgeChange, badge_history
+from server.badges.history import BadgeChange, badge_history, changed_since
 from server.badges.lookup import find_badge
 from server.badges.models import Badge
 from server.badges.showing import BadgeShown, show_badges
@@ -22,6 +22,7 @@ from server.operators.permissions import Permission
 from server.pages import Cursor, IfMatch, Limit, Page, etag, refuse_stale, rows_after
 from server.problems import Problem
 from server.registry.lookup import find_customer, find_holder
+from server.registry.showing import ModifiedSince
 from server.routes import AppContext, DbSession, api_router
 
 router = api_router("/badges", "badges")
@@ -76,6 +77,7 @@ def list_badges(
     holder: str | None = None,
     status: Status | None = None,
     number: str | None = None,
+    modified_since: ModifiedSince = None,
     after: Cursor = 0,
     limit: Limit = 100,
 ) -> Page[BadgeShown]:
@@ -89,6 +91,8 @@ def list_badges(
         query = query.where(Badge.status == status)
     if number is not None:
         query = query.where(Badge.number == number)
+    if modified_since is not None:
+        query = query.where(col(Badge.id).in_(changed_since(modified_since)))
     rows, following = rows_after(session, query, Badge.id, after, limit)
     return Page(items=show_badges(session, rows, context.clock.now()), next=following)
 

@@ -1,10 +1,11 @@
 """The history of a badge: what the triggers noted, whoever made the change (B9, C3)."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic import BaseModel
 from sqlmodel import Session, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from server.badges.models import Badge
 from server.badges.showing import badge_names
@@ -18,6 +19,8 @@ _HIDDEN = (
 """The card's keyed hash is nobody's to read, ids inside the database mean nothing outside; who it is for never changes."""
 _SHOWN_AS = {"from_at": "from", "until_at": "until", "status_reason": "reason", "replaces_id": "replaces"}
 _NOTHING = (None, "")
+_RESOLUTION = timedelta(milliseconds=1)
+"""SQLite's triggers date changes to the millisecond, written shorter than what they are compared with."""
 
 
 class BadgeChange(BaseModel):
@@ -55,6 +58,13 @@ def badge_history(session: Session, badge: Badge, after: int, limit: int) -> Pag
             )
         )
     return Page(items=items, next=following)
+
+
+def changed_since(at: datetime) -> SelectOfScalar[int]:
+    """The ids of badges that changed since ``at``."""
+    return select(RegistryChange.row_id).where(
+        RegistryChange.table_name == "badge", RegistryChange.at >= at - _RESOLUTION
+    )
 
 
 def _shown(row: dict[str, Any], columns: list[str], names: dict[int | None, str]) -> dict[str, Any]:

@@ -105,6 +105,7 @@ def test_a_text_named_photo_and_a_huge_file_are_refused_and_nothing_is_kept(app:
         assert session.exec(select(Attachment)).all() == []
 
 
+@ON_SQLITE
 def test_a_document_handed_in_twice_counts_once_and_the_version_goes_on(api: TestClient) -> None:
     name = application(api, "li").json()["id"]
     first = attach(api, name, "photo")
@@ -120,6 +121,7 @@ def test_a_document_handed_in_twice_counts_once_and_the_version_goes_on(api: Tes
     assert refused(stale) == (412, "changed_meanwhile")
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     ("terms", "says"),
     [
@@ -182,6 +184,7 @@ def test_the_third_badge_is_refused_and_an_individuals_second(api: TestClient) -
     assert refused(approve(api, complete_application(api, "qian")["id"])) == (409, "QUOTA_EXCEEDED"), "a supplier"
 
 
+@ON_SQLITE
 def test_approving_twice_or_after_a_refusal_is_refused(api: TestClient) -> None:
     name = complete_application(api, "li")["id"]
     assert approve(api, name, note="checked at the desk").json()["note"] == "checked at the desk"

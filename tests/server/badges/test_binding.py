@@ -68,6 +68,7 @@ def test_a_written_card_binds_the_badge_once(app: FastAPI, api: TestClient, desk
     assert acts == ["badge.approve", "badge.issue", "badge.activate"]
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     "change",
     [

@@ -221,7 +221,7 @@ def test_no_sequence_of_acts_breaks_the_quota_or_opens_twice(
     run_state_machine_as_test(
         Desk,
         settings=settings(
-            max_examples=25,
+            max_examples=15,
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -255,6 +255,22 @@ def test_badges_are_listed_by_customer_holder_status_and_number(api: TestClient)
     assert api.get(f"{API}/badges", params={"customer": "C777"}).status_code == 404
 
 
+def test_badges_that_changed_since_a_moment_are_listed(api: TestClient) -> None:
+    first = issued_badge(api, "li", "M1")["id"]
+    second = issued_badge(api, "wang", "M2")["id"]
+    last = api.get(f"{API}/badges/{second}/history").json()["items"][-1]["at"]
+    report(api, first, "lost")
+
+    def changed(at: str) -> set[str]:
+        items = api.get(f"{API}/badges", params={"modified_since": at}).json()["items"]
+        return {row["id"] for row in items}
+
+    assert changed("2026-01-01T00:00:00Z") == {first, second}
+    assert first in changed(last)
+    assert changed("2200-01-01T00:00:00Z") == set()
+    assert api.get(f"{API}/badges", params={"modified_since": "yesterday"}).status_code == 422
+
+
 @ON_SQLITE
 @pytest.mark.parametrize(
     ("body", "code"),
