@@ -47,6 +47,12 @@ class Taps:
         return answer
 
 
+def readers_at_doors(hall: HttpClient) -> dict[str, str]:
+    """Reader → its door; without the desk's, which has none."""
+    readers = hall.get("/state")["readers"]
+    return {name: facts["door"] for name, facts in readers.items() if facts["door"] is not None}
+
+
 def policy_is_current(api: HttpClient) -> bool:
     """Everything entered at the server is compiled, and the edge has acknowledged exactly that policy."""
     answer = api.get("/api/v1/policy/current", edge=EDGE)

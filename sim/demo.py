@@ -17,7 +17,7 @@ import typer
 import yaml
 from rich.console import Console
 
-from sim.at_the_door import Taps, doors_are_ready
+from sim.at_the_door import Taps, doors_are_ready, readers_at_doors
 from sim.child import ChildError
 from sim.clients import Refused
 from sim.compare import compare_when_drained
@@ -116,8 +116,8 @@ class Demo:
     def _play(self, given: Given, duration_s: float, chance: random.Random) -> DemoFigures:
         """Taps of everybody at every reader, as chance has it; whoever is let in walks through."""
         hall = self.stack.hall
-        readers = sorted(hall.get("/state")["readers"])
-        doors = {reader: facts["door"] for reader, facts in hall.get("/state")["readers"].items()}
+        doors = readers_at_doors(hall)
+        readers = sorted(doors)
         cards = [badge.id for badge in given.badges]
         taps = Taps(hall)
         figures, times_ms, watch = DemoFigures(), [], Stopwatch()

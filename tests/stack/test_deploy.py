@@ -21,6 +21,7 @@ from edge.ports import LinkDown
 from server.config import load_config as load_server_config
 from server.mqtt import MqttClient
 from sim.compare import compare_when_drained
+from sim.desk import Desk
 from sim.journal_tail import JournalTail
 from sim.stack import menjin
 from sim.waiting import until
@@ -186,9 +187,10 @@ def test_a_site_runs_over_tls_with_a_certificate_for_each(deployed: Deployed) ->
     contract = {"from": "2020-01-01", "areas": ["hall"]}
     api.post("/api/v1/customers", {"code": "C001", "kind": "organisation", "name": "华云数据", "contract": contract})
     api.post("/api/v1/holders", {"external_id": "li", "name": "李娜", "customer": "C001"})
-    card = {"technology": "desfire", "number": "000017"}
-    api.post("/api/v1/badges", {"external_id": "b-li", "holder": "li", "number": "000017", "card": card})
-    hall.post("/cards", {"id": "c1", **card})
+    desk = Desk(api, hall)
+    desk.apply("c1", "li")
+    desk.approve("c1")
+    desk.issue("c1", number="000017")
 
     def ready() -> bool:
         answer = api.get("/api/v1/policy/current", edge=EDGE)

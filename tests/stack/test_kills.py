@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sim.at_the_door import Taps, doors_are_ready
+from sim.at_the_door import Taps, doors_are_ready, readers_at_doors
 from sim.compare import compare_when_drained
 from sim.demo import load_population
 from sim.journal_tail import JournalTail
@@ -26,7 +26,7 @@ def kill_rounds(directory: Path, rounds: int, seed: int, broker: BrokerKind) -> 
         population = Population(stack.api, stack.hall, dt.datetime.now(dt.UTC))
         population.load(given)
         population.unknown_card()
-        readers = sorted(stack.hall.get("/state")["readers"])
+        readers = sorted(readers_at_doors(stack.hall))
         cards = [*(badge.id for badge in given.badges), "unknown"]
         assert until(lambda: doors_are_ready(stack.api), READY_S)
         taps = Taps(stack.hall)
