@@ -218,6 +218,7 @@ class RegistryChange(Model, table=True):
         CheckConstraint("table_name IN ('customer', 'contact', 'contract', 'holder', 'badge')", name="table_name"),
         CheckConstraint("op IN ('insert', 'update')", name="op"),
         Index("ix_registry_change_row", "table_name", "row_id", "id"),
+        Index("ix_registry_change_at", "table_name", "at"),
         Index(
             "ix_registry_change_open",
             "id",

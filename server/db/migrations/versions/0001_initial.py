@@ -310,6 +310,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_registry_change")),
     )
     with op.batch_alter_table("registry_change", schema=None) as batch_op:
+        batch_op.create_index("ix_registry_change_at", ["table_name", "at"], unique=False)
         batch_op.create_index(
             "ix_registry_change_open",
             ["id"],
