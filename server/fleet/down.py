@@ -1,6 +1,7 @@
 """What the server says to its edges: sealed, numbered, and kept in the database until the broker has it (DESIGN 7, 8, 15)."""
 
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import delete, func, insert, select, update
@@ -12,6 +13,7 @@ from server.keys import ServerKeys
 from server.ledger.facts import table_of
 
 RESTART_MARGIN = 1_000_000
+EDGES_AT_ONCE = 500
 MAX_WAITING_PER_EDGE = 500
 """Beyond this many messages that the broker did not take, deltas are dropped: the edge will ask."""
 
@@ -89,3 +91,32 @@ def put(
     connection.execute(
         insert(table).values(edge=edge, leaf=leaf, payload=payload, retain=retain, expires_us=expires_us)
     )
+
+
+def put_all(
+    connection: Connection,
+    leaf: DownTopic,
+    payloads: Mapping[str, bytes],
+    *,
+    retain: bool = False,
+    replaces: bool = False,
+) -> None:
+    """As :func:`put`, for one message to each of many edges, by few statements."""
+    if not payloads:
+        return
+    table = table_of(OutboxMessage)
+    superseded = list(payloads) if replaces else _with_too_many(connection, leaf)
+    for start in range(0, len(superseded), EDGES_AT_ONCE):
+        some = superseded[start : start + EDGES_AT_ONCE]
+        connection.execute(delete(table).where(table.c.leaf == leaf, table.c.edge.in_(some)))
+    rows = [
+        {"edge": edge, "leaf": leaf, "payload": payload, "retain": retain, "expires_us": None}
+        for edge, payload in payloads.items()
+    ]
+    connection.execute(insert(table), rows)
+
+
+def _with_too_many(connection: Connection, leaf: DownTopic) -> list[str]:
+    table = table_of(OutboxMessage).c
+    full = select(table.edge).where(table.leaf == leaf).group_by(table.edge)
+    return list(connection.scalars(full.having(func.count() >= MAX_WAITING_PER_EDGE)))

@@ -1,6 +1,6 @@
 """Each edge's policy on its way: heads, deltas, snapshots, leases, and the epoch that rises after a restore (DESIGN 5, MEANINGS 17-19)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from sqlalchemy import ColumnElement, case, select, update
@@ -11,7 +11,7 @@ from controller.policy import Delta, Lease, Version
 from controller.site import Site
 from controller.wire import PolicyChunk, PolicyDelta, PolicyHead, PolicyLease, PolicyRequest, WireError, topic
 from server.fleet.compiling import Compiler, EdgePolicy, Step
-from server.fleet.down import Composer, put
+from server.fleet.down import Composer, put, put_all
 from server.fleet.merging import merged_delta
 from server.fleet.models import Edge, FleetState
 from server.fleet.packing import Packed, Packer
@@ -60,9 +60,10 @@ class Policies:
 
     def put_deltas(self, connection: Connection, steps: Sequence[Step], now_us: int) -> None:
         """The deltas of new versions, in the transaction that keeps them."""
-        for step in steps:
-            if step.delta is not None:
-                self._put_delta(connection, step.edge.name, step.delta, now_us)
+        sealed = {
+            step.edge.name: self._sealed_delta(step.edge.name, step.delta, now_us) for step in steps if step.delta
+        }
+        put_all(connection, "delta", {edge: payload for edge, payload in sealed.items() if payload is not None})
 
     def follow_with_snapshots(self, steps: Sequence[Step]) -> None:
         """Note which new versions are to be kept whole."""
@@ -70,26 +71,23 @@ class Policies:
             if step.delta is None or step.kept.version.n % SNAPSHOT_EVERY == 0:
                 self._packer.ask(step.edge.id)
 
-    def put_head(self, connection: Connection, edge: EdgePolicy, now_us: int) -> None:
-        """Publish the retained head for one edge."""
-        kept = edge.kept
-        if kept is None:
-            return
-        payload = self._composer.sealed(
-            PolicyHead,
-            edge.name,
-            now_us,
-            version=kept.version,
-            digest=kept.digest,
-            size=kept.size,
-            certificates=tuple(msgspec.Raw(raw) for raw in self._composer.keys.certificates(now_us)),
-        )
-        put(connection, edge.name, "policy", payload, retain=True, replaces=True)
-
-    def put_heads(self, connection: Connection, now_us: int) -> None:
-        """Publish all heads: when the broker may have lost what it retained, and after a rotation of keys."""
-        for edge in self.compiler.edges.values():
-            self.put_head(connection, edge, now_us)
+    def put_heads(self, connection: Connection, edges: Iterable[EdgePolicy], now_us: int) -> None:
+        """Publish the retained heads of these edges, each superseding the one before."""
+        certificates = tuple(msgspec.Raw(raw) for raw in self._composer.keys.certificates(now_us))
+        heads = {
+            edge.name: self._composer.sealed(
+                PolicyHead,
+                edge.name,
+                now_us,
+                version=edge.kept.version,
+                digest=edge.kept.digest,
+                size=edge.kept.size,
+                certificates=certificates,
+            )
+            for edge in edges
+            if edge.kept is not None
+        }
+        put_all(connection, "policy", heads, retain=True, replaces=True)
 
     # what edges ask for
 
@@ -106,11 +104,11 @@ class Policies:
         if request.want == "deltas" and request.have is not None and request.have < version:
             if self._put_missed(connection, edge, request.have, now_us):
                 return []
-            self.put_head(connection, edge, now_us)
+            self.put_heads(connection, [edge], now_us)
             return self._snapshot(connection, edge, 0, now_us)
         if request.want == "snapshot" and request.version == version:
             return self._snapshot(connection, edge, request.from_chunk, now_us)
-        self.put_head(connection, edge, now_us)
+        self.put_heads(connection, [edge], now_us)
         if request.have == version:
             self.put_lease(connection, edge, now_us)
         return []
@@ -127,12 +125,18 @@ class Policies:
         return self._put_delta(connection, edge.name, delta, now_us)
 
     def _put_delta(self, connection: Connection, edge: str, delta: Delta, now_us: int) -> bool:
-        try:
-            payload = self._composer.sealed(PolicyDelta, edge, now_us, delta=delta)
-        except WireError:
-            return False  # larger than a message may be: the edge asks for the snapshot
+        payload = self._sealed_delta(edge, delta, now_us)
+        if payload is None:
+            return False
         put(connection, edge, "delta", payload)
         return True
+
+    def _sealed_delta(self, edge: str, delta: Delta, now_us: int) -> bytes | None:
+        """None when it is larger than a message may be: the edge asks for the snapshot."""
+        try:
+            return self._composer.sealed(PolicyDelta, edge, now_us, delta=delta)
+        except WireError:
+            return None
 
     # snapshots
 

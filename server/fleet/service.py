@@ -262,8 +262,7 @@ class FleetService:
         if not due:
             return
         with self._database.write() as session:
-            for edge in due:
-                self.policies.put_head(session.connection(), edge, now_us)
+            self.policies.put_heads(session.connection(), due, now_us)
             self.composer.numbers.save(session.connection())
         self._head_of.update({edge.id: edge.kept.version for edge in due if edge.kept is not None})
 

@@ -1,5 +1,6 @@
 """Rotated keys in a running server."""
 
+from server.badges.models import Badge
 from server.fleet.service import FleetService
 from server.keys import SERVER_FILE, rotate_keys
 from tests.server.fleet.conftest import Fleet
@@ -23,6 +24,28 @@ def test_rotated_keys_are_taken_up_and_unusable_ones_leave_the_old_ones(fleet: F
     (folder / SERVER_FILE).unlink()
     fleet.service._follow_keys()
     assert len(fleet.context.keys.keys) == 2
+
+
+def test_an_edge_that_was_offline_during_a_rotation_gets_the_new_certificate_with_the_head(fleet: Fleet) -> None:
+    """What is sealed with the new key it can open only after the head, whose certificates the root vouches for."""
+    edge = fleet.enrolled()
+    fleet.turn()
+    [before] = fleet.heard(edge, "policy")
+    fleet.broker.connected = False
+    fleet.registry.member("M1", fleet.registry.customer())
+    fleet.turn()
+    rotate_keys(fleet.context.config.dir, fleet.now_us, at_once=True)
+    fleet.service._follow_keys()
+    fleet.registry.change(Badge, 1, status="lost")
+    fleet.turn()
+    fleet.restart()  # and the server, too
+    fleet.broker.connected = True
+    fleet.turn()
+    head = fleet.heard(edge, "policy")[-1]
+    assert len(head.certificates) == 2
+    deltas = fleet.heard(edge, "delta")
+    assert [message.delta.version.n for message in deltas] == [2, 3], "signed with the old key and with the new"
+    assert head.version == deltas[-1].delta.version > before.version
 
 
 def test_a_process_that_does_not_lead_takes_up_rotated_keys_too(fleet: Fleet) -> None:
