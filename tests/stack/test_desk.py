@@ -40,9 +40,12 @@ class Office:
         self.desk.approve(badge)
         return badge
 
-    def encode(self, badge: str, number: str, card: str | None = None) -> Mapping[str, Any]:
+    def encode(self, badge: str, number: str, cut_in: int | None = None) -> Mapping[str, Any]:
+        """Ask, lay the badge's card down, and wait. ``cut_in``: the command in which it is taken away."""
         order = self.desk.encode(badge, DESK, number)
-        return self.desk.lay_and_wait(card or badge, READER, order, ANSWER_S)
+        if cut_in is not None:
+            self.desk.interrupt(badge, cut_in, "after")
+        return self.desk.lay_and_wait(badge, READER, order, ANSWER_S)
 
     def result(self, command_id: str) -> tuple[str, str]:
         answer: dict[str, Any] = {}
@@ -93,12 +96,11 @@ def test_a_desk_killed_while_it_waits_says_so_and_the_next_command_makes_the_bad
     assert "ENCODING_INTERRUPTED" in results
 
 
-def test_cut_off_in_the_middle_the_same_card_is_finished_and_no_other_badge_takes_it(office: Office) -> None:
+def test_cut_off_in_the_middle_the_same_card_is_finished(office: Office) -> None:
     badge = office.approved("cut")
-    office.stack.hall.post("/cards", {"id": badge, "technology": "desfire-blank", "number": ""})
-    office.desk.interrupt(badge, 25, "after")
-    broken = office.encode(badge, "C-1")
-    assert (broken["result"], broken["because"]["reason"]) == ("refused", "CARD_TAKEN_AWAY")
+    broken = office.encode(badge, "C-1", cut_in=25)
+    assert broken["result"] == "refused", broken
+    assert broken["because"]["reason"] == "CARD_TAKEN_AWAY"
     assert office.standing(badge) == "approved"
     office.stack.kill("desk")
     office.stack.restore("desk")
