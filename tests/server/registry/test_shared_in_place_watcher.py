@@ -4,7 +4,6 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-import psycopg
 import pytest
 from sqlalchemy import update
 from sqlmodel import col, select
@@ -275,41 +274,3 @@ def test_text_of_a_crm_that_does_not_write_utf_8_is_read_and_noted(
     assert "gb18030" in (problems(crm, "contact")[1] or "")
     with database.read() as session:
         assert read_field(personal, session.exec(select(Contact)).one(), "name") == "张伟"
-
-
-def test_a_role_with_the_documented_grants_can_write_and_not_read_history(
-    database: Database, personal: PersonalKeys
-) -> None:
-    if database.is_sqlite:
-        pytest.skip("SQLite has no roles")
-    page = (Path(__file__).parents[3] / "docs" / "registry.md").read_text("utf-8")
-    grants = page.partition("```sql\n-- role\n")[2].partition("```")[0]
-    assert "GRANT" in grants
-    with psycopg.connect(database.url, autocommit=True) as owner:
-        owner.execute(
-            "DROP OWNED BY crm"
-            if owner.execute("SELECT 1 FROM pg_roles WHERE rolname = 'crm'").fetchone()
-            else "SELECT 1"
-        )
-        owner.execute("DROP ROLE IF EXISTS crm")
-        owner.execute(grants)
-        try:
-            with psycopg.connect(database.url, autocommit=True) as connection:
-                connection.execute("SET SESSION AUTHORIZATION crm")
-                connection.execute(
-                    "INSERT INTO customer (code, kind, name, source_system) VALUES ('C1', 'organisation', 'A', 'crm')"
-                )
-                connection.execute("UPDATE customer SET name = 'B'")
-                for refused in (
-                    "SELECT * FROM registry_change",
-                    "SELECT id_number_cipher FROM customer",
-                    "SELECT * FROM badge",
-                    "TRUNCATE customer CASCADE",
-                ):
-                    with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                        connection.execute(refused)
-            noted = owner.execute("SELECT changed_by FROM registry_change ORDER BY id").fetchall()
-            assert noted == [("sql:crm@crm",), ("sql:crm@crm",)]
-        finally:
-            owner.execute("DROP OWNED BY crm")
-            owner.execute("DROP ROLE crm")
