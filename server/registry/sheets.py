@@ -169,7 +169,7 @@ def read_cell(column: Column, cell: Cell, time_zone: str) -> Any:
         return _moment(column, cell, time_zone)
     if column.kind == "truth":
         return _truth(cell)
-    text = _text(cell)
+    text = _text(column, cell)
     if column.kind == "number":
         if not re.fullmatch(r"[0-9]{1,9}", text):
             raise CellError("must be a whole number")
@@ -179,14 +179,14 @@ def read_cell(column: Column, cell: Cell, time_zone: str) -> Any:
     return (column.words or {}).get(text, text)
 
 
-def _text(cell: Cell) -> str:
+def _text(column: Column, cell: Cell) -> str:
     if isinstance(cell, bool) or not isinstance(cell, str | int | float):
         raise CellError("holds a date, time or truth value where text is wanted; format the cell as text")
     if isinstance(cell, str):
         text = cell.strip()
         if text.startswith("'") and text[1:].startswith(DANGEROUS):
             return text[1:]  # as it was exported
-        if text.startswith(DANGEROUS) and not _PHONE.fullmatch(text):
+        if text.startswith(DANGEROUS) and not (column.name == "phone" and _PHONE.fullmatch(text)):
             raise CellError("begins with = + - or @, which a spreadsheet executes; write the value itself")
         if "\0" in text:
             raise CellError("holds a NUL character; write the text again")
