@@ -39,9 +39,24 @@ def ask_encoding(
     refuse_unissuable(session, now, badge)
     card = BoundCard.of_number(number, TECHNOLOGY, number, hash_key)
     refuse_used(session, badge, number, card.credential)
+    _refuse_spent(session, badge, number, card.credential)
     assert desk.id is not None
     command = EncodeCard(badge.public_id, number, _card_of_predecessor(session, badge))
     return ask_command(session, actor, now, desk.id, command)
+
+
+def _refuse_spent(session: Session, badge: Badge, number: str, credential: bytes) -> None:
+    """A number is written once: a lost card that carries it, deregistered or not, would open again what the new card opens (B4)."""
+    other = session.exec(select(Badge.public_id).where(Badge.credential == credential, Badge.id != badge.id)).first()
+    if other is not None:
+        raise Problem(
+            409,
+            "number_spent",
+            f"number: a card with the number {number} was made before, for badge {other}: choose a number never used.",
+            f"number：号码 {number} 已写入过另一张卡（出入证 {other}），请选用从未使用的号码。",
+            field="number",
+            extra={"rule": "B4"},
+        )
 
 
 def bind_encoded(

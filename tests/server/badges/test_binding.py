@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import msgspec
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -136,11 +137,20 @@ def test_the_card_of_a_badge_that_passes_on_may_be_written_anew(app: FastAPI, ap
     old = issued_badge(api, "li", "M1")["id"]
     made = complete_application(api, "wang", kind="transfer", replaces=old)
     new = approve(api, made["id"]).json()["badge"]
-    event = asked(app, api, new, "M1")
-    import msgspec
-
+    event = asked(app, api, new, "M2")
     with context_of_app(app).database.read() as session:
         command = msgspec.json.decode(session.exec(select(EdgeCommand.command)).one(), type=EncodeCard)
-    assert command.replaces == event.credential
+    assert command.replaces == credential_key(context_of_app(app).keys.hash_key, "desfire", "M1")
     bind(app, desk, event)
-    assert api.get(f"{API}/badges/{old}").json()["status"] == "returned"
+    assert api.get(f"{API}/badges/{new}").json()["number"] == "M2"
+
+
+def test_a_number_is_written_once_even_when_its_badge_is_gone(app: FastAPI, api: TestClient, desk: Edge) -> None:
+    """The lost card would open again what the new card of the same number opens (B4)."""
+    lost = approved_badge(api, "li")
+    bind(app, desk, asked(app, api, lost, "M1001"))
+    report(api, lost, "revoked")
+    badge = approved_badge(api, "li")
+    refused = api.post(f"{API}/badges/{badge}/encode", json={"edge": "desk-1", "number": "M1001"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "number_spent")
+    asked(app, api, badge, "M1002")
