@@ -1,5 +1,6 @@
 """The layout of the registry as a file: one sheet (or CSV file) per noun, its columns, and what a cell may hold (docs/registry.md)."""
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -191,7 +192,7 @@ def _text(column: Column, cell: Cell) -> str:
         if "\0" in text:
             raise CellError("holds a NUL character; write the text again")
         return text
-    if cell != int(cell):
+    if not math.isfinite(cell) or cell != int(cell):
         raise CellError("holds a fraction where text is wanted; format the cell as text")
     if len(str(abs(int(cell)))) > EXACT_DIGITS:
         raise CellError(
