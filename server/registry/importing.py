@@ -20,6 +20,7 @@ from controller.site import Site
 from server.badges.models import Badge
 from server.db.engine import Database
 from server.db.model import metadata
+from server.db.models import import_models
 from server.ids import new_id
 from server.ledger.facts import table_of
 from server.operators.actor import Actor
@@ -205,6 +206,7 @@ CUSTOMER_FIELDS = frozenset(
 def copy_registry(database: Database, folder: Path) -> Database:
     """The registry's tables in a SQLite file of their own, without triggers."""
     scratch = Database(f"sqlite:///{folder}/registry.db")
+    import_models()
     metadata.create_all(scratch.engine)
     with database.read() as source, scratch.write() as target:
         target.connection().execute(text("PRAGMA defer_foreign_keys = ON"))
