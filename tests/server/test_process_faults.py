@@ -16,6 +16,7 @@ import psycopg
 import pytest
 
 from tests.server.conftest import SITE
+from tests.server.edges import WireEdge
 from tests.server.process import Running, run, running
 from tests.server.waiting import until
 
@@ -72,7 +73,9 @@ def test_of_two_servers_on_one_database_one_leads_both_serve_and_the_other_takes
                 for number, server in enumerate((one, two)):
                     body = {"code": f"C{number}", "kind": "organisation", "name": "n"}
                     assert call(server, token, "/api/v1/customers", body)["code"] == f"C{number}"
-                    call(server, token, "/api/v1/edges", {"name": f"edge-{number}"})
+                    secret = call(server, token, "/api/v1/edges", {"name": f"edge-{number}"})["token"]
+                    key = WireEdge(f"edge-{number}").public_key.hex()
+                    call(server, token, "/api/v1/edges/enrol", {"token": secret, "public_key": key})
 
                 def compiled(server: Running) -> bool:
                     shown = call(server, token, "/api/v1/policy/current?edge=edge-0")
