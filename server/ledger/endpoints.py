@@ -97,8 +97,10 @@ def acknowledge(
 def doors(
     session: DbSession, context: AppContext, _actor: Annotated[Actor, requires(Permission.LIVE_READ)]
 ) -> Response:
-    """Every door with mode, position, lock and alarm."""
-    return _json({"items": reading.doors(session, context.site)})
+    """Every door with its edge, mode, position, lock and alarm. The edge is the one that reported it, else the site file's."""
+    named = {door.id: door.edge or None for door in context.site.doors}
+    doors = reading.doors(session, context.site)
+    return _json({"items": [door | {"edge": door["edge"] or named[door["door"]]} for door in doors]})
 
 
 @live_router.get("/presence")
