@@ -59,8 +59,11 @@ def import_(
             advance = progress("checking", len(rows))
             result = _importer(context, advance).check(context.database, rows)
         if not result.faults and not dry_run:
-            importer = _importer(context, progress("writing", len(rows)))
-            result = importer.write(context.database, rows)
+            unchanged = [outcome for outcome in result.outcomes if outcome.word == "unchanged"]
+            due = [outcome.row for outcome in result.outcomes if outcome.word != "unchanged"]
+            importer = _importer(context, progress("writing", len(due)))
+            result = importer.write(context.database, due)
+            result.outcomes += unchanged
             _audit_import(context, importer.actor, file, result)
     _show_import(file, result, dry_run=dry_run, as_json=as_json)
     if result.faults:

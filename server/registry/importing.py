@@ -140,26 +140,20 @@ class Importer:
         """Many at once: new files by one statement, those that are there already by :func:`upsert_customers`."""
         batch = _identified(session, batch)
         records = [_customer_record(row) for row in batch]
-        table = table_of(Customer).c
-        known = _known(session, [table.code, table.source_system, table.external_id], records)
-        codes = {code for code, _, _ in known}
-        names = {(system, external_id) for _, system, external_id in known}
-        is_there = [r.code in codes or (r.source_system, r.external_id) in names for r in records]
-        upserted = iter(
-            upsert_customers(
-                session,
-                self.actor,
-                self.now,
-                self.personal,
-                [r for r, there in zip(records, is_there, strict=True) if there],
-            )
-            if any(is_there)
-            else ()
-        )
+        known = _known(session, records)
+        codes = {row["code"] for row in known}
+        named = {(row["source_system"], row["external_id"]): row for row in known}
+        same = [_is_same(r, named.get((r.source_system, r.external_id))) for r in records]
+        is_there = [r.code in codes or (r.source_system, r.external_id) in named for r in records]
+        differ = [r for r, there, equal in zip(records, is_there, same, strict=True) if there and not equal]
+        upserted = iter(upsert_customers(session, self.actor, self.now, self.personal, differ) if differ else ())
         writing = Writing(session, self.actor, self.now, self.personal, codes={})
         new: list[dict[str, Any]] = []
         outcomes: list[Outcome | Problem] = []
-        for row, record, there in zip(batch, records, is_there, strict=True):
+        for row, record, there, equal in zip(batch, records, is_there, same, strict=True):
+            if equal:
+                outcomes.append(Outcome(row, False, {}, []))
+                continue
             if there:
                 found = next(upserted)
                 outcomes.append(found if isinstance(found, Problem) else _outcome(row, found))
@@ -246,11 +240,19 @@ def _identified(session: Session, batch: Sequence[Row]) -> list[Row]:
     return rows
 
 
-def _known(session: Session, columns: Sequence[Any], records: Sequence[CustomerRecord]) -> list[Any]:
-    table = table_of(Customer).c
-    by_code = table.code.in_({record.code for record in records})
-    by_name = table.external_id.in_({record.external_id for record in records})
-    return list(session.connection().execute(select(*columns).where(by_code | by_name)))
+def _known(session: Session, records: Sequence[CustomerRecord]) -> list[Any]:
+    table = table_of(Customer)
+    by_code = table.c.code.in_({record.code for record in records})
+    by_name = table.c.external_id.in_({record.external_id for record in records})
+    return list(session.connection().execute(select(table).where(by_code | by_name)).mappings())
+
+
+def _is_same(record: CustomerRecord, stored: Any) -> bool:
+    """Whether nothing of the record differs, which most rows of a file that comes again do not. A sealed value is left to the upsert."""
+    if stored is None or stored["deleted_at"] is not None or record.deleted is not None or record.id_number is not None:
+        return False
+    given = record.values("deleted", "id_number")
+    return all(stored["class" if name == "class_" else name] == value for name, value in given.items())
 
 
 def _customer_record(row: Row) -> CustomerRecord:

@@ -125,6 +125,7 @@ def test_a_change_of_kind_beyond_the_quota_is_an_error_of_its_row(command: Comma
     with database.write() as session:
         customer = session.exec(select(Customer).where(Customer.code == "C001")).one()
         holder = session.exec(select(Holder).where(Holder.kind == "customer")).one()
+        assert holder.id is not None
         badge = Badge(
             kind="customer", status="approved", holder_id=holder.id, holder_kind="customer", customer_id=customer.id,
             customer_kind="organisation", slot=2, from_at=START, created_at=START,
