@@ -274,8 +274,8 @@ def test_events_are_paged_by_sequence(api: TestClient, take: Take) -> None:
     [
         ("/api/v1/events", {"guard", "customer_service", "supervisor", "auditor", "administrator"}),
         ("/api/v1/ledger/export?edge=edge-1", {"supervisor", "auditor", "administrator"}),
-        ("/api/v1/ledger/quarantine", {"guard", "supervisor", "auditor", "administrator"}),
-        ("/api/v1/edges", {"guard", "supervisor", "auditor", "administrator"}),
+        ("/api/v1/ledger/quarantine", {"guard", "customer_service", "supervisor", "auditor", "administrator"}),
+        ("/api/v1/edges", {"guard", "customer_service", "supervisor", "auditor", "administrator"}),
     ],
 )
 def test_who_may_read_what(app: FastAPI, edge_ids: dict[str, int], path: str, roles: set[str]) -> None:
