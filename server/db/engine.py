@@ -8,6 +8,8 @@ A request does not call these: its session comes from :data:`server.routes.DbSes
 answer was built. Threads and periodic work do. Bulk work (ingest) takes ``session.connection()`` and speaks Core.
 """
 
+import json
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +33,10 @@ _POSTGRESQL_LIMITS = "-c lock_timeout=10s -c statement_timeout=60s -c idle_in_tr
 _PASSING_CLASSES = ("08", "25", "40", "53", "55", "57", "58")
 """SQLSTATE classes of what passes by itself: connection, transaction, resources, locks, operator, system."""
 _SQLITE_STATEMENT_FAULTS = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_TOOBIG)
+_PAIR_OR_HALF = re.compile(
+    r"(?P<kept>\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
+)
+"""In JSON text: an escaped backslash or a pair of surrogates, else half of a pair."""
 
 
 class DatabaseError(Exception):
@@ -132,6 +138,7 @@ def _make_engine(url: str) -> Engine:
             pool_timeout=POOL_WAIT_S,
             poolclass=sqlalchemy.QueuePool,
             hide_parameters=True,
+            json_deserializer=_read_json,
             connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000},
         )
         event.listen(engine, "connect", _prepare_sqlite)
@@ -145,6 +152,7 @@ def _make_engine(url: str) -> Engine:
             pool_timeout=POOL_WAIT_S,
             pool_pre_ping=True,
             hide_parameters=True,  # errors are logged, and names and hashes are parameters (D6)
+            json_deserializer=_read_json,
             connect_args={
                 "application_name": "menjin",
                 "connect_timeout": CONNECT_WAIT_S,
@@ -155,8 +163,22 @@ def _make_engine(url: str) -> Engine:
     raise DatabaseError(f"database_url: {backend!r} is not supported; use sqlite or postgresql")
 
 
+def _read_json(text: str | bytes) -> Any:
+    """JSON as a CRM may have written it: half of a surrogate pair, which no answer could carry, is read as U+FFFD."""
+    found = text if isinstance(text, str) else text.decode(errors="replace")
+    if "\\u" in found:
+        found = _PAIR_OR_HALF.sub(lambda match: match["kept"] or "\\ufffd", found)
+    return json.loads(found)
+
+
+def _read_text(stored: bytes) -> str:
+    """SQLite holds any bytes as text, and a CRM may have written some: one row that is not UTF-8 must not stop all others."""
+    return stored.decode(errors="replace")
+
+
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # the driver must not begin transactions by itself: _begin_sqlite does
+    connection.text_factory = _read_text
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     cursor.execute("PRAGMA journal_mode = WAL")

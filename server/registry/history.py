@@ -64,6 +64,7 @@ def merged_files(session: Session, customer: Customer) -> list[Customer]:
     while kept:
         query = select(Customer).join(CustomerMerge, col(CustomerMerge.merged_id) == Customer.id)
         rows = session.exec(query.where(col(CustomerMerge.kept_id).in_(kept)).order_by(col(Customer.id))).all()
+        rows = [row for row in rows if row is not customer and row not in found]  # a CRM may have taken a merge back
         found += rows
         kept = [row.id for row in rows]
     return found

@@ -63,8 +63,10 @@ def living_customer(
 
 
 def follow_merges(session: Session, customer: Customer) -> Customer:
-    """The file that took this one over, in the end; itself, if none did."""
-    while customer.merged_into is not None:
+    """The file that took this one over, in the end; itself, if none did. Where a CRM let the files lead in a circle: one of them."""
+    passed = set()
+    while customer.merged_into is not None and customer.id not in passed:
+        passed.add(customer.id)
         customer = session.get_one(Customer, customer.merged_into)
     return customer
 

@@ -29,6 +29,8 @@ UNNOTED_COLUMNS = ("version", "changed_by", "synced_at", "name_key")
 """Columns whose change alone is no change of the file."""
 CHANNEL = "menjin_registry"
 """PostgreSQL: notified once per statement."""
+HIGHEST_GIVEN_VERSION = 1_000_000_000
+"""A writer gives no version beyond it in one step: a column that is full could not be changed any more, not even to end a contract."""
 GUARD_TABLE = "registry_replace_guard"
 """SQLite: the rows that an insert or update collides with, so that OR REPLACE cannot delete them unseen."""
 

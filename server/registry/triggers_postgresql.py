@@ -7,14 +7,17 @@ from collections.abc import Iterable, Iterator
 
 from sqlalchemy.engine import Connection
 
-from server.registry.triggers import CHANNEL, UNNOTED_COLUMNS, Column, Table, sealed_columns
+from server.registry.triggers import CHANNEL, HIGHEST_GIVEN_VERSION, UNNOTED_COLUMNS, Column, Table, sealed_columns
 
-_IS_TEXT_ARRAY = """
+_IS_TEXT_ARRAY = r"""
 CREATE OR REPLACE FUNCTION menjin_is_text_array(given json) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
   SELECT CASE WHEN json_typeof(given) = 'array'
     THEN NOT EXISTS (SELECT 1 FROM json_array_elements(given) AS element WHERE json_typeof(element) <> 'string')
+      AND (strpos(given::text, '\u') = 0 OR regexp_replace(regexp_replace(given::text, '\\\\', '', 'g'),
+        '\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}', '', 'g') !~ '\\u(0000|[dD][89a-fA-F])')
     ELSE false END
 $$"""
+# json, unlike jsonb, takes escapes of NUL and of half a surrogate pair: no text could hold them, and no comparison as jsonb is possible
 
 _LOOK_AGAIN = """
   IF (NEW.name, NEW.credit_code) IS DISTINCT FROM (OLD.name, OLD.credit_code)
@@ -115,8 +118,20 @@ def _check(table: Table) -> str:
         "  END IF;"
         for column in table.of_kind("list")
     )
+    times = "\n".join(
+        f"  IF NOT NEW.\"{column.name}\" BETWEEN '1900-01-01 UTC' AND '9999-12-30 UTC' THEN\n"
+        f"    RAISE EXCEPTION USING ERRCODE = 'check_violation',\n"
+        f"      MESSAGE = '{table.name}.{column.name}: must be a time from 1900 to 9999; for no end write NULL';\n"
+        "  END IF;"
+        for column in table.of_kind("time")
+    )
     kept = f"'{table.name}.id, {table.name}.public_id: never change; make a new row and set deleted_at in the old one'"
+    top = f"MESSAGE = '{table.name}.version: is counted by the database; leave it out, or raise it by one'"
     return f"""{lists}
+{times}
+  IF NEW.version > {HIGHEST_GIVEN_VERSION} AND (TG_OP = 'INSERT' OR NEW.version > OLD.version + 1) THEN
+    RAISE EXCEPTION USING ERRCODE = 'check_violation', {top};
+  END IF;
   IF TG_OP = 'INSERT' THEN
     IF NEW.changed_by = '' THEN {writer} END IF;
     RETURN NEW;

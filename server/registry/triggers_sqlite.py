@@ -11,7 +11,16 @@ from collections.abc import Iterable, Iterator
 from sqlalchemy.engine import Connection
 
 from server.registry.models import QUOTAS
-from server.registry.triggers import GUARD_TABLE, NOTED, UNNOTED_COLUMNS, Column, Key, Table, sealed_columns
+from server.registry.triggers import (
+    GUARD_TABLE,
+    HIGHEST_GIVEN_VERSION,
+    NOTED,
+    UNNOTED_COLUMNS,
+    Column,
+    Key,
+    Table,
+    sealed_columns,
+)
 
 _LIVE = "status NOT IN ('revoked', 'returned')"
 _QUOTA = f"CASE kind {' '.join(f'WHEN {kind!r} THEN {quota}' for kind, quota in QUOTAS.items())} ELSE 0 END"
@@ -123,7 +132,7 @@ def _note_insert(table: Table) -> str:
         "note_insert",
         "AFTER INSERT",
         "1",
-        _refuse([_replaces(table), *_type_checks(table), *_reference_checks(table)]),
+        _refuse([_replaces(table), *_type_checks(table), _given_version(table), *_reference_checks(table)]),
         f"UPDATE {table.name} SET changed_by = {_sql_writer(table)} WHERE id = NEW.id AND NEW.changed_by = ''",
         _note(table, "insert", writer, "NEW.version"),
     )
@@ -156,6 +165,15 @@ def _note_update(table: Table) -> Iterator[str]:
             f"CASE WHEN {raised} AND NEW.changed_by <> '' THEN NEW.changed_by ELSE {_sql_writer(table)} END",
             f"CASE WHEN {raised} THEN NEW.version ELSE OLD.version + 1 END",
         ),
+    )
+    unnoted = [column for column in table.columns if column.name in UNNOTED_COLUMNS]
+    higher = (f"NEW.version > OLD.version + 1 AND {_given_version(table)[0]}", _given_version(table)[1])
+    yield _trigger(
+        table.name,
+        "unnoted",
+        "AFTER UPDATE",
+        f"({_differs([column.name for column in unnoted])})",
+        _refuse([*_type_checks(table, unnoted), higher]),
     )
     yield _trigger(
         table.name,
@@ -199,8 +217,8 @@ def _value_json(column: Column, row: str) -> str:
     return value
 
 
-def _type_checks(table: Table) -> Iterator[_Check]:
-    for column in table.columns:
+def _type_checks(table: Table, columns: Iterable[Column] | None = None) -> Iterator[_Check]:
+    for column in table.columns if columns is None else columns:
         value, where = f'NEW."{column.name}"', f"{table.name}.{column.name}"
         if column.kind == "list":
             texts = f"EXISTS (SELECT 1 FROM json_each({value}) WHERE type <> 'text')"
@@ -230,6 +248,13 @@ def _is_time(value: str) -> str:
         f"(typeof({value}) = 'text' AND {value} >= '1900' AND ifnull(strftime('%Y-%m-%d %H:%M:%S', substr({value}, 1, 19), '+0 days'), '')"
         f" = substr({value}, 1, 19) AND (length({value}) = 19 OR (length({value}) BETWEEN 21 AND 26"
         f" AND substr({value}, 20, 1) = '.' AND substr({value}, 21) NOT GLOB '*[^0-9]*')))"
+    )
+
+
+def _given_version(table: Table) -> _Check:
+    return (
+        f"NEW.version > {HIGHEST_GIVEN_VERSION}",
+        f"{table.name}.version: is counted by the database; leave it out, or raise it by one",
     )
 
 

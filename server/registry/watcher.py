@@ -16,7 +16,6 @@ from typing import Any
 import structlog
 from sqlalchemy import LargeBinary, Table, cast, exists, or_, select, text, type_coerce, update
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, SQLModel
 
 from server.db.engine import Database, is_away
@@ -100,7 +99,9 @@ def _follow_table(connection: Connection, name: str, personal: PersonalKeys, now
         try:
             with connection.begin_nested():
                 problems = _follow_row(connection, name, table, row_id, change, personal, now)
-        except (ValueError, KeyError, UnreadableError, Problem, IntegrityError) as error:
+        except Exception as error:  # whatever a row makes impossible: the clear text of all others waits behind it
+            if is_away(error):
+                raise
             log.error("registry row not taken", table=name, row=row_id, error=type(error).__name__)
             problems = [f"{NOT_TAKEN}{type(error).__name__}; write the row again"]
         else:
