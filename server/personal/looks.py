@@ -24,6 +24,8 @@ LOOKS_WINDOW = timedelta(hours=1)
 """Against harvesting: whoever needs more than this in an hour is not serving people one by one."""
 REFUSALS_NOTED_EVERY = timedelta(minutes=10)
 MIN_REASON_CHARS = 4
+SEARCHED = "searched by exact value"
+"""The reason that stands with a search."""
 
 PERMISSION_FOR = {
     "name": Permission.PERSONAL_NAMES,
@@ -73,6 +75,15 @@ def admit_look(
     now = context.clock.now()
     _refuse_harvest(session, context, actor, subject, now)
     audit.record(session, actor, now, LOOK, subject, after={"fields": list(what), "reason": reason})
+
+
+def admit_search(context: Context, actor: Actor, table: str, fields: Sequence[str]) -> None:
+    """Record that ``actor`` asks which rows of ``table`` hold exactly some values of ``fields``, before answering: asking for one number
+    after the other would show what the masks hide. It takes the permission of a look, counts as one, and is committed at once. Raises
+    :class:`Problem` as :func:`admit_look`."""
+    if fields:
+        with context.database.write() as session:
+            admit_look(session, context, actor, table, fields, SEARCHED)
 
 
 def checked_reason(reason: str) -> str:

@@ -7,6 +7,7 @@ from sqlmodel import Session, col, select
 
 from server.context import Context
 from server.pages import Cursor, IfMatch, Limit, Page, etag, refuse_stale, rows_after
+from server.personal.looks import admit_search
 from server.registry import people
 from server.registry.contracts import source_values
 from server.registry.history import HistoryShown, row_history
@@ -66,13 +67,16 @@ def list_contacts(
     after: Cursor = 0,
     limit: Limit = 100,
 ) -> Page[ContactShown]:
-    """All contacts, those of one customer, or those with exactly this name, phone or address."""
+    """All contacts, those of one customer, or those with exactly this name, phone or address (a recorded look)."""
     query = listed(seen_rows(actor, select(Contact), Contact), Contact, deleted, modified_since)
     if customer is not None:
         query = query.where(Contact.customer_id == find_customer(session, customer, actor=actor).id)
-    for field, value in (("name", name), ("phone", phone), ("email", email)):
-        if value is not None:
-            query = query.where(getattr(Contact, f"{field}_index") == context.personal.index(field, value))
+    wanted = {
+        field: value for field, value in (("name", name), ("phone", phone), ("email", email)) if value is not None
+    }
+    admit_search(context, actor, "contact", list(wanted))
+    for field, value in wanted.items():
+        query = query.where(getattr(Contact, f"{field}_index") == context.personal.index(field, value))
     rows, following = rows_after(session, query, col(Contact.id), after, limit)
     return Page(items=show_contacts(session, context.personal, rows), next=following)
 

@@ -10,6 +10,7 @@ from controller.policy import CustomerKind
 from server.context import Context
 from server.operators.permissions import Permission
 from server.pages import Cursor, IfMatch, Limit, Page, etag, refuse_stale, rows_after
+from server.personal.looks import admit_search
 from server.problems import Problem
 from server.registry import customer_files
 from server.registry.contract_terms import create_contract
@@ -110,7 +111,7 @@ def list_customers(
     after: Cursor = 0,
     limit: Limit = 100,
 ) -> Page[CustomerShown]:
-    """All customers, or those with exactly this code, credit code, kind, owner or contact's phone; ``name``: however it is spelt."""
+    """All customers, or those with exactly this code, credit code, kind, owner or contact's phone (a recorded look); ``name``: however it is spelt."""
     query = listed(select(Customer).where(seen_customers(actor)), Customer, deleted, modified_since)
     exact = {"code": code, "credit_code": credit_code, "kind": kind, "owner": owner}
     for field, value in exact.items():
@@ -119,6 +120,7 @@ def list_customers(
     if name is not None:
         query = query.where(or_(Customer.name == name, Customer.name_key == name_key(name)))
     if phone is not None:
+        admit_search(context, actor, "customer", ["phone"])
         index = context.personal.index("phone", phone)
         contacts = select(Contact.customer_id).where(Contact.phone_index == index, col(Contact.deleted_at).is_(None))
         query = query.where(col(Customer.id).in_(contacts))

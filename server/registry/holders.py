@@ -7,6 +7,7 @@ from sqlmodel import Session, col, select
 
 from server.context import Context
 from server.pages import Cursor, IfMatch, Limit, Page, etag, refuse_stale, rows_after
+from server.personal.looks import admit_search
 from server.registry import people
 from server.registry.contracts import source_values
 from server.registry.history import HistoryShown, row_history
@@ -68,15 +69,20 @@ def list_holders(
     after: Cursor = 0,
     limit: Limit = 100,
 ) -> Page[HolderShown]:
-    """All holders, those of one customer or kind, or those with exactly this name, phone or ID number."""
+    """All holders, those of one customer or kind, or those with exactly this name, phone or ID number (a recorded look)."""
     query = listed(seen_rows(actor, select(Holder), Holder), Holder, deleted, modified_since)
     if customer is not None:
         query = query.where(Holder.customer_id == find_customer(session, customer, actor=actor).id)
     if kind is not None:
         query = query.where(Holder.kind == kind)
-    for field, value in (("name", name), ("phone", phone), ("id_number", id_number)):
-        if value is not None:
-            query = query.where(getattr(Holder, f"{field}_index") == context.personal.index(field, value))
+    wanted = {
+        field: value
+        for field, value in (("name", name), ("phone", phone), ("id_number", id_number))
+        if value is not None
+    }
+    admit_search(context, actor, "holder", list(wanted))
+    for field, value in wanted.items():
+        query = query.where(getattr(Holder, f"{field}_index") == context.personal.index(field, value))
     rows, following = rows_after(session, query, col(Holder.id), after, limit)
     return Page(items=show_holders(session, context.personal, rows), next=following)
 

@@ -213,3 +213,36 @@ def test_a_revoked_token_sees_nothing(app: FastAPI, holder: Holder) -> None:
             token.revoked_at = context_of_app(app).clock.now()
             session.add(token)
     assert look(client, f"holders/{holder.public_id}", "name").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "table"),
+    [
+        ("holders", "phone", "holder"),
+        ("holders", "id_number", "holder"),
+        ("holders", "name", "holder"),
+        ("contacts", "phone", "contact"),
+        ("customers", "phone", "customer"),
+    ],
+)
+def test_a_search_by_a_masked_value_is_a_look(app: FastAPI, path: str, field: str, table: str) -> None:
+    """Asking for 138 0000 0000, 0001, … would show what 138****0000 hides."""
+    for role in ("auditor", "guard"):
+        answer = token_client(app, role).get(f"{API}/{path}", params={field: "13800000000"})
+        if role == "guard" and field == "name":
+            assert answer.status_code == 200
+        else:
+            assert (answer.status_code, answer.json()["code"]) == (403, "not_permitted")
+    assert token_client(app, "customer_service").get(f"{API}/{path}", params={field: "13800000000"}).status_code == 200
+    last = entries(app)[-1]
+    assert (last.subject, last.after) == (table, {"fields": [field], "reason": looks.SEARCHED})
+    assert token_client(app, "auditor").get(f"{API}/{path}").status_code == 200
+
+
+@ON_SQLITE
+def test_searches_are_bounded_like_looks(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(looks, "LOOKS_PER_WINDOW", 3)
+    desk = token_client(app, "customer_service")
+    answers = [desk.get(f"{API}/holders", params={"phone": f"1380013800{last}"}).status_code for last in range(5)]
+    assert answers == [200, 200, 200, 429, 429]
+    assert len(entries(app, looks.LOOK_REFUSED)) == 1
