@@ -1,6 +1,6 @@
 """``/api/v1``: the registry's routers (docs/interfaces.md, Registry, badges, reach)."""
 
-from server.registry import contacts, contracts, customers, holders, same_customer
+from server.registry import change_endpoints, contacts, contracts, customers, holders, same_customer
 
 ROUTERS = [
     customers.router,
@@ -9,4 +9,5 @@ ROUTERS = [
     contacts.router,
     contracts.router,
     holders.router,
+    change_endpoints.router,
 ]

@@ -220,6 +220,12 @@ class RegistryChange(Model, table=True):
         Index("ix_registry_change_row", "table_name", "row_id", "id"),
         Index("ix_registry_change_at", "table_name", "at"),
         Index(
+            "ix_registry_change_problem",
+            "id",
+            sqlite_where=text("problem IS NOT NULL"),
+            postgresql_where=text("problem IS NOT NULL"),
+        ),
+        Index(
             "ix_registry_change_open",
             "id",
             sqlite_where=text("done_at IS NULL"),

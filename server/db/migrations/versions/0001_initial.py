@@ -318,6 +318,13 @@ def upgrade() -> None:
             sqlite_where=sa.text("done_at IS NULL"),
             postgresql_where=sa.text("done_at IS NULL"),
         )
+        batch_op.create_index(
+            "ix_registry_change_problem",
+            ["id"],
+            unique=False,
+            sqlite_where=sa.text("problem IS NOT NULL"),
+            postgresql_where=sa.text("problem IS NOT NULL"),
+        )
         batch_op.create_index("ix_registry_change_row", ["table_name", "row_id", "id"], unique=False)
 
     op.create_table(
