@@ -5,16 +5,19 @@ GET {crm_url}/customers?modified_since=T[&after=CURSOR] → {"items": [customer,
 """
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
 import httpx2
 
 from server.crm.connection import CrmConnection
+from server.db.clock import Clock
 
 CONNECT_S = 5.0
 ANSWER_S = 15.0
+WHOLE_ANSWER = timedelta(seconds=60)
+"""A CRM that sends one byte now and then holds up the thread no longer than this."""
 MAX_ANSWER_BYTES = 8 * 2**20
 MAX_CURSOR = 500
 
@@ -30,8 +33,8 @@ class CrmAnswerInvalid(Exception):
 class CrmClient:
     """One connection pool. Used by one thread."""
 
-    def __init__(self, connection: CrmConnection) -> None:
-        self._connection = connection
+    def __init__(self, connection: CrmConnection, clock: Clock) -> None:
+        self._connection, self._clock = connection, clock
         headers = {"Accept": "application/json", "User-Agent": "menjin"}
         if connection.token is not None:
             headers["Authorization"] = f"Bearer {connection.token}"
@@ -84,10 +87,13 @@ class CrmClient:
                 if status != 200:
                     raise CrmAnswerInvalid(f"{where}: the CRM answered {status}; check crm_url and crm_token_file")
                 body = bytearray()
+                begun = self._clock.now()
                 for part in response.iter_bytes():
                     body += part
                     if len(body) > MAX_ANSWER_BYTES:
                         raise CrmAnswerInvalid(f"{where}: the answer is larger than {MAX_ANSWER_BYTES} bytes")
+                    if self._clock.now() - begun > WHOLE_ANSWER:
+                        raise CrmAway(f"{where}: the answer was not whole after {WHOLE_ANSWER.seconds} s")
         except httpx2.HTTPError as error:
             raise CrmAway(
                 f"{where}: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlmodel import col, select
+from sqlmodel import col, or_, select
 
 from server.context import Context
 from server.crm.client import CrmAnswerInvalid, CrmAway, CrmClient
@@ -42,7 +42,7 @@ class CrmService:
         self._context = context
         self._database = context.database
         self._connection = connection
-        self._client = CrmClient(connection)
+        self._client = CrmClient(connection, context.clock)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="crm", daemon=True)
 
@@ -74,7 +74,10 @@ class CrmService:
         with self._database.read() as session:
             due = session.exec(
                 select(CrmFetch.id, CrmFetch.external_id)
-                .where(CrmFetch.state == "waiting", col(CrmFetch.due_at) <= now)
+                .where(
+                    CrmFetch.state == "waiting",
+                    or_(col(CrmFetch.due_at) <= now, col(CrmFetch.due_at) > now + RETRY_MOST),
+                )
                 .order_by(col(CrmFetch.due_at))
                 .limit(FETCHES_A_TURN)
             ).all()
@@ -84,7 +87,7 @@ class CrmService:
                 return
             assert fetch_id is not None
             self._fetch(fetch_id, external_id, now)
-        if state is None or state.due_at <= now:
+        if state is None or state.due_at <= now or state.due_at > now + LOOK_EVERY:  # the clock was ahead
             self._look(state, now)
 
     def _fetch(self, fetch_id: int, external_id: str, now: datetime) -> None:
@@ -101,7 +104,7 @@ class CrmService:
             if row is None or row.state != "waiting":
                 return
             row.tries += 1
-            row.problem = problem[:500]
+            row.problem = _storable(problem)
             if again and row.tries < MAX_TRIES:
                 row.due_at = now + min(RETRY_FIRST * 2 ** (row.tries - 1), RETRY_MOST)
             else:
@@ -113,6 +116,8 @@ class CrmService:
 
     def _look(self, state: CrmState | None, now: datetime) -> None:
         since = state.fetched_until if state is not None else None
+        if since is not None and since > now:
+            since = None  # the clock was ahead: what changed meanwhile is not known
         problem = ""
         try:
             problem = self._look_at_pages(since - OVERLAP if since is not None else None, now)
@@ -122,7 +127,7 @@ class CrmService:
             row = session.get(CrmState, self._connection.name) or CrmState(name=self._connection.name, due_at=now)
             if not problem:
                 row.fetched_until = now
-            row.last_at, row.problem = now, problem[:500]
+            row.last_at, row.problem = now, _storable(problem)
             row.due_at = now + (RETRY_MOST if problem else LOOK_EVERY)
             session.add(row)
         if problem:
@@ -141,15 +146,26 @@ class CrmService:
         return f"more than {PAGES_A_LOOK} pages"
 
     def _apply(self, external_id: str | None, record: Any, now: datetime) -> str:
-        """Write one record in a transaction of its own; returns what is wrong with it, empty when nothing is."""
+        """Write one record in a transaction of its own; returns what is wrong with it, empty when nothing is. Whatever a record makes
+        impossible ends with that record; raises only what says that the database is away."""
         with self._database.new_session(writes=True) as session:
-            if record is None:
-                assert external_id is not None
-                problem = apply_gone(session, self._context, self._connection.name, external_id, now)
-            else:
-                problem = apply_record(session, self._context, self._connection.name, external_id, record, now)
-            if problem:
-                session.rollback()
-            else:
-                session.commit()
+            try:
+                if record is None:
+                    assert external_id is not None
+                    problem = apply_gone(session, self._context, self._connection.name, external_id, now)
+                else:
+                    problem = apply_record(session, self._context, self._connection.name, external_id, record, now)
+                if not problem:
+                    session.commit()
+            except Exception as error:
+                if is_away(error):
+                    raise
+                log.exception("crm: a record cannot be written")
+                problem = f"a record cannot be written ({type(error).__name__}): the server's log says why"
+            session.rollback()
             return problem
+
+
+def _storable(problem: str) -> str:
+    """In one line that every database holds: a problem quotes what the CRM wrote."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in problem[:500])

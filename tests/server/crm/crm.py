@@ -2,8 +2,8 @@
 
 import json
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -21,6 +21,7 @@ class Crm:
     customers: dict[str, dict[str, Any]] = field(default_factory=dict)
     modified: dict[str, str] = field(default_factory=dict)
     fault: str = ""
+    between_parts: Callable[[], object] | None = None
     asked: list[str] = field(default_factory=list)
 
     def put(self, record: dict[str, Any], modified: str = "2026-03-01T00:00:00Z") -> None:
@@ -68,7 +69,13 @@ def running_crm() -> Iterator[Crm]:
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            if crm.between_parts is None:
+                self.wfile.write(body)
+                return
+            with suppress(OSError):
+                for byte in body:
+                    self.wfile.write(bytes([byte]))
+                    crm.between_parts()
 
         def log_message(self, *_: object) -> None:
             pass

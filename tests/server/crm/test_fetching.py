@@ -230,3 +230,58 @@ def test_what_is_here_already_is_not_written_again(desk: Desk, crm: Crm) -> None
     desk.turn()
     after = [desk.get(path) for path in ("/customers/C-K-1", "/contacts", "/contracts", "/holders")]
     assert before == after
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        pytest.param({"name": "华\0云"}, id="NUL"),
+        pytest.param({"name": "\ud800"}, id="half a pair"),
+        pytest.param({"\ud800\0": 1}, id="half a pair as a key"),
+        pytest.param({"remark": "x" * 100_000}, id="long"),
+        pytest.param({"contracts": [{"external_id": "v", "from": "2026-01-01", "areas": ["\0"]}]}, id="NUL in a list"),
+        pytest.param({"contacts": [{"external_id": "a", "name": "李\0娜"}]}, id="NUL in a person's name"),
+        pytest.param({"owner": "\0", "class": 10**30}, id="a huge number"),
+        pytest.param({"external_id": "K-0", "source_version": "9" * 5_000}, id="a huge version"),
+    ],
+)
+def test_one_bad_record_holds_up_no_other(desk: Desk, crm: Crm, bad: dict[str, Any]) -> None:
+    crm.put(customer("K-0") | bad)
+    crm.put(customer("K-1"))
+    desk.hint("K-0")
+    desk.hint("K-1")
+    desk.turn()
+    assert desk.get("/customers/C-K-1")["external_id"] == "K-1"
+    assert {row.state for row in desk.fetches() if row.external_id == "K-0"} <= {"failed", "done"}
+    assert desk.api.get("/api/v1/registry/connection").status_code == 200
+
+
+@ON_SQLITE
+def test_an_answer_that_drips_is_given_up(desk: Desk, crm: Crm, clock: FixedClock) -> None:
+    crm.put(customer())
+    crm.between_parts = lambda: clock.advance(timedelta(seconds=7))
+    desk.turn()
+    assert "not whole after 60 s" in desk.state().problem
+    assert desk.get("/customers")["items"] == []
+
+
+@ON_SQLITE
+def test_a_clock_that_was_ahead_delays_and_loses_nothing(desk: Desk, crm: Crm, clock: FixedClock) -> None:
+    clock.advance(timedelta(days=400))
+    crm.fault = "500"
+    desk.hint("K-1")
+    desk.turn()
+    crm.fault = ""
+    clock.advance(timedelta(minutes=11))
+    desk.hint("K-2")
+    desk.turn()
+    clock.advance(-timedelta(days=400))
+    crm.put(customer(), "2026-03-01T00:00:00Z")
+    crm.fault = "500"
+    desk.hint("K-1")
+    desk.turn()
+    crm.fault = ""
+    clock.advance(LOOK_EVERY)
+    desk.turn()
+    assert desk.get("/customers/C-K-1")["code"] == "C-K-1"
+    assert "modified_since" not in crm.asked[-1]
