@@ -23,8 +23,21 @@ FAULTS = (
     "edge killed during an unlock pulse on lcus", "server killed", "broker killed", "broker restarted with its state gone",
     "edge's journal replaced", "server restored from an older copy", "database locked", "disk full at the edge",
     "clock stepped forward", "clock stepped back", "boot without trusted time", "two agents through a day",
+    "contract that ends before it starts",
+    "contract's end moved back while badges are out",
+    "badge for another customer's holder",
+    "third badge",
+    "text file named photo.jpg",
+    "upload of 200 MB",
+    "import: mixed encodings, duplicate codes, formulas",
+    "webhook wrongly signed, replayed, out of order",
+    "edge that missed a thousand deltas",
+    "server killed between commit and publish",
+    "one of two servers killed while publishing",
+    "signing keys rotated while an edge is offline",
+    "CRM away or answering nonsense",
 )  # fmt: skip
-"""The list of the issue; a fault that is found later is added here and there."""
+"""The lists of the issues; a fault that is found later is added here and there."""
 
 _ROW = re.compile(r"^\| ([^|]+?) \| ([^|]+?) \| ([^|]+?) \|$", re.MULTILINE)
 _TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
