@@ -12,7 +12,7 @@ from rich.table import Table
 from sim.bench.figures import BenchFailed, BenchMissing, Report
 from sim.child import ChildError
 
-BENCHES = ("decide", "tap", "start", "ingest", "revoke", "compile")
+BENCHES = ("decide", "tap", "start", "ingest", "revoke", "compile", "quota")
 
 
 def bench(
@@ -62,6 +62,14 @@ def _bench(name: str) -> Callable[[], Report]:
         from sim.bench import ingest
 
         return ingest.run
+    if name == "compile":
+        from sim.bench import compile as compiling
+
+        return compiling.run
+    if name == "quota":
+        from sim.bench import quota
+
+        return quota.run
     from sim.bench import revoke
 
     return revoke.run
