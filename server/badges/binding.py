@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import msgspec
 import structlog
 from sqlalchemy.engine import Connection
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from controller.commands import Command, EncodeCard
 from controller.events import CardEncoded
@@ -39,21 +39,33 @@ def ask_encoding(
     refuse_unissuable(session, now, badge)
     card = BoundCard.of_number(number, TECHNOLOGY, number, hash_key)
     refuse_used(session, badge, number, card.credential)
-    _refuse_spent(session, badge, number, card.credential)
     assert desk.id is not None
+    _refuse_spent(session, badge, desk.id, number, card.credential)
     command = EncodeCard(badge.public_id, number, _card_of_predecessor(session, badge))
     return ask_command(session, actor, now, desk.id, command)
 
 
-def _refuse_spent(session: Session, badge: Badge, number: str, credential: bytes) -> None:
-    """A number is written once: a lost card that carries it, deregistered or not, would open again what the new card opens (B4)."""
+def _refuse_spent(session: Session, badge: Badge, desk_id: int, number: str, credential: bytes) -> None:
+    """A number is written once: a lost card that carries it, deregistered or not, would open again what the new card opens (B4). So would
+    one that was written for another badge, or at another desk, and has not been bound, or could not be."""
     other = session.exec(select(Badge.public_id).where(Badge.credential == credential, Badge.id != badge.id)).first()
+    if other is None:
+        ordered = select(EdgeCommand).where(
+            EdgeCommand.name == EncodeCard.__name__,
+            EdgeCommand.state != "no_session",
+            col(EdgeCommand.command).contains(msgspec.json.encode(number).decode(), autoescape=True),
+        )
+        for asked in session.exec(ordered).all():
+            command = msgspec.json.decode(asked.command, type=EncodeCard)
+            if command.number == number and (command.badge != badge.public_id or asked.edge_id != desk_id):
+                other = command.badge
     if other is not None:
         raise Problem(
             409,
             "number_spent",
-            f"number: a card with the number {number} was made before, for badge {other}: choose a number never used.",
-            f"number：号码 {number} 已写入过另一张卡（出入证 {other}），请选用从未使用的号码。",
+            f"number: a card with the number {number} was made before, or ordered elsewhere, for badge {other}: choose a number"
+            " never used.",
+            f"number：号码 {number} 已写入（或已在其他发卡台申请写入）另一张卡（出入证 {other}），请选用从未使用的号码。",
             field="number",
             extra={"rule": "B4"},
         )

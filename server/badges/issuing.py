@@ -72,7 +72,7 @@ def refuse_unissuable(session: Session, now: datetime, badge: Badge) -> None:
 
 
 def refuse_used(session: Session, badge: Badge, number: str, credential: bytes | None) -> None:
-    """Raise :class:`Problem` 409 for a number or a card that another live badge has."""
+    """Raise :class:`Problem` 409 for a number or a card that another live badge has, and for a card that was lost and is not back (B4)."""
     live = select(Badge.id).where(col(Badge.status).not_in(GONE), Badge.id != badge.id)
     if session.exec(live.where(Badge.number == number)).first() is not None:
         raise taken("number", number)
@@ -83,6 +83,18 @@ def refuse_used(session: Session, badge: Badge, number: str, credential: bytes |
             "This card is bound to another badge: deregister that badge first.",
             "该卡已绑定另一张出入证：请先注销。",
             field="card",
+        )
+    lost = select(Badge).where(Badge.status == "revoked", col(Badge.lost_at).is_not(None), Badge.id != badge.id)
+    found = session.exec(lost.where(col(Badge.credential) == credential)).first() if credential is not None else None
+    if found is not None:
+        raise Problem(
+            409,
+            "card_lost",
+            f"This card was lost with badge {found.number or found.public_id} and would open again wherever it is now (B4): take"
+            " another card, or report that badge returned once its card is here.",
+            f"该卡随出入证 {found.number or found.public_id} 挂失，重新绑定会使遗失的卡再次有效：请换卡，或在卡交回后先登记交还。",
+            field="card",
+            extra={"rule": "B4"},
         )
 
 

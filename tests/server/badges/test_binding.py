@@ -154,3 +154,23 @@ def test_a_number_is_written_once_even_when_its_badge_is_gone(app: FastAPI, api:
     refused = api.post(f"{API}/badges/{badge}/encode", json={"edge": "desk-1", "number": "M1001"})
     assert (refused.status_code, refused.json()["code"]) == (409, "number_spent")
     asked(app, api, badge, "M1002")
+
+
+def test_a_number_that_was_ordered_for_one_badge_is_written_for_no_other(
+    app: FastAPI, api: TestClient, desk: Edge
+) -> None:
+    """Two cards of one number are one credential: both would open as the badge that is bound first."""
+    with context_of_app(app).database.write() as session:
+        session.add(Edge(name="desk-2", role="desk", created_at=START))
+    first, second = approved_badge(api, "li"), approved_badge(api, "wang")
+    asked(app, api, first, 'M"1_%')
+    for badge, edge in ((second, "desk-1"), (first, "desk-2"), (second, "desk-2")):
+        answer = api.post(f"{API}/badges/{badge}/encode", json={"edge": edge, "number": 'M"1_%'})
+        assert (answer.status_code, answer.json()["code"]) == (409, "number_spent")
+    asked(app, api, first, 'M"1_%')  # what broke off is finished by asking again
+    asked(app, api, second, 'M"1__')
+    with context_of_app(app).database.write() as session:
+        for command in session.exec(select(EdgeCommand)).all():
+            command.state = "no_session"  # no desk ever heard of it
+            session.add(command)
+    asked(app, api, second, 'M"1_%')

@@ -17,7 +17,17 @@ from server.fleet.awaited import activate_awaiting
 from server.fleet.models import Edge
 from server.personal.models import Attachment
 from server.registry.models import Contract, Holder
-from tests.server.badges.making import API, application, approved_badge, attach, issue, issued_badge, report
+from tests.server.badges.making import (
+    API,
+    application,
+    approve,
+    approved_badge,
+    attach,
+    complete_application,
+    issue,
+    issued_badge,
+    report,
+)
 from tests.server.badges.test_applications import change, refused
 from tests.server.browser import context_of_app, token_client
 from tests.server.conftest import ON_SQLITE, START
@@ -299,6 +309,18 @@ def test_number_and_card_belong_to_one_live_badge(api: TestClient) -> None:
     report(api, first, "revoked")
     assert issue(api, second, "M1", taken).status_code == 200
     assert api.get(f"{API}/badges/{first}").json()["status"] == "returned", "its card is bound anew"
+
+
+def test_a_lost_card_is_bound_again_only_when_it_is_back(api: TestClient) -> None:
+    """The old card and the new badge would else both open: the card lies somewhere (B4)."""
+    lost = issued_badge(api, "li", "M1")["id"]
+    report(api, lost, "lost")
+    made = complete_application(api, "li", kind="reissue", replaces=lost)
+    new = approve(api, made["id"]).json()["badge"]
+    assert refused(issue(api, new, "M1")) == (409, "card_lost")
+    assert refused(issue(api, new, "M2", {"technology": "desfire", "number": "M1"})) == (409, "card_lost")
+    assert report(api, lost, "returned").status_code == 200
+    assert issue(api, new, "M1").status_code == 200
 
 
 @ON_SQLITE
