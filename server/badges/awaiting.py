@@ -20,10 +20,10 @@ def awaited_edges(session: Session, badge: Badge, now: datetime) -> list[dict[st
 
 
 def change_that_stopped(session: Session, badge: Badge) -> int | None:
-    """The change since which the badge opens nothing: its loss, or its deregistration. None for one that still may open, or
-    never had a card."""
+    """The change since which the badge opens nothing: its loss, or its deregistration. None for one that still may open. One that
+    never had a card opened nothing itself: whoever takes its place waits for what it would have waited for."""
     if badge.issued_at is None:
-        return None
+        return badge.awaits_change_id
     query = (
         select(RegistryChange)
         .where(RegistryChange.table_name == "badge", RegistryChange.row_id == badge.id)

@@ -11,7 +11,7 @@ from server.badges.lifecycle import Act
 from server.badges.models import AWAITING, Badge
 from server.db.clock import to_us
 from server.db.engine import Database
-from server.fleet.in_force import standings
+from server.fleet.in_force import LeaseClass, lease_until, standings
 from server.fleet.models import Edge
 from server.operators.actor import SYSTEM
 from server.registry.models import Holder, RegistryChange
@@ -22,36 +22,44 @@ log = structlog.get_logger(__name__)
 
 def awaited_edges(session: Session, badge: Badge, now_us: int | None = None) -> list[dict[str, Any]]:
     """The edges that may still open for the old badge: ``[{edge, lease_until}]``, by name. ``lease_until`` None: it was never sent a
-    lease. An edge whose lease has ended, or whose key was revoked, is awaited no more; without ``now_us`` leases are not looked at.
+    lease. An edge whose lease has ended is awaited no more; without ``now_us`` leases are not looked at.
 
-    A change that no policy carries yet is awaited at every edge.
+    A change that no policy carries yet is awaited at every edge. One whose key was revoked hears nothing and goes on under the leases that
+    it was sent, so it is awaited until they have ended, whether it was revoked before the change or after.
     """
     change_id = badge.awaits_change_id
     change = session.get(RegistryChange, change_id) if change_id is not None else None
     if change is None or change.id is None:
         return []
-    keyholder = _was_keyholder(session, badge)
+    lease_class = _lease_class(session, badge)
+    until = lease_until(lease_class)
+    enrolled = select(col(Edge.name), until).where(col(Edge.public_key).is_not(None))
+    revoked = enrolled.where(col(Edge.revoked_at).is_not(None), col(Edge.role) == "door", until > (now_us or 0))
+    waits = dict(session.exec(revoked).all())
     if change.done_at is None:
-        edges = session.exec(
-            select(Edge).where(col(Edge.public_key).is_not(None), col(Edge.revoked_at).is_(None)).order_by(Edge.name)
-        )
-        waits = [
-            (edge.name, edge.lease_keyholder_until_us if keyholder else edge.lease_customer_until_us) for edge in edges
-        ]
-        return [{"edge": name, "lease_until": rfc3339(until_us)} for name, until_us in waits]
-    return [
-        {"edge": each.edge, "lease_until": rfc3339(each.lease_until_us)}
-        for each in standings(session.connection(), [change.id], keyholder=keyholder)
-        if each.since_us is None
-        and not each.revoked
-        and (now_us is None or (each.lease_until_us is not None and each.lease_until_us > now_us))
-    ]
+        waits |= dict(session.exec(enrolled.where(col(Edge.revoked_at).is_(None))).all())
+    else:
+        waits |= {
+            each.edge: each.lease_until_us
+            for each in standings(session.connection(), [change.id], lease_class)
+            if each.since_us is None
+            and (now_us is None or (each.lease_until_us is not None and each.lease_until_us > now_us))
+        }
+    return [{"edge": name, "lease_until": rfc3339(until_us)} for name, until_us in sorted(waits.items())]
 
 
-def _was_keyholder(session: Session, badge: Badge) -> bool:
-    """Whether any edge may still hold the old badge's holder for a keyholder, who has the longer lease (MEANINGS 17)."""
-    old = session.get(Badge, badge.replaces_id) if badge.replaces_id is not None else None
-    holder_id = (old or badge).holder_id
+def _lease_class(session: Session, badge: Badge) -> LeaseClass:
+    """The lease under which an edge may still let the old badge in."""
+    before = badge
+    while before.replaces_id is not None and (before is badge or before.issued_at is None):
+        before = session.get_one(Badge, before.replaces_id)  # one that never had a card opened nothing itself
+    if _was_keyholder(session, before.holder_id):
+        return "keyholder"
+    return "staff" if before.kind == "staff" else "customer"
+
+
+def _was_keyholder(session: Session, holder_id: int) -> bool:
+    """Whether any edge may still hold this person for a keyholder, who has the longer lease (MEANINGS 17)."""
     if session.get_one(Holder, holder_id).keyholder:
         return True
     noted = select(RegistryChange.before).where(

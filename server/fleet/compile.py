@@ -112,6 +112,10 @@ class Grants:
         self._areas[grant_id] = areas
         self._next = max(self._next, grant_id + 1)
 
+    def agree(self, grant_id: int, areas: Areas) -> bool:
+        """Whether the number stands for these permissions here, or for none yet."""
+        return self._areas.get(grant_id, areas) == areas
+
     def id_of(self, areas: Areas) -> int:
         """The number of these permissions."""
         grant_id = self._numbers.get(areas)

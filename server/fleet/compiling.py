@@ -69,6 +69,8 @@ class Work(msgspec.Struct, frozen=True):
     scope: Scope
     changes: Sequence[Change]
     full: bool
+    leaves_some: bool = False
+    """More changes are open than these, of the same rows perhaps."""
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -89,11 +91,13 @@ class Compiler:
         self._site_bytes = len(msgspec.json.encode(site)) + HEAD_MARGIN_BYTES
         self._fingerprint = _fingerprint(site)
         self._grants = Grants()
+        self._left_some = True
+        """Whether an earlier batch may have carried, with its own changes of a row, others that were still open."""
         self.edges: dict[int, EdgePolicy] = {}
 
     def load(self, connection: Connection, receipts: Iterable[Receipt]) -> None:
         """Read every edge's newest version."""
-        self.edges, self._grants = {}, Grants()
+        self.edges, self._grants, self._left_some = {}, Grants(), True
         compiled = connection.scalar(select(table_of(FleetState).c.compiled_site)) == self._fingerprint
         for receipt in receipts:
             made_us = self._open(connection, receipt)
@@ -122,25 +126,27 @@ class Compiler:
             return 0
         edge.kept, made_us = newest
         try:
-            edge.book = load_book(connection, edge.id, edge.kept)
+            book = load_book(connection, edge.id, edge.kept)
+            if any(not self._grants.agree(grant.id, grant.areas) for grant in book.grants.values()):
+                raise PolicyError("its grants were numbered anew while it was not believed")
         except PolicyError as error:
             log.error("stored policy cannot be read: compiled anew", edge=edge.name, error=str(error))
             edge.broken = True
         else:
-            edge.full_due = False
+            edge.book, edge.full_due = book, False
             for grant in edge.book.grants.values():
                 self._grants.know(grant.id, grant.areas)
         return made_us
 
     def read(self, connection: Connection) -> Work | None:
         """What is to be done, in one reading transaction: open changes first, then what is due in full."""
-        changes = read_open(connection)
+        changes, leaves_some = read_open(connection)
         if changes:
             books = [edge.book for edge in self.edges.values()]
             badges = {change.row_id for change in changes if change.table == "badge"}
             cards = {entry.credential for book in books for number in badges if (entry := book.badges.get(number))}
             found, scope = read_touched(connection, changes, self._site_areas, cards)
-            return Work(found, scope, changes, False)
+            return Work(found, scope, changes, False, leaves_some)
         if any(edge.full_due for edge in self.edges.values()):
             return Work(RegistryRows(connection, self._site_areas).everything(), Scope(all_of_it=True), (), True)
         return None
@@ -184,6 +190,16 @@ class Compiler:
             for change in work.changes
             if _carries(step.prepared, change)
         ]
+        if self._left_some:
+            carried = {step.edge.id: step.kept for step in steps}
+            known = {(row["change_id"], row["edge_id"]) for row in reach}
+            reach += [
+                {"change_id": change.id, "edge_id": edge.id, "epoch": kept.version.epoch, "n": kept.version.n}
+                for edge in self.edges.values()
+                if edge.has_book and (kept := carried.get(edge.id, edge.kept)) is not None
+                for change in work.changes
+                if (change.id, edge.id) not in known and not change.badges.isdisjoint(edge.book.badges)
+            ]
         reach += [  # which of them concern an edge whose book cannot be read is not known: all do
             {"change_id": change.id, "edge_id": edge.id, "epoch": edge.kept.version.epoch, "n": edge.kept.version.n + 1}
             for edge in self.edges.values()
@@ -202,6 +218,7 @@ class Compiler:
             step.edge.book.adopt(step.prepared)
             step.edge.kept = step.kept
             step.edge.broken = False
+        self._left_some = work.leaves_some
         if work.full:
             for edge in self.edges.values():
                 edge.full_due = False

@@ -1,6 +1,7 @@
 """Where a change of the registry is in force: by what each edge has confirmed, and by its lease at the latest (MEANINGS 6, DESIGN 5.6)."""
 
 from collections.abc import Collection
+from typing import Any, Literal
 
 import msgspec
 from sqlalchemy import and_, func, or_, select
@@ -10,9 +11,18 @@ from server.fleet.models import Edge, EdgeReceipt, PolicyReach, PolicyVersion
 from server.ledger.facts import table_of
 
 
+LeaseClass = Literal["customer", "staff", "keyholder"]
+"""Whose lease is meant; ``keyholder`` is the longest (MEANINGS 17)."""
+
+
+def lease_until(lease_class: LeaseClass) -> Any:
+    """The column of :class:`server.fleet.models.Edge`: when the leases that an edge was sent have ended for this class."""
+    return table_of(Edge).c[f"lease_{lease_class}_until_us"]
+
+
 class Standing(msgspec.Struct, frozen=True):
     """How it stands with one change at one edge that it concerns. ``since_us``: when the edge first reported a policy that has it; None:
-    not yet. ``lease_until_us``: when the leases that the edge was sent have ended for customer badges at the latest; None: it never had one."""
+    not yet. ``lease_until_us``: when the leases that the edge was sent have ended for the class asked for, at the latest; None: it never had one."""
 
     change_id: int
     edge_id: int
@@ -23,7 +33,7 @@ class Standing(msgspec.Struct, frozen=True):
     lease_until_us: int | None
 
 
-def standings(connection: Connection, changes: Collection[int], *, keyholder: bool = False) -> list[Standing]:
+def standings(connection: Connection, changes: Collection[int], lease_class: LeaseClass) -> list[Standing]:
     """For each change the edges that it concerns, by name. A receipt counts for a version that this database made and of that
     digest, or a later one, also in a later epoch: what a restored database never made may lack the change."""
     reach, edges = table_of(PolicyReach).c, table_of(Edge).c
@@ -53,7 +63,7 @@ def standings(connection: Connection, changes: Collection[int], *, keyholder: bo
             edges.revoked_at.is_not(None),
             edges.online,
             since,
-            edges.lease_keyholder_until_us if keyholder else edges.lease_customer_until_us,
+            lease_until(lease_class),
         )
         .select_from(table_of(PolicyReach).join(table_of(Edge), edges.id == reach.edge_id))
         .where(reach.change_id.in_(changes))

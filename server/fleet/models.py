@@ -14,8 +14,8 @@ class Edge(Model, table=True):
     (encodes badges, decides nothing). ``revoked_at``: its key is no longer believed, nothing is sent to it.
 
     ``past_sessions``: the last few, by which an old status is told from a restarted edge whose clock stands behind.
-    ``clock_offset_us`` = our receive time − its ``issued_at_us``. ``received_policy_*``: its last receipt. ``lease_customer_until_us``,
-    ``lease_keyholder_until_us``: when the leases that it was sent have ended for these classes, whatever it heard since.
+    ``clock_offset_us`` = our receive time − its ``issued_at_us``. ``received_policy_*``: its last receipt.
+    ``lease_{customer,staff,keyholder}_until_us``: when the leases that it was sent have ended for these classes, whatever it heard since.
     """
 
     __tablename__ = "edge"
@@ -57,6 +57,7 @@ class Edge(Model, table=True):
     lease_policy_epoch: int = 0
     lease_policy_n: int = 0
     lease_customer_until_us: int | None = Field(default=None, sa_type=BIG_INT)
+    lease_staff_until_us: int | None = Field(default=None, sa_type=BIG_INT)
     lease_keyholder_until_us: int | None = Field(default=None, sa_type=BIG_INT)
 
 

@@ -43,8 +43,8 @@ class _Named(msgspec.Struct):
 _named_decoder = msgspec.json.Decoder(_Named | None)
 
 
-def read_open(connection: Connection, limit: int = BATCH_CHANGES) -> list[Change]:
-    """The next batch, by ascending id."""
+def read_open(connection: Connection, limit: int = BATCH_CHANGES) -> tuple[list[Change], bool]:
+    """The next batch, by ascending id, and whether it may leave some."""
     table = table_of(RegistryChange).c
     query = select(table.id, table.table_name, table.row_id).where(table.done_at.is_(None))
     half = limit // 2
@@ -64,7 +64,7 @@ def read_open(connection: Connection, limit: int = BATCH_CHANGES) -> list[Change
         changes.append(
             Change(row.id, row.table_name, row.row_id, direct["customer"], direct["holder"], direct["badge"])
         )
-    return changes
+    return changes, len(changes) >= limit
 
 
 def read_touched(

@@ -205,7 +205,8 @@ class Policies:
         payload = self._composer.sealed(PolicyLease, edge.name, now_us, lease=lease)
         put(connection, edge.name, "lease", payload, replaces=True, expires_us=now_us + self._renew_us)
         edges = table_of(Edge)
-        customer_s = lease.customer_s
+        customer_s = max(lease.temporary_s, lease.customer_s)
+        staff_s = lease.staff_s
         connection.execute(
             update(edges)
             .where(edges.c.id == edge.id)
@@ -214,8 +215,9 @@ class Policies:
                 lease_policy_epoch=version.epoch,
                 lease_policy_n=version.n,
                 lease_customer_until_us=_later(edges.c.lease_customer_until_us, now_us, customer_s),
+                lease_staff_until_us=_later(edges.c.lease_staff_until_us, now_us, staff_s),
                 lease_keyholder_until_us=_later(
-                    edges.c.lease_keyholder_until_us, now_us, max(customer_s, lease.keyholder_s)
+                    edges.c.lease_keyholder_until_us, now_us, max(customer_s, staff_s, lease.keyholder_s)
                 ),
             )
         )

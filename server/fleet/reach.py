@@ -10,8 +10,8 @@ from sqlmodel import Session, col, select
 from controller.site import Site
 from server.db.clock import from_us, to_us
 from server.fleet.edge_doors import doors_by_edge
-from server.fleet.in_force import Standing, standings
-from server.registry.models import RegistryChange
+from server.fleet.in_force import LeaseClass, Standing, standings
+from server.registry.models import Holder, RegistryChange
 from server.rfc3339 import rfc3339
 
 STOPPED = ("lost", "suspended", "revoked", "returned")
@@ -22,9 +22,30 @@ def reach_of(session: Session, site: Site, changes: Sequence[RegistryChange], no
     the last of those edges followed that have; None while none has. Edges that a change does not concern are not named."""
     doors = doors_by_edge(session, site)
     by_change: dict[int, list[Standing]] = {}
-    for standing in standings(session.connection(), [change.id for change in changes if change.id is not None]):
-        by_change.setdefault(standing.change_id, []).append(standing)
+    by_class: dict[LeaseClass, list[int]] = {}
+    for change in changes:
+        if change.id is not None:
+            by_class.setdefault(_lease_class(session, change), []).append(change.id)
+    for lease_class, ids in by_class.items():
+        for standing in standings(session.connection(), ids, lease_class):
+            by_change.setdefault(standing.change_id, []).append(standing)
     return [_reach(site, change, by_change.get(change.id or 0, []), doors, now) for change in changes]
+
+
+def _lease_class(session: Session, change: RegistryChange) -> LeaseClass:
+    """The longest lease among those whom the change concerns: after that no edge lets them in without having heard of it."""
+    noted = [row for row in (change.before, change.after) if row is not None]
+    if change.table_name in ("customer", "contract"):
+        owners = {change.row_id} if change.table_name == "customer" else {row.get("customer_id") for row in noted}
+        keyholders = select(Holder.id).where(col(Holder.customer_id).in_(owners), col(Holder.keyholder).is_(True))
+        return "keyholder" if session.exec(keyholders.limit(1)).first() is not None else "customer"
+    if change.table_name == "badge":
+        holder = session.get(Holder, change.after.get("holder_id"))
+        if holder is not None and holder.keyholder:
+            return "keyholder"
+    if any(row.get("keyholder") for row in noted):
+        return "keyholder"
+    return "staff" if any(row.get("kind") == "staff" for row in noted) else "customer"
 
 
 def latest_change(session: Session, table: str, row_id: int) -> RegistryChange | None:

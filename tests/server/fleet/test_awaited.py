@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
+from server.badges.awaiting import change_that_stopped
 from server.badges.models import Badge
 from server.db.clock import FixedClock
 from server.fleet.awaited import awaited_edges
@@ -18,11 +19,11 @@ from tests.server.fleet.conftest import Fleet
 class Reissue:
     """Two edges that have the old badge; it is lost, deregistered, and the new one is issued."""
 
-    def __init__(self, fleet: Fleet, *, keyholder: bool = False) -> None:
+    def __init__(self, fleet: Fleet, *, keyholder: bool = False, staff: bool = False) -> None:
         self.fleet = fleet
         self.edges = [fleet.enrolled("east"), fleet.enrolled("west")]
-        owner = fleet.registry.customer()
-        self.holder = fleet.registry.holder("li", owner, keyholder=keyholder)
+        owner = None if staff else fleet.registry.customer()
+        self.holder = fleet.registry.holder("li", owner, keyholder=keyholder, areas=["hall"] if staff else [])
         self.old = fleet.registry.badge("M1", self.holder)
         fleet.turn()
         for edge in self.edges:
@@ -123,13 +124,46 @@ def test_a_keyholders_longer_lease_is_waited_for_also_when_the_mark_was_taken_ba
     assert reissue.status == "active"
 
 
-def test_an_edge_whose_key_was_revoked_is_awaited_no_more(fleet: Fleet, reissue: Reissue) -> None:
+def test_the_old_badge_of_own_staff_is_waited_for_as_long_as_staff_may_enter(fleet: Fleet, clock: FixedClock) -> None:
+    reissue = Reissue(fleet, staff=True)
     fleet.turn()
     fleet.receipt(reissue.edges[0])
-    assert fleet.api.post("/api/v1/edges/west/revoke").status_code == 200
-    fleet.clock.advance(timedelta(seconds=2))
+    clock.advance(timedelta(hours=23))
+    fleet.turn()
+    assert (reissue.names(), reissue.status) == (["west"], "issued"), "24 h, not a customer's 8 h (MEANINGS 17)"
+    clock.advance(timedelta(hours=1, minutes=11))
     fleet.turn()
     assert reissue.status == "active"
+
+
+@pytest.mark.parametrize("revoked", ["before the loss", "after the loss"])
+def test_an_edge_whose_key_was_revoked_goes_on_opening_until_its_lease_has_ended(
+    fleet: Fleet, clock: FixedClock, revoked: str
+) -> None:
+    reissue = Reissue(fleet)
+    if revoked == "after the loss":
+        fleet.turn()
+    assert fleet.api.post("/api/v1/edges/west/revoke").status_code == 200
+    fleet.turn()
+    fleet.receipt(reissue.edges[0])
+    clock.advance(timedelta(seconds=2))
+    fleet.turn()
+    assert (reissue.names(), reissue.status) == (["west"], "issued")
+    clock.advance(timedelta(hours=8, minutes=11))
+    fleet.turn()
+    assert reissue.status == "active"
+
+
+def test_who_takes_the_place_of_a_badge_that_never_had_a_card_waits_for_what_that_one_awaited(
+    fleet: Fleet, reissue: Reissue
+) -> None:
+    never = fleet.registry.badge(
+        "M3", reissue.holder, slot=2, status="approved", number=None, technology=None, credential=None,
+        awaits_change_id=reissue.change,
+    )  # fmt: skip
+    fleet.registry.deregister(never)
+    with fleet.context.database.read() as session:
+        assert change_that_stopped(session, session.get_one(Badge, never)) == reissue.change
 
 
 def test_a_badge_that_was_suspended_meanwhile_is_not_activated(fleet: Fleet, reissue: Reissue) -> None:

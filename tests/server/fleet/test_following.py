@@ -227,6 +227,63 @@ def test_behind_very_many_changes_a_revocation_waits_for_one_batch(
     assert len(reach(fleet, change)) == 1
 
 
+def test_a_change_that_an_earlier_batch_carried_already_still_says_where_it_is_in_force(
+    fleet: Fleet, east: WireEdge, west: WireEdge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.fleet.service.COMPILES_PER_TURN", 1)
+    monkeypatch.setattr("server.fleet.open_changes.BATCH_CHANGES", 10)
+    monkeypatch.setattr("server.fleet.open_changes.read_open.__defaults__", (10,))
+    owner = fleet.registry.customer()
+    badge = fleet.registry.member("H", owner)
+    for _ in range(4):
+        fleet.turn()
+    before = version(fleet, east)
+    import_rows(fleet, "early", 8)
+    lost = fleet.registry.change(Badge, badge, status="lost")
+    import_rows(fleet, "late", 8)
+    fleet.registry.change(Customer, owner, remark="reads the badge, too")
+    fleet.service.run_once(fleet.now_us)
+    assert (version(fleet, east), statuses(fleet, east)) == (before + 1, {"H": "lost"})
+    for _ in range(4):
+        fleet.turn()
+    assert reach(fleet, lost) == [("east", before + 1)], "else nobody would wait for this door"
+
+
+def import_rows(fleet: Fleet, prefix: str, count: int) -> None:
+    with fleet.context.database.write() as session:
+        for number in range(count):
+            session.add(Customer(code=f"{prefix}{number}", kind="individual", name="imported"))
+
+
+def test_an_edge_enrolled_again_gives_no_number_of_a_grant_another_meaning(
+    fleet: Fleet, east: WireEdge, west: WireEdge
+) -> None:
+    registry = fleet.registry
+    registry.member("O", registry.customer("C1", areas=["outside"]))
+    fleet.turn()
+    registry.member("H", registry.customer("C2", areas=["hall"]))
+    fleet.turn()
+    assert fleet.api.post("/api/v1/edges/east/revoke").status_code == 200
+    fleet.clock.advance(timedelta(minutes=1))
+    fleet.restart()  # no edge that is loaded knows the number of the hall's grant
+    registry.member("B", registry.customer("C3", areas=["lobby", "outside"]))
+    fleet.turn()
+    east = fleet.enrolled("east")
+    registry.member("L", registry.customer("C4", areas=["lobby", "outside"]))
+    for restart in (False, True):
+        if restart:
+            fleet.restart()
+        fleet.turn()
+        assert granted(fleet, east) == {"H": ["hall"], "B": ["lobby", "outside"], "L": ["lobby", "outside"]}
+        assert granted(fleet, west) == {"O": ["outside"], "B": ["lobby", "outside"], "L": ["lobby", "outside"]}
+
+
+def granted(fleet: Fleet, edge: WireEdge) -> dict[str, list[str]]:
+    policy = fleet.snapshot(edge)
+    areas = {grant.id: [area.area for area in grant.areas] for grant in policy.grants}
+    return {badge.number: areas[badge.grant] for badge in policy.badges}
+
+
 def test_nothing_is_compiled_twice_after_a_restart(fleet: Fleet, east: WireEdge, west: WireEdge) -> None:
     fleet.registry.member("H", fleet.registry.customer())
     fleet.turn()

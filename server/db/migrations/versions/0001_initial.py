@@ -175,6 +175,7 @@ def upgrade() -> None:
         sa.Column("lease_policy_epoch", sa.Integer(), nullable=False),
         sa.Column("lease_policy_n", sa.Integer(), nullable=False),
         sa.Column("lease_customer_until_us", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("lease_staff_until_us", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("lease_keyholder_until_us", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.CheckConstraint("role IN ('door', 'desk')", name=op.f("ck_edge_role")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_edge")),
