@@ -223,6 +223,11 @@ class Compiler:
             for edge in self.edges.values():
                 edge.full_due = False
 
+    def is_as_kept(self, connection: Connection) -> bool:
+        """Whether no edge has a newer version stored than its book."""
+        newest = ((edge.kept, newest_version(connection, edge.id)) for edge in self.edges.values())
+        return all(kept == (stored[0] if stored is not None else None) for kept, stored in newest)
+
     def compile_all_anew(self) -> None:
         """A full compile is due for every edge."""
         for edge in self.edges.values():

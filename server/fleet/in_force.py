@@ -10,7 +10,6 @@ from sqlalchemy.engine import Connection
 from server.fleet.models import Edge, EdgeReceipt, PolicyReach, PolicyVersion
 from server.ledger.facts import table_of
 
-
 LeaseClass = Literal["customer", "staff", "keyholder"]
 """Whose lease is meant; ``keyholder`` is the longest (MEANINGS 17)."""
 

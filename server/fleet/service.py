@@ -84,6 +84,7 @@ class FleetService:
         self._spoken = False
         self._activated_us = 0
         self._raised_us: int | None = None
+        self._unsure = False
         self._thread = threading.Thread(target=self._run, name="fleet", daemon=True)
         self.mqtt = MqttClient(
             context.config.broker_url,
@@ -231,6 +232,8 @@ class FleetService:
 
     def _compile(self, now_us: int) -> bool:
         """Follow one batch of the registry's changes; the deltas go out at once. Whether there was anything to do."""
+        if self._unsure:
+            self._find_out_what_was_kept()
         compiler = self.policies.compiler
         with self._database.read() as session:
             compiler.follow(session.connection(), read_receipts(session.connection()))
@@ -238,17 +241,27 @@ class FleetService:
         if work is None:
             return False
         steps = compiler.prepare(work, self.composer.epoch)
+        self._unsure = True
         with self._database.write() as session:
             compiler.keep(session.connection(), work, steps, now_us)
             self.policies.put_deltas(session.connection(), steps, now_us)
             self.composer.numbers.save(session.connection())
         compiler.adopt(work, steps)
+        self._unsure = False
         self.policies.follow_with_snapshots(steps)
         if steps:
             log.info("policies", edges=len(steps), changes=len(work.changes), full=work.full)
         self._publish(now_us)
         self._wake.set()  # there may be more
         return True
+
+    def _find_out_what_was_kept(self) -> None:
+        """A commit whose answer was lost may have happened: what edges then report is no newer server's."""
+        with self._database.read() as session:
+            as_kept = self.policies.compiler.is_as_kept(session.connection())
+        if not as_kept:
+            self.load()
+        self._unsure = False
 
     def _put_heads(self, now_us: int) -> None:
         """The heads of versions that have none yet; all of them when the broker may have lost what it retained."""

@@ -1,11 +1,15 @@
 """From a change in the registry, whoever made it, to the policies of the edges that it concerns."""
 
+import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 from sqlalchemy import text, update
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import OperationalError
 from sqlmodel import col, select
 
 from controller.policy import Version
@@ -247,6 +251,38 @@ def test_a_change_that_an_earlier_batch_carried_already_still_says_where_it_is_i
     for _ in range(4):
         fleet.turn()
     assert reach(fleet, lost) == [("east", before + 1)], "else nobody would wait for this door"
+
+
+def test_a_version_whose_commit_was_not_confirmed_is_not_taken_for_a_newer_server(
+    fleet: Fleet, east: WireEdge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    badge = fleet.registry.member("H", fleet.registry.customer())
+    fleet.turn()
+    fleet.receipt(east)
+    fleet.turn()
+    fleet.heard(east, "delta")
+    fleet.registry.change(Badge, badge, status="lost")
+    keep = fleet.service.policies.put_deltas
+
+    def keep_and_lose_the_connection(connection: Connection, *rest: Any) -> None:
+        keep(connection, *rest)
+        connection.commit()
+        raise OperationalError("COMMIT", {}, sqlite3.OperationalError("disk I/O error"))
+
+    monkeypatch.setattr(fleet.service.policies, "put_deltas", keep_and_lose_the_connection)
+    with pytest.raises(OperationalError):
+        fleet.turn()
+    monkeypatch.undo()
+    fleet.turn()
+    [message] = fleet.heard(east, "delta")
+    status = east.status(policy_version=message.delta.version, policy_digest=message.delta.digest)
+    fleet.say(east, "status", status)
+    fleet.turn()
+    assert fleet.service.composer.epoch == 1, "this database made it"
+    assert fleet.kept(east).version == message.delta.version
+    fleet.registry.change(Badge, badge, status="active")
+    fleet.turn()
+    assert [message.delta.version for message in fleet.heard(east, "delta")] == [Version(1, 3)]
 
 
 def import_rows(fleet: Fleet, prefix: str, count: int) -> None:
