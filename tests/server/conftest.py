@@ -127,6 +127,10 @@ def database_kind(request: pytest.FixtureRequest) -> str:
 
 ON_SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=False)
 """For tests of what does not depend on the database."""
+ON_POSTGRESQL = pytest.mark.parametrize(
+    "database_kind", [pytest.param("postgresql", marks=pytest.mark.postgresql)], indirect=False
+)
+"""For long tests of what the stricter database may refuse; SQLite has its own in ``test_any_request``."""
 
 
 @pytest.fixture
