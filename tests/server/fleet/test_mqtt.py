@@ -20,6 +20,7 @@ from server.fleet.service import FleetService
 from server.keys import verifier
 from server.ledger.models import LedgerRecord
 from server.mqtt import BrokerUrlError, parse_broker_url
+from tests.server.badges.making import issued_badge
 from tests.server.browser import context_of_app, token_client
 from tests.server.edges import WireEdge
 from tests.server.fleet.conftest import BODIES
@@ -140,7 +141,7 @@ def test_policy_lease_command_and_records_go_through_a_real_broker(api: TestClie
     assert until(lambda: bool(live.heard["policy"]))
     head = live.heard["policy"][-1]
     live.say("request", edge.request(want="snapshot", version=head.version))
-    assert until(lambda: len(live.heard["chunk"]) == head.chunks)
+    assert until(lambda: bool(live.heard["chunk"]) and len(live.heard["chunk"]) == live.heard["chunk"][0].of)
     live.say("status", edge.status(policy_version=head.version, policy_digest=head.digest), retain=True)
     assert until(lambda: bool(live.heard["lease"]))
     assert live.heard["lease"][-1].lease.digest == head.digest
@@ -155,8 +156,10 @@ def test_policy_lease_command_and_records_go_through_a_real_broker(api: TestClie
     assert api.get(f"/api/v1/commands/{command_id}").json()["result"] == "done"
     customer = {"code": "C1", "kind": "individual", "name": "n", "contract": {"from": "2026-01-01", "areas": ["hall"]}}
     assert api.post("/api/v1/customers", json=customer).status_code == 201
+    assert api.post("/api/v1/holders", json={"external_id": "li", "customer": "C1", "name": "李娜"}).status_code == 201
+    issued_badge(api, "li", "M1")
     assert until(lambda: bool(live.heard["delta"]))
-    assert live.heard["delta"][-1].delta.base == head.version
+    assert live.heard["delta"][0].delta.base == head.version
     live.die()
     assert until(lambda: not shown(api)["online"])
 
