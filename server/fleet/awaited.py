@@ -10,7 +10,7 @@ from server.badges.acts import perform
 from server.badges.lifecycle import Act
 from server.badges.models import AWAITING, Badge
 from server.db.clock import to_us
-from server.db.engine import Database
+from server.db.engine import Database, is_away
 from server.fleet.in_force import LeaseClass, lease_until, standings
 from server.fleet.models import Edge
 from server.operators.actor import SYSTEM
@@ -69,19 +69,31 @@ def _was_keyholder(session: Session, holder_id: int) -> bool:
 
 
 def activate_awaiting(database: Database, now: datetime) -> int:
-    """Activate each badge for which nothing is awaited any more, in a transaction of its own. How many."""
+    """Activate each badge for which nothing is awaited any more, in a transaction of its own. How many. One that cannot be is logged, and
+    holds up no other."""
     with database.read() as session:
-        waiting = session.exec(select(Badge).where(AWAITING).order_by(col(Badge.id))).all()
-        ready = [badge.id for badge in waiting if not _awaits(session, badge, now)]
+        waiting = session.exec(select(Badge.id).where(AWAITING).order_by(col(Badge.id))).all()
     activated = 0
-    for badge_id in ready:
-        with database.write() as session:
-            badge = session.exec(select(Badge).where(Badge.id == badge_id).with_for_update()).one()
-            if badge.status == "issued" and badge.awaits_change_id is not None and not _awaits(session, badge, now):
-                activated += perform(session, SYSTEM, now, badge, Act.ACTIVATE, badge.status_reason)
+    for badge_id in waiting:
+        try:
+            with database.read() as session:
+                waits = _awaits(session, session.get_one(Badge, badge_id), now)
+            activated += not waits and _activate(database, badge_id, now)
+        except Exception as error:
+            if is_away(error):
+                raise
+            log.exception("badge not activated, tried again", badge=badge_id)
     if activated:
         log.info("badges active: the old ones are refused everywhere", badges=activated)
     return activated
+
+
+def _activate(database: Database, badge_id: int | None, now: datetime) -> bool:
+    with database.write() as session:
+        badge = session.exec(select(Badge).where(Badge.id == badge_id).with_for_update()).one()
+        if badge.status != "issued" or badge.awaits_change_id is None or _awaits(session, badge, now):
+            return False
+        return perform(session, SYSTEM, now, badge, Act.ACTIVATE, badge.status_reason)
 
 
 def _awaits(session: Session, badge: Badge, now: datetime) -> bool:

@@ -197,7 +197,9 @@ class FleetService:
             self._wake.set()
 
     def load(self) -> None:
-        """Read what the database holds: epoch, numbers, each edge's policy."""
+        """Read what the database holds: epoch, numbers, each edge's policy; before that, whether the keys were rotated: without a valid
+        one no turn would come to look."""
+        self._follow_keys()
         with self._database.write() as session:
             self.composer.epoch = self.composer.numbers.load(session.connection())
         with self._database.read() as session:

@@ -1,15 +1,18 @@
 """A badge re-issued after a loss opens when the old one is refused everywhere, or nobody can vouch for it any more (MEANINGS 6)."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlmodel import select
+from sqlmodel import Session, select
 
+from server.badges.acts import perform
 from server.badges.awaiting import change_that_stopped
+from server.badges.lifecycle import Act
 from server.badges.models import Badge
 from server.db.clock import FixedClock
 from server.fleet.awaited import awaited_edges
+from server.operators.actor import Actor
 from server.operators.models import AuditEntry
 from server.registry.models import Holder, RegistryChange
 from tests.server.edges import WireEdge
@@ -173,3 +176,27 @@ def test_a_badge_that_was_suspended_meanwhile_is_not_activated(fleet: Fleet, rei
         fleet.receipt(edge)
     fleet.turn()
     assert reissue.status == "suspended"
+
+
+def test_a_badge_that_cannot_be_activated_stops_neither_others_nor_revocations(
+    fleet: Fleet, reissue: Reissue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = fleet.registry.customer("C2")
+    other = fleet.registry.member("O1", owner, status="issued", awaits_change_id=reissue.change)
+    third = fleet.registry.member("O2", owner, slot=2)
+    fleet.turn()
+
+    def fails_for_one(session: Session, actor: Actor, now: datetime, badge: Badge, act: Act, reason: str = "") -> bool:
+        if badge.id == reissue.new:
+            raise RuntimeError("whatever a row makes impossible")
+        return perform(session, actor, now, badge, act, reason)
+
+    monkeypatch.setattr("server.fleet.awaited.perform", fails_for_one)
+    for edge in reissue.edges:
+        fleet.receipt(edge)
+    fleet.turn()
+    with fleet.context.database.read() as session:
+        assert session.get_one(Badge, other).status == "active"
+    fleet.registry.change(Badge, third, status="lost")
+    fleet.turn()
+    assert on_the_wire(fleet, reissue.edges[0])["O2"] == "lost"

@@ -1,8 +1,12 @@
 """Rotated keys in a running server."""
 
+from datetime import timedelta
+
+import pytest
+
 from server.badges.models import Badge
 from server.fleet.service import FleetService
-from server.keys import SERVER_FILE, rotate_keys
+from server.keys import SERVER_FILE, KeysError, rotate_keys
 from tests.server.fleet.conftest import Fleet
 
 
@@ -46,6 +50,21 @@ def test_an_edge_that_was_offline_during_a_rotation_gets_the_new_certificate_wit
     deltas = fleet.heard(edge, "delta")
     assert [message.delta.version.n for message in deltas] == [2, 3], "signed with the old key and with the new"
     assert head.version == deltas[-1].delta.version > before.version
+
+
+def test_keys_rotated_after_the_last_one_ended_are_taken_up_without_a_restart(fleet: Fleet) -> None:
+    """No turn gets through while nothing can be signed: what begins it again looks at the key file first."""
+    edge = fleet.enrolled()
+    fleet.registry.member("M1", fleet.registry.customer())
+    fleet.turn()
+    fleet.clock.advance(timedelta(days=10_000))
+    fleet.registry.change(Badge, 1, status="lost")
+    with pytest.raises(KeysError):
+        fleet.turn()
+    rotate_keys(fleet.context.config.dir, fleet.now_us, at_once=True)
+    fleet.service.load()  # as the fleet's thread does after a fault
+    fleet.turn()
+    assert [message.delta.version.n for message in fleet.heard(edge, "delta")] == [2]
 
 
 def test_a_process_that_does_not_lead_takes_up_rotated_keys_too(fleet: Fleet) -> None:
