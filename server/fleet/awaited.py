@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 import structlog
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, select
 
 from server.badges.acts import perform
@@ -12,7 +13,7 @@ from server.badges.models import AWAITING, Badge
 from server.db.clock import to_us
 from server.db.engine import Database, is_away
 from server.fleet.in_force import LeaseClass, lease_until, standings
-from server.fleet.models import Edge
+from server.fleet.models import Edge, PolicyVersion
 from server.operators.actor import SYSTEM
 from server.registry.models import Holder, RegistryChange
 from server.rfc3339 import rfc3339
@@ -25,7 +26,8 @@ def awaited_edges(session: Session, badge: Badge, now_us: int | None = None) -> 
     lease. An edge whose lease has ended is awaited no more; without ``now_us`` leases are not looked at.
 
     A change that no policy carries yet is awaited at every edge. One whose key was revoked hears nothing and goes on under the leases that
-    it was sent, so it is awaited until they have ended, whether it was revoked before the change or after.
+    it was sent, so it is awaited until they have ended, whether it was revoked before the change or after; enrolled again, until it runs its current
+    policy.
     """
     change_id = badge.awaits_change_id
     change = session.get(RegistryChange, change_id) if change_id is not None else None
@@ -45,7 +47,17 @@ def awaited_edges(session: Session, badge: Badge, now_us: int | None = None) -> 
             if each.since_us is None
             and (now_us is None or (each.lease_until_us is not None and each.lease_until_us > now_us))
         }
+        again = enrolled.where(col(Edge.revoked_at).is_(None), col(Edge.role) == "door", until > (now_us or 0))
+        waits |= dict(session.exec(again.where(col(Edge.enrolled_at) > change.done_at, ~_runs_newest())).all())
     return [{"edge": name, "lease_until": rfc3339(until_us)} for name, until_us in sorted(waits.items())]
+
+
+def _runs_newest() -> ColumnElement[bool]:
+    """Whether the edge reported its newest version last."""
+    versions = col(PolicyVersion.edge_id) == col(Edge.id)
+    newest = select(PolicyVersion.digest).where(versions)
+    newest = newest.order_by(col(PolicyVersion.epoch).desc(), col(PolicyVersion.n).desc()).limit(1)
+    return newest.correlate(Edge).scalar_subquery() == col(Edge.received_policy_digest)
 
 
 def _lease_class(session: Session, badge: Badge) -> LeaseClass:

@@ -157,6 +157,20 @@ def test_an_edge_whose_key_was_revoked_goes_on_opening_until_its_lease_has_ended
     assert reissue.status == "active"
 
 
+def test_an_edge_enrolled_again_is_awaited_until_it_runs_what_it_missed(fleet: Fleet, clock: FixedClock) -> None:
+    reissue = Reissue(fleet)
+    assert fleet.api.post("/api/v1/edges/west/revoke").status_code == 200
+    fleet.turn()
+    fleet.receipt(reissue.edges[0])
+    clock.advance(timedelta(seconds=2))
+    west = fleet.enrolled("west")  # perhaps on another machine: the old one goes on
+    fleet.turn()
+    assert (reissue.names(), reissue.status) == (["west"], "issued")
+    fleet.receipt(west)
+    fleet.turn()
+    assert reissue.status == "active"
+
+
 def test_who_takes_the_place_of_a_badge_that_never_had_a_card_waits_for_what_that_one_awaited(
     fleet: Fleet, reissue: Reissue
 ) -> None:
