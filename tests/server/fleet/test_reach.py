@@ -201,3 +201,22 @@ PERSON = {"left_at": None, "deleted_at": None, "areas": ["hall"], "may_escort": 
 )
 def test_what_takes_something_away(change: Callable[[], RegistryChange], takes: bool) -> None:
     assert takes_away(change()) == takes
+
+
+def test_the_lease_that_is_named_is_the_longest_of_those_whom_the_change_concerns(
+    fleet: Fleet, edges: list[WireEdge]
+) -> None:
+    registry = fleet.registry
+    staff = registry.badge("S1", registry.holder("guo", areas=["hall"]))
+    keyholder = registry.badge("K1", registry.holder("key", registry.customer("C2"), keyholder=True))
+    fleet.turn()
+    for edge in edges:
+        fleet.receipt(edge)
+    fleet.turn()
+    leases = {}
+    for number, badge in (("S1", staff), ("K1", keyholder), ("M1", 1)):
+        registry.change(Badge, badge, status="lost")
+        fleet.turn()
+        [east, *_] = get(fleet, f"/badges/{number}/reach")["edges"]
+        leases[number] = east["lease_until"]
+    assert leases == {"S1": "2026-03-03T08:10:00Z", "K1": "2026-03-09T08:10:00Z", "M1": "2026-03-02T16:10:00Z"}
