@@ -13,7 +13,9 @@ from tests.server.waiting import until
 
 
 @pytest.mark.parametrize("database_kind", [pytest.param("postgresql", marks=pytest.mark.postgresql)])
-def test_a_commit_wakes_and_a_lost_connection_is_made_again(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_commit_wakes_and_a_lost_connection_is_made_again(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("server.fleet.listening.PAUSE_S", 0.05)
     woken = threading.Event()
     listener = ChangeListener(database, woken.set)

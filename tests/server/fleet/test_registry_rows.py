@@ -45,7 +45,12 @@ def test_what_a_row_becomes(fleet: Fleet) -> None:
     found = everything(fleet.registry.database)
     assert not found.problems
     rows = found.rows
-    assert next((row.id, row.code, row.kind, row.gone) for row in rows.customers) == (first, "C1", "organisation", False)
+    assert next((row.id, row.code, row.kind, row.gone) for row in rows.customers) == (
+        first,
+        "C1",
+        "organisation",
+        False,
+    )
     badge = next(row for row in rows.badges if row.id == one)
     assert (badge.credential, badge.status, badge.until_us) == (fleet.registry.card("M1"), "active", FOREVER_US)
     assert badge.from_us == to_us(START) - 30 * 86_400_000_000
