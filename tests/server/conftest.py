@@ -19,6 +19,7 @@ from server.db.clock import FixedClock
 from server.db.engine import Database
 from server.db.migrate import migrate
 from server.operators import passwords
+from server.registry import cli as registry_cli
 from tests.server.postgresql import postgresql_cluster
 
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -80,7 +81,8 @@ def cheap_passwords() -> Iterator[None]:
 def logs_as_they_are() -> Iterator[None]:
     """A command that runs inside the tests' process must not bind everybody's logs to its own short-lived stderr."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(logs, "start_logs", lambda _level: None)
+        for module in (logs, registry_cli):
+            patch.setattr(module, "start_logs", lambda _level: None)
         yield
 
 
