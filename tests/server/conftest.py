@@ -12,14 +12,12 @@ from psycopg import sql
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
-from server import logs
 from server.app import create_app
 from server.config import Config, load_config
 from server.db.clock import FixedClock
 from server.db.engine import Database
 from server.db.migrate import migrate
 from server.operators import passwords
-from server.registry import cli as registry_cli
 from tests.server.postgresql import postgresql_cluster
 
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -74,15 +72,6 @@ def cheap_passwords() -> Iterator[None]:
         cheap = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=64, parallelism=1),))
         patch.setattr(passwords, "_hasher", cheap)
         patch.setattr(passwords, "_NOBODY", cheap.hash("no operator has this password"))
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def logs_as_they_are() -> Iterator[None]:
-    """A command that runs inside the tests' process must not bind everybody's logs to its own short-lived stderr."""
-    with pytest.MonkeyPatch.context() as patch:
-        for module in (logs, registry_cli):
-            patch.setattr(module, "start_logs", lambda _level: None)
         yield
 
 
