@@ -29,9 +29,11 @@ class Command:
         """Its exit code, stdout, stderr. The command runs inside the tests' process: its stderr is gone afterwards, so it must not stay where
         everybody's logs go."""
 
-        def start_logs(_level: str) -> None:
+        def start_logs(level: str) -> None:
             structlog.configure(
-                logger_factory=structlog.PrintLoggerFactory(sys.stderr), cache_logger_on_first_use=False
+                wrapper_class=structlog.make_filtering_bound_logger(level),
+                logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+                cache_logger_on_first_use=False,
             )
 
         with pytest.MonkeyPatch.context() as patch:
