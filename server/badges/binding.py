@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 import msgspec
 import structlog
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from controller.commands import Command, EncodeCard
@@ -83,10 +84,11 @@ def bind_encoded(
         try:
             _bind(session, now, edge_id, event, hash_key, erase_after)
             session.commit()
-        except Problem as problem:
+        except (Problem, IntegrityError) as refusal:  # the database's own refusal would meet the record again for ever
             session.rollback()
-            log.warning("an encoded card is not bound", badge=event.badge, edge_id=edge_id, code=problem.code)
-            after = {"code": problem.code, "command": event.command_id}
+            code = refusal.code if isinstance(refusal, Problem) else "conflict"
+            log.warning("an encoded card is not bound", badge=event.badge, edge_id=edge_id, code=code)
+            after = {"code": code, "command": event.command_id}
             record(session, _actor(session, event.operator), now, "badge.not_bound", event.badge, after=after)
             session.commit()
 

@@ -38,6 +38,7 @@ class Badge(Model, table=True):
         CheckConstraint("kind IN ('customer', 'staff', 'temporary')", name="kind"),
         CheckConstraint(f"status IN ({', '.join(repr(status) for status in BADGE_STATUSES)})", name="status"),
         CheckConstraint("generation >= 1", name="generation"),
+        CheckConstraint("number IS NULL OR length(number) BETWEEN 1 AND 24", name="number"),
         CheckConstraint("until_at IS NULL OR from_at <= until_at", name="window"),
         CheckConstraint("(status IN ('revoked', 'returned')) = (deregistered_at IS NOT NULL)", name="deregistered"),
         CheckConstraint(

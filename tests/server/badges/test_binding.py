@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from sqlmodel import select
+from sqlmodel import Session, select
 
 from controller.commands import EncodeCard
 from controller.events import CardEncoded
@@ -174,3 +174,19 @@ def test_a_number_that_was_ordered_for_one_badge_is_written_for_no_other(
             command.state = "no_session"  # no desk ever heard of it
             session.add(command)
     asked(app, api, second, 'M"1_%')
+
+
+def test_what_the_database_refuses_is_noted_and_holds_up_no_record(
+    app: FastAPI, api: TestClient, desk: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    badge = approved_badge(api, "li")
+    event = asked(app, api, badge, "M1001")
+
+    def refused(session: Session, *_: object) -> None:
+        session.connection().exec_driver_sql("INSERT INTO edge (name, created_at) SELECT name, created_at FROM edge")
+
+    monkeypatch.setattr("server.badges.binding.issue_badge", refused)
+    bind(app, desk, event)
+    acts = [entry["after"] for entry in api.get(f"{API}/audit", params={"subject": badge}).json()["items"]]
+    assert acts[-1] == {"code": "conflict", "command": event.command_id}
+    assert api.get(f"{API}/badges/{badge}").json()["status"] == "approved"

@@ -724,6 +724,7 @@ def upgrade() -> None:
             name=op.f("ck_badge_bound"),
         ),
         sa.CheckConstraint("generation >= 1", name=op.f("ck_badge_generation")),
+        sa.CheckConstraint("number IS NULL OR length(number) BETWEEN 1 AND 24", name=op.f("ck_badge_number")),
         sa.CheckConstraint("until_at IS NULL OR from_at <= until_at", name=op.f("ck_badge_window")),
         sa.ForeignKeyConstraint(
             ["customer_id", "customer_kind"],
