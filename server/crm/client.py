@@ -77,6 +77,7 @@ class CrmClient:
 
     def _get(self, path: str, query: dict[str, str]) -> tuple[int, Any]:
         where = f"GET {path}"
+        begun = self._clock.now()
         try:
             with self._client.stream("GET", self._connection.url + path, params=query) as response:
                 status = response.status_code
@@ -87,7 +88,6 @@ class CrmClient:
                 if status != 200:
                     raise CrmAnswerInvalid(f"{where}: the CRM answered {status}; check crm_url and crm_token_file")
                 body = bytearray()
-                begun = self._clock.now()
                 for part in response.iter_bytes():
                     body += part
                     if len(body) > MAX_ANSWER_BYTES:
