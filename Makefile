@@ -25,10 +25,10 @@ packages:
 demo: setup
 	$(BIN)/menjin demo $(ARGS)
 
-# -n 2: the unit tests share two workers; tests that start processes, and mostly wait for them, after those.
+# The unit tests share two workers; tests that start processes, and mostly wait for them, three after those.
 test: packages setup check
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not processes and not browser and not soak"
-	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "(processes or browser) and not soak"
+	$(BIN)/python -m pytest -q -n 3 --dist worksteal -m "(processes or browser) and not soak"
 
 check: setup
 	$(BIN)/ruff format --check .
