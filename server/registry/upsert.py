@@ -121,13 +121,18 @@ def refuse_stale_record(
 
 
 def _racing(session: Session, write: Callable[[], Written[Row]]) -> Written[Row]:
-    """Two messages about one new row at once: the second finds the first's and changes that."""
+    """Two messages about one new row at once: the second finds the first's and changes that. It meets the first's row in the database's
+    refusal, or, committed between its own two looks, as a number that is taken."""
     try:
         with session.begin_nested():
             return write()
     except IntegrityError:
-        with session.begin_nested():
-            return write()
+        pass
+    except Problem as problem:
+        if problem.status != 409:
+            raise
+    with session.begin_nested():
+        return write()
 
 
 def _contact(w: Writing, record: ContactRecord) -> Written[Contact]:

@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, func, select
 
 from server.context import Context
 from server.operators.actor import SYSTEM
 from server.problems import Problem
+from server.registry import upsert
 from server.registry.models import Customer, RegistryChange
 from server.registry.records import CustomerRecord
 from server.registry.upsert import upsert_customers
@@ -258,3 +260,31 @@ def test_of_changes_with_one_etag_one_is_made(api: TestClient) -> None:
             thread.join(60)
         assert sorted(statuses) == [200, 412, 412, 412], path
         assert api.get(f"{API}/{path}").json()["version"] == int(tag.strip('"')) + 1
+
+
+@pytest.mark.parametrize("met", [
+    Problem(409, "code_taken", "taken", "已占用"),
+    IntegrityError("INSERT", {}, ValueError("UNIQUE")),
+])  # fmt: skip
+def test_a_row_that_another_message_made_meanwhile_is_changed(app: FastAPI, met: Exception) -> None:
+    """The second message can meet the first's row in the database's refusal or as a number that is taken: once, by its own lookup."""
+    tries: list[int] = []
+
+    def write() -> Any:
+        tries.append(len(tries))
+        if len(tries) == 1:
+            raise met
+        return written
+
+    written: Any = object()
+    with context_of_app(app).database.write() as session:
+        assert upsert._racing(session, write) is written
+    assert tries == [0, 1]
+
+
+def test_a_conflict_that_stays_is_told(app: FastAPI) -> None:
+    def write() -> Any:
+        raise Problem(409, "code_taken", "taken", "已占用")
+
+    with context_of_app(app).database.write() as session, pytest.raises(Problem, match="taken"):
+        upsert._racing(session, write)
