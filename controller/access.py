@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from controller.events import Explanation
+from controller.event_base import Explanation
 from controller.index import Point, PolicyIndex
 from controller.lease import AcceptedLease, lets_in
 from controller.policy import Badge, Customer

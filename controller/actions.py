@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-Pattern = Literal["granted", "pending", "denied", "alarm", "off"]
+Pattern = Literal["granted", "pending", "denied", "alarm", "degraded", "off"]
 
 
 class Action(msgspec.Struct, frozen=True, tag_field="type", tag=str):

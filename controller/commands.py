@@ -22,17 +22,62 @@ class ResetFire(CommandBase, frozen=True):
 
 
 class AcknowledgeAlarm(CommandBase, frozen=True):
-    """An operator has seen an alarm; ``note`` is required. The alarm stands until its cause is gone."""
+    """An operator has seen an alarm; ``note`` is required. The alarm stands until its cause is gone. ``key``: a forced door was opened
+    with the mechanical key of this number; that ends the alarm as explained (``key_used``)."""
 
     alarm: str
     subject: str
     note: str
+    key: str = ""
 
 
 class Identify(CommandBase, frozen=True):
     """Blink and beep at one access point, to find a reader."""
 
     access_point: str
+
+
+class LockDown(CommandBase, frozen=True):
+    """Nobody enters an area, or the site (``area`` empty), but whom ``lockdown_pass`` names; ways out stay (MEANINGS 22)."""
+
+    reason: str
+    area: str = ""
+
+
+class Release(CommandBase, frozen=True):
+    """End a lockdown of the same ``area``."""
+
+    reason: str
+    area: str = ""
+
+
+class Admit(CommandBase, frozen=True):
+    """Somebody without a badge stands at an access point: they wait there like a visitor whose badge was read, and an escort's tap takes
+    them in. ``person``: how the record names them (a permit's or emergency's id). Every rule but R1 and B runs (MEANINGS 21)."""
+
+    access_point: str
+    person: str
+    reason: str
+    emergency: bool = False
+    customer: int | None = None
+
+
+class ReconcileOccupancy(CommandBase, frozen=True):
+    """Somebody counted: in the area, with all that lies inside it, are the holders of these printed badge numbers and ``others`` more
+    people. From here it is certain (MEANINGS 12)."""
+
+    area: str
+    reason: str
+    numbers: tuple[str, ...] = ()
+    others: int = 0
+
+
+class SetMaintenance(CommandBase, frozen=True):
+    """Work at a door: for ``minutes`` its door, reader and tamper alarms are facts without an alarm. 0 ends it."""
+
+    door: str
+    minutes: int
+    reason: str
 
 
 class EncodeCard(CommandBase, frozen=True):
@@ -45,4 +90,6 @@ class EncodeCard(CommandBase, frozen=True):
     replaces: bytes | None = None
 
 
-Command = UnlockDoor | ResetFire | AcknowledgeAlarm | Identify | EncodeCard
+Command = (
+    UnlockDoor | ResetFire | AcknowledgeAlarm | Identify | LockDown | Release | Admit | ReconcileOccupancy | SetMaintenance | EncodeCard
+)  # fmt: skip

@@ -6,7 +6,8 @@ the same card finds the number on it and ends well.
 
 from controller.actions import Indicate, WriteCard
 from controller.commands import EncodeCard
-from controller.events import CardEncoded, CommandDone, EncodingStarted, Explanation
+from controller.event_base import Explanation
+from controller.events import CardEncoded, CommandDone, EncodingStarted
 from controller.inputs import CommandArrived, EncodingEnded
 from controller.now import SECOND_US
 from controller.reasons import Reason, because

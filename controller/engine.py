@@ -51,7 +51,13 @@ from controller import encoding
 from controller.actions import AnyAction, Indicate, WriteCard
 from controller.catch_up import catch_up
 from controller.door import DoorInput
-from controller.events import AccessTaken, AlarmRaised, Record, encode_record
+from controller.events import (
+    AccessTaken,
+    AlarmRaised,
+    Record,
+    encode_record,
+)
+from controller.fold import finish
 from controller.index import PolicyIndex
 from controller.inputs import (
     AnyInput,
@@ -86,7 +92,7 @@ from controller.policy import FOREVER_US, BadgeKind, Delta, Policy
 from controller.presence import stay_end_us
 from controller.reasons import ALARMS
 from controller.site import DoorHardware
-from controller.state import DoorState, State, finish, snapshot
+from controller.state import DoorState, State, snapshot
 from controller.supervision import (
     clock,
     clock_changed,

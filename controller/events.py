@@ -5,33 +5,32 @@ from typing import Literal
 import msgspec
 
 from controller.commands import Command, EncodeCard
+from controller.event_base import AlarmName, Event, Explanation
 from controller.inputs import AnyInput
-from controller.policy import Int64, Lease, Version
-
-AlarmName = Literal[
-    "DoorForcedOpen", "DoorHeldOpen", "LONE_OCCUPANT", "ESCORT_LEFT", "OVERSTAY", "EXIT_IRREGULAR",
-    "OCCUPANCY_MISMATCH", "BADGE_LOST", "BADGE_IN_TWO_PLACES", "EQUIPMENT_UNCHECKED", "EMERGENCY_ENTRY", "DURESS",
-    "TAMPER", "FIRE", "GAS", "REPEATED_DENIALS", "READER_FAULT", "BOARD_FAULT", "JOURNAL_UNAVAILABLE",
-    "CLOCK_UNTRUSTED", "LINK_LOST", "FORK",
-]  # fmt: skip
-"""The closed list of alarms (RULES)."""
-
-
-class Explanation(msgspec.Struct, frozen=True, gc=False):
-    """Why: the reason's name, its rule id, and the inputs that decided it. The sentence is made from these by
-    :func:`controller.reasons.remedy` in zh-CN or English."""
-
-    reason: str
-    rule: str
-    inputs: dict[str, str | int] = {}
-
-
-class Event(msgspec.Struct, frozen=True, tag_field="type", tag=str, omit_defaults=True):
-    """Base of all events; ``type`` on the wire is the class name."""
+from controller.policy import BadgeKind, Int64, Lease, Version
+from controller.room_events import (
+    AreaCertain,
+    AreaUncertain,
+    DegradedChanged,
+    DoorHeldWarning,
+    DoorRattled,
+    EscortChanged,
+    EscortConfirmed,
+    InterlockBroken,
+    LockdownChanged,
+    MaintenanceChanged,
+    OccupancyReconciled,
+    PeopleCounted,
+)
 
 
 class AccessGranted(Event, frozen=True):
-    """The rules allow it and the door is being unlocked. ``badge`` is the integer id; ``out``: a way out."""
+    """The rules allow it and the door is being unlocked. ``badge`` is the integer id; ``out``: a way out.
+
+    ``partners``: the holders who pass with them under the same opening. ``escort``: the holder who answers for them. ``presumed_left``: on
+    the list already, but the list is uncertain: taken for the one who left (MEANINGS 12). ``emergency``: admitted without papers.
+    Somebody admitted without a badge has ``badge`` 0, a negative ``holder``, and as ``number`` what the command or the edge named
+    them."""
 
     access_point: str
     door: str
@@ -42,10 +41,16 @@ class AccessGranted(Event, frozen=True):
     until_mono_us: int
     out: bool = False
     customer: int | None = None
+    kind: BadgeKind | None = None
+    partners: tuple[int, ...] = ()
+    escort: int | None = None
+    presumed_left: bool = False
+    emergency: bool = False
 
 
 class AccessPending(Event, frozen=True):
-    """The tap counts, but something is awaited (a second person, an escort, a guard)."""
+    """The tap counts, but something is awaited: a second person, an escort; at a way out the partner, or that the prompt is confirmed.
+    Somebody admitted by command waits so too."""
 
     access_point: str
     door: str
@@ -56,6 +61,8 @@ class AccessPending(Event, frozen=True):
     until_mono_us: int
     out: bool = False
     customer: int | None = None
+    kind: BadgeKind | None = None
+    emergency: bool = False
 
 
 class AccessDenied(Event, frozen=True):
@@ -75,7 +82,8 @@ class AccessTaken(Event, frozen=True):
     """The door opened under a grant: the person passed from one area to the other (R3, MEANINGS 14).
 
     ``presence``: where the person counts as being now: ``inside`` ``to_area``; ``gone`` into a public area; ``unchanged`` where
-    nobody passes (a cabinet, MEANINGS 13)."""
+    nobody passes (a cabinet, MEANINGS 13). ``grant``: the permission in the policy that it was taken under; the rest as in
+    :class:`AccessGranted`."""
 
     access_point: str
     door: str
@@ -86,6 +94,11 @@ class AccessTaken(Event, frozen=True):
     to_area: str
     customer: int | None = None
     presence: Literal["inside", "gone", "unchanged"] = "inside"
+    kind: BadgeKind | None = None
+    partners: tuple[int, ...] = ()
+    escort: int | None = None
+    grant: int | None = None
+    emergency: bool = False
 
 
 class AccessLapsed(Event, frozen=True):
@@ -103,13 +116,6 @@ class ExitByRequest(Event, frozen=True):
 
     door: str
     area: str
-
-
-class AreaUncertain(Event, frozen=True):
-    """Who is in the area is no longer certain, and why (MEANINGS 12, 14, 27)."""
-
-    area: str
-    cause: Literal["rex", "restart", "ambiguous", "fire", "command", "no_contact", "forced", "records_dropped"]
 
 
 class DoorUnlocked(Event, frozen=True):
@@ -146,21 +152,24 @@ class DoorModeChanged(Event, frozen=True):
 
 
 class AlarmRaised(Event, frozen=True):
-    """An alarm stands for ``subject`` (a door, area, reader, board, zone, edge or badge number)."""
+    """An alarm stands for ``subject`` (a door, area, reader, board, zone, edge or badge number). ``repeats``: how often it came back
+    within ``repeat_window_s`` of clearing: one alarm, counted."""
 
     alarm: AlarmName
     subject: str
     rule: str
-    inputs: dict[str, str | int] = {}
+    inputs: dict[str, str | int] = msgspec.field(default_factory=dict)
+    repeats: int = 0
 
 
 class AlarmAcknowledged(Event, frozen=True):
-    """An operator has seen it."""
+    """An operator has seen it. ``key``: the mechanical key that explains a forced door."""
 
     alarm: AlarmName
     subject: str
     operator: str
     note: str
+    key: str = ""
 
 
 class AlarmCleared(Event, frozen=True):
@@ -186,7 +195,7 @@ class InputRecorded(Event, frozen=True):
     """An input of no consequence for doors, kept as a fact (fire or gas input level, tamper level)."""
 
     subject: str
-    kind: Literal["fire", "gas", "tamper", "mains", "battery"]
+    kind: Literal["fire", "gas", "tamper", "mains", "battery", "lockdown"]
     active: bool
 
 
@@ -295,6 +304,8 @@ AnyEvent = (
     | DoorOpened | DoorClosed | DoorModeChanged | AlarmRaised | AlarmAcknowledged | AlarmCleared | FireLatched | FireReset
     | InputRecorded | DeviceStateChanged | LinkStateChanged | EdgeStarted | EdgeStopped | PolicyChanged | LeaseAccepted
     | CommandDone | EncodingStarted | CardEncoded | ClockStateChanged | JournalStateChanged | RangeLost
+    | AreaCertain | OccupancyReconciled | PeopleCounted | EscortConfirmed | EscortChanged | LockdownChanged | MaintenanceChanged
+    | DoorHeldWarning | DoorRattled | InterlockBroken | DegradedChanged
 )  # fmt: skip
 
 

@@ -79,6 +79,29 @@ class PowerInput(Input, frozen=True):
     active: bool
 
 
+class LockdownInput(Input, frozen=True):
+    """A lockdown button or panel. ``area`` empty: the whole site. Latched by the engine until ``Release``."""
+
+    area: str
+    active: bool
+
+
+class PersonCounted(Input, frozen=True):
+    """How many people a counter sees in an area now, all that lies inside it included (MEANINGS 12)."""
+
+    area: str
+    people: int
+
+
+class ContactRattling(Input, frozen=True):
+    """A contact changed so often that its changes are no longer told one by one: ``changes`` since the last word, ``open`` its level
+    now. The level is told again as :class:`DoorContact` when it has come to rest."""
+
+    door: str
+    changes: int
+    open: bool
+
+
 class DeviceFaulted(Input, frozen=True):
     """A reader or board stopped working. ``cause`` is one line for a technician."""
 
@@ -135,12 +158,13 @@ class LeaseArrived(Input, frozen=True):
 
 class CommandArrived(Input, frozen=True):
     """A verified command (session, expiry and id are checked by the agent before this). ``life_us``: how much longer somebody waits
-    for its result; told only where that matters (``EncodeCard``)."""
+    for its result; told only where that matters (``EncodeCard``). ``supervisor``: the server vouches that the operator is one."""
 
     command_id: str
     command: Command
     operator: str
     life_us: int = 0
+    supervisor: bool = False
 
 
 EncodingOutcome = Literal[
@@ -196,6 +220,9 @@ AnyInput = (
     | GasInput
     | TamperInput
     | PowerInput
+    | LockdownInput
+    | PersonCounted
+    | ContactRattling
     | DeviceFaulted
     | DeviceRecovered
     | LockFeedback

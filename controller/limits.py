@@ -19,6 +19,23 @@ class Limits(msgspec.Struct, frozen=True):
     """How long a leaf may stand open; 0: as each door says."""
     pairing_window_s: float = 8.0
     """How long the first of two persons is awaited (R2)."""
+    exit_confirm_s: float = 3.0
+    """A second tap this long after the prompt at a way out, or later, opens (MEANINGS 9)."""
+    exit_prompt_s: float = 60.0
+    """How long a prompt at a way out is remembered for that second tap."""
+    escort_visitors: float = 5.0
+    """How many visitors one escort takes along (MEANINGS 16)."""
+    admit_window_s: float = 60.0
+    """How long somebody admitted by command waits for the escort's tap."""
+    lone_occupant_s: float = 300.0
+    """Somebody alone for this long: LONE_OCCUPANT is raised anew as overdue."""
+    duress_from_s: float = 1.5
+    duress_until_s: float = 2.5
+    """The second tap of the duress gesture comes within this after the first (MEANINGS 23)."""
+    repeat_window_s: float = 300.0
+    """An alarm that comes back this soon after it cleared is the same one, counted."""
+    maintenance_max_s: float = 28_800.0
+    """The longest maintenance of a door."""
     repeated_denials: float = 5.0
     """This many denials at one point …"""
     repeated_denials_window_s: float = 300.0
@@ -39,7 +56,7 @@ class LimitsError(ValueError):
 _MAX_S = 31 * 86_400.0
 _HIGHEST = {"unlock_s": 300.0, "held_open_s": 86_400.0, "late_read_s": 10.0, "same_read_s": 10.0}
 """What would make a door stand open or a rule empty, whoever asks for it. Doors have the same bounds (controller.site)."""
-_AT_LEAST_ONE = {"repeated_denials"}
+_AT_LEAST_ONE = {"repeated_denials", "escort_visitors"}
 _MAY_BE_ZERO = {"unlock_s", "held_open_s"}
 
 

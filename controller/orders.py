@@ -4,7 +4,13 @@ from controller.actions import Indicate
 from controller.commands import AcknowledgeAlarm, EncodeCard, Identify, ResetFire, UnlockDoor
 from controller.door import DoorInput
 from controller.encoding import begin
-from controller.events import AlarmAcknowledged, AlarmCleared, CommandDone, Explanation, FireReset
+from controller.event_base import Explanation
+from controller.events import (
+    AlarmAcknowledged,
+    AlarmCleared,
+    CommandDone,
+    FireReset,
+)
 from controller.inputs import CommandArrived
 from controller.passage import happen, relock_after_fire
 from controller.reasons import ALARMS, Reason, because

@@ -19,6 +19,7 @@ Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 BadgeKind = Literal["customer", "staff", "temporary"]
 BadgeStatus = Literal["issued", "active", "suspended", "lost", "revoked", "expired"]
 CustomerKind = Literal["organisation", "individual", "supplier", "partner"]
+Duty = Literal["supervisor", "guard"]
 CustomerStatus = Literal["active", "suspended", "ended"]
 
 
@@ -41,12 +42,15 @@ class Customer(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Holder(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Who carries badges. ``customer`` is None for own staff. ``keyholder``: the 7-day lease by recorded decision."""
+    """Who carries badges. ``customer`` is None for own staff. ``may_escort``: areas; own staff may escort wherever they may enter.
+    ``keyholder``: the 7-day lease by recorded decision. ``duties``: what lets two of them admit somebody with the link down
+    (MEANINGS 21)."""
 
     id: Int64
     customer: Int64 | None = None
     may_escort: tuple[str, ...] = ()
     keyholder: bool = False
+    duties: tuple[Duty, ...] = ()
 
 
 class GrantArea(msgspec.Struct, frozen=True, array_like=True, gc=False):

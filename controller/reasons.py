@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from controller.events import AlarmName, Explanation
+from controller.event_base import AlarmName, Explanation
 
 Language = Literal["zh-CN", "en"]
 Since = Literal["edge", "server", "later"]

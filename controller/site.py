@@ -24,8 +24,10 @@ class SiteError(ValueError):
 class Area(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A room or zone. ``inside`` names the area it lies in (MEANINGS 13). ``customers`` limits a cage to customer codes.
 
-    ``authenticated_only``: a bare number (UID) never opens it, in or out (MEANINGS 30); ``two_person`` implies it. The fields from
-    ``two_person`` on ask for rules; :func:`unenforced` lists those that this engine does not keep yet.
+    ``authenticated_only``: a bare number (UID) never opens it, in or out (MEANINGS 30); ``two_person`` implies it. ``capacity``: the
+    most people at once, those inside it included. ``composition``: who may enter together (MEANINGS 10). ``first_in``: nobody
+    enters before own staff is in. ``escort_for``: who needs an escort. ``lockdown_pass``: who enters all the same in a lockdown.
+    docs/rooms.md says how each is kept.
     """
 
     id: str
@@ -43,11 +45,22 @@ class Area(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     first_in: bool = False
     escort_for: Literal["visitors", "customers"] = "visitors"
     permit_approval: tuple[Literal["customer_service", "it_head"], ...] = ()
+    lockdown_pass: tuple[Literal["staff", "keyholder"], ...] = ()
+
+
+class HeldOpen(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Another held-open time while a schedule is open (a delivery hour)."""
+
+    schedule: str
+    held_open_s: float
 
 
 class Door(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A door of the building. ``passage`` has occupancy behind it; a ``cabinet`` is opened, never entered (MEANINGS 13).
-    ``edge``: which edge decides here; its policy then holds only the badges that its doors can concern. Empty: any."""
+    ``edge``: which edge decides here; its policy then holds only the badges that its doors can concern. Empty: any.
+
+    ``held_warning_s``: how long before the held-open alarm the reader warns. ``held_open_by_schedule``: the first whose schedule is open
+    counts instead of ``held_open_s``. ``duress``: the silent alarm's gesture at entry (MEANINGS 23)."""
 
     id: str
     name_zh: str = ""
@@ -56,6 +69,9 @@ class Door(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     kind: Literal["passage", "cabinet"] = "passage"
     unlock_s: float = 5.0
     held_open_s: float = 30.0
+    held_warning_s: float = 10.0
+    held_open_by_schedule: tuple[HeldOpen, ...] = ()
+    duress: Literal["off", "double_tap"] = "off"
     guard_confirms: bool = False
     cameras: tuple[str, ...] = ()
 
@@ -94,6 +110,17 @@ class Schedule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     holiday: tuple[Interval, ...] = ()
 
 
+class Closure(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """An area is closed to entry within ``[from_at, until_at)``, local ISO times like ``2026-10-01T08:00``."""
+
+    id: str
+    area: str
+    from_at: str
+    until_at: str
+    reason_zh: str = ""
+    reason_en: str = ""
+
+
 class Site(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """The whole site file. ``holidays`` and ``workdays`` are local ISO dates. ``settings`` overrides named limits."""
 
@@ -108,6 +135,7 @@ class Site(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     holidays: tuple[str, ...] = ()
     workdays: tuple[str, ...] = ()
     interlocks: tuple[Interlock, ...] = ()
+    closures: tuple[Closure, ...] = ()
     settings: dict[str, float] = {}
 
 

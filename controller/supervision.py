@@ -4,9 +4,9 @@ from typing import Literal
 
 from controller.door import DoorInput
 from controller.encoding import interrupted
+from controller.event_base import AlarmName
 from controller.events import (
     AccessLapsed,
-    AlarmName,
     ClockStateChanged,
     DeviceStateChanged,
     DoorLocked,

@@ -3,7 +3,8 @@
 from controller.access import NOBODY, Case, Denied, Granted, decide
 from controller.actions import Indicate
 from controller.door import DoorInput
-from controller.events import AccessDenied, AccessGranted, AccessPending, Explanation
+from controller.event_base import Explanation
+from controller.events import AccessDenied, AccessGranted, AccessPending
 from controller.index import Point, PolicyIndex
 from controller.inputs import CardRead, CardRefused
 from controller.lease import age_us
@@ -57,9 +58,11 @@ def case_of(turn: Turn, index: PolicyIndex, point: Point, badge: Badge, read: Ca
 
 
 def _is_same_read(turn: Turn, point: Point, badge: Badge) -> bool:
-    last = turn.state.last_reads.get(point.id)
     window_us = round(turn.limits.same_read_s * SECOND_US)
-    return last is not None and last.badge == badge.id and 0 <= turn.mono_us - last.mono_us < window_us
+    return any(
+        read.badge == badge.id and 0 <= turn.mono_us - read.mono_us < window_us
+        for read in turn.state.reads.get(point.id, ())
+    )
 
 
 def _grant(turn: Turn, point: Point, badge: Badge, decision: Granted) -> None:

@@ -6,13 +6,16 @@ import msgspec
 
 from controller.actions import AnyAction
 from controller.door import DoorCondition, condition
-from controller.events import AlarmCleared, AlarmName, AlarmRaised, AnyEvent, AreaUncertain
+from controller.event_base import AlarmName
+from controller.events import AlarmCleared, AlarmRaised, AnyEvent
+from controller.fold import apply
 from controller.index import Point, PolicyIndex
 from controller.limits import Limits
 from controller.now import SECOND_US
 from controller.reasons import ALARMS
+from controller.room_events import AreaUncertain
 from controller.site import Door, DoorHardware
-from controller.state import DoorState, State, alarm_key, apply
+from controller.state import DoorState, State, alarm_key
 
 _PLAIN_DOOR = Door(id="")
 _PLAIN_LIMITS = Limits()

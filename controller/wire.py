@@ -84,7 +84,8 @@ class Records(Body, frozen=True):
 class Status(Body, frozen=True):
     """Retained. The will is an unsigned ``{"online":false}``: anything may say an edge is gone, only it says it is there.
 
-    ``session`` names the nonce that commands must carry. ``doors`` etc. are snapshots for the live page.
+    ``session`` names the nonce that commands must carry. ``doors`` etc. are snapshots for the live page. ``guarantees``: what holds now,
+    each ``holds`` or why not (docs/interfaces.md).
     """
 
     online: bool
@@ -106,6 +107,7 @@ class Status(Body, frozen=True):
     doors: dict[str, dict[str, str]] = {}
     refused_messages: dict[str, int] = {}
     warnings: tuple[str, ...] = ()
+    guarantees: dict[str, str] = {}
 
 
 class PolicyRequest(Body, frozen=True):
@@ -163,13 +165,15 @@ class PolicyLease(Body, frozen=True):
 
 
 class CommandOrder(Body, frozen=True):
-    """A command for the session that the edge published last; worthless after ``expires_at_us``."""
+    """A command for the session that the edge published last; worthless after ``expires_at_us``. ``supervisor``: the operator is one
+    (MEANINGS 21, 27)."""
 
     session: str
     command_id: str
     operator: str
     expires_at_us: Int64
     command: Command
+    supervisor: bool = False
 
 
 class ServerCertificate(Body, frozen=True):

@@ -3,7 +3,8 @@
 import msgspec
 
 from controller.events import decode_record
-from controller.state import State, decode_state, fold
+from controller.fold import fold
+from controller.state import State, decode_state
 from edge.ports import Journal, JournalFault
 
 REPLAY_RECORDS = 1_000

@@ -14,10 +14,11 @@ import msgspec
 
 from controller.commands import ResetFire, UnlockDoor
 from controller.events import Record
+from controller.fold import fold
 from controller.now import SECOND_US, Now
 from controller.policy import Badge, Customer, Grant, GrantArea, Holder, Policy, Version, credential_key
 from controller.site import AccessPoint, DoorHardware, Site
-from controller.state import State, encode_state, fold
+from controller.state import State, encode_state
 from edge.ports import DeviceChanged, InputChanged, Presented
 from sim.memory_server import MemoryServer, next_version
 from sim.node import BrokenPromise, Node

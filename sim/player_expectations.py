@@ -4,7 +4,13 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from controller.events import AccessDenied, AccessGranted, AccessPending, Explanation, Record
+from controller.event_base import Explanation
+from controller.events import (
+    AccessDenied,
+    AccessGranted,
+    AccessPending,
+    Record,
+)
 from sim.clients import Refused
 from sim.journal_tail import JournalTail
 from sim.judge import Judge

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import ChainableUndefined, Environment, FileSystemLoader
 
-from controller.events import Explanation
+from controller.event_base import Explanation
 from controller.reasons import ALARMS, Language, instruction, remedy
 from controller.site import Area, Door, Site
 from server.console.language import LANGUAGES, translate

@@ -20,7 +20,6 @@ from controller.events import (
     AlarmCleared,
     AlarmRaised,
     AnyEvent,
-    AreaUncertain,
     CardEncoded,
     CommandDone,
     DeviceStateChanged,
@@ -37,6 +36,7 @@ from controller.events import (
     Record,
     decode_record,
 )
+from controller.room_events import AreaUncertain
 
 MAX_INT = 2**63 - 1
 MAX_AT_US = 253_402_300_799_999_999

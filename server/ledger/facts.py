@@ -18,7 +18,6 @@ from controller.events import (
     AlarmCleared,
     AlarmRaised,
     AnyEvent,
-    AreaUncertain,
     DeviceStateChanged,
     DoorClosed,
     DoorLocked,
@@ -26,6 +25,7 @@ from controller.events import (
     DoorOpened,
     DoorUnlocked,
 )
+from controller.room_events import AreaUncertain
 from server.ledger.bulk import run, upsert_rows
 from server.ledger.models import LedgerAlarm, LedgerArea, LedgerDevice, LedgerDoor, LedgerPresence
 

@@ -14,7 +14,15 @@ import structlog
 from sqlalchemy import insert, select, update
 from sqlalchemy.engine import Connection
 
-from controller.events import AlarmCleared, AlarmRaised, AnyEvent, CardEncoded, CommandDone, RangeLost, Record
+from controller.events import (
+    AlarmCleared,
+    AlarmRaised,
+    AnyEvent,
+    CardEncoded,
+    CommandDone,
+    RangeLost,
+    Record,
+)
 from controller.wire import GENESIS_HASH, Records
 from server.db.engine import Database
 from server.ledger.bulk import insert_rows, run

@@ -1,9 +1,7 @@
 """Shorthands for the stories of the engine: a hall in order, people going through, commands and their results."""
 
 from controller.engine import Outcome
-from controller.events import (
-    CommandDone,
-)
+from controller.events import CommandDone
 from controller.inputs import (
     CommandArrived,
     DoorContact,

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from controller import engine as engine_module
 from controller.actions import HoldUnlocked, Lock, Unlock
 from controller.events import decode_record
+from controller.fold import fold
 from controller.inputs import (
     DeviceFaulted,
     DoorContact,
@@ -19,7 +20,7 @@ from controller.inputs import (
     RexPressed,
     TimeElapsed,
 )
-from controller.state import State, fold
+from controller.state import State
 from tests.controller.building import GUO, HARDWARE, Hall, actions
 from tests.controller.stories import batch, hall
 from tests.controller.test_engine_properties import AT_ONE_DOOR, MOMENTS, THOROUGH, Run, Step

@@ -7,11 +7,18 @@ from hypothesis import strategies as st
 from controller.actions import Indicate, WriteCard
 from controller.commands import EncodeCard
 from controller.engine import Engine, Outcome
-from controller.events import AnyEvent, CardEncoded, CommandDone, EncodingStarted, decode_record
+from controller.events import (
+    AnyEvent,
+    CardEncoded,
+    CommandDone,
+    EncodingStarted,
+    decode_record,
+)
+from controller.fold import fold
 from controller.inputs import AnyInput, CommandArrived, EncodingEnded, JournalChanged, Started, Stopped, TimeElapsed
 from controller.now import SECOND_US, Now
 from controller.reasons import Reason, remedy
-from controller.state import State, fold
+from controller.state import State
 from tests.controller.building import START_US, events
 
 LIFE_US = 40 * SECOND_US

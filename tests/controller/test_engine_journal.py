@@ -10,7 +10,6 @@ from controller.engine import Engine, Outcome
 from controller.events import (
     AccessDenied,
     AccessLapsed,
-    AreaUncertain,
     DeviceStateChanged,
     DoorLocked,
     DoorUnlocked,
@@ -18,6 +17,7 @@ from controller.events import (
     PolicyChanged,
     decode_record,
 )
+from controller.fold import fold
 from controller.inputs import (
     DeviceFaulted,
     DeviceRecovered,
@@ -37,7 +37,8 @@ from controller.inputs import (
 )
 from controller.now import SECOND_US
 from controller.policy import Version
-from controller.state import State, decode_state, encode_state, fold
+from controller.room_events import AreaUncertain
+from controller.state import State, decode_state, encode_state
 from tests.controller.building import (
     GUO,
     HARDWARE,

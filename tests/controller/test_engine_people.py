@@ -9,7 +9,6 @@ from controller.engine import Engine
 from controller.events import (
     AccessTaken,
     AlarmRaised,
-    AreaUncertain,
     ExitByRequest,
     LeaseAccepted,
     PolicyChanged,
@@ -25,6 +24,7 @@ from controller.inputs import (
 from controller.now import SECOND_US, Now
 from controller.policy import Lease, Version
 from controller.presence import occupancy
+from controller.room_events import AreaUncertain
 from controller.state import State
 from tests.controller.building import (
     CUSTOMERS,

@@ -18,6 +18,7 @@ from controller.events import (
     decode_record,
     encode_record,
 )
+from controller.fold import fold
 from controller.inputs import (
     AnyInput,
     CardRead,
@@ -43,7 +44,7 @@ from controller.inputs import (
 )
 from controller.now import SECOND_US, Now
 from controller.policy import Lease
-from controller.state import State, decode_state, encode_state, fold
+from controller.state import State, decode_state, encode_state
 from tests.controller.building import (
     GUO,
     HARDWARE,

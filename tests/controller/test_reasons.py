@@ -8,7 +8,7 @@ import pytest
 
 from controller import reasons
 from controller.access import RULES
-from controller.events import AlarmName, Explanation
+from controller.event_base import AlarmName, Explanation
 from controller.reasons import ALARMS, Reason, because, instruction, remedy
 
 SOURCES = {
@@ -54,7 +54,7 @@ def test_every_call_gives_inputs_that_are_declared() -> None:
 def test_an_alarm_has_a_rule_and_instructions_in_both_languages(alarm: AlarmName) -> None:
     assert re.search("[\u4e00-\u9fff]", instruction(alarm, "zh-CN"))
     assert instruction(alarm, "en").isascii()
-    raised = any(f'"{alarm}"' in text for name, text in SOURCES.items() if name != "events.py")
+    raised = any(f'"{alarm}"' in text for name, text in SOURCES.items() if name != "event_base.py")
     assert raised == (ALARMS[alarm].since == "edge")
 
 

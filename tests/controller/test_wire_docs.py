@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from controller import wire
 from controller.actions import Action
-from controller.events import Event, Record, decode_record, encode_record
+from controller.event_base import Event
+from controller.events import Record, decode_record, encode_record
 from controller.inputs import Input
 from controller.wire_docs import asyncapi, bodies, json_schema
 from tests.controller.generated import ROOT, assert_current
@@ -90,7 +91,16 @@ def test_a_sample_of_version_1_is_read_and_still_means_the_same(file: Path) -> N
         assert type(part).__name__ == name
         again = json.loads(encode_record(record))
     for key, value in json.loads(kept).items():
-        assert again[key] == value
+        assert _says(again[key], value)
+
+
+def _says(now: object, then: object) -> bool:
+    """The same, but that an ``array_like`` entry may have grown at its end and an object by a field."""
+    if isinstance(now, list) and isinstance(then, list):
+        return len(now) >= len(then) and all(_says(*pair) for pair in zip(now, then, strict=False))
+    if isinstance(now, dict) and isinstance(then, dict):
+        return all(key in now and _says(now[key], value) for key, value in then.items())
+    return now == then
 
 
 @pytest.mark.parametrize("body", bodies(), ids=lambda body: body.__name__)

@@ -5,7 +5,8 @@ from typing import TypeVar
 
 import msgspec
 
-from controller.events import AnyEvent, Event, Record
+from controller.event_base import Event
+from controller.events import AnyEvent, Record
 from controller.now import SECOND_US, Now
 from controller.policy import Policy
 from controller.site import DoorHardware, parse_site

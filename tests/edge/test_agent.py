@@ -16,10 +16,11 @@ from controller.events import (
     JournalStateChanged,
     LinkStateChanged,
 )
+from controller.fold import fold
 from controller.inputs import CardRead, Started
 from controller.now import SECOND_US
 from controller.policy import credential_key
-from controller.state import State, decode_state, encode_state, fold
+from controller.state import State, decode_state, encode_state
 from edge.agent import CHECKPOINT_RECORDS, JOURNAL_RETRY_US, SERVER_SILENT_US
 from edge.ports import DeviceChanged, InputChanged, JournalFault, LinkUp, Presented, StopAsked
 from sim.day import card_of

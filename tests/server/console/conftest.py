@@ -10,7 +10,8 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
-from controller.events import AccessDenied, AccessGranted, AnyEvent, Explanation
+from controller.event_base import Explanation
+from controller.events import AccessDenied, AccessGranted, AnyEvent
 from server.app import create_app
 from server.config import Config
 from server.context import Context

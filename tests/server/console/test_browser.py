@@ -12,7 +12,14 @@ from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 from sqlmodel import delete, select
 
 from controller.commands import UnlockDoor
-from controller.events import AccessTaken, AlarmRaised, AreaUncertain, CommandDone, DoorOpened, DoorUnlocked
+from controller.events import (
+    AccessTaken,
+    AlarmRaised,
+    CommandDone,
+    DoorOpened,
+    DoorUnlocked,
+)
+from controller.room_events import AreaUncertain
 from server.db.clock import to_us
 from server.fleet.models import EdgeCommand
 from server.operators.actor import SYSTEM, Actor

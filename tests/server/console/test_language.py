@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.events import AlarmName, AnyEvent
+from controller.event_base import AlarmName
+from controller.events import AnyEvent
 from controller.reasons import ALARMS
 from server.console.language import LANGUAGES, catalogue, preferred, translate
 from server.console.words import WORDS

@@ -13,7 +13,6 @@ from controller.events import (
     AlarmAcknowledged,
     AlarmRaised,
     AnyEvent,
-    AreaUncertain,
     CommandDone,
     DeviceStateChanged,
     DoorModeChanged,
@@ -21,6 +20,7 @@ from controller.events import (
     DoorUnlocked,
     RangeLost,
 )
+from controller.room_events import AreaUncertain
 from server.console import view
 from server.console.errors import local_path
 from server.console.rendering import Audience, Renderer

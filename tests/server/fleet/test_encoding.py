@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from controller.commands import EncodeCard
-from controller.events import CardEncoded, CommandDone, Explanation
+from controller.event_base import Explanation
+from controller.events import CardEncoded, CommandDone
 from controller.policy import credential_key
 from server.fleet.commands import ENCODE_GRACE_US, ENCODE_LIFE_US, CommandInvalid, parse_command
 from tests.server.badges.making import approved_badge

@@ -6,7 +6,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from controller.events import AccessDenied, AlarmRaised, DeviceStateChanged, DoorOpened, Explanation, FireLatched
+from controller.event_base import Explanation
+from controller.events import (
+    AccessDenied,
+    AlarmRaised,
+    DeviceStateChanged,
+    DoorOpened,
+    FireLatched,
+)
 from controller.policy import Version
 from server.ledger import writer as ledger_writer
 from server.ledger.facts import Facts

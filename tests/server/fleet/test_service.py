@@ -9,7 +9,8 @@ import pytest
 from sqlmodel import select
 
 from controller.commands import Command
-from controller.events import AlarmRaised, CommandDone, DoorOpened, Explanation
+from controller.event_base import Explanation
+from controller.events import AlarmRaised, CommandDone, DoorOpened
 from controller.policy import Version
 from controller.policy_delta import apply_delta
 from controller.policy_digest import policy_digest

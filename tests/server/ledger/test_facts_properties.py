@@ -16,7 +16,6 @@ from controller.events import (
     AlarmCleared,
     AlarmRaised,
     AnyEvent,
-    AreaUncertain,
     DeviceStateChanged,
     DoorClosed,
     DoorLocked,
@@ -24,6 +23,7 @@ from controller.events import (
     DoorOpened,
     DoorUnlocked,
 )
+from controller.room_events import AreaUncertain
 from server.db.engine import Database
 from server.fleet.models import Edge
 from server.ledger.models import (

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlmodel import select
 
+from controller.event_base import Explanation
 from controller.events import (
     AccessDenied,
     AccessGranted,
@@ -18,15 +19,14 @@ from controller.events import (
     AlarmCleared,
     AlarmRaised,
     AnyEvent,
-    AreaUncertain,
     DeviceStateChanged,
     DoorClosed,
     DoorLocked,
     DoorModeChanged,
     DoorOpened,
     DoorUnlocked,
-    Explanation,
 )
+from controller.room_events import AreaUncertain
 from controller.site import parse_site
 from server.db.engine import Database
 from server.ledger import reading
