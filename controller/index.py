@@ -61,7 +61,7 @@ class PolicyIndex:
     )
 
     def __init__(self, policy: Policy) -> None:
-        """The policy's site has passed :func:`controller.site.check_site`."""
+        """The policy's site has passed :func:`controller.site_checks.check_site`."""
         self.policy = policy
         self._take_site(policy.site)
         self.customers: dict[int, Customer] = {customer.id: customer for customer in policy.customers}

@@ -2,7 +2,7 @@
 
 A reason appears elsewhere only by its name here. ``remedy`` makes the sentence that a person at the door or the desk reads.
 ``since`` says who gives a reason: ``edge`` now, ``server`` (at the desk, never at a door), or ``later`` (rules not yet enforced; a
-site that asks for them is refused, :func:`controller.site.unenforced`).
+site that asks for them is refused, :func:`controller.site_checks.unenforced`).
 """
 
 import enum

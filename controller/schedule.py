@@ -26,7 +26,7 @@ class Calendar:
     __slots__ = ("_block", "_day", "_holidays", "_kind", "_offset_us", "_windows", "_workdays", "_zone")
 
     def __init__(self, site: Site) -> None:
-        """The site has passed :func:`controller.site.check_site`."""
+        """The site has passed :func:`controller.site_checks.check_site`."""
         self._zone = ZoneInfo(site.time_zone)
         self._holidays = _days(site.holidays)
         self._workdays = _days(site.workdays)

@@ -3,7 +3,8 @@
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from controller.site import Site, unenforced
+from controller.site import Site
+from controller.site_checks import unenforced
 from edge.agent import Agent
 from edge.clock import OFFSET_FILE, SystemClock, boot_id, mono_us
 from edge.config import (

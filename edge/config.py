@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from controller.site import DoorHardware, Site, site_mismatch
+from controller.site import DoorHardware, Site
+from controller.site_checks import site_mismatch
 from edge.config_checks import input_lines, problems
 from edge.private_file import PrivateFileError, refuse_readable_by_others
 

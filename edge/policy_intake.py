@@ -17,7 +17,8 @@ from controller.now import SECOND_US, Now
 from controller.policy import Delta, Lease, Policy, PolicyError, Version, decode_policy, encode_policy
 from controller.policy_delta import advance
 from controller.policy_digest import PolicyDigest
-from controller.site import Site, check_site
+from controller.site import Site
+from controller.site_checks import check_site
 from controller.wire import CHUNK_BYTES, PolicyChunk, PolicyDelta, PolicyHead, PolicyLease, PolicyRequest
 from edge.ports import JournalFault, PolicyStore
 from edge.sender import Sender

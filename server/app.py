@@ -15,7 +15,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
-from controller.site import Site, SiteError, parse_site, unenforced
+from controller.site import Site
+from controller.site_checks import SiteError, parse_site, unenforced
 from server.config import Config
 from server.context import Context, Service
 from server.crm.connection import load_connection

@@ -102,7 +102,7 @@ def bench_compile(
 
         import msgspec
 
-        from controller.site import parse_site
+        from controller.site_checks import parse_site
         from server.config import ConfigError
         from server.db.clock import SystemClock
         from server.fleet.bench import measure
@@ -142,7 +142,7 @@ def broker(
 
 
 def _server_errors() -> tuple[type[Exception], ...]:
-    from controller.site import SiteError
+    from controller.site_checks import SiteError
     from server.config import ConfigError
     from server.db.engine import DatabaseError
     from server.keys import KeysError

@@ -8,7 +8,8 @@ from typing import Annotated, Any, NoReturn
 import typer
 from sqlalchemy.exc import DBAPIError
 
-from controller.site import Site, SiteError, parse_site
+from controller.site import Site
+from controller.site_checks import SiteError, parse_site
 from server.config import Config, ConfigError, load_config
 from server.db.clock import SystemClock, to_us
 from server.db.engine import Database, DatabaseError

@@ -32,7 +32,7 @@ def hall(
     ] = None,
 ) -> None:
     """The simulated hardware alone, with a page to tap cards, open doors, press REX."""
-    from controller.site import SiteError
+    from controller.site_checks import SiteError
     from sim.hall_process import HallStartError, run_hall
     from sim.wiring import WiringError
 

@@ -10,7 +10,8 @@ import msgspec
 
 from controller.events import DoorUnlocked, Record
 from controller.now import Now
-from controller.site import DoorHardware, Site, site_mismatch, unenforced
+from controller.site import DoorHardware, Site
+from controller.site_checks import site_mismatch, unenforced
 from edge.agent import Agent
 from edge.ports import InputChanged, LinkDown, LinkUp, MessageArrived, Stimulus
 from edge.station import Ports, Station

@@ -9,7 +9,8 @@ from typing import Any
 
 from controller.events import AlarmCleared, AlarmRaised, CommandDone
 from controller.inputs import CardRead, CardRefused
-from controller.site import Site, parse_site
+from controller.site import Site
+from controller.site_checks import parse_site
 from sim.at_the_door import Taps, doors_are_ready, policy_is_current
 from sim.building_state import BuildingState
 from sim.clients import Refused

@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 import yaml
 
-from controller.site import Site, SiteError, parse_site
+from controller.site import Site
+from controller.site_checks import SiteError, parse_site
 from sim.scenario_given import Given
 from sim.wiring import Wiring, parse_wiring, together
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from controller.site import SiteError
+from controller.site_checks import SiteError
 from server.app import open_context
 from server.config import ConfigError, load_config
 from server.context import Context

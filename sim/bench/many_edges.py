@@ -16,7 +16,8 @@ import msgspec
 
 from controller.events import AccessDenied, Record
 from controller.now import Now
-from controller.site import DoorHardware, Site, site_mismatch, unenforced
+from controller.site import DoorHardware, Site
+from controller.site_checks import site_mismatch, unenforced
 from edge.agent import Agent
 from edge.clock import SystemClock, boot_id, mono_us
 from edge.config import Broker

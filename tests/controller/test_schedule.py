@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from controller.now import SECOND_US
 from controller.schedule import Calendar
-from controller.site import Interval, Schedule, Site, check_site
+from controller.site import Interval, Schedule, Site
+from controller.site_checks import check_site
 
 ZONES = [
     "Asia/Shanghai",

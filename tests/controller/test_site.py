@@ -6,21 +6,8 @@ import msgspec
 import pytest
 
 from controller.limits import Limits, LimitsError, limits_from
-from controller.site import (
-    AccessPoint,
-    Area,
-    Door,
-    DoorHardware,
-    Interlock,
-    Interval,
-    Schedule,
-    Site,
-    SiteError,
-    check_site,
-    parse_site,
-    site_mismatch,
-    unenforced,
-)
+from controller.site import AccessPoint, Area, Door, DoorHardware, Interlock, Interval, Schedule, Site
+from controller.site_checks import SiteError, check_site, parse_site, site_mismatch, unenforced
 from tests.controller.building import ALL_DAY, HARDWARE, SITE
 
 TEXT = """

@@ -9,7 +9,8 @@ from controller.event_base import Event
 from controller.events import AnyEvent, Record
 from controller.now import SECOND_US, Now
 from controller.policy import Policy
-from controller.site import DoorHardware, parse_site
+from controller.site import DoorHardware
+from controller.site_checks import parse_site
 from edge.agent import Agent
 from edge.ports import InputChanged, Presented, Rejected, Stimulus
 from sim.day import card_of, first_policy

@@ -11,7 +11,8 @@ from controller.now import SECOND_US, Now
 from controller.policy import Lease, Policy, Version, encode_policy
 from controller.policy_delta import make_delta
 from controller.policy_digest import policy_digest
-from controller.site import Site, parse_site
+from controller.site import Site
+from controller.site_checks import parse_site
 from controller.wire import (
     CHUNK_BYTES,
     Body,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from controller.site import site_mismatch, unenforced
+from controller.site_checks import site_mismatch, unenforced
 from edge import runner as runner_module
 from edge.agent import Agent
 from edge.clock import SystemClock, mono_us

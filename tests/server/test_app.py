@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlmodel import select
 
-from controller.site import SiteError
+from controller.site_checks import SiteError
 from server import app as server_app
 from server.app import create_app, open_context
 from server.config import Config

@@ -4,7 +4,8 @@ from importlib.resources import files
 
 import pytest
 
-from controller.site import Site, parse_site
+from controller.site import Site
+from controller.site_checks import parse_site
 from sim.day import Day, Outcome
 
 EDGES = {"edge-1": ("lobby-door", "hall-door", "cage-door"), "edge-2": ("goods-door",)}

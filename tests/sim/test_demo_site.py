@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.site import SiteError
+from controller.site_checks import SiteError
 from edge.config import door_hardware, parse_config, policy_mismatches
 from sim.site_folder import SiteFolder
 

@@ -14,7 +14,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 from structlog.testing import capture_logs
 
-from controller.site import parse_site, unenforced
+from controller.site_checks import parse_site, unenforced
 from edge.config import Broker, load_config, policy_mismatches
 from edge.link import DOWN_LEAVES, MqttLink
 from edge.ports import LinkDown

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from controller.policy import Policy, Version, decode_policy, encode_policy
 from controller.policy_delta import apply_delta
 from controller.policy_digest import policy_digest
-from controller.site import Site, parse_site
+from controller.site import Site
+from controller.site_checks import parse_site
 from server.fleet.book import Book, Scope, areas_of_edge
 from server.fleet.compile import BadgeRow, ContractRow, CustomerRow, Entries, Grants, HolderRow, Rows, compile_rows
 from server.fleet.merging import merged_delta

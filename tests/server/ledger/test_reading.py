@@ -27,7 +27,7 @@ from controller.events import (
     DoorUnlocked,
 )
 from controller.room_events import AreaUncertain
-from controller.site import parse_site
+from controller.site_checks import parse_site
 from server.db.engine import Database
 from server.ledger import reading
 from server.ledger.columns import COLUMN_TYPES

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from controller.policy import credential_key
-from controller.site import parse_site
+from controller.site_checks import parse_site
 from sim.bench.registry_rows import Place, Rows, access_point_of, number_of, site_file
 from sim.bench.revoke import run
 

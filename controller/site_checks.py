@@ -1,0 +1,269 @@
+"""Reading a site file, and everything that can be wrong with a site: one line each, what, where, what to do (DESIGN 6, MEANINGS 13)."""
+
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+from controller.limits import LimitsError, limits_from
+from controller.site import AccessPoint, Area, Door, DoorHardware, Interlock, Schedule, Site
+
+
+class SiteError(ValueError):
+    """The site file cannot be used. The message says what, where and what to do."""
+
+
+def parse_site(text: str, where: str = "site file") -> Site:
+    """Read and check a site file. Raises :class:`SiteError` with one line naming what is wrong and where."""
+    try:
+        site = msgspec.convert(tomllib.loads(text), Site)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise SiteError(f"{where}: {error}") from error
+    faults = check_site(site)
+    if faults:
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        raise SiteError(f"{where}: {faults[0]}{more}")
+    return site
+
+
+def check_site(site: Site) -> list[str]:
+    """Everything that is wrong with a site, one line each; empty when it can be used."""
+    return [
+        *_check_ids(site),
+        *_check_areas(site),
+        *_check_access_points(site),
+        *_check_times(site),
+        *_check_numbers(site),
+        *_check_interlocks(site),
+        *_check_edges(site),
+    ]
+
+
+def site_mismatch(site: Site, hardware: Sequence[DoorHardware], edge: str) -> list[str]:
+    """Why this site cannot run on the doors of ``edge``, one line each: an edge refuses a policy whose doors are not its own
+    (DESIGN 6). A door that the site gives to no edge may be any edge's."""
+    of_door = {door.id: door.edge for door in site.doors}
+    mismatches = []
+    for wired in hardware:
+        if wired.door not in of_door:
+            mismatches.append(f"door {wired.door!r} of edge.toml is not in the site; add it there or remove it here")
+        elif of_door[wired.door] not in ("", edge):
+            mismatches.append(
+                f"door {wired.door!r} of edge.toml belongs to edge {of_door[wired.door]!r} in the site, not to {edge!r}; correct one"
+            )
+    own = {wired.door for wired in hardware}
+    mismatches += [
+        f"door {door.id!r} belongs to this edge, {edge!r}, in the site, but edge.toml does not wire it; correct one"
+        for door in site.doors
+        if door.edge == edge and door.id not in own
+    ]
+    return mismatches
+
+
+def unenforced(site: Site) -> list[str]:
+    """The rules that a site asks for and this engine does not keep yet, one line each. Such a site is refused at start: a rule
+    that is written down and not kept is worse than none."""
+    missing = []
+    for area in site.areas:
+        where = f"area {area.id!r}: "
+        if area.two_person:
+            missing.append(f"{where}two_person (R2) is not enforced yet; set two_person = false")
+        if area.anti_passback != "off":
+            missing.append(f'{where}anti_passback = "{area.anti_passback}" (B3) is not enforced yet; set it to "off"')
+        if area.capacity is not None:
+            missing.append(f"{where}capacity is not enforced yet; remove it")
+        if area.composition != "any":
+            missing.append(f'{where}composition = "{area.composition}" is not enforced yet; set it to "any"')
+        if area.first_in:
+            missing.append(f"{where}first_in is not enforced yet; set first_in = false")
+        if area.escort_for != "visitors":
+            missing.append(f'{where}escort_for = "{area.escort_for}" (R4) is not enforced yet; set it to "visitors"')
+    missing += [
+        f"door {door.id!r}: guard_confirms (R8) is not enforced yet; set it to false"
+        for door in site.doors
+        if door.guard_confirms
+    ]
+    missing += [
+        f"interlock {interlock.id!r} is not enforced yet; set enabled = false"
+        for interlock in site.interlocks
+        if interlock.enabled
+    ]
+    return missing
+
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_MAX_UNLOCK_S = 300.0
+_MAX_HELD_OPEN_S = 86_400.0
+_DAY_MINUTES = 1_440
+
+
+def _check_ids(site: Site) -> Iterator[str]:
+    if not _ID.fullmatch(site.id):
+        yield f"id {site.id!r}: use 1 to 64 letters, digits, '.', '_' or '-'"
+    kinds: dict[str, Sequence[Area | Door | AccessPoint | Schedule | Interlock]] = {
+        "areas": site.areas,
+        "doors": site.doors,
+        "access_points": site.access_points,
+        "schedules": site.schedules,
+        "interlocks": site.interlocks,
+    }
+    for kind, entries in kinds.items():
+        seen: set[str] = set()
+        for entry in entries:
+            if not _ID.fullmatch(entry.id):
+                yield f"{kind}: id {entry.id!r}: use 1 to 64 letters, digits, '.', '_' or '-'"
+            if entry.id in seen:
+                yield f"{kind}: {entry.id!r} stands there twice"
+            seen.add(entry.id)
+
+
+def _check_areas(site: Site) -> Iterator[str]:
+    inside = {area.id: area.inside for area in site.areas}
+    for area in site.areas:
+        if area.inside is not None and area.inside not in inside:
+            yield f"area {area.id!r}: inside = {area.inside!r} is no area of this site"
+        if area.capacity is not None and area.capacity < 1:
+            yield f"area {area.id!r}: capacity = {area.capacity}; give 1 or more, or use closed = true"
+        if area.public and (area.customers or area.closed):
+            yield f"area {area.id!r}: a public area can be neither closed nor limited to customers"
+        chain, at = {area.id}, area.inside
+        while at is not None and at in inside:
+            if at in chain:
+                yield f"area {area.id!r}: lies inside itself through {at!r}"
+                break
+            chain.add(at)
+            at = inside[at]
+
+
+def _check_access_points(site: Site) -> Iterator[str]:
+    areas = {area.id for area in site.areas}
+    of_door: dict[str, list[AccessPoint]] = {door.id: [] for door in site.doors}
+    for point in site.access_points:
+        where = f"access point {point.id!r}: "
+        if point.door not in of_door:
+            yield f"{where}door {point.door!r} is no door of this site"
+        else:
+            of_door[point.door].append(point)
+        for field, area in (("from_area", point.from_area), ("to_area", point.to_area)):
+            if area not in areas:
+                yield f"{where}{field} = {area!r} is no area of this site"
+        if point.from_area == point.to_area:
+            yield f"{where}leads from {point.from_area!r} into itself"
+    for door, points in of_door.items():
+        if not any(not point.out for point in points):
+            yield f"door {door!r}: no access point leads in through it; add one without out = true"
+        if len({frozenset((point.from_area, point.to_area)) for point in points}) > 1:
+            yield f"door {door!r}: its access points join different pairs of areas; a door has two sides"
+        ways_in = {(point.from_area, point.to_area) for point in points if not point.out}
+        for point in points:
+            if point.out and (point.from_area, point.to_area) in ways_in:
+                yield f"access point {point.id!r}: is a way out in the direction that leads in through door {door!r}"
+
+
+def _check_times(site: Site) -> Iterator[str]:
+    try:
+        ZoneInfo(site.time_zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        yield f"time_zone = {site.time_zone!r} is no time zone; give one like 'Asia/Shanghai'"
+    for field, days in (("holidays", site.holidays), ("workdays", site.workdays)):
+        for day in days:
+            try:
+                date.fromisoformat(day)
+            except ValueError:
+                yield f"{field}: {day!r} is no date; write it like '2026-10-01'"
+        if len(set(days)) < len(days):
+            yield f"{field}: a date stands there twice"
+    both = sorted(set(site.holidays) & set(site.workdays))
+    if both:
+        yield f"holidays and workdays both name {both[0]}; it is one or the other"
+    for schedule in site.schedules:
+        yield from _check_schedule(schedule)
+
+
+def _check_schedule(schedule: Schedule) -> Iterator[str]:
+    where = f"schedule {schedule.id!r}: "
+    if len(schedule.week) != 7:
+        yield f"{where}week has {len(schedule.week)} days; give seven lists from Monday"
+    for name, intervals in (
+        *((f"week[{day}]", day_list) for day, day_list in enumerate(schedule.week)),
+        ("holiday", schedule.holiday),
+    ):
+        end = 0
+        for interval in intervals:
+            if not 0 <= interval.from_minute < interval.to_minute <= _DAY_MINUTES:
+                yield f"{where}{name}: [{interval.from_minute}, {interval.to_minute}] is no interval of minutes within 0 and 1440"
+            elif interval.from_minute < end:
+                yield f"{where}{name}: intervals overlap or are out of order at minute {interval.from_minute}"
+            end = interval.to_minute
+
+
+def _check_numbers(site: Site) -> Iterator[str]:
+    for door in site.doors:
+        if not 0.1 <= door.unlock_s <= _MAX_UNLOCK_S:
+            yield f"door {door.id!r}: unlock_s = {door.unlock_s}; give 0.1 to {_MAX_UNLOCK_S:.0f}"
+        if not 0.1 <= door.held_open_s <= _MAX_HELD_OPEN_S:
+            yield f"door {door.id!r}: held_open_s = {door.held_open_s}; give 0.1 to {_MAX_HELD_OPEN_S:.0f}"
+    try:
+        limits_from(site.settings)
+    except LimitsError as error:
+        yield str(error)
+
+
+def _check_edges(site: Site) -> Iterator[str]:
+    """What counts people or looks at several doors is kept by one edge that has them all (MEANINGS 13)."""
+    of_door = {door.id: door.edge for door in site.doors}
+    for door in site.doors:
+        if door.edge and not _ID.fullmatch(door.edge):
+            yield f"door {door.id!r}: edge {door.edge!r}: use 1 to 64 letters, digits, '.', '_' or '-'"
+    for area in site.areas:
+        asked = [
+            rule
+            for rule, asks in (
+                ("two_person", area.two_person),
+                ("anti_passback", area.anti_passback != "off"),
+                ("capacity", area.capacity is not None),
+            )
+            if asks
+        ]
+        if asked:
+            within = _all_inside(site, area.id)
+            doors = (
+                point.door for point in site.access_points if not within.isdisjoint((point.from_area, point.to_area))
+            )
+            yield from _on_one_edge(f"area {area.id!r}: {asked[0]}", doors, of_door)
+    for interlock in site.interlocks:
+        if interlock.enabled:
+            yield from _on_one_edge(f"interlock {interlock.id!r}", interlock.doors, of_door)
+
+
+def _all_inside(site: Site, area: str) -> set[str]:
+    """The area with all that lies inside it."""
+    within = {area}
+    grown = 0
+    while grown < len(within):
+        grown = len(within)
+        within |= {other.id for other in site.areas if other.inside in within}
+    return within
+
+
+def _on_one_edge(who: str, doors: Iterable[str], of_door: dict[str, str]) -> Iterator[str]:
+    first_on = {of_door[door]: door for door in sorted(set(doors), reverse=True) if door in of_door}
+    if len(first_on) > 1:
+        (one, door), (two, other) = sorted(first_on.items())[:2]
+        yield (
+            f"{who} needs all its doors on one edge, but {door!r} is on {repr(one) if one else 'none by name'} "
+            f"and {other!r} on {two!r}; give them one edge"
+        )
+
+
+def _check_interlocks(site: Site) -> Iterator[str]:
+    doors = {door.id for door in site.doors}
+    for interlock in site.interlocks:
+        if len(set(interlock.doors)) < 2:
+            yield f"interlock {interlock.id!r}: name at least two different doors"
+        for door in interlock.doors:
+            if door not in doors:
+                yield f"interlock {interlock.id!r}: {door!r} is no door of this site"
