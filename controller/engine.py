@@ -137,16 +137,23 @@ class Engine:
     """One edge's decisions. Pure: no clock, chance or I/O; the same inputs and times give the same bytes."""
 
     def __init__(
-        self, state: State, journal_id: str, hardware: Sequence[DoorHardware], edge: str, desk: str = ""
+        self,
+        state: State,
+        journal_id: str,
+        hardware: Sequence[DoorHardware],
+        edge: str,
+        desk: str = "",
+        index: PolicyIndex | None = None,
     ) -> None:
         """``hardware``: the edge's own doors; REX and fire work on them without any policy. ``edge``: its id, the subject of
-        its own alarms. ``desk``: the reader that writes cards, if any. ``state`` becomes the engine's own."""
+        its own alarms. ``desk``: the reader that writes cards, if any. ``state`` becomes the engine's own. ``index``: a policy that is
+        in force without being told (:mod:`controller.what_if`)."""
         self._desk = desk
         self._state = state
         self._journal_id = journal_id
         self._hardware = {door.door: door for door in hardware}
         self._edge = edge
-        self._index: PolicyIndex | None = None
+        self._index: PolicyIndex | None = index
         self._applied: PolicyApplied | None = None
         self._begun = False
         self._batch: list[_Step] = []
