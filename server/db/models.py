@@ -10,6 +10,9 @@ MODEL_MODULES = (
     "server.crm.models",
     "server.fleet.models",
     "server.ledger.models",
+    "server.duty.models",
+    "server.escalation.models",
+    "server.rooms.models",
     "server.idempotency",
 )
 

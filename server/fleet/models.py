@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, false, text
 from sqlmodel import Field
 
 from server.db.columns import BIG_INT
@@ -155,7 +155,8 @@ _OPEN = text("state IN ('waiting', 'sent')")
 
 
 class EdgeCommand(Model, table=True):
-    """A command from asked to answered. ``command`` is its JSON, ``operator`` the public id of who asked."""
+    """A command from asked to answered. ``command`` is its JSON, ``operator`` the public id of who asked, ``supervisor`` whether that
+    was one (MEANINGS 21, 27)."""
 
     __tablename__ = "edge_command"
     __table_args__ = (
@@ -170,6 +171,7 @@ class EdgeCommand(Model, table=True):
     name: str
     command: str
     operator: str
+    supervisor: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     state: str = "waiting"
     session: str | None = None
     because: str | None = None

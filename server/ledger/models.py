@@ -3,7 +3,7 @@
 ``seq`` of :class:`LedgerRecord` and of :class:`LedgerEvent` are global, rise by one and have no gaps.
 """
 
-from sqlalchemy import Index, UniqueConstraint, text
+from sqlalchemy import Index, UniqueConstraint, false, text, true
 from sqlmodel import Field
 
 from server.db.columns import BIG_INT
@@ -103,7 +103,10 @@ class LedgerEvent(Model, table=True):
 
 
 class LedgerAlarm(Model, table=True):
-    """An alarm from raised to cleared. ``source``: the edge said so, or the server found it. One stands per subject."""
+    """An alarm from raised to cleared. ``source``: the edge said so, or the server found it. One stands per subject.
+
+    ``repeats``: how often it came back soon after clearing, which reopens the row; ``last_raised_us``: when it was raised last, by its
+    return or as overdue. ``key``: the mechanical key that explains a forced door (``key_used``)."""
 
     __tablename__ = "ledger_alarm"
 
@@ -120,17 +123,23 @@ class LedgerAlarm(Model, table=True):
     acknowledged_by: str | None = None
     note: str | None = None
     cleared_us: int | None = Field(default=None, sa_type=BIG_INT)
+    repeats: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
+    last_raised_us: int | None = Field(default=None, sa_type=BIG_INT)
+    key: str | None = None
 
     __table_args__ = (
         Index(
             "ux_ledger_alarm_standing", "edge_id", "source", "alarm", "subject", unique=True,
             sqlite_where=text("cleared_us IS NULL"), postgresql_where=text("cleared_us IS NULL"),
         ),
+        Index("ix_ledger_alarm_subject", "edge_id", "subject", "alarm", "id"),
+        Index("ix_ledger_alarm_name", "alarm", "id"),
     )  # fmt: skip
 
 
 class LedgerDoor(Model, table=True):
-    """A door's mode, position and lock as its edge recorded them last (DESIGN §3: three of the four facts)."""
+    """A door's mode, position and lock as its edge recorded them last (DESIGN §3: three of the four facts).
+    ``maintenance_until_us``: somebody works at it until then."""
 
     __tablename__ = "ledger_door"
 
@@ -140,12 +149,17 @@ class LedgerDoor(Model, table=True):
     position: str = "unknown"
     lock: str = "unknown"
     changed_us: int = Field(sa_type=BIG_INT)
+    maintenance_until_us: int | None = Field(default=None, sa_type=BIG_INT)
 
 
 class LedgerPresence(Model, table=True):
-    """Where a holder is, from the last door that opened for a badge of theirs."""
+    """Where a holder is, from the last door that opened for a badge of theirs, or from a count.
+
+    ``sure``, ``escort``, ``unescorted``: as in :class:`controller.state.Presence`. ``from_area``: where they came from, for badges that are
+    inside at two edges; None after a count. A negative holder is somebody without a badge."""
 
     __tablename__ = "ledger_presence"
+    __table_args__ = (Index("ix_ledger_presence_holder", "holder"),)
 
     edge_id: int = Field(primary_key=True, foreign_key="edge.id")
     holder: int = Field(primary_key=True, sa_type=BIG_INT)
@@ -155,6 +169,11 @@ class LedgerPresence(Model, table=True):
     badge: int = Field(sa_type=BIG_INT)
     number: str
     customer: int | None = Field(default=None, sa_type=BIG_INT)
+    kind: str | None = None
+    sure: bool = Field(default=True, sa_column_kwargs={"server_default": true()})
+    escort: int | None = Field(default=None, sa_type=BIG_INT)
+    unescorted: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    from_area: str | None = None
 
 
 class LedgerArea(Model, table=True):
@@ -179,3 +198,46 @@ class LedgerDevice(Model, table=True):
     working: bool
     cause: str
     changed_us: int = Field(sa_type=BIG_INT)
+
+
+class LedgerLockdown(Model, table=True):
+    """A lockdown that is in force at an edge; ``area`` empty: everywhere (MEANINGS 22)."""
+
+    __tablename__ = "ledger_lockdown"
+
+    edge_id: int = Field(primary_key=True, foreign_key="edge.id")
+    area: str = Field(primary_key=True)
+    cause: str
+    operator: str = ""
+    reason: str = ""
+    since_us: int = Field(sa_type=BIG_INT)
+
+
+class LedgerWaiting(Model, table=True):
+    """Somebody whose tap counts and waits at an access point until ``until_us``, for what ``because`` (JSON) says."""
+
+    __tablename__ = "ledger_waiting"
+
+    edge_id: int = Field(primary_key=True, foreign_key="edge.id")
+    place: str = Field(primary_key=True)
+    access_point: str
+    door: str
+    holder: int = Field(sa_type=BIG_INT)
+    badge: int = Field(sa_type=BIG_INT)
+    number: str
+    customer: int | None = Field(default=None, sa_type=BIG_INT)
+    out: bool
+    because: str
+    since_us: int = Field(sa_type=BIG_INT)
+    until_us: int = Field(sa_type=BIG_INT)
+
+
+class LedgerFire(Model, table=True):
+    """A fire zone that is latched. ``muster``: the edge's presence when the fire began, as JSON, in the row of the first zone (MEANINGS 27)."""
+
+    __tablename__ = "ledger_fire"
+
+    edge_id: int = Field(primary_key=True, foreign_key="edge.id")
+    zone: str = Field(primary_key=True)
+    since_us: int = Field(sa_type=BIG_INT)
+    muster: str | None = None

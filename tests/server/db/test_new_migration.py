@@ -1,11 +1,11 @@
-"""Writing migrations: the initial one is made anew beside the hand-written ones that follow it."""
+"""Writing migrations: the next number after the newest, and nothing in it while models and migrations agree."""
 
 import shutil
 from pathlib import Path
 
 import pytest
 
-from server.db.migrate import MIGRATIONS
+from server.db.migrate import MIGRATIONS, newest_revision
 from server.db.new_migration import write_migration
 
 
@@ -17,21 +17,9 @@ def folder(tmp_path: Path) -> Path:
     return copied
 
 
-def test_the_initial_migration_is_made_anew_beside_later_ones(folder: Path) -> None:
-    initial = folder / "versions" / "0001_initial.py"
-    initial.unlink()
-    assert write_migration("initial", folder) == initial
-    text = initial.read_text("utf-8")
-    assert 'revision = "0001"' in text.replace("'", '"')
-    assert "down_revision = None" in text
-    assert "op.create_table" in text
-    assert "registry_change" in text
+def test_a_new_migration_follows_the_newest(folder: Path) -> None:
     later = write_migration("something more", folder)
-    assert later.name == "0003_something_more.py"
-    assert "0002" in later.read_text("utf-8")
-    assert "table" not in later.read_text("utf-8").partition("def upgrade")[2], "the models agree with the migrations"
-
-
-def test_an_initial_migration_is_not_overwritten(folder: Path) -> None:
-    with pytest.raises(FileExistsError, match="delete it first"):
-        write_migration("initial", folder)
+    assert later.name == f"{int(newest_revision()) + 1:04d}_something_more.py"
+    text = later.read_text("utf-8")
+    assert f'down_revision = "{newest_revision()}"' in text.replace("'", '"')
+    assert "table" not in text.partition("def upgrade")[2], "the models agree with the migrations"
