@@ -23,7 +23,9 @@ CARD_OF_TWO = "card of two badges"
 
 class Point(msgspec.Struct, frozen=True, gc=False):
     """One access point with what the rules need of its door and area. ``area``: the one that permission is asked for, the
-    area entered or, on a way out, the one left. ``closed_area``: the closed area that it leads into, itself or around it."""
+    area entered or, on a way out, the one left. ``closed_area``: the closed area that it leads into, itself or around it.
+    ``enters``: the areas that hold ``to_area`` (itself and all it lies in) but not ``from_area``, ``leaves`` the reverse, the innermost
+    first; public ones are not among them: they ask for nothing (docs/rooms.md)."""
 
     id: str
     door: str
@@ -37,6 +39,8 @@ class Point(msgspec.Struct, frozen=True, gc=False):
     to_area: str
     to_public: bool
     passage: bool
+    enters: tuple[str, ...] = ()
+    leaves: tuple[str, ...] = ()
 
 
 class PolicyIndex:
@@ -46,11 +50,13 @@ class PolicyIndex:
         "_by_id",
         "_cards_of_several",
         "_cards_of_two",
+        "areas",
         "areas_of_grant",
         "badges",
         "calendar",
         "customers",
         "doors",
+        "interlocked",
         "keyholders",
         "late_read_us",
         "limits",
@@ -184,6 +190,9 @@ class PolicyIndex:
             door.id: tuple(point for point in self.points.values() if point.door == door.id) for door in site.doors
         }
         self.doors: Mapping[str, Door] = {door.id: door for door in site.doors}
+        self.areas: Mapping[str, Area] = {area.id: area for area in site.areas}
+        self.interlocked: Mapping[str, tuple[tuple[str, str], ...]] = _interlocked(site)
+        """Door to what it is interlocked with: (interlock, other door)."""
 
 
 _ID = attrgetter("id")
@@ -230,7 +239,33 @@ def _point(point: AccessPoint, door: Door, areas: Mapping[str, Area]) -> Point:
         to_area=point.to_area,
         to_public=areas[point.to_area].public,
         passage=door.kind == "passage",
+        enters=_without(point.to_area, point.from_area, areas),
+        leaves=_without(point.from_area, point.to_area, areas),
     )
+
+
+def _without(area: str, other: str, areas: Mapping[str, Area]) -> tuple[str, ...]:
+    """The areas that hold ``area`` but not ``other``, but for public ones."""
+    around = _around(other, areas)
+    return tuple(name for name in _around(area, areas) if name not in around and not areas[name].public)
+
+
+def _around(area: str, areas: Mapping[str, Area]) -> tuple[str, ...]:
+    """The area and all that it lies in, the innermost first."""
+    chain = [area]
+    while (outer := areas[chain[-1]].inside) is not None:
+        chain.append(outer)
+    return tuple(chain)
+
+
+def _interlocked(site: Site) -> dict[str, tuple[tuple[str, str], ...]]:
+    with_others: dict[str, tuple[tuple[str, str], ...]] = {}
+    for interlock in site.interlocks:
+        if interlock.enabled:
+            for door in interlock.doors:
+                others = tuple((interlock.id, other) for other in interlock.doors if other != door)
+                with_others[door] = (*with_others.get(door, ()), *others)
+    return with_others
 
 
 def _closed(area: Area, areas: Mapping[str, Area]) -> str:
