@@ -73,6 +73,7 @@ ENTRANCES: dict[str, set[str]] = {
         "server/db/migrations/env.py",
         "server/db/migrations/versions/0001_initial.py",
         "server/db/migrations/versions/0002_registry_triggers.py",
+        "server/db/migrations/versions/0004_duty.py",
         "server/db/new_migration.py",
     },
     "sqlite3": {

@@ -17,11 +17,12 @@ from controller.policy import (
     Customer,
     CustomerKind,
     CustomerStatus,
+    Duty,
     GrantArea,
     Holder,
 )
 
-COMPILER = 2
+COMPILER = 3
 """Raise it when the same rows give other entries than before: all policies are then compiled anew at the next start."""
 
 DEREGISTERED = ("revoked", "returned")
@@ -48,7 +49,7 @@ class ContractRow(msgspec.Struct, frozen=True):
 
 
 class HolderRow(msgspec.Struct, frozen=True):
-    """A person. ``areas``: the standing permission of own staff. ``gone``: has left, or was deleted (B5)."""
+    """A person. ``areas``: the standing permission of own staff, ``duties`` likewise. ``gone``: has left, or was deleted (B5)."""
 
     id: int
     customer_id: int | None
@@ -56,6 +57,7 @@ class HolderRow(msgspec.Struct, frozen=True):
     may_escort: tuple[str, ...] = ()
     keyholder: bool = False
     gone: bool = False
+    duties: tuple[Duty, ...] = ()
 
 
 class BadgeRow(msgspec.Struct, frozen=True):
@@ -158,11 +160,14 @@ def compile_rows(rows: Rows, quotas: Mapping[str, int], grants: Grants) -> Entri
         entry, touches = _badge(badge, holder, terms, grants)
         badges[badge.id] = entry
         by_touches.setdefault(touches, []).append(badge.id)
-    holders = {
-        row.id: Holder(row.id, row.customer_id, () if row.gone else row.may_escort, row.keyholder)
-        for row in rows.holders
-    }
+    holders = {row.id: _holder(row) for row in rows.holders}
     return Entries(customers, holders, badges, by_touches)
+
+
+def _holder(row: HolderRow) -> Holder:
+    if row.gone:
+        return Holder(row.id, row.customer_id, (), row.keyholder)
+    return Holder(row.id, row.customer_id, row.may_escort, row.keyholder, row.duties)
 
 
 def _badge(row: BadgeRow, holder: HolderRow, terms: Mapping[int, _Terms], grants: Grants) -> tuple[Badge, Touches]:

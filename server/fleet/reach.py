@@ -74,7 +74,7 @@ def takes_away(change: RegistryChange) -> bool:
         return True
     if _ends_earlier(before.get("until_at"), after.get("until_at")):
         return True
-    if any(set(_listed(before, name)) - set(_listed(after, name)) for name in ("areas", "may_escort")):
+    if any(set(_listed(before, name)) - set(_listed(after, name)) for name in ("areas", "may_escort", "duties")):
         return True
     was, now = before.get("status"), after.get("status")
     if change.table_name == "badge":

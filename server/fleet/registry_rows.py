@@ -7,13 +7,13 @@ site, lists that are none and times that are none give nothing, and are named as
 from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 from sqlalchemy import BigInteger, ColumnElement, Text, case, cast, extract, func, or_, select, type_coerce
 from sqlalchemy.engine import Connection
 
-from controller.policy import FOREVER_US
+from controller.policy import FOREVER_US, Duty
 from server.badges.models import Badge
 from server.db.clock import to_us
 from server.fleet.compile import BadgeRow, ContractRow, CustomerRow, HolderRow, Rows
@@ -22,6 +22,8 @@ from server.registry.models import Contract, Customer, Holder
 
 IDS_AT_ONCE = 500
 """Ids in one statement: both databases bound the number of parameters."""
+
+DUTIES: tuple[Duty, ...] = get_args(Duty)
 
 _areas_decoder = msgspec.json.Decoder(list[str])
 
@@ -135,6 +137,8 @@ class RegistryRows:
             cast(table.may_escort, Text),
             table.keyholder,
             or_(table.left_at.is_not(None), table.deleted_at.is_not(None)),
+            table.kind,
+            cast(table.duties, Text),
         )
         for row in self._connection.execute(query if ids is None else query.where(table.id.in_(ids))):
             yield HolderRow(
@@ -144,6 +148,7 @@ class RegistryRows:
                 self._areas("holder", row[0], row[3]),
                 bool(row[4]),
                 bool(row[5]),
+                self._duties(row[0], row[6], row[7]),
             )
 
     def _badge_query(self) -> Any:
@@ -201,6 +206,21 @@ class RegistryRows:
         except (TypeError, ValueError):
             return None
         return to_us(at.replace(tzinfo=UTC) if at.tzinfo is None else at)
+
+    def _duties(self, row_id: int, kind: str, text: str) -> tuple[Duty, ...]:
+        if text == "[]":
+            return ()
+        try:
+            duties = set(_areas_decoder.decode(text))
+        except (TypeError, ValueError):
+            self._problems["holder", row_id] = "duties: not a list, so none is given"
+            return ()
+        if kind != "staff":
+            self._problems["holder", row_id] = "duties: only own staff have duties, so none is given"
+            return ()
+        if not duties <= set(DUTIES):
+            self._problems["holder", row_id] = f"duties: known are {', '.join(DUTIES)}; others are not given"
+        return tuple(duty for duty in DUTIES if duty in duties)
 
     def _areas(self, table: str, row_id: int, text: str) -> tuple[str, ...]:
         known = self._areas_of.get(text)

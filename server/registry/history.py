@@ -22,7 +22,7 @@ _HIDDEN = ("id", "public_id", "version", "changed_by", "synced_at", "name_key", 
 _ENDINGS = ("_clear", "_index")
 _REFERENCES = {"customer_id": "customer", "merged_into": "merged_into"}
 _NOTHING: dict[str, Any] = {
-    "source_system": "", "primary": False, "keyholder": False, "areas": [], "may_escort": [], "racks": [], "cages": [],
+    "source_system": "", "primary": False, "keyholder": False, "areas": [], "may_escort": [], "duties": [], "racks": [], "cages": [],
 }  # fmt: skip
 """What a new row has without anybody saying so."""
 _SHOWN_AS = {"from_at": "from", "until_at": "until", "is_primary": "primary"}

@@ -169,7 +169,8 @@ class Contract(Shared, table=True):
 class Holder(Shared, table=True):
     """A person who can carry badges: of a customer, of the own staff, or a visitor (MEANINGS 4).
 
-    ``areas``: the standing permission of staff, named by the head (R4). ``left_at``: since when this person has left or changed job: the badges
+    ``areas``: the standing permission of staff, named by the head (R4). ``duties``: ``supervisor``, ``guard``: which of the staff may admit
+    somebody together while the link is down (MEANINGS 21). ``left_at``: since when this person has left or changed job: the badges
     open nothing until they are deregistered or passed on (B5).
     """
 
@@ -194,6 +195,7 @@ class Holder(Shared, table=True):
     may_escort: list[str] = Field(default_factory=list, sa_type=JSON, sa_column_kwargs=_default("'[]'"))
     areas: list[str] = Field(default_factory=list, sa_type=JSON, sa_column_kwargs=_default("'[]'"))
     keyholder: bool = Field(default=False, sa_column_kwargs=_default("false"))
+    duties: list[str] = Field(default_factory=list, sa_type=JSON, sa_column_kwargs=_default("'[]'"))
     left_at: datetime | None = None
     id_document: str | None = None
     name_clear: str | None = None

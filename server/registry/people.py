@@ -14,7 +14,7 @@ from server.registry.models import Contact, Holder
 from server.registry.validation import Warned, checked, refused
 from server.registry.writing import Writing, Written, change_row, new_row, refuse_taken, require
 
-STANDING = ("areas", "may_escort", "keyholder")
+STANDING = ("areas", "may_escort", "keyholder", "duties")
 """Standing permissions: the head's to give, and to take back (R4)."""
 
 
@@ -54,7 +54,7 @@ def create_holder(w: Writing, site: Site, values: dict[str, Any], *, staff: bool
         )
     require(values, None, "name")
     kind = "customer" if customer_id is not None else "staff" if staff else "visitor"
-    empty = {"areas": [], "may_escort": [], "keyholder": False, "source_system": ""}
+    empty = _NOTHING | {"source_system": ""}
     values, warnings = _checked_holder(w, site, None, kind, empty | values)
     return new_row(w, Holder, values, kind=kind)._replace(warnings=warnings)
 
@@ -120,7 +120,9 @@ def _checked_holder(
     warnings: list[Warned] = []
     for name in STANDING:
         if name in values and values[name] is None:
-            values[name] = False if name == "keyholder" else []
+            values[name] = _NOTHING[name]
+    if "duties" in values:
+        values["duties"] = sorted(set(values["duties"]))
     before = {name: getattr(holder, name) if holder is not None else empty for name, empty in _NOTHING.items()}
     given = [name for name in STANDING if name in values and values[name] != before[name]]
     if holder is None and kind == "staff":
@@ -139,6 +141,8 @@ def _checked_holder(
             "areas: only staff have areas of their own; a customer's come from the contract.",
             "areas：只有员工有单独授权的区域；客户的区域来自合同。",
         )
+    if values.get("duties") and kind != "staff":
+        raise refused("duties", "duties: only own staff have duties.", "duties：只有本单位员工有职责。")
     refuse_unknown_areas(site, values.get("areas", ()), "areas")
     refuse_unknown_areas(site, values.get("may_escort", ()), "may_escort")
     checked(values, "phone", validation.phone, warnings)
@@ -148,7 +152,8 @@ def _checked_holder(
     return values, warnings
 
 
-_NOTHING: dict[str, Any] = {"areas": [], "may_escort": [], "keyholder": False}
+_NOTHING: dict[str, Any] = {"areas": [], "may_escort": [], "keyholder": False, "duties": []}
+"""What somebody has without anybody saying so."""
 
 
 def _refuse_taken(w: Writing, model: Any, row: Contact | Holder | None, values: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
-from controller.policy import CustomerKind
+from controller.policy import CustomerKind, Duty
 
 ExternalId = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]+$")]
 SourceSystem = Annotated[str, StringConstraints(min_length=1, max_length=32, pattern=r"^[A-Za-z0-9._-]+$")]
@@ -20,6 +20,7 @@ Remark = Annotated[str, StringConstraints(max_length=4_000)]
 Number = Annotated[str, StringConstraints(min_length=1, max_length=40, strip_whitespace=True)]
 Areas = Annotated[list[Annotated[str, StringConstraints(max_length=64)]], Field(max_length=500)]
 Places = Annotated[list[Word], Field(max_length=1_000)]
+Duties = Annotated[list[Duty], Field(max_length=10)]
 Allowance = Annotated[int, Field(ge=0, le=1_000_000)]
 
 CustomerClass = Literal["A", "B", "C", "D", "strategic", "key", "ordinary"]
@@ -101,6 +102,7 @@ class HolderFields(Given):
     may_escort: Areas | None = None
     areas: Areas | None = None
     keyholder: bool | None = None
+    duties: Duties | None = None
 
 
 class Record(Given):

@@ -65,6 +65,7 @@ _KINDS = {
 _CLASSES = {"战略": "strategic", "重点": "key", "普通": "ordinary"}
 _CONTRACT_KINDS = {"托管": "hosting", "其他": "other"}
 _STATUSES = {"草稿": "draft", "生效": "active", "中止": "suspended", "终止": "ended"}
+_DUTIES = {"主管": "supervisor", "警卫": "guard", "保安": "guard"}
 _DOCUMENTS = {
     "身份证": "id_card",
     "护照": "passport",
@@ -141,6 +142,7 @@ HOLDERS = Noun(
         Column("areas", "区域", "list"),
         Column("may_escort", "可陪同区域", "list"),
         Column("keyholder", "持钥匙人", "truth"),
+        Column("duties", "职责", "list", words=_DUTIES),
         *_SOURCE,
     ),
 )
@@ -176,7 +178,8 @@ def read_cell(column: Column, cell: Cell, time_zone: str) -> Any:
             raise CellError("must be a whole number")
         return int(text)
     if column.kind == "list":
-        return [part.strip() for part in _SEPARATORS.split(text) if part.strip()]
+        words = column.words or {}
+        return [words.get(part.strip(), part.strip()) for part in _SEPARATORS.split(text) if part.strip()]
     return (column.words or {}).get(text, text)
 
 

@@ -101,6 +101,7 @@ class HolderShown(Shown):
     may_escort: list[str]
     areas: list[str]
     keyholder: bool
+    duties: list[str]
     left_at: datetime | None
 
 
@@ -200,6 +201,7 @@ def show_holders(session: Session, personal: PersonalKeys, rows: Sequence[Holder
             may_escort=row.may_escort,
             areas=row.areas,
             keyholder=row.keyholder,
+            duties=row.duties,
             left_at=row.left_at,
         )
         for row in rows

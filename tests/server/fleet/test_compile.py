@@ -40,7 +40,10 @@ def rows(contracts: list[ContractRow], badges: list[BadgeRow], *, gone: bool = F
     return Rows(
         customers=[CustomerRow(1, "C001", "organisation", gone)],
         contracts=contracts,
-        holders=[HolderRow(row.holder_id, row.customer_id, ("lobby", "hall"), ("hall",), gone=left) for row in badges],
+        holders=[
+            HolderRow(row.holder_id, row.customer_id, ("lobby", "hall"), ("hall",), gone=left, duties=("guard",))
+            for row in badges
+        ],
         badges=badges,
     )
 
@@ -119,9 +122,11 @@ def test_the_status_on_the_wire() -> None:
     assert left == ["revoked", "revoked", "revoked", "lost", "revoked", "revoked"]
 
 
-def test_who_has_left_escorts_nobody() -> None:
-    assert Compiled(rows([], [staff(1)])).entries.holders[1].may_escort == ("hall",)
-    assert Compiled(rows([], [staff(1)], left=True)).entries.holders[1].may_escort == ()
+def test_who_has_left_escorts_nobody_and_has_no_duties() -> None:
+    here = Compiled(rows([], [staff(1)])).entries.holders[1]
+    gone = Compiled(rows([], [staff(1)], left=True)).entries.holders[1]
+    assert (here.may_escort, here.duties) == (("hall",), ("guard",))
+    assert (gone.may_escort, gone.duties) == ((), ())
 
 
 def test_a_badge_without_a_card_does_not_travel() -> None:

@@ -175,6 +175,7 @@ class Clerk:
             case "holder", _:
                 row.keyholder = not row.keyholder
                 row.may_escort = self._areas()
+                row.duties = ["guard"] if row.kind == "staff" and not row.duties else []
             case "badge", 0:
                 row.status, row.deregistered_at = "revoked", START
             case "badge", 1:

@@ -173,7 +173,7 @@ def changed(table: str, before: dict[str, Any] | None, **after: Any) -> Registry
 
 
 ACTIVE = {"status": "active", "until_at": "2026-12-31 16:00:00", "areas": ["hall", "lobby"], "deleted_at": None}
-PERSON = {"left_at": None, "deleted_at": None, "areas": ["hall"], "may_escort": ["hall"]}
+PERSON = {"left_at": None, "deleted_at": None, "areas": ["hall"], "may_escort": ["hall"], "duties": ["guard"]}
 
 
 @pytest.mark.parametrize(
@@ -195,6 +195,7 @@ PERSON = {"left_at": None, "deleted_at": None, "areas": ["hall"], "may_escort": 
         (lambda: changed("contract", ACTIVE, deleted_at="2026-06-30 16:00:00"), True),
         (lambda: changed("holder", PERSON, left_at="2026-06-30 16:00:00"), True),
         (lambda: changed("holder", PERSON, may_escort=[]), True),
+        (lambda: changed("holder", PERSON, duties=[]), True),
         (lambda: changed("holder", PERSON, keyholder=True), False),
         (lambda: changed("customer", {"merged_into": None}, merged_into=2), True),
     ],

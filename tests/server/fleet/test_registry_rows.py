@@ -150,3 +150,12 @@ def _without_triggers(database: Database, model: type[SQLModel], row_id: int, co
         connection.execute(text(f"UPDATE {table} SET {column} = {value} WHERE id = {row_id}"))
         if database.is_sqlite:
             connection.execute(text("PRAGMA ignore_check_constraints = 0"))
+
+
+def test_duties_that_a_crm_wrote_are_given_to_own_staff_only_and_only_known_ones(fleet: Fleet) -> None:
+    registry = fleet.registry
+    staff = registry.holder("guo", areas=["hall"], duties=["king", "guard"])
+    stranger = registry.holder("li", registry.customer("C1"), duties=["guard"])
+    found = everything(registry.database)
+    assert {row.id: row.duties for row in found.rows.holders} == {staff: ("guard",), stranger: ()}
+    assert set(found.problems) == {("holder", staff), ("holder", stranger)}

@@ -92,6 +92,7 @@ def test_two_administrators_who_close_each_other_at_once_do_not_both_succeed(app
         {"staff": True, "areas": ["hall"]},
         {"may_escort": ["hall"]},
         {"keyholder": True},
+        {"staff": True, "duties": ["guard"]},
     ],
     ids=str,
 )

@@ -115,8 +115,18 @@ def test_a_change_of_a_holder_that_cannot_be_is_refused(
 @ON_SQLITE
 def test_standing_permissions_are_the_heads_to_give_and_to_take_back(app: FastAPI, api: TestClient) -> None:
     service = token_client(app, "customer_service")
-    made(api, "holders", external_id="guo", name="n", staff=True, areas=["hall"], may_escort=["hall"], keyholder=True)
-    for change in ({"areas": []}, {"may_escort": []}, {"keyholder": False}, {"keyholder": None}):
+    made(
+        api,
+        "holders",
+        external_id="guo",
+        name="n",
+        staff=True,
+        areas=["hall"],
+        may_escort=["hall"],
+        keyholder=True,
+        duties=["guard"],
+    )
+    for change in ({"areas": []}, {"may_escort": []}, {"keyholder": False}, {"keyholder": None}, {"duties": []}):
         assert code_of(service.patch(f"{API}/holders/guo", json=change)) == (403, "not_permitted", next(iter(change)))
     assert service.patch(f"{API}/holders/guo", json={"phone": "13800138000", "areas": ["hall"]}).status_code == 200
     assert api.patch(f"{API}/holders/guo", json={"areas": [], "keyholder": None}).json()["keyholder"] is False
@@ -136,3 +146,16 @@ def test_who_has_left_is_marked_and_comes_back_only_without_badges(api: TestClie
     assert report(api, badge, "revoked", "left").status_code == 200
     back = api.put(sync, json={"deleted": False}).json()
     assert (back["left_at"], back["deleted_at"]) == (None, None)
+
+
+def test_duties_are_own_staffs_and_of_the_known_words(api: TestClient) -> None:
+    organisation(api)
+    made(api, "holders", external_id="guo", name="n", staff=True, duties=["supervisor", "guard", "guard"])
+    assert api.get(f"{API}/holders/guo").json()["duties"] == ["guard", "supervisor"]
+    assert api.patch(f"{API}/holders/guo", json={"duties": ["guard"]}).json()["duties"] == ["guard"]
+    answer = api.post(f"{API}/holders", json={"name": "n", "customer": "C001", "duties": ["guard"]})
+    assert code_of(answer) == (422, "invalid_input", "duties")
+    assert code_of(api.patch(f"{API}/holders/guo", json={"duties": ["king"]})) == (422, "invalid_input", "duties.0")
+    assert api.patch(f"{API}/holders/guo", json={"duties": None}).json()["duties"] == []
+    history = api.get(f"{API}/holders/guo/history").json()["items"]
+    assert [change["after"].get("duties") for change in history] == [["guard", "supervisor"], ["guard"], []]
