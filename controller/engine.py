@@ -47,74 +47,25 @@ from collections.abc import Sequence
 
 import msgspec
 
-from controller import encoding
 from controller.actions import AnyAction, Indicate, WriteCard
 from controller.catch_up import catch_up
-from controller.door import DoorInput
-from controller.events import (
-    AccessTaken,
-    AlarmRaised,
-    Record,
-    encode_record,
-)
+from controller.dispatch import dispatch
+from controller.events import Record, encode_record
 from controller.fold import finish
 from controller.index import PolicyIndex
-from controller.inputs import (
-    AnyInput,
-    CardRead,
-    CardRefused,
-    CommandArrived,
-    DeviceFaulted,
-    DeviceRecovered,
-    DoorContact,
-    EncodingEnded,
-    FireInput,
-    ForkFound,
-    GasInput,
-    JournalChanged,
-    LeaseArrived,
-    LinkChanged,
-    LockFeedback,
-    PolicyApplied,
-    PowerInput,
-    RecordsLost,
-    RexPressed,
-    Started,
-    Stopped,
-    TamperInput,
-    TimeElapsed,
-)
+from controller.inputs import AnyInput, JournalChanged, PolicyApplied, Started
 from controller.lease import age_us, left_us
 from controller.now import SECOND_US, Now
-from controller.orders import command
-from controller.passage import deadline_us, happen
-from controller.policy import FOREVER_US, BadgeKind, Delta, Policy
-from controller.presence import stay_end_us
-from controller.reasons import ALARMS
+from controller.policy import BadgeKind, Delta, Policy
 from controller.site import DoorHardware
 from controller.state import DoorState, State, snapshot
-from controller.supervision import (
-    clock,
-    clock_changed,
-    device,
-    fire,
-    journal_changed,
-    lease_arrived,
-    ledger_differs,
-    level,
-    link,
-    lock_feedback,
-    policy_applied,
-    started,
-    stopped,
-)
-from controller.tap import card_read
+from controller.stays import Stays
+from controller.supervision import clock, clock_changed, policy_applied, started
+from controller.timers import deadlines_us, run_timers
 from controller.turn import Turn
 
 MAX_WAITING_RECORDS = 10_000
 """Records that wait in memory while the journal cannot commit."""
-_MAX_TIMERS = 4
-"""Timers of one door that can be due at once: its window and its held-open time, each again after the other."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -162,7 +113,7 @@ class Engine:
         self._dropped = 0
         self._recorded: State | None = None
         self._unwritten: State | None = None
-        self._stays: dict[int, int] | None = None
+        self._stays = Stays()
 
     @property
     def state(self) -> State:
@@ -195,7 +146,8 @@ class Engine:
         live: State | None = None
         if self._recorded is not None:  # there is room again: on from what the records know
             live, self._state, self._recorded = self._state, self._recorded, None
-            self._unwritten, self._stays = live, None
+            self._unwritten = live
+            self._stays.forget()
         if self._committed is None:
             self._committed = snapshot(self._state)
         turn = self._run(stimulus, now, live)
@@ -217,7 +169,7 @@ class Engine:
             self._index.follow(policy, delta)
         else:
             self._index = PolicyIndex(policy)
-        self._stays = None
+        self._stays.forget()
         self._applied = PolicyApplied(policy.version, digest)
         return self.handle(self._applied, now) if self._begun else Outcome(None, b"", ())
 
@@ -255,7 +207,7 @@ class Engine:
         if self._unwritten is not None:  # what was told of dropped records is not in: it is to be told again
             self._recorded, self._state = self._state, self._unwritten
         self._forget_batch()
-        self._stays = None
+        self._stays.forget()
         outcomes = [self.handle(JournalChanged(available=False, cause=cause), undone[0].now if undone else now)]
         outcomes += [
             self.handle(step.stimulus, step.now) for step in undone if type(step.stimulus) is not JournalChanged
@@ -267,12 +219,7 @@ class Engine:
         turn = self._turn(now)
         if clock_changed(turn, now):
             return now.mono_us
-        due = [found[0] for door in self._state.doors if (found := deadline_us(turn, door)) is not None]
-        due += encoding.deadlines_us(turn)
-        ends = self._stay_ends()
-        if ends:
-            due.append(now.mono_us + max(0, min(ends.values()) - turn.wall_us))
-        return min(due, default=None)
+        return min([*deadlines_us(turn), *self._stays.deadlines_us(turn)], default=None)
 
     def lease_left_s(self, now: Now) -> dict[str, int]:
         """Seconds that each badge kind (and ``keyholder``) may still enter; 0 when ended."""
@@ -302,87 +249,14 @@ class Engine:
             if isinstance(stimulus, PolicyApplied):  # before the timers: an ended stay is found under the new policy
                 policy_applied(turn, stimulus)
             clock(turn, now)
-            self._run_timers(turn)
-            self._dispatch(turn, stimulus)
+            run_timers(turn)
+            self._stays.run_timers(turn)
+            dispatch(turn, stimulus, self._dropped)
         return turn
-
-    def _dispatch(self, turn: Turn, stimulus: AnyInput) -> None:
-        match stimulus:
-            case CardRead() | CardRefused():
-                card_read(turn, stimulus)
-            case DoorContact() | RexPressed():
-                self._at_door(turn, stimulus)
-            case FireInput():
-                fire(turn, stimulus)
-            case GasInput() | TamperInput() | PowerInput():
-                level(turn, stimulus)
-            case DeviceFaulted() | DeviceRecovered():
-                device(turn, stimulus)
-            case LockFeedback():
-                lock_feedback(turn, stimulus)
-            case LinkChanged():
-                link(turn, stimulus)
-            case Stopped():
-                stopped(turn, stimulus)
-            case LeaseArrived():
-                lease_arrived(turn, stimulus)
-            case CommandArrived():
-                command(turn, stimulus)
-            case EncodingEnded():
-                encoding.ended(turn, stimulus)
-            case ForkFound() | RecordsLost():
-                ledger_differs(turn, stimulus)
-            case JournalChanged():
-                journal_changed(turn, stimulus, self._dropped)
-            case PolicyApplied() | Started() | TimeElapsed():
-                pass  # done by _run
-
-    def _at_door(self, turn: Turn, stimulus: DoorContact | RexPressed) -> None:
-        if stimulus.door not in self._hardware:
-            return  # no lock of ours hangs on it
-        if isinstance(stimulus, RexPressed):
-            happen(turn, stimulus.door, DoorInput.REX)
-        else:
-            happen(turn, stimulus.door, DoorInput.OPENED if stimulus.open else DoorInput.CLOSED)
-
-    def _run_timers(self, turn: Turn) -> None:
-        encoding.run_timer(turn)
-        for door in list(self._state.doors):
-            for _ in range(_MAX_TIMERS):
-                due = deadline_us(turn, door)
-                if due is None or due[0] > turn.mono_us:
-                    break
-                happen(turn, door, due[1])
-        for holder in sorted(holder for holder, end_us in self._stay_ends().items() if end_us <= turn.wall_us):
-            presence = self._state.presence[holder]
-            inputs: dict[str, str | int] = {"holder": holder, "area": presence.area}
-            turn.emit(AlarmRaised("OVERSTAY", presence.number, ALARMS["OVERSTAY"].rule, inputs))
-            self._stays = None
-
-    def _stay_ends(self) -> dict[int, int]:
-        """When each stay ends that has not been alarmed yet. Kept, and only who moves is looked at again: a hall full of people
-        must not slow down every tap."""
-        if self._stays is None:
-            self._stays = {}
-            for holder in self._state.presence:
-                self._note_stay(self._stays, holder)
-        return self._stays
-
-    def _note_stay(self, stays: dict[int, int], holder: int) -> None:
-        stays.pop(holder, None)
-        presence = self._state.presence.get(holder)
-        if self._index is not None and presence is not None and not presence.overstayed:
-            end_us = stay_end_us(self._index, presence)
-            if end_us < FOREVER_US:
-                stays[holder] = end_us
 
     def _record(self, stimulus: AnyInput, turn: Turn) -> Record:
         state = self._state
-        for event in turn.events:
-            if isinstance(event, AlarmRaised):
-                self._stays = None
-            elif isinstance(event, AccessTaken) and self._stays is not None:
-                self._note_stay(self._stays, event.holder)
+        self._stays.follow(turn, turn.events)
         record = Record(
             journal_id=self._journal_id,
             seq=state.seq + 1,
@@ -407,5 +281,5 @@ class Engine:
             self._recorded = snapshot(self._state)
         turn = self._run(stimulus, now)
         self._dropped += 1 if turn.events else 0
-        self._stays = None
+        self._stays.forget()
         return Outcome(None, b"", self._actions(turn))

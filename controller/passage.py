@@ -17,7 +17,7 @@ from controller.events import (
     ExitByRequest,
 )
 from controller.index import Point
-from controller.turn import Turn, held_open_us
+from controller.turn import Turn
 
 _CAUSES: dict[DoorInput, Literal["grant", "rex", "command"]] = {
     DoorInput.GRANT: "grant",
@@ -41,18 +41,6 @@ def happen(turn: Turn, door: str, happened: DoorInput, before: DoorCondition | N
             _EFFECTS[effect](turn, door)
 
 
-def deadline_us(turn: Turn, door: str) -> tuple[int, DoorInput] | None:
-    """Boot time of the next thing that only time brings to this door, and what it is."""
-    facts = turn.door(door)
-    held: int | None = None
-    if facts.open_since_mono_us is not None and facts.mode != "released" and not _held_alarm_stands(turn, door):
-        held = facts.open_since_mono_us + held_open_us(turn.index, door)
-    window = facts.window_until_mono_us
-    if window is not None and (held is None or window <= held):
-        return window, DoorInput.WINDOW_ENDED
-    return None if held is None else (held, DoorInput.HELD)
-
-
 def release_by_fire(turn: Turn, zone: str) -> None:
     """Release every door of a zone."""
     for door, hardware in turn.hardware.items():
@@ -69,10 +57,6 @@ def relock_after_fire(turn: Turn, zone: str) -> None:
             happen(turn, door, DoorInput.FIRE_RESET)
             for area in turn.areas_behind(door):
                 turn.doubt(area, "fire")
-
-
-def _held_alarm_stands(turn: Turn, door: str) -> bool:
-    return f"DoorHeldOpen/{door}" in turn.state.alarms
 
 
 def _unlock(turn: Turn, door: str, cause: Literal["grant", "rex", "command"]) -> None:
