@@ -41,4 +41,4 @@ class CommandIntake:
         if not self._journal.remember_command(order.command_id, order.expires_at_us):
             raise CommandRefused("replayed", "command id seen before")
         life_us = order.expires_at_us - now.wall_us if isinstance(order.command, EncodeCard) else 0
-        return CommandArrived(order.command_id, order.command, order.operator, life_us)
+        return CommandArrived(order.command_id, order.command, order.operator, life_us, order.supervisor)

@@ -118,6 +118,13 @@ class ZoneLine(_Table, frozen=True):
     input: InputLine
 
 
+class LockdownLine(_Table, frozen=True):
+    """A lockdown button or panel. ``area`` empty: the whole site. It begins a lockdown; only a command ends one (MEANINGS 22)."""
+
+    input: InputLine
+    area: str = ""
+
+
 class EnclosureLine(_Table, frozen=True):
     """The edge's own cabinet: tamper contact, mains and battery supervision (MEANINGS 29)."""
 
@@ -150,6 +157,7 @@ class EdgeConfig(_Table, frozen=True):
     readers: tuple[ReaderLine, ...] = ()
     fire: tuple[ZoneLine, ...] = ()
     gas: tuple[ZoneLine, ...] = ()
+    lockdown: tuple[LockdownLine, ...] = ()
     enclosures: tuple[EnclosureLine, ...] = ()
 
     @property
@@ -211,7 +219,9 @@ def hardware_digest(config: EdgeConfig) -> str:
     doors = sorted(config.doors, key=lambda door: door.id)
     zones = [sorted(lines, key=lambda line: line.zone) for lines in (config.fire, config.gas)]
     enclosures = sorted(config.enclosures, key=lambda enclosure: enclosure.id)
-    facts = [config.site, config.edge, config.role, boards, doors, readers, zones, enclosures]
+    facts: list[object] = [config.site, config.edge, config.role, boards, doors, readers, zones, enclosures]
+    if config.lockdown:
+        facts.append(sorted(config.lockdown, key=lambda line: line.area))
     return hashlib.sha256(msgspec.json.encode(facts)).hexdigest()
 
 
@@ -248,6 +258,12 @@ def policy_mismatches(config: EdgeConfig, site: Site) -> list[str]:
             )
         elif point.door not in own:
             mismatches.append(f"reader {reader.id!r} is for door {point.door!r}, which edge.toml does not wire")
+    areas = {area.id for area in site.areas}
+    mismatches += [
+        f"lockdown input for area {line.area!r}, which the site has not; correct edge.toml or leave area out for the whole site"
+        for line in config.lockdown
+        if line.area and line.area not in areas
+    ]
     mismatches += [
         f'door {point.door!r} has the way out {point.id!r} but no egress; set egress = "mechanical" or "hardwired"'
         for point in site.access_points

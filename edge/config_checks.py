@@ -38,6 +38,8 @@ def input_lines(config: "EdgeConfig") -> Iterator[tuple[str, "InputLine"]]:
     for table in ("fire", "gas"):
         for zone in getattr(config, table):
             yield f"{table} zone {zone.zone!r}", zone.input
+    for button in config.lockdown:
+        yield f"lockdown of {f'area {button.area!r}' if button.area else 'the site'}", button.input
     for enclosure in config.enclosures:
         for key in ("tamper", "mains", "battery"):
             line = getattr(enclosure, key)
@@ -51,6 +53,7 @@ def _check_names(config: "EdgeConfig") -> Iterator[str]:
         ids = [line.id for line in getattr(config, table)]
         named += [(f"{table} id", name) for name in ids]
         yield from (f"{table}: id {name!r} is used twice; give each its own" for name in _repeated(ids))
+    named += [("lockdown area", line.area) for line in config.lockdown if line.area]
     for key, name in named:
         if not _IDENTIFIER.match(name):
             yield f"{key} {name!r}: use 1 to 64 letters, digits, '-', '_' or '.', starting with a letter or digit"
@@ -59,6 +62,8 @@ def _check_names(config: "EdgeConfig") -> Iterator[str]:
     for table in ("fire", "gas"):
         for zone in _repeated([line.zone for line in getattr(config, table)]):
             yield f"{table}: zone {zone!r} is listed twice; one input per zone"
+    for area in _repeated([line.area for line in config.lockdown]):
+        yield f"lockdown: {f'area {area!r}' if area else 'the site'} is listed twice; one input each, wire several buttons to it"
 
 
 def _check_broker(config: "EdgeConfig") -> Iterator[str]:
@@ -159,6 +164,8 @@ def _check_role(config: "EdgeConfig") -> Iterator[str]:
         return
     if config.doors:
         yield 'doors: an edge with role = "desk" encodes badges and has no doors; remove them or the role'
+    if config.lockdown:
+        yield 'lockdown: an edge with role = "desk" has no doors to lock down; remove it'
     if len(config.readers) != 1:
         yield f'readers: an edge with role = "desk" has one reader, that writes cards; this file has {len(config.readers)}'
     for reader in config.readers:

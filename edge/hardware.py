@@ -136,6 +136,7 @@ def _input_meanings(config: EdgeConfig) -> Mapping[tuple[str, int], tuple[str, s
         lines += [("contact", door.id, door.contact), ("rex", door.id, door.rex), ("tamper", door.id, door.tamper)]
     lines += [("fire", zone.zone, zone.input) for zone in config.fire]
     lines += [("gas", zone.zone, zone.input) for zone in config.gas]
+    lines += [("lockdown", line.area, line.input) for line in config.lockdown]
     for box in config.enclosures:
         lines += [("tamper", box.id, box.tamper), ("mains", box.id, box.mains), ("battery", box.id, box.battery)]
     return {(line.board, line.input): (kind, subject, line.active == "closed") for kind, subject, line in lines if line}

@@ -186,8 +186,8 @@ class WritingEnded(msgspec.Struct, frozen=True):
 
 
 class InputChanged(msgspec.Struct, frozen=True):
-    """A board input changed, already translated by ``edge.toml``. ``kind``: contact, rex, fire, gas, tamper, mains,
-    battery. ``subject``: door, zone or enclosure. ``active``: open, pressed, alarm."""
+    """A board input changed, already translated by ``edge.toml``. ``kind``: contact, rex, fire, gas, lockdown, tamper, mains,
+    battery. ``subject``: door, zone, area (empty: the site) or enclosure. ``active``: open, pressed, alarm."""
 
     kind: str
     subject: str

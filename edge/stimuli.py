@@ -15,6 +15,7 @@ from controller.inputs import (
     FireInput,
     GasInput,
     LinkChanged,
+    LockdownInput,
     PowerInput,
     RexPressed,
     Stopped,
@@ -63,6 +64,8 @@ def inputs_of(stimulus: Stimulus, hash_key: bytes) -> Iterator[AnyInput]:
             yield FireInput(stimulus.subject, stimulus.active)
         case InputChanged(kind="gas"):
             yield GasInput(stimulus.subject, stimulus.active)
+        case InputChanged(kind="lockdown"):
+            yield LockdownInput(stimulus.subject, stimulus.active)
         case InputChanged(kind="tamper"):
             yield TamperInput(stimulus.subject, stimulus.active)
         case InputChanged(kind="mains" | "battery"):
