@@ -194,6 +194,13 @@ class InputChanged(msgspec.Struct, frozen=True):
     active: bool
 
 
+class Counted(msgspec.Struct, frozen=True):
+    """What a people counter sees in an area now. No driver tells it yet; the simulator does."""
+
+    area: str
+    people: int
+
+
 class DeviceChanged(msgspec.Struct, frozen=True):
     """A reader or board fell out or came back."""
 
@@ -227,5 +234,14 @@ class StopAsked(msgspec.Struct, frozen=True):
 
 
 Stimulus = (
-    Presented | Rejected | WritingEnded | InputChanged | DeviceChanged | LinkUp | LinkDown | MessageArrived | StopAsked
+    Presented
+    | Rejected
+    | WritingEnded
+    | InputChanged
+    | Counted
+    | DeviceChanged
+    | LinkUp
+    | LinkDown
+    | MessageArrived
+    | StopAsked
 )

@@ -16,6 +16,7 @@ from controller.inputs import (
     GasInput,
     LinkChanged,
     LockdownInput,
+    PersonCounted,
     PowerInput,
     RexPressed,
     Stopped,
@@ -23,6 +24,7 @@ from controller.inputs import (
 )
 from controller.policy import credential_key
 from edge.ports import (
+    Counted,
     DeviceChanged,
     InputChanged,
     LinkDown,
@@ -71,6 +73,8 @@ def inputs_of(stimulus: Stimulus, hash_key: bytes) -> Iterator[AnyInput]:
         case InputChanged(kind="mains" | "battery"):
             supply = cast(Literal["mains", "battery"], stimulus.kind)
             yield PowerInput(stimulus.subject, supply, stimulus.active)
+        case Counted():
+            yield PersonCounted(stimulus.area, stimulus.people)
         case DeviceChanged():
             kind = cast(Literal["reader", "board"], stimulus.kind)
             if stimulus.working:
