@@ -68,7 +68,7 @@ class FleetService:
         self._site = context.site
         self._key_watch = KeyWatch(context.config.dir)
         self.composer = Composer(context.site.id, context.keys)
-        self.ledger = Ledger(context.database, SOFTWARE)
+        self.ledger = Ledger(context.database, SOFTWARE, context.site)
         self.policies = Policies(context.site, self.composer)
         self._watcher = RegistryWatcher(context.database, context.personal)
         self.uplink = Uplink(Inbox(context.database, context.site.id), self.ledger, self.composer, binder(context))

@@ -36,7 +36,18 @@ from controller.events import (
     Record,
     decode_record,
 )
-from controller.room_events import AreaUncertain
+from controller.room_events import (
+    AreaCertain,
+    AreaUncertain,
+    DoorHeldWarning,
+    DoorRattled,
+    EscortConfirmed,
+    InterlockBroken,
+    LockdownChanged,
+    MaintenanceChanged,
+    OccupancyReconciled,
+    PeopleCounted,
+)
 
 MAX_INT = 2**63 - 1
 MAX_AT_US = 253_402_300_799_999_999
@@ -76,12 +87,12 @@ def _taken(event: AccessTaken) -> Columns:
     )  # fmt: skip
 
 
-def _lapsed(event: AccessLapsed) -> Columns:
+def _lapsed(event: AccessLapsed | EscortConfirmed) -> Columns:
     badge, holder = _id(event.badge), _id(event.holder)
     return event.door, event.access_point, badge, holder, None, event.number or None, None, None, None, None
 
 
-def _of_door(event: DoorUnlocked | DoorLocked | DoorOpened | DoorClosed | DoorModeChanged) -> Columns:
+def _of_door(event: Any) -> Columns:
     return event.door, None, None, None, None, None, None, None, None, None
 
 
@@ -129,7 +140,16 @@ _COLUMNS: dict[type, Callable[[Any], Columns]] = {
     CommandDone: _command,
     CardEncoded: _encoded,
     EncodingStarted: _subject("command_id"),
+    EscortConfirmed: _lapsed,
+    MaintenanceChanged: _of_door,
+    DoorHeldWarning: _of_door,
+    DoorRattled: _of_door,
+    InterlockBroken: _of_door,
     AreaUncertain: _subject("area"),
+    AreaCertain: _subject("area"),
+    OccupancyReconciled: _subject("area"),
+    PeopleCounted: _subject("area"),
+    LockdownChanged: _subject("area"),
     DeviceStateChanged: _subject("device"),
     FireLatched: _subject("zone"),
     FireReset: _subject("zone"),

@@ -1,18 +1,18 @@
-"""What stands now at one edge, folded from its events: alarms, doors, presence, devices.
+"""What stands now at one edge, folded from its events: alarms, doors, who is where and who waits, lockdowns, fire, devices.
 
 The live pages read these tables instead of the ledger (NOTES: "who is inside" from ten million events takes 15 s).
 """
 
 from collections.abc import Callable
-from functools import cached_property
 from typing import Any
 
 import msgspec
-from sqlalchemy import Table, delete, insert, select, update
 from sqlalchemy.engine import Connection
-from sqlmodel import SQLModel
 
 from controller.events import (
+    AccessDenied,
+    AccessGranted,
+    AccessPending,
     AccessTaken,
     AlarmAcknowledged,
     AlarmCleared,
@@ -24,22 +24,34 @@ from controller.events import (
     DoorModeChanged,
     DoorOpened,
     DoorUnlocked,
+    EdgeStarted,
+    FireLatched,
+    FireReset,
 )
-from controller.room_events import AreaUncertain
-from server.ledger.bulk import run, upsert_rows
-from server.ledger.models import LedgerAlarm, LedgerArea, LedgerDevice, LedgerDoor, LedgerPresence
+from controller.room_events import (
+    AreaCertain,
+    AreaUncertain,
+    EscortChanged,
+    LockdownChanged,
+    MaintenanceChanged,
+    OccupancyReconciled,
+)
+from server.ledger.alarm_facts import AlarmFacts
+from server.ledger.columns import MAX_AT_US
+from server.ledger.keyed_rows import Keyed, Replaced, Row
+from server.ledger.keyed_rows import table_of as table_of
+from server.ledger.models import (
+    LedgerArea,
+    LedgerDevice,
+    LedgerDoor,
+    LedgerFire,
+    LedgerLockdown,
+    LedgerPresence,
+    LedgerWaiting,
+)
 
-KEYS_AT_ONCE = 500
 EDGE = "edge"
 SERVER = "server"
-Row = dict[str, Any]
-
-
-def table_of(model: type[SQLModel]) -> Table:
-    """The Core table of a model."""
-    table = model.__table__  # type: ignore[attr-defined]
-    assert isinstance(table, Table)
-    return table
 
 
 class Facts:
@@ -48,32 +60,32 @@ class Facts:
     def __init__(self, connection: Connection, edge_id: int) -> None:
         self._connection = connection
         self._edge_id = edge_id
-        self._doors = _Keyed(connection, LedgerDoor, edge_id, "door")
-        self._presence = _Replaced(connection, LedgerPresence, edge_id, "holder")
-        self._areas = _Keyed(connection, LedgerArea, edge_id, "area")
-        self._devices = _Replaced(connection, LedgerDevice, edge_id, "device")
-        self._door_facts: dict[tuple[str, str], tuple[str, int]] = {}
-        self._alarms = table_of(LedgerAlarm)
-        self._changed_alarms: list[Row] = []
-        self._new_alarms: list[Row] = []
-
-    @cached_property
-    def _standing(self) -> dict[tuple[str, str, str], Row]:
-        """Loaded when the first alarm comes: most transactions bring none."""
-        found = self._connection.execute(
-            select(self._alarms).where(self._alarms.c.edge_id == self._edge_id, self._alarms.c.cleared_us.is_(None))
-        )
-        return {(row.source, row.alarm, row.subject): dict(row._mapping) for row in found}
+        self._doors = Keyed(connection, LedgerDoor, edge_id, "door")
+        self._presence = Keyed(connection, LedgerPresence, edge_id, "holder")
+        self._areas = Keyed(connection, LedgerArea, edge_id, "area")
+        self._waiting = Keyed(connection, LedgerWaiting, edge_id, "place")
+        self._lockdowns = Keyed(connection, LedgerLockdown, edge_id, "area")
+        self._fires = Keyed(connection, LedgerFire, edge_id, "zone")
+        self._devices = Replaced(connection, LedgerDevice, edge_id, "device")
+        self._door_facts: dict[tuple[str, str], tuple[str | int | None, int]] = {}
+        self._alarms = AlarmFacts(connection, edge_id)
 
     def stands(self, alarm: str, subject: str, source: str = EDGE) -> bool:
         """Whether this alarm is raised and not cleared."""
-        return (source, alarm, subject) in self._standing
+        return self._alarms.stands(alarm, subject, source)
 
-    def apply(self, event: AnyEvent, at_us: int, seq: int, source: str = EDGE) -> None:
-        """Fold one event, at ``seq`` of the ledger's events."""
-        fold = _FOLDS.get(type(event))
-        if fold is not None:
-            fold(self, event, at_us, seq, source)
+    def apply(self, event: AnyEvent, at_us: int, seq: int, source: str = EDGE, mono_us: int = 0) -> None:
+        """Fold one event, at ``seq`` of the ledger's events, when the edge's boot time was ``mono_us``."""
+        if isinstance(event, AlarmRaised):
+            self._alarms.raised(event, at_us, seq, source)
+        elif isinstance(event, AlarmAcknowledged):
+            self._alarms.acknowledged(event, at_us, seq, source)
+        elif isinstance(event, AlarmCleared):
+            self._alarms.cleared(event, at_us, seq, source)
+        else:
+            fold = _FOLDS.get(type(event))
+            if fold is not None:
+                fold(self, event, at_us, mono_us)
 
     def _unlocked(self, event: DoorUnlocked, at_us: int, *_: object) -> None:
         self._door_facts[event.door, "lock"] = ("unlocked", at_us)
@@ -90,7 +102,10 @@ class Facts:
     def _mode_changed(self, event: DoorModeChanged, at_us: int, *_: object) -> None:
         self._door_facts[event.door, "mode"] = (event.mode, at_us)
 
-    def _taken(self, event: AccessTaken, at_us: int, *_: object) -> None:
+    def _maintenance(self, event: MaintenanceChanged, at_us: int, _mono_us: int) -> None:
+        self._door_facts[event.door, "maintenance_until_us"] = (event.until_us, at_us)
+
+    def _taken(self, event: AccessTaken, at_us: int, _mono_us: int) -> None:
         if event.presence == "gone":
             self._presence.remove(event.holder)
         elif event.presence == "inside":
@@ -103,28 +118,112 @@ class Facts:
                     "badge": event.badge,
                     "number": event.number,
                     "customer": event.customer,
+                    "kind": event.kind,
+                    "sure": True,
+                    "escort": event.escort,
+                    "unescorted": False,
+                    "from_area": event.from_area,
                 },
             )
 
-    def _uncertain(self, event: AreaUncertain, at_us: int, *_: object) -> None:
-        if self._areas.get(event.area) is None:
-            self._areas.put(event.area, {"uncertain_since_us": at_us, "cause": event.cause})
+    def _uncertain(self, event: AreaUncertain, at_us: int, _mono_us: int) -> None:
+        areas = {event.area, *event.within}
+        for area in sorted(areas):
+            known = self._areas.get(area)
+            if known is None:
+                self._areas.put(area, {"uncertain_since_us": at_us, "cause": event.cause})
+            elif known["cause"] == "rex" and event.cause != "rex":  # somebody may have come, too
+                self._areas.put(area, known | {"cause": event.cause})
+        for holder, row in self._presence.rows().items():
+            if row["area"] in areas and row["sure"]:
+                self._presence.touch(holder)["sure"] = False
+
+    def _certain(self, event: AreaCertain, *_: object) -> None:
+        self._areas.drop(event.area)
+
+    def _counted(self, event: OccupancyReconciled, at_us: int, _mono_us: int) -> None:
+        for area in (event.area, *event.within):
+            self._areas.drop(area)
+        for holder in event.gone:
+            self._presence.drop(holder)
+        for found in event.present:
+            if self._presence.get(found.holder) is None:
+                self._presence.put(
+                    found.holder,
+                    {
+                        "area": found.area,
+                        "since_us": at_us,
+                        "door": "",
+                        "badge": found.badge,
+                        "number": found.number,
+                        "customer": found.customer,
+                        "kind": found.kind,
+                        "sure": True,
+                        "escort": None,
+                        "unescorted": False,
+                        "from_area": None,
+                    },
+                )
+            else:
+                self._presence.touch(found.holder).update(area=found.area, sure=True)
+
+    def _escort(self, event: EscortChanged, *_: object) -> None:
+        for visitor in event.visitors:
+            if self._presence.get(visitor) is not None:
+                self._presence.touch(visitor).update(escort=event.escort, unescorted=event.escort is None)
+
+    def _pending(self, event: AccessPending, at_us: int, mono_us: int) -> None:
+        known = self._waiting.get(_place(event))
+        self._waiting.put(
+            _place(event),
+            {
+                "access_point": event.access_point,
+                "door": event.door,
+                "holder": event.holder,
+                "badge": event.badge,
+                "number": event.number,
+                "customer": event.customer,
+                "out": event.out,
+                "because": msgspec.json.encode(event.because).decode(),
+                "since_us": at_us,
+                "until_us": min(at_us + max(event.until_mono_us - mono_us, 0), MAX_AT_US),
+            }
+            | ({"since_us": known["since_us"]} if known is not None and known["until_us"] > at_us else {}),
+        )
+
+    def _decided(self, event: AccessGranted | AccessDenied, *_: object) -> None:
+        if event.holder is not None:
+            self._waiting.drop(_place(event))
+
+    def _started(self, _event: EdgeStarted, *_: object) -> None:
+        for place in list(self._waiting.rows()):
+            self._waiting.remove(place)
+
+    def _lockdown(self, event: LockdownChanged, at_us: int, _mono_us: int) -> None:
+        if not event.active:
+            self._lockdowns.drop(event.area)
+            return
+        row = {"cause": event.cause, "operator": event.operator, "reason": event.reason, "since_us": at_us}
+        self._lockdowns.put(event.area, row)
+
+    def _fire(self, event: FireLatched, at_us: int, _mono_us: int) -> None:
+        """The first zone freezes the muster: who is inside by the edge's word now (MEANINGS 27)."""
+        fires = self._fires.rows()
+        if event.zone in fires:
+            return
+        muster = None if fires else msgspec.json.encode(list(self._presence.rows().values())).decode()
+        self._fires.put(event.zone, {"since_us": at_us, "muster": muster})
+
+    def _fire_reset(self, event: FireReset, *_: object) -> None:
+        gone = self._fires.get(event.zone)
+        self._fires.drop(event.zone)
+        others = sorted(self._fires.rows())
+        if gone is not None and gone["muster"] is not None and others:
+            self._fires.touch(others[0])["muster"] = gone["muster"]
 
     def _device(self, event: DeviceStateChanged, at_us: int, *_: object) -> None:
         row = {"kind": event.kind, "working": event.working, "cause": event.cause, "changed_us": at_us}
         self._devices.put(event.device, row)
-
-    def _acknowledged(self, event: AlarmAcknowledged, at_us: int, _seq: int, source: str) -> None:
-        row = self._standing.get((source, event.alarm, event.subject))
-        if row is not None:
-            row |= {"acknowledged_us": at_us, "acknowledged_by": event.operator, "note": event.note}
-            self._touch(row)
-
-    def _cleared(self, event: AlarmCleared, at_us: int, _seq: int, source: str) -> None:
-        row = self._standing.pop((source, event.alarm, event.subject), None)
-        if row is not None:
-            row["cleared_us"] = at_us
-            self._touch(row)
 
     def door_reported(self, door: str, at_us: int, reported: dict[str, str]) -> None:
         """A door's facts from a status that is not behind the ledger: they repair what lost records left wrong."""
@@ -136,123 +235,51 @@ class Facts:
     def save(self) -> None:
         """Write what changed."""
         self._settle_doors()
-        for keyed in (self._doors, self._presence, self._areas, self._devices):
-            keyed.save()
-        for row in self._changed_alarms:  # before the new ones: only one may stand
-            self._connection.execute(update(self._alarms).where(self._alarms.c.id == row["id"]).values(row))
-        if self._new_alarms:
-            self._connection.execute(insert(self._alarms), self._new_alarms)
+        for rows in (
+            self._doors,
+            self._presence,
+            self._areas,
+            self._waiting,
+            self._lockdowns,
+            self._fires,
+            self._devices,
+        ):
+            rows.save()
+        self._alarms.save()
 
     def _settle_doors(self) -> None:
         """The last word on each fact of each door."""
         for (door, name), (value, at_us) in self._door_facts.items():
             row = self._doors.change(door)
             if row is None:
-                unknown = {"mode": "controlled", "position": "unknown", "lock": "unknown", "changed_us": at_us}
-                row = self._doors.put(door, unknown)
+                unknown = {"mode": "controlled", "position": "unknown", "lock": "unknown", "maintenance_until_us": None}
+                row = self._doors.put(door, unknown | {"changed_us": at_us})
             row[name] = value
             row["changed_us"] = max(row["changed_us"], at_us)
 
-    def _raise(self, event: AlarmRaised, at_us: int, seq: int, source: str) -> None:
-        key = (source, event.alarm, event.subject)
-        if key in self._standing:
-            return
-        row: Row = {
-            "edge_id": self._edge_id,
-            "source": source,
-            "alarm": event.alarm,
-            "subject": event.subject,
-            "rule": event.rule,
-            "inputs": msgspec.json.encode(event.inputs).decode(),
-            "raised_us": at_us,
-            "raised_seq": seq,
-            "acknowledged_us": None,
-            "acknowledged_by": None,
-            "note": None,
-            "cleared_us": None,
-        }
-        self._standing[key] = row
-        self._new_alarms.append(row)
 
-    def _touch(self, row: Row) -> None:
-        if "id" in row and row not in self._changed_alarms:
-            self._changed_alarms.append(row)
+def _place(event: AccessPending | AccessGranted | AccessDenied) -> str:
+    return f"{event.access_point}/{event.holder}"
 
 
-_FOLDS: dict[type, Callable[[Facts, Any, int, int, str], None]] = {
+_FOLDS: dict[type, Callable[[Facts, Any, int, int], None]] = {
     DoorUnlocked: Facts._unlocked,
     DoorLocked: Facts._locked,
     DoorOpened: Facts._opened,
     DoorClosed: Facts._closed,
     DoorModeChanged: Facts._mode_changed,
     AccessTaken: Facts._taken,
+    AccessPending: Facts._pending,
+    AccessGranted: Facts._decided,
+    AccessDenied: Facts._decided,
     AreaUncertain: Facts._uncertain,
+    AreaCertain: Facts._certain,
+    OccupancyReconciled: Facts._counted,
+    EscortChanged: Facts._escort,
+    LockdownChanged: Facts._lockdown,
+    MaintenanceChanged: Facts._maintenance,
+    FireLatched: Facts._fire,
+    FireReset: Facts._fire_reset,
+    EdgeStarted: Facts._started,
     DeviceStateChanged: Facts._device,
-    AlarmRaised: Facts._raise,
-    AlarmAcknowledged: Facts._acknowledged,
-    AlarmCleared: Facts._cleared,
 }
-
-
-class _Replaced:
-    """Rows of one edge by their second key column: what is put takes the place of what was there."""
-
-    def __init__(self, connection: Connection, model: type[SQLModel], edge_id: int, key: str) -> None:
-        self._connection = connection
-        self._table = table_of(model)
-        self._edge_id = edge_id
-        self._key = key
-        self._rows: dict[Any, Row] = {}
-        self._dirty: set[Any] = set()
-
-    def put(self, key: Any, row: Row) -> Row:
-        row["edge_id"] = self._edge_id
-        row[self._key] = key
-        self._rows[key] = row
-        self._dirty.add(key)
-        return row
-
-    def remove(self, key: Any) -> None:
-        self._rows.pop(key, None)
-        self._dirty.add(key)
-
-    def save(self) -> None:
-        gone = [key for key in self._dirty if key not in self._rows]
-        for start in range(0, len(gone), KEYS_AT_ONCE):
-            part = gone[start : start + KEYS_AT_ONCE]
-            where = (self._table.c.edge_id == self._edge_id, self._table.c[self._key].in_(part))
-            self._connection.execute(delete(self._table).where(*where))
-        columns = self._table.c.keys()
-        rows = [tuple(map(self._rows[key].__getitem__, columns)) for key in self._dirty if key in self._rows]
-        upsert_rows(self._connection, self._table, columns, ("edge_id", self._key), rows)
-
-
-class _Keyed(_Replaced):
-    """The same with what is stored already at hand: for tables of few rows."""
-
-    def __init__(self, connection: Connection, model: type[SQLModel], edge_id: int, key: str) -> None:
-        super().__init__(connection, model, edge_id, key)
-        self._loaded = False
-
-    def _load(self) -> None:
-        """Before the first look: what is stored, for nothing was put yet."""
-        if self._loaded:
-            return
-        self._loaded = True
-        columns = self._table.c.keys()
-        names = ", ".join(f'"{name}"' for name in columns)
-        statement = f'SELECT {names} FROM "{self._table.name}" WHERE edge_id = ?'  # noqa: S608 - our own names
-        found = (dict(zip(columns, row, strict=True)) for row in run(self._connection, statement, (self._edge_id,)))
-        self._rows = {row[self._key]: row for row in found}
-
-    def get(self, key: Any) -> Row | None:
-        self._load()
-        return self._rows.get(key)
-
-    def change(self, key: Any) -> Row | None:
-        """The row, to be changed in place."""
-        self._load()
-        row = self._rows.get(key)
-        if row is not None:
-            self._dirty.add(key)
-        return row

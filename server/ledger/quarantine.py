@@ -7,7 +7,7 @@ from sqlalchemy import delete, select, update
 
 from server.db.engine import Database, is_away
 from server.ledger.columns import UnreadableRecord, read_record
-from server.ledger.facts import table_of
+from server.ledger.keyed_rows import table_of
 from server.ledger.models import LedgerJournal, LedgerQuarantine, LedgerRecord
 from server.ledger.writer import Ledger
 

@@ -10,7 +10,7 @@ from sqlmodel import Session
 from controller.site import Site
 from server.db.engine import Database
 from server.fleet.models import Edge
-from server.ledger.facts import table_of
+from server.ledger.keyed_rows import table_of
 from server.ledger.models import (
     LedgerAlarm,
     LedgerArea,

@@ -23,12 +23,14 @@ from controller.events import (
     RangeLost,
     Record,
 )
+from controller.site import Site
 from controller.wire import GENESIS_HASH, Records
 from server.db.engine import Database
 from server.ledger.bulk import insert_rows, run
 from server.ledger.chain import Head, Verdict, chain_hashes, judge
 from server.ledger.columns import EVENT_COLUMNS, UnreadableRecord, event_row, event_rows, read_record
-from server.ledger.facts import SERVER, Facts, table_of
+from server.ledger.facts import SERVER, Facts
+from server.ledger.keyed_rows import table_of
 from server.ledger.models import (
     LedgerEvent,
     LedgerJournal,
@@ -36,6 +38,8 @@ from server.ledger.models import (
     LedgerQuarantine,
     LedgerRecord,
 )  # fmt: skip
+from server.rooms.areas import Areas
+from server.rooms.register import REGISTERED, Register
 
 RECORD_COLUMNS = ("seq", "journal_key", "journal_seq", "received_us", "hash", "record")
 _LAST = "SELECT coalesce((SELECT max(seq) FROM ledger_record), 0), coalesce((SELECT max(seq) FROM ledger_event), 0)"
@@ -56,18 +60,20 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 class Ledger:
-    """The ledger of one server. ``software``: this version's name, noted at what it could not read."""
+    """The ledger of one server. ``software``: this version's name, noted at what it could not read. ``site``: how its areas lie in each
+    other, for the register's stays; without it each stands alone."""
 
-    def __init__(self, database: Database, software: str) -> None:
+    def __init__(self, database: Database, software: str, site: Site | None = None) -> None:
         self._database = database
         self._software = software
+        self._areas = Areas(site)
         self._turn = threading.Lock()
 
     @contextmanager
     def writing(self, now_us: int) -> Iterator["LedgerWriter"]:
         """One transaction. Everything is committed when the block ends, or nothing."""
         with self._turn, self._database.write() as session:
-            writer = LedgerWriter(session.connection(), now_us, self._software)
+            writer = LedgerWriter(session.connection(), now_us, self._software, self._areas)
             yield writer
             writer.save()
 
@@ -76,9 +82,10 @@ class LedgerWriter:
     """Collects one transaction's rows. See :meth:`Ledger.writing`. ``commands_done``, ``cards_encoded``: results and written cards
     found in the records, a quarantined record's excepted: they come too late to matter."""
 
-    def __init__(self, connection: Connection, now_us: int, software: str) -> None:
+    def __init__(self, connection: Connection, now_us: int, software: str, areas: Areas) -> None:
         self.connection = connection
         self.now_us = now_us
+        self.areas = areas
         self.commands_done: list[tuple[int, CommandDone]] = []
         self.cards_encoded: list[tuple[int, CardEncoded]] = []
         self._software = software
@@ -87,6 +94,7 @@ class LedgerWriter:
         self._events: list[tuple[Any, ...]] = []
         self._quarantined: list[dict[str, Any]] = []
         self._facts: dict[int, Facts] = {}
+        self._register = Register(connection, areas)
         self._journals: dict[tuple[int, str], dict[str, Any]] = {}
         self._unsaved_hashes: dict[tuple[int, str, int], bytes] = {}
 
@@ -164,10 +172,13 @@ class LedgerWriter:
         anything is added."""
         rows = event_rows(record, self._event_seq + 1, record_seq, edge_id)
         self._events += rows
+        for seq, event in enumerate(record.events, self._event_seq + 1):
+            if type(event) in REGISTERED:
+                self._register.take(edge_id, event, record.at_us, seq, record_seq, folds=folds)
         if folds:
             facts = self.facts(edge_id)
             for seq, event in enumerate(record.events, self._event_seq + 1):
-                facts.apply(event, record.at_us, seq)
+                facts.apply(event, record.at_us, seq, mono_us=record.mono_us)
                 if type(event) is CommandDone:
                     self.commands_done.append((edge_id, event))
                 elif type(event) is CardEncoded:
@@ -185,6 +196,7 @@ class LedgerWriter:
                 run(self.connection, _MOVE_HEAD, (journal["head_seq"], journal["head_hash"], journal["id"]))
         for facts in self._facts.values():
             facts.save()
+        self._register.save()
 
     def _store(
         self,

@@ -23,7 +23,14 @@ from controller.events import (
     DoorOpened,
     DoorUnlocked,
 )
-from controller.room_events import AreaUncertain
+from controller.room_events import (
+    AreaCertain,
+    AreaUncertain,
+    EscortChanged,
+    Found,
+    LockdownChanged,
+    OccupancyReconciled,
+)
 from server.db.engine import Database
 from server.fleet.models import Edge
 from server.ledger.models import (
@@ -32,6 +39,7 @@ from server.ledger.models import (
     LedgerDevice,
     LedgerDoor,
     LedgerEvent,
+    LedgerLockdown,
     LedgerPresence,
     LedgerRecord,
 )
@@ -43,15 +51,26 @@ DOORS = st.sampled_from(["lobby-door", "hall-door"])
 SUBJECTS = st.sampled_from(["hall-door", "hall"])
 ALARMS: Any = st.sampled_from(["DoorForcedOpen", "TAMPER"])
 HOLDERS = st.integers(1, 3)
+AREAS = st.sampled_from(["hall", "lobby"])
+FOUND = st.builds(Found, HOLDERS, HOLDERS, st.just("M1"), st.sampled_from(["hall", "cage-a"]))
 EVENTS: Any = st.one_of(
     st.builds(DoorUnlocked, DOORS, st.just("rex"), st.none()),
     st.builds(DoorLocked, DOORS),
     st.builds(DoorOpened, DOORS),
     st.builds(DoorClosed, DOORS),
     st.builds(DoorModeChanged, DOORS, st.sampled_from(["controlled", "released"])),
-    st.builds(AreaUncertain, st.sampled_from(["hall", "lobby"]), st.sampled_from(["rex", "fire"])),
+    st.builds(
+        AreaUncertain, AREAS, st.sampled_from(["rex", "fire"]), st.sampled_from([(), ("cage-a",)]),
+    ),
+    st.builds(AreaCertain, AREAS),
+    st.builds(
+        OccupancyReconciled, AREAS, st.sampled_from([(), ("cage-a",)]), st.lists(FOUND, max_size=2).map(tuple),
+        st.lists(HOLDERS, max_size=2).map(tuple), st.just("opr_1"), st.just("counted"),
+    ),
+    st.builds(EscortChanged, st.tuples(HOLDERS), st.one_of(st.none(), HOLDERS)),
+    st.builds(LockdownChanged, st.sampled_from(["", "hall"]), st.booleans(), st.just("command")),
     st.builds(DeviceStateChanged, st.sampled_from(["r1", "b1"]), st.just("reader"), st.booleans()),
-    st.builds(AlarmRaised, ALARMS, SUBJECTS, st.just("R1")),
+    st.builds(AlarmRaised, ALARMS, SUBJECTS, st.just("R1"), st.just({}), st.integers(0, 3)),
     st.builds(AlarmAcknowledged, ALARMS, SUBJECTS, st.just("opr_1"), st.sampled_from(["seen", "again"])),
     st.builds(AlarmCleared, ALARMS, SUBJECTS),
     st.builds(
@@ -66,7 +85,8 @@ CUTS = st.lists(st.tuples(st.integers(0, 11), st.integers(1, 12), st.booleans())
 def plain_fold(records: list[bytes]) -> dict[str, Any]:
     """Doors, presence, areas, devices and alarms, the slow way, from bytes alone."""
     doors: dict[str, dict[str, str]] = {}
-    people: dict[int, str] = {}
+    people: dict[int, dict[str, Any]] = {}
+    lockdowns: set[str] = set()
     areas: dict[str, str] = {}
     devices: dict[str, bool] = {}
     alarms: list[dict[str, Any]] = []
@@ -85,11 +105,39 @@ def plain_fold(records: list[bytes]) -> dict[str, Any]:
         elif kind == "DoorModeChanged":
             doors.setdefault(event["door"], dict(unknown))["mode"] = event["mode"]
         elif kind == "AreaUncertain":
-            areas.setdefault(event["area"], event["cause"])
+            for area in [event["area"], *event.get("within", [])]:
+                if areas.get(area, "rex") == "rex":
+                    areas[area] = event["cause"]
+                for person in people.values():
+                    person["sure"] = person["sure"] and person["area"] != area
+        elif kind == "AreaCertain":
+            areas.pop(event["area"], None)
+        elif kind == "OccupancyReconciled":
+            for area in [event["area"], *event["within"]]:
+                areas.pop(area, None)
+            for holder in event["gone"]:
+                people.pop(holder, None)
+            for found in event["present"]:
+                known = people.get(found["holder"], {"escort": None, "unescorted": False})
+                people[found["holder"]] = known | {"area": found["area"], "sure": True}
+        elif kind == "EscortChanged":
+            for visitor in event["visitors"]:
+                if visitor in people:
+                    people[visitor] |= {"escort": event["escort"], "unescorted": event["escort"] is None}
+        elif kind == "LockdownChanged":
+            lockdowns = lockdowns | {event["area"]} if event["active"] else lockdowns - {event["area"]}
         elif kind == "DeviceStateChanged":
             devices[event["device"]] = event["working"]
-        elif kind == "AlarmRaised" and not standing:
-            alarms.append({"alarm": event["alarm"], "subject": event["subject"], "note": None, "stands": True})
+        elif kind == "AlarmRaised":
+            repeats = event.get("repeats", 0)
+            same = [row for row in alarms if (row["alarm"], row["subject"]) == (event["alarm"], event["subject"])]
+            if standing and repeats > standing[0]["repeats"]:
+                standing[0] |= {"note": None, "repeats": repeats}
+            elif not standing and repeats and same:
+                same[-1] |= {"note": None, "repeats": repeats, "stands": True}
+            elif not standing:
+                row = {"alarm": event["alarm"], "subject": event["subject"], "note": None, "stands": True}
+                alarms.append(row | {"repeats": repeats})
         elif kind == "AlarmAcknowledged" and standing:
             standing[0]["note"] = event["note"]
         elif kind == "AlarmCleared" and standing:
@@ -97,8 +145,9 @@ def plain_fold(records: list[bytes]) -> dict[str, Any]:
         elif kind == "AccessTaken" and event.get("presence") == "gone":
             people.pop(event["holder"], None)
         elif kind == "AccessTaken" and event.get("presence", "inside") == "inside":
-            people[event["holder"]] = event["to_area"]
-    return {"doors": doors, "people": people, "areas": areas, "devices": devices, "alarms": alarms}
+            people[event["holder"]] = {"area": event["to_area"], "sure": True, "escort": None, "unescorted": False}
+    kept = {"doors": doors, "people": people, "areas": areas, "devices": devices, "alarms": alarms}
+    return kept | {"lockdowns": lockdowns}
 
 
 def kept(database: Database) -> dict[str, Any]:
@@ -109,11 +158,26 @@ def kept(database: Database) -> dict[str, Any]:
                 row.door: {"mode": row.mode, "position": row.position, "lock": row.lock}
                 for row in session.exec(select(LedgerDoor))
             },
-            "people": {row.holder: row.area for row in session.exec(select(LedgerPresence))},
+            "people": {
+                row.holder: {
+                    "area": row.area,
+                    "sure": row.sure,
+                    "escort": row.escort,
+                    "unescorted": row.unescorted,
+                }
+                for row in session.exec(select(LedgerPresence))
+            },
+            "lockdowns": {row.area for row in session.exec(select(LedgerLockdown))},
             "areas": {row.area: row.cause for row in session.exec(select(LedgerArea))},
             "devices": {row.device: row.working for row in session.exec(select(LedgerDevice))},
             "alarms": [
-                {"alarm": row.alarm, "subject": row.subject, "note": row.note, "stands": row.cleared_us is None}
+                {
+                    "alarm": row.alarm,
+                    "subject": row.subject,
+                    "note": row.note,
+                    "stands": row.cleared_us is None,
+                    "repeats": row.repeats,
+                }
                 for row in session.exec(select(LedgerAlarm).order_by(LedgerAlarm.raised_seq))  # type: ignore[arg-type]
             ],
         }

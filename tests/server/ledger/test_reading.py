@@ -206,7 +206,7 @@ def test_every_kind_of_event_is_stored_with_the_columns_that_it_has(database: Da
     known = {member.__name__ for member in AnyEvent.__args__}
     assert {member.__name__ for member in COLUMN_TYPES} <= known
     plain = {"LinkStateChanged", "EdgeStarted", "EdgeStopped", "PolicyChanged", "LeaseAccepted"}
-    plain |= {"ClockStateChanged", "JournalStateChanged", "RangeLost"}
+    plain |= {"ClockStateChanged", "JournalStateChanged", "RangeLost", "EscortChanged", "DegradedChanged"}
     assert known - {member.__name__ for member in COLUMN_TYPES} <= plain, "a new event wants columns, or a line here"
 
 
