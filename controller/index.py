@@ -6,14 +6,17 @@ It points into the policy's own objects and copies none: at 100 000 badges it ad
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from operator import attrgetter
+from typing import Literal
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from controller.limits import Limits, limits_from
 from controller.now import SECOND_US
-from controller.policy import Badge, Customer, Delta, GrantArea, Policy
+from controller.policy import Badge, Customer, Delta, Duty, GrantArea, Holder, Policy
 from controller.quota import without_place
 from controller.schedule import Calendar
 from controller.site import AccessPoint, Area, Door, Site
@@ -21,11 +24,26 @@ from controller.site import AccessPoint, Area, Door, Site
 CARD_OF_TWO = "card of two badges"
 
 
+class Room(msgspec.Struct, frozen=True, gc=False):
+    """An area that is not public, with what the rules about several people ask there. ``within``: itself and all areas inside it."""
+
+    id: str
+    within: frozenset[str]
+    two_person: bool
+    anti_passback: Literal["off", "soft", "hard"]
+    capacity: int | None
+    composition: Literal["any", "same_customer", "with_staff"]
+    first_in: bool
+    escort_customers: bool
+
+
 class Point(msgspec.Struct, frozen=True, gc=False):
     """One access point with what the rules need of its door and area. ``area``: the one that permission is asked for, the
     area entered or, on a way out, the one left. ``closed_area``: the closed area that it leads into, itself or around it.
     ``enters``: the areas that hold ``to_area`` (itself and all it lies in) but not ``from_area``, ``leaves`` the reverse, the innermost
-    first; public ones are not among them: they ask for nothing (docs/rooms.md)."""
+    first; public ones are not among them: they ask for nothing (docs/rooms.md). ``entered`` and ``left``: the same where people pass, none at
+    a cabinet. ``asks``: an area entered asks something of the group. ``opposite``: the points that lead the other way through the
+    door. ``closures``: when an area that it leads into, itself or around it, is closed, ``[from_us, until_us)``."""
 
     id: str
     door: str
@@ -41,6 +59,13 @@ class Point(msgspec.Struct, frozen=True, gc=False):
     passage: bool
     enters: tuple[str, ...] = ()
     leaves: tuple[str, ...] = ()
+    entered: tuple[Room, ...] = ()
+    left: tuple[Room, ...] = ()
+    asks: bool = False
+    anti_passback: bool = False
+    escort_customers: bool = False
+    opposite: tuple[str, ...] = ()
+    closures: tuple[tuple[int, int, str], ...] = ()
 
 
 class PolicyIndex:
@@ -56,14 +81,17 @@ class PolicyIndex:
         "calendar",
         "customers",
         "doors",
+        "duties",
         "interlocked",
         "keyholders",
         "late_read_us",
         "limits",
+        "may_escort",
         "no_place",
         "points",
         "points_of_door",
         "policy",
+        "rooms",
     )
 
     def __init__(self, policy: Policy) -> None:
@@ -71,7 +99,11 @@ class PolicyIndex:
         self.policy = policy
         self._take_site(policy.site)
         self.customers: dict[int, Customer] = {customer.id: customer for customer in policy.customers}
-        self.keyholders = {holder.id for holder in policy.holders if holder.keyholder}
+        self.keyholders: set[int] = set()
+        self.may_escort: dict[int, frozenset[str]] = {}
+        self.duties: dict[int, tuple[Duty, ...]] = {}
+        for holder in policy.holders:
+            self._take_holder(holder)
         self.areas_of_grant: dict[int, Mapping[str, tuple[GrantArea, ...]]] = {
             grant.id: _by_area(grant.areas) for grant in policy.grants
         }
@@ -107,9 +139,12 @@ class PolicyIndex:
         what the delta changes; one pass over the badges where places in a quota or a card of several badges are concerned."""
         if delta.site is not None:
             self._take_site(policy.site)
+        for changed in (*(holder.id for holder in delta.holders), *delta.gone_holders):
+            self.keyholders.discard(changed)
+            self.may_escort.pop(changed, None)
+            self.duties.pop(changed, None)
         for holder in delta.holders:
-            (self.keyholders.add if holder.keyholder else self.keyholders.discard)(holder.id)
-        self.keyholders.difference_update(delta.gone_holders)
+            self._take_holder(holder)
         self.areas_of_grant.update((grant.id, _by_area(grant.areas)) for grant in delta.grants)
         for grant_id in delta.gone_grants:
             self.areas_of_grant.pop(grant_id, None)
@@ -181,11 +216,20 @@ class PolicyIndex:
                 self.no_place.pop(badge.id, None)
             self.no_place.update(without_place(theirs, self.customers))
 
+    def _take_holder(self, holder: Holder) -> None:
+        if holder.keyholder:
+            self.keyholders.add(holder.id)
+        if holder.may_escort:
+            self.may_escort[holder.id] = frozenset(holder.may_escort)
+        if holder.duties:
+            self.duties[holder.id] = holder.duties
+
     def _take_site(self, site: Site) -> None:
         self.calendar = Calendar(site)
+        self.rooms: Mapping[str, Room] = _rooms(site)
         self.limits: Limits = limits_from(site.settings)
         self.late_read_us = round(self.limits.late_read_s * SECOND_US)
-        self.points: Mapping[str, Point] = _points(site)
+        self.points: Mapping[str, Point] = _points(site, self.rooms)
         self.points_of_door: Mapping[str, tuple[Point, ...]] = {
             door.id: tuple(point for point in self.points.values() if point.door == door.id) for door in site.doors
         }
@@ -218,14 +262,45 @@ def _by_area(areas: tuple[GrantArea, ...]) -> dict[str, tuple[GrantArea, ...]]:
     return by_area
 
 
-def _points(site: Site) -> dict[str, Point]:
+def _rooms(site: Site) -> dict[str, Room]:
+    areas = {area.id: area for area in site.areas}
+    return {
+        area.id: Room(
+            id=area.id,
+            within=frozenset(other.id for other in site.areas if area.id in _around(other.id, areas)),
+            two_person=area.two_person,
+            anti_passback=area.anti_passback,
+            capacity=area.capacity,
+            composition=area.composition,
+            first_in=area.first_in,
+            escort_customers=area.escort_for == "customers",
+        )
+        for area in site.areas
+        if not area.public
+    }
+
+
+def _points(site: Site, rooms: Mapping[str, Room]) -> dict[str, Point]:
     areas = {area.id: area for area in site.areas}
     doors = {door.id: door for door in site.doors}
-    return {point.id: _point(point, doors[point.door], areas) for point in site.access_points}
+    closures = _closures(site)
+    return {point.id: _point(point, doors[point.door], site, areas, rooms, closures) for point in site.access_points}
 
 
-def _point(point: AccessPoint, door: Door, areas: Mapping[str, Area]) -> Point:
+def _point(
+    point: AccessPoint,
+    door: Door,
+    site: Site,
+    areas: Mapping[str, Area],
+    rooms: Mapping[str, Room],
+    closures: tuple[tuple[int, int, str], ...],
+) -> Point:
     area = areas[point.from_area if point.out else point.to_area]
+    passage = door.kind == "passage"
+    enters = _without(point.to_area, point.from_area, areas)
+    leaves = _without(point.from_area, point.to_area, areas)
+    entered = tuple(rooms[name] for name in enters) if passage else ()
+    into = _around(point.to_area, areas)
     return Point(
         id=point.id,
         door=point.door,
@@ -238,10 +313,37 @@ def _point(point: AccessPoint, door: Door, areas: Mapping[str, Area]) -> Point:
         from_area=point.from_area,
         to_area=point.to_area,
         to_public=areas[point.to_area].public,
-        passage=door.kind == "passage",
-        enters=_without(point.to_area, point.from_area, areas),
-        leaves=_without(point.from_area, point.to_area, areas),
+        passage=passage,
+        enters=enters,
+        leaves=leaves,
+        entered=entered,
+        left=tuple(rooms[name] for name in leaves) if passage else (),
+        asks=any(
+            room.two_person or room.capacity is not None or room.composition != "any" or room.first_in
+            for room in entered
+        ),
+        anti_passback=any(room.anti_passback != "off" for room in entered),
+        escort_customers=any(room.escort_customers for room in entered),
+        opposite=tuple(
+            other.id
+            for other in site.access_points
+            if other.door == point.door and (other.from_area, other.to_area) == (point.to_area, point.from_area)
+        ),
+        closures=() if point.out else tuple(entry for entry in closures if entry[2] in into),
     )
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _closures(site: Site) -> tuple[tuple[int, int, str], ...]:
+    """From when until when which area is closed."""
+    zone = ZoneInfo(site.time_zone)
+
+    def us(local: str) -> int:
+        return (datetime.fromisoformat(local).replace(tzinfo=zone) - _EPOCH) // timedelta(microseconds=1)
+
+    return tuple(sorted((us(closure.from_at), us(closure.until_at), closure.area) for closure in site.closures))
 
 
 def _without(area: str, other: str, areas: Mapping[str, Area]) -> tuple[str, ...]:
