@@ -19,6 +19,7 @@ COMMANDS = {
     "edge": ("edge.cli:app", "The agent of one machine room; enrol, rest."),
     "sim": ("sim.cli:app", "Scenarios and the simulated hall."),
     "bench": ("sim.bench.cli:bench", "Measure; figures and ratios of one run."),
+    "replay": ("edge.replay:replay", "Decide recorded inputs again, under another policy or their own."),
     "registry": ("server.registry.cli:app", "The customer registry as a file: import, export."),
     "keys": ("server.keys_cli:app", "Signing keys and card keys."),
 }

@@ -33,6 +33,7 @@ MAX_LISTED = 10_000
 """Differences that are listed; the summary counts all."""
 _BACK = re.compile(r"-(\d+(?:\.\d+)?)(s|m|min|h|d)")
 _UNIT_S = {"s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400}
+_NOTHING = "nothing was recorded in this time"
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
@@ -77,6 +78,10 @@ def replay(
                 answer = _what_if(question, other, entries, follow)
     except (RecordedFault, SiteError, ConfigError) as error:
         _refuse(str(error))
+    except LookupError as error:  # the chain is whole, so its writer knew more than we do
+        _refuse(
+            f"replay: a record does not follow from those before it ({error!r}); replay with the menjin that wrote it"
+        )
     if as_json:
         typer.echo(json.dumps(answer, ensure_ascii=False))
     else:
@@ -107,6 +112,7 @@ def _what_if(question: Question, other: Policy, entries: Iterable[Entry], follow
             pairs[pair] = pairs.get(pair, 0) + 1
             if len(listed) < MAX_LISTED:
                 listed.append(_difference(difference))
+    notes = list(question.notes) + ([] if inputs else [_NOTHING])
     summary = {
         "inputs": inputs,
         "decisions": decisions,
@@ -120,7 +126,7 @@ def _what_if(question: Question, other: Policy, entries: Iterable[Entry], follow
         "ok": True,
         "judged": kind,
         "policy": policy,
-        "notes": list(question.notes),
+        "notes": notes,
         "differences": listed,
         "summary": summary,
     }
@@ -147,7 +153,7 @@ def _recheck(question: Question, policies: list[Policy], entries: Iterable[Entry
         if verdict == "differs" and len(differing) < MAX_LISTED:
             kind = type(entry.record.input).__name__
             differing.append({"seq": entry.record.seq, "at": _rfc3339(entry.record.at_us), "input": kind})
-    notes = list(question.notes)
+    notes = list(question.notes) + ([] if any(counts.values()) else [_NOTHING])
     if unknown:
         some = ", ".join(sorted(unknown)[:5]) + (" …" if len(unknown) > 5 else "")
         notes.append(

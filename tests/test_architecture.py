@@ -80,6 +80,7 @@ ENTRANCES: dict[str, set[str]] = {
         "edge/journal.py",
         "edge/journal_schema.py",
         "edge/policy_store.py",
+        "edge/recorded.py",
         "edge/wal_checkpointer.py",
         "server/db/engine.py",
         "sim/bench/ledger_rows.py",
