@@ -1,0 +1,1 @@
+"""The proof of the rooms (docs/rooms.md): a reference model, an exhaustive search, and planted faults."""

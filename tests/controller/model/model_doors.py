@@ -1,0 +1,335 @@
+"""The reference model's doors: locks, leaves, who passed when one opened, fire, lockdown, counts (docs/rooms.md, docs/door-states.md)."""
+
+from controller.commands import ReconcileOccupancy, UnlockDoor
+from controller.now import SECOND_US
+from tests.controller.model.model_rooms import DoorFacts, Pass, Person, Rooms, Who
+
+
+def seconds(value: float) -> int:
+    return round(value * SECOND_US)
+
+
+def unlock_time(rooms: Rooms, door: str) -> int:
+    return seconds(rooms.limits.unlock_s or rooms.site_doors[door].unlock_s)
+
+
+def unlock(rooms: Rooms, door: str) -> None:
+    """Unlock for the unlock time, or longer where it is unlocked already."""
+    facts = rooms.doors[door]
+    end = rooms.now + unlock_time(rooms, door)
+    facts.until = max(facts.until or 0, end)
+    if not facts.released:
+        facts.lock = "unlocked"
+
+
+def grant(rooms: Rooms, door: str, passes: list[Pass]) -> None:
+    """Grants are given at a door, all in one: it unlocks, and if the leaf is open they are taken at once (MEANINGS 14)."""
+    facts = rooms.doors[door]
+    for given in passes:
+        facts.passes = [one for one in facts.passes if (one.who, one.point) != (given.who, given.point)]
+        facts.passes.append(given)
+    if facts.position == "open":
+        if facts.lock == "unlocked" and not facts.released:
+            unlock(rooms, door)
+        take(rooms, door)
+        restart_held(rooms, door)
+        return
+    unlock(rooms, door)
+
+
+def restart_held(rooms: Rooms, door: str) -> None:
+    facts = rooms.doors[door]
+    facts.open_since = rooms.now
+    rooms.alarms.discard(("DoorHeldOpen", door))
+
+
+def note_interlock(rooms: Rooms, door: str) -> None:
+    """A way out or REX unlocks although another door of an interlock is not locked and closed: it says so."""
+    for interlock, other in interlocked(rooms, door):
+        rooms.broken.add((interlock, other))
+
+
+def interlocked(rooms: Rooms, door: str) -> list[tuple[str, str]]:
+    """The other doors of this door's interlocks that are not locked and closed."""
+    found = []
+    for interlock in rooms.interlocks:
+        if door in interlock.doors:
+            for other in interlock.doors:
+                facts = rooms.doors[other]
+                if other != door and (facts.lock == "unlocked" or facts.position != "closed"):
+                    found.append((interlock.id, other))
+    return found
+
+
+def leaf_opened(rooms: Rooms, door: str) -> None:
+    facts = rooms.doors[door]
+    if facts.position == "open":
+        return
+    was = facts.position
+    facts.position, facts.open_since = "open", rooms.now
+    if facts.lock == "locked":
+        if was == "closed":
+            rooms.alarms.add(("DoorForcedOpen", door))
+            rooms.doubt(rooms.behind(door), "forced")
+        return
+    commanded = facts.commanded
+    take(rooms, door)
+    if commanded:
+        rooms.doubt(rooms.behind(door), "command")
+    if not facts.released:
+        relock(facts)
+
+
+def relock(facts: DoorFacts) -> None:
+    facts.lock, facts.until, facts.rex, facts.commanded = "locked", None, False, False
+
+
+def leaf_closed(rooms: Rooms, door: str) -> None:
+    facts = rooms.doors[door]
+    facts.position, facts.open_since = "closed", None
+    rooms.alarms -= {("DoorForcedOpen", door), ("DoorHeldOpen", door)}
+
+
+def take(rooms: Rooms, door: str) -> None:
+    """The leaf is open: all outstanding grants and requests to exit are taken."""
+    facts = rooms.doors[door]
+    passes, rex = facts.passes, facts.rex
+    facts.passes, facts.rex = [], False
+    if facts.lock == "locked" or facts.released:
+        facts.until = None
+    twice: set[str] = set()
+    for one in passes:
+        for area in rooms.entered(rooms.points[one.point]):
+            if one.who in rooms.sure(area.id):
+                twice |= set(rooms.within(area.id))
+    for one in passes:
+        walk(rooms, one)
+    for one in passes:
+        leave_visitors(rooms, one)
+    for one in passes:
+        take_over(rooms, one)
+    if twice:
+        rooms.doubt(twice, "ambiguous")
+    if rex:
+        rooms.doubt(rooms.behind(door), "ambiguous" if passes else "rex")
+        rooms.rexed |= rooms.behind(door)
+
+
+def walk(rooms: Rooms, one: Pass) -> None:
+    """One person goes through."""
+    point = rooms.points[one.point]
+    if rooms.site_doors[point.door].kind == "cabinet":
+        return
+    if rooms.areas[point.to_area].public:
+        rooms.people.pop(one.who, None)
+    else:
+        before = rooms.people.get(one.who)
+        rooms.people[one.who] = Person(point.to_area, escort=one.escort)
+        if before is not None and not rooms.entered(point) and one.escort is None:  # still the same room around them
+            rooms.people[one.who].unescorted = before.unescorted
+    if one.emergency:
+        rooms.alarms.add(("EMERGENCY_ENTRY", point.door))
+
+
+def leave_visitors(rooms: Rooms, one: Pass) -> None:
+    """Whoever they answered for and who stays in a room that they left has no escort now."""
+    for area in rooms.left(rooms.points[one.point]):
+        if one.who in rooms.listed(area.id):
+            continue
+        for visitor in rooms.listed(area.id):
+            if rooms.people[visitor].escort == one.who:
+                rooms.people[visitor].escort, rooms.people[visitor].unescorted = None, True
+
+
+def take_over(rooms: Rooms, one: Pass) -> None:
+    """Whoever may escort and comes into a room with visitors whom nobody escorts takes them."""
+    areas = rooms.entered(rooms.points[one.point])
+    if areas and rooms.may_escort(one.who, areas):
+        for area in areas:
+            for visitor in rooms.listed(area.id):
+                if rooms.people[visitor].unescorted:
+                    rooms.people[visitor].escort, rooms.people[visitor].unescorted = one.who, False
+
+
+def request_exit(rooms: Rooms, door: str) -> None:
+    """The way out always opens (L1)."""
+    facts = rooms.doors[door]
+    note_interlock(rooms, door)
+    unlock(rooms, door)
+    facts.rex = True
+    if facts.position == "open":
+        take(rooms, door)
+
+
+def unlock_by_command(rooms: Rooms, asked: UnlockDoor, supervisor: bool) -> None:
+    facts = rooms.doors[asked.door]
+    entered = [area for point in rooms.points.values() if point.door == asked.door for area in rooms.entered(point)]
+    if not asked.reason or (any(area.two_person for area in entered) and not supervisor):
+        return
+    if interlocked(rooms, asked.door) or facts.released:
+        return
+    unlock(rooms, asked.door)
+    if facts.position == "open":
+        rooms.doubt(rooms.behind(asked.door), "command")
+        restart_held(rooms, asked.door)
+    else:
+        facts.commanded = True
+
+
+def start(rooms: Rooms) -> None:
+    """A new process: waits and grants are void, positions unknown, and nobody knows what happened meanwhile (not the very first)."""
+    rooms.waits, rooms.decided = [], {}
+    for door, facts in rooms.doors.items():
+        facts.passes, facts.position, facts.open_since = [], "unknown", None
+        relock(facts)
+        if facts.released:
+            facts.lock = "unlocked"
+        if rooms.started:
+            rooms.doubt(rooms.behind(door), "restart")
+    rooms.started = True
+
+
+def run_timers(rooms: Rooms) -> None:
+    for wait in list(rooms.waits):
+        if wait.until <= rooms.now:
+            rooms.waits.remove(wait)
+            if not rooms.points[wait.point].out:
+                rooms.say("denied", wait.who, wait.point, wait.reason)
+    for door, facts in rooms.doors.items():
+        if facts.until is not None and facts.until <= rooms.now:
+            facts.passes, facts.until = [], None
+            if not facts.released:
+                relock(facts)
+        held = rooms.limits.held_open_s or rooms.site_doors[door].held_open_s
+        if facts.open_since is not None and not facts.released and rooms.now >= facts.open_since + seconds(held):
+            rooms.alarms.add(("DoorHeldOpen", door))
+            facts.open_since = None  # said once
+
+
+def fire(rooms: Rooms, zone: str, active: bool) -> None:
+    rooms.fire_on[zone] = active
+    if not active:
+        return
+    rooms.fire_latched.add(zone)
+    rooms.alarms.add(("FIRE", zone))
+    for door, facts in rooms.doors.items():
+        if zone in rooms.zones[door] and not facts.released:
+            facts.released, facts.lock, facts.commanded = True, "unlocked", False
+            facts.until = facts.until if facts.passes else None
+            facts.open_since = rooms.now if facts.position == "open" else None
+
+
+def reset_fire(rooms: Rooms, zone: str) -> None:
+    if rooms.fire_on.get(zone) or zone not in rooms.fire_latched:
+        return
+    rooms.fire_latched.discard(zone)
+    rooms.alarms.discard(("FIRE", zone))
+    for door, facts in rooms.doors.items():
+        if facts.released and not rooms.fire_latched & set(rooms.zones[door]):
+            facts.released, facts.passes = False, []
+            relock(facts)
+            facts.open_since = rooms.now if facts.position == "open" else None
+            rooms.doubt(rooms.behind(door), "fire")
+
+
+def lock_down(rooms: Rooms, area: str) -> None:
+    """Who was let in and has not gone in, is not; who waits to enter is denied; ways out stay (MEANINGS 22)."""
+    if area in rooms.locked_down:
+        return
+    rooms.locked_down.add(area)
+    for wait in list(rooms.waits):
+        if concerns(rooms, area, wait.point):
+            rooms.waits.remove(wait)
+            rooms.say("denied", wait.who, wait.point, "LOCKDOWN")
+    for door, facts in rooms.doors.items():
+        entries = [p.id for p in rooms.points.values() if p.door == door and concerns(rooms, area, p.id)]
+        if not entries or facts.released:
+            continue
+        facts.passes = [one for one in facts.passes if one.point not in entries]
+        if not facts.passes and not facts.rex:
+            relock(facts)
+
+
+def concerns(rooms: Rooms, area: str, point: str) -> bool:
+    """Whether a lockdown of the area, or of the site, bears on entry here."""
+    at = rooms.points[point]
+    return not at.out and any(area in ("", entered.id) for entered in rooms.entered(at))
+
+
+def counted(rooms: Rooms, area: str, people: int) -> None:
+    highest = rooms.highest(area)
+    if people < rooms.lowest(area) or (highest is not None and people > highest):
+        rooms.alarms.add(("OCCUPANCY_MISMATCH", area))
+    else:
+        rooms.alarms.discard(("OCCUPANCY_MISMATCH", area))
+
+
+def reconcile(rooms: Rooms, asked: ReconcileOccupancy) -> None:
+    """Somebody counted: exactly these are in the area."""
+    known = {badge.number: badge.holder for badge in rooms.badge_of.values()}
+    if (
+        asked.area not in rooms.areas
+        or not asked.reason
+        or len(set(asked.numbers)) < len(asked.numbers)
+        or any(number not in known for number in asked.numbers)
+    ):
+        return
+    found: list[Who] = [known[number] for number in asked.numbers]
+    within = set(rooms.within(asked.area))
+    for area in within:
+        rooms.doubts.pop(area, None)
+    for who in rooms.listed(asked.area) - set(found):
+        del rooms.people[who]
+    for who in found:
+        person = rooms.people.get(who)
+        if person is None:
+            rooms.people[who] = Person(asked.area)
+        else:
+            person.area = person.area if person.area in within else asked.area
+            person.sure = True
+    for _ in range(asked.others):
+        rooms.strangers += 1
+        rooms.people[f"stranger {rooms.strangers}"] = Person(asked.area)
+
+
+def settle(rooms: Rooms) -> None:
+    """What follows from who is where: certainty after mere exits, LONE_OCCUPANT, ESCORT_LEFT."""
+    for area, cause in list(rooms.doubts.items()):
+        if cause == "rex" and rooms.listed(area) == rooms.sure(area):
+            del rooms.doubts[area]
+    rooms.rexed &= set(rooms.doubts)
+    for area in [area.id for area in rooms.areas.values() if area.two_person]:
+        alone = len(rooms.listed(area)) == 1 or (area in rooms.rexed and len(rooms.sure(area)) < 2)
+        if not alone:
+            rooms.lone_since.pop(area, None)
+            rooms.lone_overdue.discard(area)
+        else:
+            since = rooms.lone_since.setdefault(area, rooms.now)
+            if rooms.now >= since + seconds(rooms.limits.lone_occupant_s):
+                rooms.lone_overdue.add(area)
+
+
+def next_due(rooms: Rooms) -> int | None:
+    """The next boot time at which something ends by itself."""
+    due = [wait.until for wait in rooms.waits]
+    for door, facts in rooms.doors.items():
+        if facts.until is not None:
+            due.append(facts.until)
+        if facts.open_since is not None and not facts.released:
+            held = rooms.limits.held_open_s or rooms.site_doors[door].held_open_s
+            due.append(facts.open_since + seconds(held))
+    due += [
+        since + seconds(rooms.limits.lone_occupant_s)
+        for area, since in rooms.lone_since.items()
+        if area not in rooms.lone_overdue
+    ]
+    return min(due, default=None)
+
+
+def shown_mode(rooms: Rooms, door: str) -> str:
+    """What the door shows: fire outranks lockdown."""
+    if rooms.doors[door].released:
+        return "released"
+    entries = [point.id for point in rooms.points.values() if point.door == door]
+    locked = any(concerns(rooms, area, point) for area in rooms.locked_down for point in entries)
+    return "locked_down" if locked else "controlled"

@@ -1,0 +1,92 @@
+"""Pieces of what people do, for walks on a building: a tap, a pair that goes through, a wait to just before, at and after a limit."""
+
+from collections.abc import Iterator
+
+from tests.controller.model.buildings import BY_NAME, Building
+from tests.controller.model.steps import Step, tap, wait
+
+Piece = tuple[Step, ...]
+
+LIMITS = ("same_read_s", "pairing_window_s", "exit_confirm_s", "exit_prompt_s", "unlock_s", "held_open_s", "lone_occupant_s")
+
+
+def begin(building: Building) -> Piece:
+    """The contacts' first words: all doors are closed."""
+    return tuple(Step("close", wired.door) for wired in building.hardware)
+
+
+def pieces(building: Building, people: tuple[str, ...] = ()) -> list[list[Piece]]:
+    """Groups of pieces; a walk draws a group, then a piece of it, so what is rare comes often enough."""
+    people = people or tuple(BY_NAME)
+    site = building.site
+    points = [point.id for point in site.access_points]
+    doors = [wired.door for wired in building.hardware]
+    areas = [area.id for area in site.areas if not area.public]
+    main = building.people
+    go = {point.id: (Step("open", point.door), Step("close", point.door)) for point in site.access_points}
+    singles = [(tap(who, point),) for who in main for point in points]
+    through = [(tap(who, point), *go[point]) for who in main for point in points]
+    pairs = [
+        (tap(first, point), tap(second, point), *go[point])
+        for point in points
+        for first in main
+        for second in main
+        if first != second
+    ]
+    again = [(tap(who, point), wait(seconds), tap(who, point)) for who in main for point in points for seconds in (2, 3)]
+    leaves = [(Step(act, door),) for door in doors for act in ("open", "close")]
+    rex = [(Step("rex", door),) for door in doors]
+    rex += [(Step("rex", door), Step("open", door), Step("close", door)) for door in doors]
+    return [
+        singles, singles, through, through, pairs, pairs, pairs, again, leaves, rex,
+        list(_waits(building)),
+        list(_waits(building)),
+        [(tap(who, point),) for who in (*people, "nobody") for point in points],
+        list(_seldom(building, areas, doors, points)),
+    ]  # fmt: skip
+
+
+def _waits(building: Building) -> Iterator[Piece]:
+    for name in LIMITS:
+        limit_us = round(building.site.settings[name] * 1_000_000)
+        for off_us in (-1, 0, 1):
+            yield (Step("wait", us=limit_us + off_us),)
+    yield (wait(1),)
+    yield (wait(2),)
+
+
+def _seldom(building: Building, areas: list[str], doors: list[str], points: list[str]) -> Iterator[Piece]:
+    zones = sorted({zone for wired in building.hardware for zone in wired.fire_zones})
+    main = building.people
+    yield (Step("restart"), *begin(building))
+    yield (Step("restart"),)
+    for up in (True, False):
+        yield (Step("link", on=up),)
+    for zone in zones:
+        yield (Step("fire", zone),)
+        yield (Step("fire", zone, on=False), Step("reset", zone))
+        yield (Step("fire", zone, on=False),)
+        yield (Step("gas", zone),)
+        yield (Step("gas", zone, on=False),)
+    for area in (*areas, ""):
+        yield (Step("lockdown", area),)
+        yield (Step("release", area),)
+        yield (Step("release", area),)
+        yield (Step("panel", area),)
+        yield (Step("panel", area, on=False), Step("release", area))
+    for area in areas:
+        yield (Step("reconcile", area, names=main[:2]),)
+        yield (Step("reconcile", area),)
+        yield (Step("reconcile", area, names=main[2:3], n=1),)
+        yield (Step("count", area, n=1),)
+        yield (Step("count", area, n=2),)
+    for point in points:
+        yield (Step("admit", point, "V1"),)
+        yield (Step("admit", point, "V2", on=False),)
+        yield (tap("hui", point), tap("deng", point))
+        yield (tap("hui", point), tap("bao", point))
+    for door in doors:
+        yield (Step("unlock", door),)
+        yield (Step("unlock", door, on=False),)
+    for who in main:
+        yield (Step("acknowledge", "EXIT_IRREGULAR", who),)
