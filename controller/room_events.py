@@ -8,15 +8,17 @@ from controller.event_base import Event
 from controller.policy import BadgeKind
 
 
+Doubt = Literal["rex", "restart", "ambiguous", "fire", "command", "no_contact", "forced", "records_dropped", "rattling"]
+"""Why the list of an area may be wrong. ``rex``: somebody may have left, nobody came; any other may have brought people in."""
+
+
 class AreaUncertain(Event, frozen=True):
     """Who is in the area, and in ``within``, the areas inside it, is no longer certain, and why (MEANINGS 12, 14, 27). Nobody on the
     list is sure to be there until they tap again. ``rex``: somebody may have left, nobody came; any other cause may have
     brought people in."""
 
     area: str
-    cause: Literal[
-        "rex", "restart", "ambiguous", "fire", "command", "no_contact", "forced", "records_dropped", "rattling"
-    ]
+    cause: Doubt
     within: tuple[str, ...] = ()
 
 
