@@ -14,15 +14,15 @@ write it every JOURNAL_RETRY_US.
 
 import logging
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from controller.actions import AnyAction, HoldUnlocked, Indicate, Lock, Unlock, WriteCard
 from controller.engine import Engine, Outcome
 from controller.inputs import AnyInput, JournalChanged, LeaseArrived, LinkChanged, Started, TimeElapsed
 from controller.now import SECOND_US, Now
-from controller.state import encode_state
 from controller.wire import Ack, CommandOrder, PolicyChunk, PolicyDelta, PolicyHead, PolicyLease
 from edge.command_intake import CommandIntake, CommandRefused
+from edge.contact_filter import ContactFilter
+from edge.housekeeping import Housekeeping
 from edge.intake import Intake, KeyRing
 from edge.outbox import Outbox
 from edge.policy_intake import PolicyIntake, PolicyRefused, Ready
@@ -36,19 +36,16 @@ from edge.ports import (
     StopAsked,
 )
 from edge.recovery import recover
+from edge.report import Bearing, Report
 from edge.sender import Sender
 from edge.station import Identity, Ports, Station
-from edge.status import Health, StatusReport, door_facts
+from edge.status import Health, StatusReport
 from edge.stimuli import inputs_of
 
 JOURNAL_RETRY_US = 2 * SECOND_US
 SERVER_SILENT_US = 30 * SECOND_US
 """Records go out and no ack comes for this long: the link counts as lost, whatever the broker says (NOTES: a refusal by the
 broker's access list is invisible on MQTT 3.1.1)."""
-CHECKPOINT_RECORDS = 1_000
-PURGE_INTERVAL_US = 3_600 * SECOND_US
-PURGE_AGAIN_US = 10 * SECOND_US
-"""A purge is short: while there is more to drop it goes on after this pause."""
 
 _log = logging.getLogger(__name__)
 
@@ -71,13 +68,24 @@ class Agent:
         self._status = StatusReport(sender)
         state = recover(ports.journal)
         self._policies = PolicyIntake(ports.policies, sender, station.objections, state.policy_version)
-        self._store = ports.policies
         self._engine = Engine(state, ports.journal.journal_id, station.hardware, identity.edge, station.desk)
+        self._contacts = ContactFilter()
+        self._housekeeping = Housekeeping(ports.journal, self._outbox, station.retention_us)
+        self._report = Report(
+            identity,
+            station,
+            self._engine,
+            self._health,
+            ports.journal,
+            self._outbox,
+            self._policies,
+            ports.policies,
+            ports.muster,
+        )
+        self._changed = True
         self._link_up = False
         self._server_silent = False
         self._retry_journal_at_us: int | None = None
-        self._checkpoint_at_seq = ports.journal.last_seq + CHECKPOINT_RECORDS
-        self._purge_at_us = 0
         self.policy_swaps = 0
         self.stopped = False
 
@@ -96,7 +104,7 @@ class Agent:
 
     def start(self, now: Now) -> int | None:
         """The first step: the stored policy takes force, the start is recorded. Returns the first deadline."""
-        self._purge_at_us = now.mono_us + PURGE_INTERVAL_US
+        self._housekeeping.begin(now)
         try:
             stored = self._policies.load()
         except PolicyRefused as refusal:
@@ -111,6 +119,7 @@ class Agent:
         _log.info("%s of %s starts at record %d", self._identity.edge, self._identity.site, self._journal.last_seq)
         self._handle(Started(self._station.boot_id, self._station.software), now)
         self._write_and_act(now)
+        self._show_degraded()
         return self._tend(now)
 
     def hold_what_fire_released(self) -> None:
@@ -124,7 +133,7 @@ class Agent:
         """One turn. Returns the boot time (µs) by which the next is due; None once it has stopped: it does nothing more."""
         if self.stopped:
             return None
-        outcomes: list[Outcome] = []
+        outcomes = [self._handle(item, now) for item in self._contacts.due(now.mono_us)]
         for stimulus in stimuli:
             outcomes += self._take(stimulus, now)
         due = self._engine.next_deadline_us(now)
@@ -133,6 +142,7 @@ class Agent:
         outcomes += self._watch_server(now)
         if stimuli or outcomes:
             self._status.touch()
+            self._changed = True
         self._write_and_act(now)
         return self._tend(now)
 
@@ -170,7 +180,8 @@ class Agent:
         elif isinstance(stimulus, StopAsked):
             _log.info("stopping: %s", stimulus.cause)
             self.stopped = True
-        return [self._handle(item, now) for item in inputs_of(stimulus, self._identity.hash_key)]
+        found = inputs_of(stimulus, self._identity.hash_key)
+        return [self._handle(told, now) for item in found for told in self._contacts.take(item, now.mono_us)]
 
     def _take_message(self, message: MessageArrived, now: Now) -> list[Outcome]:
         body = self._intake.open(message.leaf, message.payload, max(now.wall_us, self._engine.state.wall_high_us))
@@ -259,7 +270,7 @@ class Agent:
         _log.error("journal cannot commit: %s", fault)
         self._health.journal = fault
         self._retry_journal_at_us = now.mono_us + JOURNAL_RETRY_US
-        self._purge_at_us = now.mono_us  # it may be full of what may go
+        self._housekeeping.hurry(now)
         for outcome in self._engine.journal_failed(fault, now):
             self._perform(outcome.actions)
 
@@ -303,9 +314,17 @@ class Agent:
                 case Lock():
                     self._locks.lock(action.door)
                 case Indicate():
-                    self._locks.indicate(action.access_point, action.pattern)
+                    lasts = action.pattern == "off" and self._engine.state.degraded
+                    self._locks.indicate(action.access_point, "degraded" if lasts else action.pattern)
                 case WriteCard() if self._desk is not None:
                     self._desk.write(action.command_id, action.number, action.replaces, action.until_mono_us)
+
+    def _show_degraded(self) -> None:
+        """A new process finds dark readers: what lasts is shown again."""
+        policy = self._engine.policy
+        if policy is not None and self._engine.state.degraded:
+            for point in policy.site.access_points:
+                self._locks.indicate(point.id, "degraded")
 
     # tend: everything that is not a decision
 
@@ -317,8 +336,8 @@ class Agent:
                     self._handle(item, now)
                 self._write_and_act(now)
             self._outbox.persist(now, at_once=self.stopped)
-            self._checkpoint()
-            self._purge(now)
+            self._housekeeping.checkpoint(self._engine, self.stopped)
+            self._housekeeping.purge(now)
         except JournalFault as fault:
             # Reading or tidying failed: decisions go on, the next commit tells whether writing works.
             _log.error("journal: %s", fault)
@@ -326,8 +345,11 @@ class Agent:
         else:
             self._health.tidying = ""
         self._policies.pump(now)
+        bearing = self._bearing()
         if self._link_up:
-            self._status.pump(now, self._report, online=not self.stopped)
+            self._status.pump(now, lambda at: self._report.status_fields(at, bearing), online=not self.stopped)
+        show_at_us = self._report.show(now, bearing, self._changed)
+        self._changed = show_at_us is not None
         if self.stopped:
             return None
         due = [
@@ -336,50 +358,11 @@ class Agent:
             self._policies.deadline_us(),
             self._status.deadline_us() if self._link_up else None,
             self._retry_journal_at_us,
-            self._purge_at_us,
+            self._housekeeping.deadline_us(),
+            self._contacts.deadline_us(),
+            show_at_us,
         ]
         return min(moment for moment in due if moment is not None)
 
-    def _report(self, now: Now) -> dict[str, Any]:
-        """The status as it stands (``controller.wire.Status``)."""
-        state = self._engine.state
-        lease = state.lease
-        return {
-            "session": self._commands.session,
-            "software": self._station.software,
-            "boot_id": self._station.boot_id,
-            "journal_id": self._journal.journal_id,
-            "last_seq": self._journal.last_seq,
-            "acked_seq": self._outbox.acked,
-            "outbox": self._outbox.waiting,
-            "policy_version": self._policies.version,
-            "policy_digest": self._policies.digest,
-            "hardware_digest": self._station.hardware_digest,
-            "wall_trusted": now.wall_trusted,
-            "lease": lease.lease if lease is not None else None,
-            "lease_left_s": self._engine.lease_left_s(now),
-            "readers": dict(self._health.readers),
-            "boards": dict(self._health.boards),
-            "doors": door_facts(state),
-            "refused_messages": dict(self._intake.refused),
-            "warnings": self._health.warnings(self._store.damage or self._policies.unstored, self._server_silent),
-        }
-
-    def _checkpoint(self) -> None:
-        last_seq = self._journal.last_seq
-        enough = last_seq >= self._checkpoint_at_seq or (
-            self.stopped and last_seq > self._checkpoint_at_seq - CHECKPOINT_RECORDS
-        )
-        if enough and not self._engine.pending:
-            self._journal.save_checkpoint(last_seq, encode_state(self._engine.state))
-            self._checkpoint_at_seq = last_seq + CHECKPOINT_RECORDS
-
-    def _purge(self, now: Now) -> None:
-        if now.mono_us < self._purge_at_us:
-            return
-        self._purge_at_us = now.mono_us + PURGE_INTERVAL_US
-        if now.wall_trusted and not self._outbox.gone_back:
-            purged = self._journal.purge(now.wall_us - self._station.retention_us)
-            if purged:
-                self._purge_at_us = now.mono_us + PURGE_AGAIN_US
-                _log.info("purged %d records beyond their retention", purged)
+    def _bearing(self) -> Bearing:
+        return Bearing(self._commands.session, self._link_up, self._server_silent, self._intake.refused)

@@ -10,6 +10,7 @@ import msgspec
 
 from controller.actions import Pattern
 from controller.now import Now
+from edge.muster.facts import Situation
 
 
 class Clock(Protocol):
@@ -142,6 +143,19 @@ class Locks(Protocol):
     def hold_unlocked(self, door: str) -> None: ...
     def lock(self, door: str) -> None: ...
     def indicate(self, access_point: str, pattern: Pattern) -> None: ...
+
+
+class MusterBoard(Protocol):
+    """Where people look up who is inside: the local page."""
+
+    @property
+    def fault(self) -> str:
+        """Why nobody can look there now, in one line; empty when all is well."""
+        ...
+
+    def show(self, situation: Situation) -> None:
+        """From here on this is shown. Returns at once; the situation is never changed again."""
+        ...
 
 
 class Desk(Protocol):

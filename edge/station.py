@@ -7,7 +7,7 @@ import msgspec
 
 from controller.now import SECOND_US
 from controller.site import DoorHardware, Site
-from edge.ports import Desk, Journal, Link, Locks, PolicyStore, Random
+from edge.ports import Desk, Journal, Link, Locks, MusterBoard, PolicyStore, Random
 from edge.sender import Signer
 
 RETENTION_US = 180 * 86_400 * SECOND_US
@@ -37,7 +37,7 @@ class Station(msgspec.Struct, frozen=True):
 
 
 class Ports(msgspec.Struct, frozen=True):
-    """The world, real or simulated. ``desk``: only where the station names one."""
+    """The world, real or simulated. ``desk``: only where the station names one. ``muster``: only where ``edge.toml`` asks for a page."""
 
     journal: Journal
     policies: PolicyStore
@@ -45,3 +45,4 @@ class Ports(msgspec.Struct, frozen=True):
     locks: Locks
     random: Random
     desk: Desk | None = None
+    muster: MusterBoard | None = None

@@ -21,7 +21,8 @@ from controller.inputs import CardRead, Started
 from controller.now import SECOND_US
 from controller.policy import credential_key
 from controller.state import State, decode_state, encode_state
-from edge.agent import CHECKPOINT_RECORDS, JOURNAL_RETRY_US, SERVER_SILENT_US
+from edge.agent import JOURNAL_RETRY_US, SERVER_SILENT_US
+from edge.housekeeping import CHECKPOINT_RECORDS
 from edge.ports import DeviceChanged, InputChanged, JournalFault, LinkUp, Presented, StopAsked
 from sim.day import card_of
 from sim.memory_server import next_version

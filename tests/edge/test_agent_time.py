@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 
 from controller.now import SECOND_US, Now
-from edge.agent import PURGE_INTERVAL_US
+from edge.housekeeping import PURGE_INTERVAL_US
 from tests.edge.agent_rig import WALL_US, AgentRig
 
 DECADES_US = 70 * 366 * 86_400 * SECOND_US

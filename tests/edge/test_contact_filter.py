@@ -1,5 +1,7 @@
 """A rattling contact is counted, a chattering button is one press, and no open door ever looks closed."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -135,7 +137,7 @@ def test_what_is_told_is_bounded_and_every_change_is_told_or_counted(
     told = play(heard, until_us=end_us)
     counts = [(at_us, item) for at_us, item in told if isinstance(item, ContactRattling)]
     rests = [at_us for at_us, item in told if isinstance(item, DoorContact)]
-    for (earlier_us, _), (later_us, _) in zip(counts, counts[1:], strict=False):
+    for (earlier_us, _), (later_us, _) in pairwise(counts):
         rested = any(earlier_us + REST_US <= at_us < later_us for at_us in rests)
         assert later_us - earlier_us >= TOLD_EVERY_US or rested
     flips = sum(1 for n, (_, is_open) in enumerate(heard) if n == 0 or heard[n - 1][1] != is_open)
