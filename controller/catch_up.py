@@ -24,6 +24,7 @@ from controller.events import (
     LinkStateChanged,
     PolicyChanged,
 )
+from controller.room_events import DegradedChanged, LockdownChanged, MaintenanceChanged
 from controller.state import DoorState, State
 from controller.turn import Turn
 
@@ -37,6 +38,7 @@ def catch_up(turn: Turn, live: State) -> None:
     for zone in list(turn.state.fire_latched):
         if zone not in live.fire_latched:
             turn.emit(FireReset(zone))
+    _lockdowns(turn, live)
     for door, facts in live.doors.items():
         _door(turn, door, facts)
     for name, device in live.devices.items():
@@ -49,15 +51,18 @@ def catch_up(turn: Turn, live: State) -> None:
     if live.lease is not None and live.lease != turn.state.lease:
         held = live.lease
         turn.emit(LeaseAccepted(held.lease, held.wall_us, held.mono_us, held.boot_id))
+    if live.degraded != turn.state.degraded:
+        turn.emit(DegradedChanged(live.degraded))
     _alarms(turn, live)
 
 
 def _inputs(turn: Turn, live: State) -> None:
     state = turn.state
-    kinds: tuple[tuple[Literal["fire", "gas", "tamper"], dict[str, bool], dict[str, bool]], ...] = (
+    kinds: tuple[tuple[Literal["fire", "gas", "tamper", "lockdown"], dict[str, bool], dict[str, bool]], ...] = (
         ("fire", state.fire_inputs, live.fire_inputs),
         ("gas", state.gas, live.gas),
         ("tamper", state.tamper, live.tamper),
+        ("lockdown", state.lockdown_inputs, live.lockdown_inputs),
     )
     for kind, known, levels in kinds:
         for subject, active in levels.items():
@@ -69,6 +74,15 @@ def _inputs(turn: Turn, live: State) -> None:
             turn.emit(InputRecorded(subject, cast(Literal["mains", "battery"], supply), active))
 
 
+def _lockdowns(turn: Turn, live: State) -> None:
+    for area, cause in live.lockdowns.items():
+        if area not in turn.state.lockdowns:
+            turn.emit(LockdownChanged(area, True, cast(Literal["command", "input"], cause)))
+    for area in list(turn.state.lockdowns):
+        if area not in live.lockdowns:
+            turn.emit(LockdownChanged(area, False, "command"))
+
+
 def _door(turn: Turn, door: str, facts: DoorState) -> None:
     known = turn.door(door)
     for grant in known.grants:
@@ -78,6 +92,8 @@ def _door(turn: Turn, door: str, facts: DoorState) -> None:
         turn.emit(DoorOpened(door) if facts.position == "open" else DoorClosed(door))
     if facts.mode != known.mode:
         turn.emit(DoorModeChanged(door, facts.mode))
+    if facts.maintenance_until_us != known.maintenance_until_us:
+        turn.emit(MaintenanceChanged(door, facts.maintenance_until_us))
     for grant in facts.grants:
         if grant not in known.grants:
             turn.emit(grant)
@@ -95,4 +111,4 @@ def _alarms(turn: Turn, live: State) -> None:
             turn.emit(AlarmCleared(standing.alarm, standing.subject))
     for key, standing in live.alarms.items():
         if key not in turn.state.alarms:
-            turn.emit(AlarmRaised(standing.alarm, standing.subject, standing.rule, standing.inputs))
+            turn.emit(AlarmRaised(standing.alarm, standing.subject, standing.rule, standing.inputs, standing.repeats))

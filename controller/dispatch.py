@@ -1,12 +1,13 @@
 """Which part answers which input: one line for each kind."""
 
-from controller import encoding
+from controller import degraded, encoding
 from controller.door import DoorInput
 from controller.inputs import (
     AnyInput,
     CardRead,
     CardRefused,
     CommandArrived,
+    ContactRattling,
     DeviceFaulted,
     DeviceRecovered,
     DoorContact,
@@ -17,6 +18,7 @@ from controller.inputs import (
     JournalChanged,
     LeaseArrived,
     LinkChanged,
+    LockdownInput,
     LockFeedback,
     PolicyApplied,
     PowerInput,
@@ -27,6 +29,7 @@ from controller.inputs import (
     TamperInput,
     TimeElapsed,
 )
+from controller.lockdown import lockdown_input
 from controller.orders import command
 from controller.passage import happen
 from controller.supervision import (
@@ -38,6 +41,7 @@ from controller.supervision import (
     level,
     link,
     lock_feedback,
+    rattling,
     stopped,
 )
 from controller.tap import card_read
@@ -51,8 +55,12 @@ def dispatch(turn: Turn, stimulus: AnyInput, dropped: int) -> None:
             card_read(turn, stimulus)
         case DoorContact() | RexPressed():
             _at_door(turn, stimulus)
+        case ContactRattling():
+            rattling(turn, stimulus)
         case FireInput():
             fire(turn, stimulus)
+        case LockdownInput():
+            lockdown_input(turn, stimulus)
         case GasInput() | TamperInput() | PowerInput():
             level(turn, stimulus)
         case DeviceFaulted() | DeviceRecovered():
@@ -75,6 +83,11 @@ def dispatch(turn: Turn, stimulus: AnyInput, dropped: int) -> None:
             journal_changed(turn, stimulus, dropped)
         case PolicyApplied() | Started() | TimeElapsed():
             pass  # the engine has done it
+
+
+def settle(turn: Turn) -> None:
+    """What follows from all that this input has changed."""
+    degraded.settle(turn)
 
 
 def _at_door(turn: Turn, stimulus: DoorContact | RexPressed) -> None:

@@ -34,7 +34,9 @@ class DoorInput(enum.Enum):
     OPENED = "leaf opened"
     CLOSED = "leaf closed"
     WINDOW_ENDED = "unlock time over"
+    WARNED = "held-open alarm near"
     HELD = "held-open time over"
+    LOCKDOWN = "lockdown, nobody leaving"
     STARTED = "edge started"
     STOPPED = "edge stops"
 
@@ -48,6 +50,7 @@ class Effect(enum.Enum):
     TAKE = "outstanding grants and exit requests are taken"
     LAPSE = "outstanding grants lapse"
     FORCED = "alarm DoorForcedOpen"
+    WARN = "warning that DoorHeldOpen is near"
     HELD_ALARM = "alarm DoorHeldOpen"
     CALM = "door alarms clear"
     RESTART_HELD = "held-open time starts again, its alarm clears"
@@ -75,7 +78,9 @@ TABLE: dict[tuple[DoorCondition, DoorInput], Move] = {
     (_LC, _I.OPENED): Move(_LO, (_E.FORCED,)),
     (_LC, _I.CLOSED): Move(_LC),
     (_LC, _I.WINDOW_ENDED): Move(_LC, (_E.LAPSE,)),
+    (_LC, _I.WARNED): Move(_LC),
     (_LC, _I.HELD): Move(_LC),
+    (_LC, _I.LOCKDOWN): Move(_LC, (_E.LAPSE,)),
     (_LC, _I.STARTED): Move(_LU, (_E.LAPSE,)),
     (_LC, _I.STOPPED): Move(_LC, (_E.LAPSE,)),
     # locked, open: relocked on opening, or forced; a grant is taken at once (MEANINGS 14)
@@ -87,7 +92,9 @@ TABLE: dict[tuple[DoorCondition, DoorInput], Move] = {
     (_LO, _I.OPENED): Move(_LO),
     (_LO, _I.CLOSED): Move(_LC, (_E.CALM,)),
     (_LO, _I.WINDOW_ENDED): Move(_LO, (_E.LAPSE,)),
+    (_LO, _I.WARNED): Move(_LO, (_E.WARN,)),
     (_LO, _I.HELD): Move(_LO, (_E.HELD_ALARM,)),
+    (_LO, _I.LOCKDOWN): Move(_LO, (_E.LAPSE,)),
     (_LO, _I.STARTED): Move(_LU, (_E.LAPSE,)),
     (_LO, _I.STOPPED): Move(_LO, (_E.LAPSE,)),
     # locked, position unknown: before the first word of the contact, or a door without one; opening proves no force
@@ -99,7 +106,9 @@ TABLE: dict[tuple[DoorCondition, DoorInput], Move] = {
     (_LU, _I.OPENED): Move(_LO),
     (_LU, _I.CLOSED): Move(_LC, (_E.CALM,)),
     (_LU, _I.WINDOW_ENDED): Move(_LU, (_E.LAPSE,)),
+    (_LU, _I.WARNED): Move(_LU),
     (_LU, _I.HELD): Move(_LU),
+    (_LU, _I.LOCKDOWN): Move(_LU, (_E.LAPSE,)),
     (_LU, _I.STARTED): Move(_LU, (_E.LAPSE,)),
     (_LU, _I.STOPPED): Move(_LU, (_E.LAPSE,)),
     # unlocked, closed: a grant, a REX or a command is outstanding; opening takes it and relocks
@@ -111,7 +120,9 @@ TABLE: dict[tuple[DoorCondition, DoorInput], Move] = {
     (_UC, _I.OPENED): Move(_LO, (_E.TAKE, _E.LOCK)),
     (_UC, _I.CLOSED): Move(_UC),
     (_UC, _I.WINDOW_ENDED): Move(_LC, (_E.LAPSE, _E.LOCK)),
+    (_UC, _I.WARNED): Move(_UC),
     (_UC, _I.HELD): Move(_UC),
+    (_UC, _I.LOCKDOWN): Move(_LC, (_E.LAPSE, _E.LOCK)),
     (_UC, _I.STARTED): Move(_LU, (_E.LAPSE, _E.LOCK)),
     (_UC, _I.STOPPED): Move(_LC, (_E.LAPSE, _E.LOCK)),
     # unlocked, open: unlocked while the leaf stood open already
@@ -123,7 +134,9 @@ TABLE: dict[tuple[DoorCondition, DoorInput], Move] = {
     (_UO, _I.OPENED): Move(_UO),
     (_UO, _I.CLOSED): Move(_UC, (_E.CALM,)),
     (_UO, _I.WINDOW_ENDED): Move(_LO, (_E.LAPSE, _E.LOCK)),
+    (_UO, _I.WARNED): Move(_UO, (_E.WARN,)),
     (_UO, _I.HELD): Move(_UO, (_E.HELD_ALARM,)),
+    (_UO, _I.LOCKDOWN): Move(_LO, (_E.LAPSE, _E.LOCK)),
     (_UO, _I.STARTED): Move(_LU, (_E.LAPSE, _E.LOCK)),
     (_UO, _I.STOPPED): Move(_LO, (_E.LAPSE, _E.LOCK)),
     # unlocked, position unknown
@@ -135,7 +148,9 @@ TABLE: dict[tuple[DoorCondition, DoorInput], Move] = {
     (_UU, _I.OPENED): Move(_LO, (_E.TAKE, _E.LOCK)),
     (_UU, _I.CLOSED): Move(_UC, (_E.CALM,)),
     (_UU, _I.WINDOW_ENDED): Move(_LU, (_E.LAPSE, _E.LOCK)),
+    (_UU, _I.WARNED): Move(_UU),
     (_UU, _I.HELD): Move(_UU),
+    (_UU, _I.LOCKDOWN): Move(_LU, (_E.LAPSE, _E.LOCK)),
     (_UU, _I.STARTED): Move(_LU, (_E.LAPSE, _E.LOCK)),
     (_UU, _I.STOPPED): Move(_LU, (_E.LAPSE, _E.LOCK)),
     # released, closed: nothing relocks it but a reset; a REX still drives the output again
@@ -147,7 +162,9 @@ TABLE: dict[tuple[DoorCondition, DoorInput], Move] = {
     (_RC, _I.OPENED): Move(_RO, (_E.TAKE,)),
     (_RC, _I.CLOSED): Move(_RC),
     (_RC, _I.WINDOW_ENDED): Move(_RC, (_E.LAPSE,)),
+    (_RC, _I.WARNED): Move(_RC),
     (_RC, _I.HELD): Move(_RC),
+    (_RC, _I.LOCKDOWN): Move(_RC),
     (_RC, _I.STARTED): Move(_RU, (_E.LAPSE, _E.RELEASE)),
     (_RC, _I.STOPPED): Move(_RC, (_E.LAPSE,)),
     # released, open: no held-open alarm while people leave
@@ -159,7 +176,9 @@ TABLE: dict[tuple[DoorCondition, DoorInput], Move] = {
     (_RO, _I.OPENED): Move(_RO),
     (_RO, _I.CLOSED): Move(_RC, (_E.CALM,)),
     (_RO, _I.WINDOW_ENDED): Move(_RO, (_E.LAPSE,)),
+    (_RO, _I.WARNED): Move(_RO),
     (_RO, _I.HELD): Move(_RO),
+    (_RO, _I.LOCKDOWN): Move(_RO),
     (_RO, _I.STARTED): Move(_RU, (_E.LAPSE, _E.RELEASE)),
     (_RO, _I.STOPPED): Move(_RO, (_E.LAPSE,)),
     # released, position unknown
@@ -171,7 +190,9 @@ TABLE: dict[tuple[DoorCondition, DoorInput], Move] = {
     (_RU, _I.OPENED): Move(_RO, (_E.TAKE,)),
     (_RU, _I.CLOSED): Move(_RC, (_E.CALM,)),
     (_RU, _I.WINDOW_ENDED): Move(_RU, (_E.LAPSE,)),
+    (_RU, _I.WARNED): Move(_RU),
     (_RU, _I.HELD): Move(_RU),
+    (_RU, _I.LOCKDOWN): Move(_RU),
     (_RU, _I.STARTED): Move(_RU, (_E.LAPSE, _E.RELEASE)),
     (_RU, _I.STOPPED): Move(_RU, (_E.LAPSE,)),
 }

@@ -43,13 +43,13 @@ does nothing and returns an empty list.
 (``encode_state``/``decode_state``). Take checkpoints only when ``pending`` is empty.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from controller.actions import AnyAction, Indicate, WriteCard
 from controller.catch_up import catch_up
-from controller.dispatch import dispatch
+from controller.dispatch import dispatch, settle
 from controller.events import Record, encode_record
 from controller.fold import finish
 from controller.index import PolicyIndex
@@ -95,11 +95,14 @@ class Engine:
         edge: str,
         desk: str = "",
         index: PolicyIndex | None = None,
+        fire_boards: Mapping[str, str] | None = None,
     ) -> None:
         """``hardware``: the edge's own doors; REX and fire work on them without any policy. ``edge``: its id, the subject of
-        its own alarms. ``desk``: the reader that writes cards, if any. ``state`` becomes the engine's own. ``index``: a policy that is
+        its own alarms. ``desk``: the reader that writes cards, if any. ``fire_boards``: zone to the board that its fire input hangs on: while that
+        board is down, nobody knows whether the fire is over. ``state`` becomes the engine's own. ``index``: a policy that is
         in force without being told (:mod:`controller.what_if`)."""
         self._desk = desk
+        self._fire_boards = dict(fire_boards or {})
         self._state = state
         self._journal_id = journal_id
         self._hardware = {door.door: door for door in hardware}
@@ -234,7 +237,16 @@ class Engine:
 
     def _turn(self, now: Now) -> Turn:
         wall_us = max(now.wall_us, self._state.wall_high_us)
-        return Turn(self._state, self._index, self._hardware, self._edge, wall_us, now.mono_us, self._desk)
+        return Turn(
+            self._state,
+            self._index,
+            self._hardware,
+            self._edge,
+            wall_us,
+            now.mono_us,
+            self._desk,
+            self._fire_boards,
+        )
 
     def _run(self, stimulus: AnyInput, now: Now, live: State | None = None) -> Turn:
         turn = self._turn(now)
@@ -252,6 +264,7 @@ class Engine:
             run_timers(turn)
             self._stays.run_timers(turn)
             dispatch(turn, stimulus, self._dropped)
+        settle(turn)
         return turn
 
     def _record(self, stimulus: AnyInput, turn: Turn) -> Record:

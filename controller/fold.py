@@ -151,13 +151,16 @@ def apply(state: State, event: AnyEvent, at_us: int, mono_us: int) -> None:
             _put_door(state, event.door, position="closed", open_since_mono_us=None)
         case DoorModeChanged():
             door = _door(state, event.door)
-            _put_door(
-                state,
-                event.door,
-                mode=event.mode,
-                open_since_mono_us=mono_us if door.position == "open" else None,
-                window_until_mono_us=door.window_until_mono_us if door.grants else None,
-            )
+            if "released" not in (event.mode, door.mode):  # a lockdown: what is outstanding keeps its time
+                _put_door(state, event.door, mode=event.mode)
+            else:
+                _put_door(
+                    state,
+                    event.door,
+                    mode=event.mode,
+                    open_since_mono_us=mono_us if door.position == "open" else None,
+                    window_until_mono_us=door.window_until_mono_us if door.grants else None,
+                )
         case AlarmRaised():
             _apply_alarm(state, event, at_us)
         case AlarmAcknowledged():

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Literal
 
+from controller import interlock
 from controller.actions import HoldUnlocked, Indicate, Lock, Unlock
 from controller.door import TABLE, DoorCondition, DoorInput, Effect
 from controller.events import (
@@ -17,6 +18,7 @@ from controller.events import (
     ExitByRequest,
 )
 from controller.index import Point
+from controller.room_events import DoorHeldWarning
 from controller.turn import Turn
 
 _CAUSES: dict[DoorInput, Literal["grant", "rex", "command"]] = {
@@ -30,6 +32,7 @@ def happen(turn: Turn, door: str, happened: DoorInput, before: DoorCondition | N
     """Let something happen to a door. ``before``: its condition, when the turn has already changed it."""
     move = TABLE[before or turn.condition(door), happened]
     position = turn.door(door).position
+    warns = turn.door(door).warned and not _held_alarm_stands(turn, door)
     if happened is DoorInput.OPENED and position != "open":
         turn.emit(DoorOpened(door))
     elif happened is DoorInput.CLOSED and position != "closed":
@@ -39,6 +42,12 @@ def happen(turn: Turn, door: str, happened: DoorInput, before: DoorCondition | N
             _unlock(turn, door, _CAUSES[happened])
         else:
             _EFFECTS[effect](turn, door)
+    if warns and not turn.door(door).warned:
+        _show(turn, door, "off")
+
+
+def _held_alarm_stands(turn: Turn, door: str) -> bool:
+    return "DoorHeldOpen/" + door in turn.state.alarms
 
 
 def release_by_fire(turn: Turn, zone: str) -> None:
@@ -65,6 +74,7 @@ def _unlock(turn: Turn, door: str, cause: Literal["grant", "rex", "command"]) ->
         turn.emit(DoorUnlocked(door, cause, None))
         turn.act(HoldUnlocked(door))
         return
+    interlock.broken(turn, door)  # whatever else would unlock it was refused before
     unlock_us = turn.unlock_us(door)
     turn.emit(DoorUnlocked(door, cause, turn.mono_us + unlock_us))
     turn.act(Unlock(door, unlock_us, before_journal=way_out))
@@ -141,15 +151,22 @@ def _lapse(turn: Turn, door: str) -> None:
 
 
 def _forced(turn: Turn, door: str) -> None:
-    turn.raise_alarm("DoorForcedOpen", door)
+    if turn.raise_alarm("DoorForcedOpen", door):
+        _show(turn, door, "alarm")
     for area in turn.areas_behind(door):
         turn.doubt(area, "forced")
-    _show(turn, door, "alarm")
+
+
+def _warn(turn: Turn, door: str) -> None:
+    opened_us = turn.door(door).open_since_mono_us
+    if opened_us is not None:
+        turn.emit(DoorHeldWarning(door, opened_us + turn.held_open_us(door)))
+        _show(turn, door, "alarm")
 
 
 def _held(turn: Turn, door: str) -> None:
-    turn.raise_alarm("DoorHeldOpen", door)
-    _show(turn, door, "alarm")
+    if turn.raise_alarm("DoorHeldOpen", door):
+        _show(turn, door, "alarm")
 
 
 def _calm(turn: Turn, door: str) -> None:
@@ -175,6 +192,7 @@ _EFFECTS: dict[Effect, Callable[[Turn, str], None]] = {
     Effect.TAKE: _take,
     Effect.LAPSE: _lapse,
     Effect.FORCED: _forced,
+    Effect.WARN: _warn,
     Effect.HELD_ALARM: _held,
     Effect.CALM: _calm,
     Effect.RESTART_HELD: _restart_held,

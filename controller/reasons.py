@@ -250,6 +250,14 @@ class Reason(enum.Enum):
         {"zone": str},
         "command",
     )
+    # fmt: off
+    SUPERVISOR_REQUIRED = Meaning("B9", "edge", "此操作须由主管执行。", "Only a supervisor may do this. Ask one.", {}, "command")
+    NO_SUCH_AREA = Meaning("B9", "edge", "没有区域 {area}。", "This site has no area {area}.", {"area": str}, "command")
+    NOT_LOCKED_DOWN = Meaning("R1", "edge", "{area} 没有封锁;请核对区域(留空表示整个站点)。", "{area} is not locked down. Check the area (empty: the site).", {"area": str}, "command")
+    LOCKDOWN_INPUT_ACTIVE = Meaning("R1", "edge", "封锁按钮仍处于按下状态,请先复位按钮。", "The lockdown input is still active. Restore it first.", {"area": str}, "command")
+    FIRE_INPUT_UNKNOWN = Meaning("L1", "edge", "{zone} 区消防输入所在的继电器板 {board} 没有应答,不能确认火警已解除,请先修复。", "Board {board}, which carries the fire input of zone {zone}, does not answer: nobody knows whether it is over. Repair it first.", {"zone": str, "board": str}, "command")
+    MAINTENANCE_OUT_OF_RANGE = Meaning("R1", "edge", "维护时间为 0 至 {most_minutes} 分钟。", "Give 0 to {most_minutes} minutes of maintenance.", {"most_minutes": int}, "command")
+    # fmt: on
     # given at the desk, by the server
     QUOTA_EXCEEDED = Meaning(
         "B2",
@@ -288,9 +296,9 @@ class Reason(enum.Enum):
     ANTI_PASSBACK = Meaning("B3", "later", "出入证 {number} 已在 {area} 内,请先刷卡离开。", "Badge {number} is already inside {area}. Tap out first.", _AREA)
     COMPOSITION = Meaning("R2", "later", "同行人员不符合 {area} 的要求。", "The persons together do not satisfy the rule of {area}.", {"area": str})
     HOLDER_MISMATCH = Meaning("R8", "later", "持证人与照片不符。", "The holder does not match the photo.", _BADGE)
-    INTERLOCKED = Meaning("R3", "later", "互锁的门 {door} 未关闭。", "The interlocked door {door} is not closed.", {"door": str})
+    INTERLOCKED = Meaning("R3", "edge", "互锁的门 {door} 未关好,请等它关闭并锁上后再试。", "The interlocked door {door} is not locked and closed. Wait until it is, then try again.", {"door": str})
     AREA_FULL = Meaning("R3", "later", "{area} 已满员。", "{area} is full.", {"area": str})
-    LOCKDOWN = Meaning("R1", "later", "已封锁,请等待解除。", "Lockdown. Wait for the release.")
+    LOCKDOWN = Meaning("R1", "edge", "已封锁,请等待解除;离开不受影响。", "Lockdown: no entry until it is released. Ways out work.", {"area": str})
     FIRST_IN_REQUIRED = Meaning("R4", "later", "须由授权人员先进入 {area}。", "An authorised person must enter {area} first.", {"area": str})
     WORK_ORDER_LATE = Meaning("E1", "later", "开工单须提前 24 小时送达机房。", "The work order must reach the machine room 24 hours before.")
     ITEM_NOT_ON_ORDER = Meaning("E2", "later", "设备 {serial} 不在开工单上。", "Item {serial} is not on the work order.", {"serial": str})
@@ -320,7 +328,7 @@ class AlarmMeaning(msgspec.Struct, frozen=True):
 ALARMS: dict[AlarmName, AlarmMeaning] = {
     "FIRE": AlarmMeaning("L1", 1, "cause", "消防释放:核对人员清单,确认全部撤离;恢复后由主管复位。", "Fire release: check the muster list, see everybody out; a supervisor resets it afterwards."),
     "GAS": AlarmMeaning("L1", 1, "cause", "气体灭火:禁止进入,确认区内无人。", "Gas discharge: let nobody in, make sure nobody is inside."),
-    "DURESS": AlarmMeaning("R1", 1, "acknowledged", "胁迫报警:不要声张,立即报警。", "Duress: stay quiet and call the police.", "later"),
+    "DURESS": AlarmMeaning("R1", 1, "acknowledged", "胁迫报警:不要声张,立即报警。", "Duress: stay quiet and call the police."),
     "DoorForcedOpen": AlarmMeaning("R1", 1, "cause", "门被强行打开:立即到现场查看并关门。", "Door forced open: go there, look, and close it."),
     "DoorHeldOpen": AlarmMeaning("R1", 2, "cause", "门长时间未关:到现场关门。", "Door held open: go there and close it."),
     "LONE_OCCUPANT": AlarmMeaning("R2", 1, "cause", "主机房内仅一人:联系此人,派第二人或请其离开。", "One person alone in a main room: call them; send a second or see them out.", "later"),

@@ -35,7 +35,8 @@ class Stays:
         for holder in sorted(holder for holder, end_us in self._known(turn).items() if end_us <= turn.wall_us):
             presence = turn.state.presence[holder]
             inputs: dict[str, str | int] = {"holder": holder, "area": presence.area}
-            turn.emit(AlarmRaised("OVERSTAY", presence.number, ALARMS["OVERSTAY"].rule, inputs))
+            repeats = turn.repeats("OVERSTAY", presence.number)
+            turn.emit(AlarmRaised("OVERSTAY", presence.number, ALARMS["OVERSTAY"].rule, inputs, repeats))
             self._ends = None
 
     def follow(self, turn: Turn, events: Iterable[AnyEvent]) -> None:

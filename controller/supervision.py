@@ -22,6 +22,7 @@ from controller.events import (
     RangeLost,
 )
 from controller.inputs import (
+    ContactRattling,
     DeviceFaulted,
     DeviceRecovered,
     FireInput,
@@ -39,8 +40,10 @@ from controller.inputs import (
     TamperInput,
 )
 from controller.lease import renews
+from controller.lockdown import show_modes
 from controller.now import SECOND_US, Now
 from controller.passage import happen, release_by_fire
+from controller.room_events import DoorRattled
 from controller.turn import Turn
 
 DOOR_ALARMS: tuple[AlarmName, ...] = ("DoorForcedOpen", "DoorHeldOpen")
@@ -86,6 +89,7 @@ def started(turn: Turn, begun: Started, now: Now) -> None:
             _forget_door(turn, door)
     for zone in list(turn.state.fire_latched):
         release_by_fire(turn, zone)
+    show_modes(turn)
     if not first:
         for door in turn.hardware:
             for area in turn.areas_behind(door):
@@ -166,15 +170,24 @@ def device(turn: Turn, changed: DeviceFaulted | DeviceRecovered) -> None:
         turn.raise_alarm(alarm, changed.device, cause=cause)
 
 
+def rattling(turn: Turn, told: ContactRattling) -> None:
+    """A contact that changes too often to be told one by one: the door counts as open, and anybody may have passed."""
+    if told.door not in turn.hardware:
+        return
+    turn.emit(DoorRattled(told.door, told.changes))
+    happen(turn, told.door, DoorInput.OPENED)
+    for area in turn.areas_behind(told.door):
+        turn.doubt(area, "rattling")
+
+
 def lock_feedback(turn: Turn, feedback: LockFeedback) -> None:
-    """The board's own word on a lock's output: one that differs from what was asked is a fault of the board."""
+    """The board's own word on a lock's output: one that differs from what was asked is a fault of the board. ``not relocked``: the
+    unlock time is over and the output still unlocks."""
     asked = turn.door(feedback.door).lock == "unlocked"
     if feedback.unlocked == asked:
         turn.clear_alarm("BOARD_FAULT", feedback.door)
     else:
-        turn.raise_alarm(
-            "BOARD_FAULT", feedback.door, cause="output unlocked" if feedback.unlocked else "output locked"
-        )
+        turn.raise_alarm("BOARD_FAULT", feedback.door, cause="not relocked" if feedback.unlocked else "not unlocked")
 
 
 def link(turn: Turn, changed: LinkChanged) -> None:
@@ -207,6 +220,7 @@ def policy_applied(turn: Turn, applied: PolicyApplied) -> None:
     """Another policy is in force."""
     if (turn.state.policy_version, turn.state.policy_digest) != (applied.version, applied.digest):
         turn.emit(PolicyChanged(applied.version, applied.digest))
+        show_modes(turn)
 
 
 def lease_arrived(turn: Turn, arrived: LeaseArrived) -> None:

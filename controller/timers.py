@@ -4,25 +4,30 @@ before every input (DESIGN 12).
 Each source has ``deadlines_us(turn)``, boot times that may lie in the past, and ``run_timers(turn)``, after which none of them does.
 """
 
-from controller import encoding
+from collections.abc import Iterator
+
+from controller import degraded, encoding, maintenance
 from controller.door import DoorInput
 from controller.passage import happen
-from controller.turn import Turn, held_open_us
+from controller.turn import Turn, held_warning_us
 
-_MAX_TIMERS = 4
-"""Timers of one door that can be due at once: its window and its held-open time, each again after the other."""
+_MAX_TIMERS = 6
+"""Timers of one door that can be due at once: its window, its warning and its held-open time, each again after another."""
 
 
 def deadlines_us(turn: Turn) -> list[int]:
     """Boot times at which something is due."""
     due = [found[0] for door in turn.state.doors if (found := door_deadline_us(turn, door)) is not None]
     due += encoding.deadlines_us(turn)
+    due += maintenance.deadlines_us(turn)
+    due += degraded.deadlines_us(turn)  # told at the end of every turn
     return due
 
 
 def run_timers(turn: Turn) -> None:
     """Let happen what is due by now."""
     encoding.run_timer(turn)
+    maintenance.run_timers(turn)
     for door in list(turn.state.doors):
         for _ in range(_MAX_TIMERS):
             due = door_deadline_us(turn, door)
@@ -33,15 +38,24 @@ def run_timers(turn: Turn) -> None:
 
 def door_deadline_us(turn: Turn, door: str) -> tuple[int, DoorInput] | None:
     """Boot time of the next thing that only time brings to this door, and what it is."""
+    return min(_door_timers(turn, door), key=_when, default=None)
+
+
+def _door_timers(turn: Turn, door: str) -> Iterator[tuple[int, DoorInput]]:
+    """Of several that are due at once the first given comes first."""
     facts = turn.door(door)
-    held: int | None = None
-    if facts.open_since_mono_us is not None and facts.mode != "released" and not _held_alarm_stands(turn, door):
-        held = facts.open_since_mono_us + held_open_us(turn.index, door)
-    window = facts.window_until_mono_us
-    if window is not None and (held is None or window <= held):
-        return window, DoorInput.WINDOW_ENDED
-    return None if held is None else (held, DoorInput.HELD)
+    if facts.window_until_mono_us is not None:
+        yield facts.window_until_mono_us, DoorInput.WINDOW_ENDED
+    opened_us = facts.open_since_mono_us
+    quiet = facts.mode == "released" or facts.maintenance_until_us is not None
+    if opened_us is None or quiet or f"DoorHeldOpen/{door}" in turn.state.alarms:
+        return
+    held_us = turn.held_open_us(door)
+    warning_us = held_warning_us(turn.index, door)
+    if not facts.warned and 0 < warning_us < held_us:
+        yield opened_us + held_us - warning_us, DoorInput.WARNED
+    yield opened_us + held_us, DoorInput.HELD
 
 
-def _held_alarm_stands(turn: Turn, door: str) -> bool:
-    return f"DoorHeldOpen/{door}" in turn.state.alarms
+def _when(due: tuple[int, DoorInput]) -> int:
+    return due[0]

@@ -1,0 +1,54 @@
+"""Work at a door: for a limited time its alarms are facts without an alarm; decisions and doubts stay (docs/rooms.md, Doors)."""
+
+from controller.commands import SetMaintenance
+from controller.event_base import Explanation
+from controller.now import SECOND_US
+from controller.reasons import Reason, because
+from controller.room_events import MaintenanceChanged
+from controller.turn import Turn
+
+_MINUTE_S = 60
+
+
+def set_maintenance(turn: Turn, asked: SetMaintenance, operator: str) -> Explanation | None:
+    """Begin, prolong, shorten or end the maintenance of a door; why not, if refused."""
+    if asked.door not in turn.hardware:
+        return because(Reason.NO_SUCH_DOOR, door=asked.door)
+    if not asked.reason.strip():
+        return because(Reason.REASON_REQUIRED)
+    most = int(turn.limits.maintenance_max_s // _MINUTE_S)
+    if not 0 <= asked.minutes <= most:
+        return because(Reason.MAINTENANCE_OUT_OF_RANGE, most_minutes=most)
+    if asked.minutes:
+        until_us = turn.wall_us + asked.minutes * _MINUTE_S * SECOND_US
+        turn.emit(MaintenanceChanged(asked.door, until_us, operator, asked.reason))
+    elif turn.door(asked.door).maintenance_until_us is not None:
+        _end(turn, asked.door, operator, asked.reason)
+    return None
+
+
+def deadlines_us(turn: Turn) -> list[int]:
+    """Boot times at which a maintenance ends, as the wall clock stands now."""
+    return [
+        turn.mono_us + max(0, facts.maintenance_until_us - turn.wall_us)
+        for facts in turn.state.doors.values()
+        if facts.maintenance_until_us is not None
+    ]
+
+
+def run_timers(turn: Turn) -> None:
+    """End what has had its time."""
+    for door, facts in list(turn.state.doors.items()):
+        if facts.maintenance_until_us is not None and facts.maintenance_until_us <= turn.wall_us:
+            _end(turn, door)
+
+
+def _end(turn: Turn, door: str, operator: str = "", reason: str = "") -> None:
+    """What stands at the end is alarmed now; the held-open time does so by itself."""
+    turn.emit(MaintenanceChanged(door, None, operator, reason))
+    for subject in (door, *(point.id for point in turn.points(door))):
+        if turn.state.tamper.get(subject):
+            turn.raise_alarm("TAMPER", subject)
+        device = turn.state.devices.get(subject)
+        if device is not None and device.kind == "reader" and not device.working:
+            turn.raise_alarm("READER_FAULT", subject, cause=device.cause)
