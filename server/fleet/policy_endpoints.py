@@ -2,17 +2,22 @@
 
 from typing import Annotated, Any
 
-from fastapi import Query
+from fastapi import Query, Response
 from sqlmodel import Session, col, select
 
+from controller.policy import Version, encode_policy
 from server.fleet.lookup import find_edge
 from server.fleet.models import Edge, PolicyVersion
+from server.fleet.versions import Kept, load_book
 from server.operators.actor import Actor
+from server.operators.audit import record
 from server.operators.guard import requires
 from server.operators.permissions import Permission
+from server.pages import MAX_ID
+from server.problems import not_found
 from server.registry.changes import has_open_changes
 from server.rfc3339 import rfc3339
-from server.routes import DbSession, api_router
+from server.routes import AppContext, DbSession, api_router
 
 policies_router = api_router("/policies", "fleet")
 policy_router = api_router("/policy", "fleet")
@@ -41,6 +46,36 @@ def one_policy(session: DbSession, _actor: ReadsPolicies, edge: str) -> dict[str
         for row in rows
     ]
     return _show(session, found, has_open_changes(session.connection())) | {"versions": made}
+
+
+@policies_router.get("/{edge}/snapshot")
+def snapshot(
+    context: AppContext,
+    actor: Annotated[Actor, requires(Permission.LEDGER_EXPORT)],
+    edge: str,
+    epoch: Annotated[int | None, Query(ge=0, le=MAX_ID)] = None,
+    n: Annotated[int | None, Query(ge=0, le=MAX_ID)] = None,
+) -> Response:
+    """One version of an edge's policy, whole, in its canonical bytes; the newest, or the newest with this ``epoch`` and ``n``. It goes
+    with the ledger's export, for ``menjin replay``: who may have one may have the other."""
+    with context.database.read() as session:
+        found = find_edge(session, edge)
+        assert found.id is not None
+        edge_id = found.id
+        query = select(PolicyVersion).where(PolicyVersion.edge_id == edge_id)
+        for column, wanted in ((PolicyVersion.epoch, epoch), (PolicyVersion.n, n)):
+            if wanted is not None:
+                query = query.where(column == wanted)
+        row = session.exec(query.order_by(col(PolicyVersion.epoch).desc(), col(PolicyVersion.n).desc())).first()
+        if row is None:
+            asked = ".".join(str(part) for part in (epoch, n) if part is not None)
+            raise not_found("policy", "策略", f"{edge} {asked}".strip())
+        kept = Kept(Version(row.epoch, row.n), row.digest, row.size)
+        canonical = encode_policy(load_book(session.connection(), edge_id, kept).policy(kept.version))
+    with context.database.write() as session:
+        version = {"version": [kept.version.epoch, kept.version.n]}
+        record(session, actor, context.clock.now(), "policy.export", edge, after=version)
+    return Response(canonical, media_type="application/json", headers={"X-Policy-Digest": kept.digest})
 
 
 @policy_router.get("/current")
