@@ -12,10 +12,12 @@ from server.fleet.models import EdgeCommand
 from server.ids import new_id
 from server.operators.actor import Actor
 from server.operators.audit import record
+from server.operators.permissions import Permission
 
 
 def ask_command(session: Session, actor: Actor, now: datetime, edge_id: int, command: CommandBase) -> str:
-    """Note the command, in the audit log too, and return its id. The caller has checked the permission."""
+    """Note the command, in the audit log too, and return its id. The caller has checked the permission. That the actor counts as a
+    supervisor at the edge follows from their role, never from the request."""
     public_id = new_id("cmd", now)
     encoded = msgspec.json.encode(command).decode()
     session.add(
@@ -25,6 +27,7 @@ def ask_command(session: Session, actor: Actor, now: datetime, edge_id: int, com
             name=type(command).__name__,
             command=encoded,
             operator=actor.public_id,
+            supervisor=actor.may(Permission.COMMAND_SUPERVISE),
             asked_us=to_us(now),
             expires_us=to_us(now) + (ENCODE_LIFE_US if isinstance(command, EncodeCard) else LIFE_US),
         )

@@ -6,7 +6,20 @@ import msgspec
 from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
 
-from controller.commands import AcknowledgeAlarm, Command, CommandBase, EncodeCard, Identify, ResetFire, UnlockDoor
+from controller.commands import (
+    AcknowledgeAlarm,
+    Admit,
+    Command,
+    CommandBase,
+    EncodeCard,
+    Identify,
+    LockDown,
+    ReconcileOccupancy,
+    Release,
+    ResetFire,
+    SetMaintenance,
+    UnlockDoor,
+)
 from controller.events import AlarmAcknowledged, AlarmCleared
 from controller.wire import CommandOrder
 from server.fleet.down import Composer, put
@@ -24,7 +37,6 @@ ENCODE_GRACE_US = 20_000_000
 """A card laid down in the last moment is written to the end, and its result told, for this long."""
 CLOCK_OFFSET_NOISE_US = 2_000_000
 """Offsets below this are the network's, not the clock's."""
-MAX_TEXT = 500
 OPEN = ("waiting", "sent")
 PAST_CAUSES = ("FORK", "RECORDS_LOST", "SERVER_RESTORED")
 """The server's alarms of something that happened once: they end when somebody has seen them and said so."""
@@ -35,6 +47,11 @@ COMMAND_PERMISSIONS: dict[type[CommandBase], Permission] = {
     AcknowledgeAlarm: Permission.ALARM_ACKNOWLEDGE,
     Identify: Permission.COMMAND_IDENTIFY,
     EncodeCard: Permission.BADGE_ENCODE,
+    LockDown: Permission.COMMAND_LOCKDOWN,
+    Release: Permission.COMMAND_RELEASE,
+    Admit: Permission.COMMAND_ADMIT,
+    ReconcileOccupancy: Permission.COMMAND_RECONCILE,
+    SetMaintenance: Permission.COMMAND_MAINTENANCE,
 }
 """What each command needs. A command that is not here is refused; a test compares with ``controller.commands``."""
 OWN_ENDPOINT: dict[type[CommandBase], str] = {EncodeCard: "POST /badges/{badge}/encode"}
@@ -42,20 +59,23 @@ OWN_ENDPOINT: dict[type[CommandBase], str] = {EncodeCard: "POST /badges/{badge}/
 
 
 class CommandInvalid(ValueError):
-    """What was asked is no command, or its text is too long. One line."""
+    """What was asked is no command, or one that is asked for elsewhere. One line; ``zh``: the same in Chinese."""
+
+    def __init__(self, text: str, zh: str) -> None:
+        super().__init__(text)
+        self.zh = zh
 
 
 def parse_command(given: object) -> Command:
-    """A command for ``POST /commands``. Raises :class:`CommandInvalid`."""
+    """A command for ``POST /commands``; whether it makes sense at the site is :mod:`server.fleet.command_checks`'s to say. Raises
+    :class:`CommandInvalid`."""
     try:
         command: Command = msgspec.convert(given, Command)
     except msgspec.ValidationError as error:
-        raise CommandInvalid(str(error)) from error
+        raise CommandInvalid(f"command: {error}", f"命令格式有误：{error}") from error
     if type(command) in OWN_ENDPOINT:
-        raise CommandInvalid(f"{type(command).__name__} is asked for by {OWN_ENDPOINT[type(command)]}")
-    for name, value in msgspec.structs.asdict(command).items():
-        if len(value) > MAX_TEXT or "\x00" in value:
-            raise CommandInvalid(f"{name}: at most {MAX_TEXT} characters, without NUL")
+        elsewhere, name = OWN_ENDPOINT[type(command)], type(command).__name__
+        raise CommandInvalid(f"command: {name} is asked for by {elsewhere}", f"{name} 请通过 {elsewhere} 发出")
     return command
 
 
@@ -103,6 +123,7 @@ def order_commands(writer: LedgerWriter, composer: Composer) -> None:
                 operator=row.operator,
                 expires_at_us=row.expires_us - offset_us,  # by the edge's own clock
                 command=msgspec.json.decode(row.command, type=Command),
+                supervisor=row.supervisor,
             )
             put(connection, row.edge, "command", payload, expires_us=row.expires_us)
         if values:
@@ -121,7 +142,7 @@ def _done_here(writer: LedgerWriter, row: Any) -> bool:
     if not writer.facts(row.edge_id).stands(command.alarm, command.subject, SERVER):
         return False
     # alarms of the server's own are not in the edges' closed list
-    seen = AlarmAcknowledged(command.alarm, command.subject, row.operator, command.note)  # type: ignore[arg-type]
+    seen = AlarmAcknowledged(command.alarm, command.subject, row.operator, command.note, command.key)  # type: ignore[arg-type]
     writer.own_event(row.edge_id, seen)
     if command.alarm in PAST_CAUSES:
         writer.own_event(row.edge_id, AlarmCleared(command.alarm, command.subject))  # type: ignore[arg-type]

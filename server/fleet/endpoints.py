@@ -6,9 +6,11 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from sqlmodel import Session, col, select
 
+from controller.commands import Admit
 from server.db.clock import to_us
 from server.fleet import policy_endpoints, reach_endpoints
 from server.fleet.asking import ask_command
+from server.fleet.command_checks import check_command
 from server.fleet.commands import COMMAND_PERMISSIONS, CommandInvalid, parse_command
 from server.fleet.enrolment import TOKEN_LIFE_US, Role, enrol, new_token, revoke
 from server.fleet.guarantees import guarantees
@@ -141,8 +143,7 @@ def ask(
     try:
         command = parse_command(given.command)
     except CommandInvalid as error:
-        text = f"command: {error}"
-        raise Problem(422, "invalid_command", text, f"命令有误：{text}", field="command") from error
+        raise Problem(422, "invalid_command", f"{error}.", f"{error.zh}。", field="command") from error
     needed = COMMAND_PERMISSIONS[type(command)]
     if not actor.may(needed):
         raise Problem(
@@ -151,7 +152,15 @@ def ask(
             f"The role {actor.role} does not hold the permission {needed.value}.",
             f"角色 {actor.role} 没有权限 {needed.value}。",
         )
+    if isinstance(command, Admit) and command.emergency and not actor.may(Permission.COMMAND_SUPERVISE):
+        raise Problem(
+            403,
+            "not_permitted",
+            "An emergency entry is a supervisor's to order (B7): ask one.",
+            "紧急进入须由主管批准（B7），请联系主管。",
+        )
     edge = find_edge(session, given.edge, "edge")
+    check_command(session, context.site, edge, command)
     assert edge.id is not None
     return {"command_id": ask_command(session, actor, context.clock.now(), edge.id, command)}
 

@@ -17,6 +17,15 @@ class Permission(StrEnum):
     LIVE_READ = "live.read"
     EVENTS_READ = "events.read"
     LEDGER_EXPORT = "ledger.export"
+    ESCALATION_READ = "escalation.read"
+    ESCALATION_TEST = "escalation.test"
+    DUTY_READ = "duty.read"
+    DUTY_TEST = "duty.test"
+    DUTY_MANAGE = "duty.manage"
+    KEY_READ = "key.read"
+    KEY_LEND = "key.lend"
+    KEY_MANAGE = "key.manage"
+    ROSTER_EXPORT = "roster.export"
     ALARM_ACKNOWLEDGE = "alarm.acknowledge"
     REGISTRY_READ = "registry.read"
     REGISTRY_READ_ALL = "registry.read_all"
@@ -41,6 +50,14 @@ class Permission(StrEnum):
     COMMAND_IDENTIFY = "command.identify"
     COMMAND_UNLOCK = "command.unlock"
     COMMAND_FIRE_RESET = "command.fire_reset"
+    COMMAND_LOCKDOWN = "command.lockdown"
+    COMMAND_RELEASE = "command.release"
+    COMMAND_ADMIT = "command.admit"
+    COMMAND_RECONCILE = "command.reconcile"
+    COMMAND_MAINTENANCE = "command.maintenance"
+    COMMAND_SUPERVISE = "command.supervise"
+    REGISTER_READ = "register.read"
+    REGISTER_NOTE = "register.note"
     OPERATOR_READ = "operator.read"
     OPERATOR_MANAGE = "operator.manage"
     AUDIT_READ = "audit.read"
@@ -52,13 +69,24 @@ _GUARD = _ALL_ROLES | {
     _P.ALARM_ACKNOWLEDGE,
     _P.BADGE_READ,
     _P.BADGE_REPORT,
+    _P.COMMAND_ADMIT,
     _P.COMMAND_IDENTIFY,
+    _P.COMMAND_LOCKDOWN,
     _P.COMMAND_READ,
+    _P.COMMAND_RECONCILE,
     _P.COMMAND_UNLOCK,
+    _P.DUTY_READ,
+    _P.DUTY_TEST,
+    _P.ESCALATION_READ,
     _P.FLEET_READ,
+    _P.KEY_LEND,
+    _P.KEY_READ,
     _P.PERSONAL_NAMES,
     _P.POLICY_READ,
+    _P.REGISTER_NOTE,
+    _P.REGISTER_READ,
     _P.REGISTRY_READ,
+    _P.ROSTER_EXPORT,
 }
 _CUSTOMER_SERVICE = _ALL_ROLES | {
     _P.APPLICATION_APPROVE,
@@ -74,6 +102,7 @@ _CUSTOMER_SERVICE = _ALL_ROLES | {
     _P.PERSONAL_LOOK,
     _P.PERSONAL_NAMES,
     _P.POLICY_READ,
+    _P.REGISTER_READ,
     _P.REGISTRY_READ,
     _P.REGISTRY_SYNC,
     _P.REGISTRY_WRITE,
@@ -83,10 +112,14 @@ _AUDITOR = _ALL_ROLES | {
     _P.AUDIT_READ,
     _P.BADGE_READ,
     _P.COMMAND_READ,
+    _P.DUTY_READ,
+    _P.ESCALATION_READ,
     _P.FLEET_READ,
+    _P.KEY_READ,
     _P.LEDGER_EXPORT,
     _P.OPERATOR_READ,
     _P.POLICY_READ,
+    _P.REGISTER_READ,
     _P.REGISTRY_READ,
     _P.REGISTRY_READ_ALL,
 }
@@ -98,6 +131,12 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     | {
         _P.AUDIT_READ,
         _P.COMMAND_FIRE_RESET,
+        _P.COMMAND_MAINTENANCE,
+        _P.COMMAND_RELEASE,
+        _P.COMMAND_SUPERVISE,
+        _P.DUTY_MANAGE,
+        _P.ESCALATION_TEST,
+        _P.KEY_MANAGE,
         _P.LEDGER_EXPORT,
         _P.REGISTRY_MERGE,
         _P.REGISTRY_READ_ALL,
@@ -109,7 +148,8 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
 """Role → what it may do. The auditor reads everything and changes nothing. ``staff.permit``: the standing permission of own
 staff, escorts and keyholders is the head's to give (R4, MEANINGS 16, 17), not customer service's. ``personal.names``: names and photos,
 which a guard compares at the door (B3); ``personal.look``: phones, ID numbers and copies as well; each look is recorded with its reason (C4).
-``registry.read_all``: files of other departments."""
+``registry.read_all``: files of other departments. ``command.supervise``: who holds it counts as a supervisor at the edges (MEANINGS 21, 27)
+and answers for an emergency entry (B7)."""
 
 
 def allows(role: Role, permission: Permission) -> bool:

@@ -98,8 +98,8 @@ class RegisterAdmission(Model, table=True):
 
 
 class RegisterNote(Model, table=True):
-    """What an operator added to an entry: ``n`` counts within it. ``signature`` by the server's key ``kid`` over the note with the hash of
-    the record that the entry was made from (:mod:`server.rooms.notes`)."""
+    """What an operator added to an entry: ``n`` counts within it. ``signature`` by the server's key ``kid``, which the root
+    certified in ``certificate``, over the note with the hash of the record that the entry was made from (:mod:`server.rooms.notes`)."""
 
     __tablename__ = "register_note"
     __table_args__ = (UniqueConstraint("entry_id", "n"),)
@@ -112,4 +112,5 @@ class RegisterNote(Model, table=True):
     operator: str
     at_us: int = Field(sa_type=BIG_INT)
     kid: str
+    certificate: bytes
     signature: bytes

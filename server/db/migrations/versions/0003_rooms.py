@@ -150,6 +150,7 @@ def upgrade() -> None:
         sa.Column("operator", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("at_us", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("kid", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("certificate", sa.LargeBinary(), nullable=False),
         sa.Column("signature", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(
             ["entry_id"], ["register_entry.id"], name=op.f("fk_register_note_entry_id_register_entry")

@@ -1,0 +1,108 @@
+"""Pages of the register (R3). Every filter has an index that ends with the time."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Select, exists, select, tuple_
+from sqlalchemy.engine import Connection
+
+from server.fleet.models import Edge
+from server.ledger.keyed_rows import table_of
+from server.ledger.models import LedgerRecord
+from server.rooms.models import OPEN, RegisterEntry, RegisterNote, RegisterStay
+
+ENTRIES, STAYS, NOTES = table_of(RegisterEntry), table_of(RegisterStay), table_of(RegisterNote)
+_EDGES, _RECORDS = table_of(Edge), table_of(LedgerRecord)
+OPERATION = "operation"
+"""The kind of note that says what was done (R3)."""
+
+
+class Sought(msgspec.Struct, frozen=True):
+    """What is asked for; None: any. Times are microseconds, ``[from_us, until_us)``. ``open``: only entries of people who are still inside;
+    ``incomplete``: only entries into these rooms whose operation is not noted yet."""
+
+    area: str | None = None
+    customer: int | None = None
+    holder: int | None = None
+    number: str | None = None
+    from_us: int | None = None
+    until_us: int | None = None
+    open: bool = False
+    incomplete: tuple[str, ...] | None = None
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where a page begins: after this entry, in the order of time."""
+
+    at_us: int
+    id: int
+
+    @classmethod
+    def parse(cls, cursor: str) -> "Place":
+        """The reverse of ``str``; the caller has checked the form."""
+        at_us, _, number = cursor.partition("-")
+        return cls(int(at_us), int(number))
+
+    def __str__(self) -> str:
+        """As the API shows it."""
+        return f"{self.at_us}-{self.id}"
+
+
+def page_query(sought: Sought, after: Place | None, limit: int, *, newest_first: bool = False) -> Select[Any]:
+    """Up to ``limit`` entries after ``after``, by time."""
+    entries = ENTRIES.c
+    query = select(ENTRIES, _EDGES.c.name.label("edge")).join(_EDGES, _EDGES.c.id == entries.edge_id)
+    for name in ("area", "customer", "holder", "number"):
+        value = getattr(sought, name)
+        if value is not None:
+            query = query.where(entries[name] == value)
+    if sought.from_us is not None:
+        query = query.where(entries.at_us >= sought.from_us)
+    if sought.until_us is not None:
+        query = query.where(entries.at_us < sought.until_us)
+    if sought.open:
+        query = query.where(entries.id.in_(select(STAYS.c.entry_id).where(OPEN)))
+    if sought.incomplete is not None:
+        noted = exists().where(NOTES.c.entry_id == entries.id, NOTES.c.kind == OPERATION)
+        query = query.where(entries.direction == "in", entries.area.in_(sought.incomplete), ~noted)
+    here = tuple_(entries.at_us, entries.id)
+    if after is not None:
+        there = tuple_(after.at_us, after.id)
+        query = query.where(here < there if newest_first else here > there)
+    order = (entries.at_us.desc(), entries.id.desc()) if newest_first else (entries.at_us, entries.id)
+    return query.order_by(*order).limit(limit)
+
+
+def stays_of(connection: Connection, entry_ids: Sequence[int]) -> dict[int, list[Any]]:
+    """The stays that these entries began or ended, by entry."""
+    found: dict[int, list[Any]] = {}
+    if entry_ids:
+        began, ended = STAYS.c.entry_id.in_(entry_ids), STAYS.c.exit_id.in_(entry_ids)
+        for row in connection.execute(select(STAYS).where(began)):
+            found.setdefault(row.entry_id, []).append(row)
+        for row in connection.execute(select(STAYS).where(ended)):
+            found.setdefault(row.exit_id, []).append(row)
+    return found
+
+
+def notes_of(connection: Connection, entry_ids: Sequence[int]) -> dict[int, list[Any]]:
+    """The notes of these entries in their order, by entry."""
+    found: dict[int, list[Any]] = {}
+    if entry_ids:
+        for row in connection.execute(select(NOTES).where(NOTES.c.entry_id.in_(entry_ids)).order_by(NOTES.c.n)):
+            found.setdefault(row.entry_id, []).append(row)
+    return found
+
+
+def record_hashes(connection: Connection, record_seqs: Iterable[int]) -> dict[int, bytes]:
+    """The chain's hash at each of these records of the ledger."""
+    wanted = sorted(set(record_seqs))
+    query = select(_RECORDS.c.seq, _RECORDS.c.hash).where(_RECORDS.c.seq.in_(wanted))
+    return {row.seq: row.hash for row in connection.execute(query)} if wanted else {}
+
+
+def one_entry(connection: Connection, entry_id: int) -> Any | None:
+    """One entry with its edge's name."""
+    query = select(ENTRIES, _EDGES.c.name.label("edge")).join(_EDGES, _EDGES.c.id == ENTRIES.c.edge_id)
+    return connection.execute(query.where(ENTRIES.c.id == entry_id)).first()
