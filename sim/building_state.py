@@ -1,15 +1,9 @@
-"""The state of the building as an edge's own events tell it: a small second opinion beside the engine's fold."""
+"""The state of the building as an edge's own events tell it: a small second opinion beside the product's fold."""
 
 from collections.abc import Iterable
 
-from controller.events import (
-    AccessTaken,
-    AlarmCleared,
-    AlarmRaised,
-    AnyEvent,
-    EdgeStarted,
-    ExitByRequest,
-)
+from controller.events import AccessTaken, AlarmCleared, AlarmRaised, AnyEvent
+from controller.room_events import AreaCertain, AreaUncertain, OccupancyReconciled
 from controller.site import Site
 
 
@@ -46,18 +40,26 @@ class BuildingState:
 
     def _apply(self, event: AnyEvent) -> None:
         match event:
+            case AccessTaken(presence="unchanged"):
+                pass  # a cabinet: nobody passes
             case AccessTaken(holder=holder, to_area=to_area):
                 if to_area in self._public:
                     self._where.pop(holder, None)
                 else:
                     self._where[holder] = to_area
+            case OccupancyReconciled():
+                self._uncertain -= {event.area, *event.within}
+                for holder in event.gone:
+                    self._where.pop(holder, None)
+                for found in event.present:
+                    self._where[found.holder] = found.area
             case AlarmRaised(alarm=alarm, subject=subject):
                 self._alarms.add((alarm, subject))
             case AlarmCleared(alarm=alarm, subject=subject):
                 self._alarms.discard((alarm, subject))
-            case ExitByRequest(area=area):
-                self._uncertain.add(area)
-            case EdgeStarted():
-                self._uncertain.update(where for where in self._where.values())
+            case AreaUncertain():
+                self._uncertain |= {event.area, *event.within}
+            case AreaCertain(area=area):
+                self._uncertain.discard(area)
             case _:
                 pass

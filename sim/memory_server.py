@@ -114,7 +114,14 @@ class MemoryServer:
             lease = Lease(policy.version, digest, issued_at_us=now.wall_us, **self.lease_s)
             self.say(PolicyLease, "lease", now, lease=lease)
 
-    def command(self, command: Command, now: Now, session: str | None = None, command_id: str | None = None) -> str:
+    def command(
+        self,
+        command: Command,
+        now: Now,
+        session: str | None = None,
+        command_id: str | None = None,
+        supervisor: bool = False,
+    ) -> str:
         """Give a command; by default for the session that the edge published last. Returns its id."""
         self._commands += 1
         command_id = command_id if command_id is not None else f"c{self._commands}"
@@ -128,6 +135,7 @@ class MemoryServer:
             operator="op_1",
             expires_at_us=now.wall_us + COMMAND_LIFE_US,
             command=command,
+            supervisor=supervisor,
         )
         return command_id
 

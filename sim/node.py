@@ -37,7 +37,8 @@ class BrokenPromise(AssertionError):
 
 
 class Node:
-    """``true_us`` is the simulation's time: microseconds since it began. ``carry(leaf, payload)`` takes what goes up."""
+    """``true_us`` is the simulation's time: microseconds since it began. ``carry(leaf, payload)`` takes what goes up. ``watch`` is told
+    everything that is asked of the hardware."""
 
     def __init__(
         self,
@@ -47,6 +48,7 @@ class Node:
         seed: int,
         wall_us: int,
         carry: Callable[[str, bytes], None],
+        watch: Callable[[Asked], None] = lambda _asked: None,
     ) -> None:
         self.site = site
         self.edge = edge
@@ -57,6 +59,7 @@ class Node:
         self.identity = MemoryIdentity(site.id, edge)
         self.link = MemoryLink(lambda leaf, payload, _retain: carry(leaf, payload))
         self.locks = MemoryLocks(self._hear)
+        self._watch = watch
         self.wall_offset_us = wall_us
         self.boot_offset_us = 1_000_000
         self.boot_id = self.random.token()
@@ -144,6 +147,7 @@ class Node:
         return any(known.id == point and known.out for known in self.site.access_points)
 
     def _hear(self, asked: Asked) -> None:
+        self._watch(asked)
         if asked.act == "unlock":
             self._check_cause(asked.subject)
             until_us = self._true_us + asked.unlock_us

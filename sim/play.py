@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -38,8 +39,7 @@ def play(
     with tempfile.TemporaryDirectory(prefix="menjin-scenario-") as folder:
         stack = Stack(Path(folder), scenario.site, broker, database_url, scenario.settings, desk=scenario.needs_desk)
         try:
-            with stack:
-                player = Player(stack, scenario)
+            with stack, closing(Player(stack, scenario)) as player:
                 player.prepare()
                 for step in scenario.steps:
                     result = player.do(step)

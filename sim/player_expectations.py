@@ -4,14 +4,9 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from controller.event_base import Explanation
-from controller.events import (
-    AccessDenied,
-    AccessGranted,
-    AccessPending,
-    Record,
-)
+from controller.policy import Version
 from sim.clients import Refused
+from sim.facts import decision_in
 from sim.journal_tail import JournalTail
 from sim.judge import Judge
 from sim.personal_traces import personal_texts, traces
@@ -22,18 +17,6 @@ from sim.waiting import until
 
 RECORD_TIMEOUT_S = 15.0
 LIST_LIMIT = 500
-
-
-def decision_in(record: Record | None) -> tuple[str | None, Explanation | None]:
-    """(granted, pending or denied; why) of a record."""
-    for event in record.events if record is not None else ():
-        if isinstance(event, AccessGranted):
-            return "granted", event.because
-        if isinstance(event, AccessPending):
-            return "pending", event.because
-        if isinstance(event, AccessDenied):
-            return "denied", event.because
-    return None, None
 
 
 class RecordExpectations:
@@ -70,20 +53,11 @@ class RecordExpectations:
     def _recorded(self, wanted: Recorded) -> None:
         """The last decision of the edge's journal, as the ledger keeps it byte by byte."""
         record = next((each for each in reversed(self._tail.records()) if decision_in(each)[1] is not None), None)
-        because = decision_in(record)[1]
-        if record is None or because is None:
-            self._judge.fail("recorded: there is no decision")
+        current = self._stack.api.get("/api/v1/policy/current", edge=EDGE)["version"]
+        version = Version(current["epoch"], current["n"]) if isinstance(current, dict) else Version(*current)
+        self._judge.recorded(record, wanted, version)
+        if record is None:
             return
-        self._judge.observed["recorded"] = {"rule": because.rule, **because.inputs}
-        if because.rule != wanted.rule:
-            self._judge.fail(f"recorded: expected rule {wanted.rule}, found {because.rule}")
-        for name, value in wanted.inputs.items():
-            if because.inputs.get(name) != value:
-                self._judge.fail(f"recorded: input {name}: expected {value!r}, found {because.inputs.get(name)!r}")
-        version, now = record.policy_version, self._stack.api.get("/api/v1/policy/current", edge=EDGE)["version"]
-        same = version is not None and now in ({"epoch": version.epoch, "n": version.n}, [version.epoch, version.n])
-        if version is None or same != (wanted.policy == "current"):
-            self._judge.fail(f"recorded: under policy {version}, the server's is {now}")
         raw = dict(self._tail.raw())[record.seq].decode()
         if not until(lambda: any(raw == line for line in self._ledger_lines(record.seq)), RECORD_TIMEOUT_S):
             self._judge.fail(f"recorded: record {record.seq} is not in the ledger as the edge wrote it")

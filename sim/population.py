@@ -86,6 +86,7 @@ class Population:
             "may_escort": list(holder.may_escort),
             "areas": list(holder.areas),
             "keyholder": holder.keyholder,
+            "duties": list(holder.duties),
             "phone": holder.phone,
             "id_document": holder.id_document,
             "id_number": holder.id_number,

@@ -14,6 +14,8 @@ from sim.scenario import ScenarioError
 from sim.scenario_file import load
 from sim.scenario_times import duration_s
 from sim.stack import BrokerKind
+from sim.virtual.play import play_virtually
+from sim.virtual.player import needs_processes
 
 
 def broker_kind(text: str) -> BrokerKind:
@@ -31,19 +33,33 @@ def run(
     seed: Annotated[int, typer.Option(help="Of every choice left to chance.")] = 1,
     broker: Annotated[str, typer.Option(help="amqtt or mosquitto.")] = "amqtt",
     database_url: Annotated[str | None, typer.Option(help="PostgreSQL, instead of SQLite.")] = None,
+    virtual: Annotated[
+        bool, typer.Option("--virtual", help="No process, no waiting: the agent alone, in memory.")
+    ] = False,
 ) -> None:
-    """Play scenarios through real processes. Exits 0 only if every expectation holds, 2 if a file cannot be used."""
+    """Play scenarios through real processes, or in virtual time. Exits 0 only if every expectation holds, 2 if a file cannot be used.
+
+    A file whose times are exact (`time: virtual`) is played in virtual time in either case.
+    """
     out = Console(stderr=True, highlight=False)
     kind = broker_kind(broker)
     try:
         scenarios = [load(path) for path in files]
+        for scenario in scenarios:
+            why = needs_processes(scenario) if virtual or scenario.virtual else ""
+            if why:
+                raise ScenarioError(why)
     except ScenarioError as error:
         typer.echo(f"menjin sim run: {error}", err=True)
         raise typer.Exit(2) from error
     results = []
     for scenario in scenarios:
-        out.print(f"[bold]{scenario.name}[/bold]  ({scenario.path}, {broker})")
-        result = play(scenario, kind, database_url, lambda step: _show_step(out, step))
+        in_memory = virtual or scenario.virtual
+        out.print(f"[bold]{scenario.name}[/bold]  ({scenario.path}, {'virtual' if in_memory else broker})")
+        if in_memory:
+            result = play_virtually(scenario, seed, lambda step: _show_step(out, step))
+        else:
+            result = play(scenario, kind, database_url, lambda step: _show_step(out, step))
         results.append(result)
         _show_result(out, result)
     if as_json:

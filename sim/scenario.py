@@ -11,9 +11,11 @@ from sim.scenario_verbs import (
     ClockVerb,
     CommandVerb,
     ContractVerb,
+    Count,
     CustomerVerb,
     DoorVerb,
     HolderVerb,
+    Lockdown,
     Pass,
     RegistryVerb,
     Scan,
@@ -21,7 +23,11 @@ from sim.scenario_verbs import (
     Zone,
 )
 
-Decision = Literal["granted", "denied", "pending"]
+Decision = Literal["granted", "denied", "pending", "confirmed", "none"]
+"""``confirmed``: an escort's tap for others, which is no passage; ``none``: the tap was one with the last, or told nothing."""
+
+Listed = int | tuple[int, int | None]
+"""How many are listed in an area; or the fewest and the most that it can hold by what is known (null: unknown)."""
 
 MIN_WITHIN_MS = 500
 
@@ -70,7 +76,9 @@ class Expect(Strict, frozen=True):
     indicator: str | None = None
     alarm: str | None = None
     within_ms: int | None = None
-    occupancy: dict[str, int] | None = None
+    granted: tuple[str, ...] | None = None
+    events: tuple[str, ...] | None = None
+    occupancy: dict[str, Listed] | None = None
     refused: str | None = None
     ok: bool | None = None
     missing: tuple[str, ...] | None = None
@@ -78,6 +86,8 @@ class Expect(Strict, frozen=True):
     result: str | None = None
     uncertain: tuple[str, ...] | None = None
     alarms: tuple[str, ...] | None = None
+    waiting: dict[str, tuple[str, ...]] | None = None
+    lockdowns: tuple[str, ...] | None = None
     cleared: str | None = None
     register: tuple[dict[str, Any], ...] | None = None
     recorded: Recorded | None = None
@@ -103,7 +113,7 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class Scenario(msgspec.Struct, frozen=True):
-    """A whole file."""
+    """A whole file. ``virtual``: its times are exact, so it is played in virtual time only; ``starts``: when that begins."""
 
     name: str
     site: str
@@ -111,6 +121,8 @@ class Scenario(msgspec.Struct, frozen=True):
     given: Given
     steps: tuple[Step, ...]
     path: str
+    virtual: bool = False
+    starts: str | None = None
 
     @property
     def needs_desk(self) -> bool:
@@ -120,14 +132,27 @@ class Scenario(msgspec.Struct, frozen=True):
 
 _ACT_KEYS = ("refused", "ok", "in_force", "shows")
 EXPECTED_KEYS: dict[str, tuple[str, ...]] = {
-    "tap": ("decision", "reason", "rule", "unlocked", "indicator", "alarm", "within_ms", "recorded"),
+    "tap": (
+        "decision",
+        "reason",
+        "rule",
+        "unlocked",
+        "indicator",
+        "granted",
+        "alarm",
+        "events",
+        "within_ms",
+        "recorded",
+    ),
     "scan": ("decision", "reason", "unlocked", "alarm"),
-    "pass": ("occupancy", "alarm"),
-    "door": ("alarm",),
-    "rex": ("unlocked", "alarm"),
-    "fire": ("unlocked", "alarm"),
-    "gas": ("unlocked", "alarm"),
-    "tamper": ("unlocked", "alarm"),
+    "pass": ("occupancy", "alarm", "events"),
+    "door": ("alarm", "events"),
+    "rex": ("unlocked", "alarm", "events"),
+    "fire": ("unlocked", "alarm", "events"),
+    "gas": ("unlocked", "alarm", "events"),
+    "tamper": ("unlocked", "alarm", "events"),
+    "lockdown": ("alarm", "events"),
+    "count": ("alarm", "events"),
     "badge": (*_ACT_KEYS, "missing", "result", "reason"),
     "contract": _ACT_KEYS,
     "customer": _ACT_KEYS,
@@ -137,19 +162,19 @@ EXPECTED_KEYS: dict[str, tuple[str, ...]] = {
     "slip": _ACT_KEYS,
     "order": _ACT_KEYS,
     "emergency": _ACT_KEYS,
-    "command": ("result", "reason", "unlocked"),
+    "command": ("result", "reason", "unlocked", "alarm", "events"),
     "cut": (),
     "restore": (),
     "kill": (),
-    "unplug": ("alarm",),
-    "plug": ("alarm",),
+    "unplug": ("alarm", "events"),
+    "plug": ("alarm", "events"),
     "clock": (),
-    "wait": (),
+    "wait": ("alarm", "events"),
 }
 """Verb → the keys that ``expect`` beside it may hold. A step with ``expect`` alone takes :data:`ALONE_KEYS`."""
 
 ALONE_KEYS = (
-    "occupancy", "uncertain", "alarms", "cleared", "register", "recorded", "in_force", "shows", "to_be_returned", "history", "audited",
+    "occupancy", "uncertain", "alarms", "waiting", "lockdowns", "cleared", "register", "recorded", "in_force", "shows", "to_be_returned", "history", "audited",
     "no_personal_data", "events_lost", "events_duplicated", "policy_version_current", "locked",
 )  # fmt: skip
 
@@ -162,6 +187,8 @@ ARGUMENTS: dict[str, Any] = {
     "fire": str | Zone,
     "gas": str | Zone,
     "tamper": str | Zone,
+    "lockdown": str | Lockdown,
+    "count": Count,
     "badge": BadgeVerb,
     "contract": ContractVerb,
     "customer": CustomerVerb,

@@ -2,8 +2,9 @@
 
 import datetime as dt
 import re
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import yaml
@@ -18,12 +19,14 @@ from sim.scenario import (
     ScenarioError,
     Step,
 )
+from sim.scenario_checks import Fault, faults_of_command, faults_of_expect, faults_of_given
 from sim.scenario_given import Given
 from sim.scenario_times import duration_s, moment
-from sim.scenario_verbs import ACTS, BadgeVerb, ClockVerb, ContractVerb, DoorVerb, Tap, acts_in
+from sim.scenario_verbs import ACTS, BadgeVerb, ClockVerb, CommandVerb, ContractVerb, Count, DoorVerb, Tap, acts_in
 
 SHOWN = ("badge", "application", "contract", "customer", "holder", "contact")
 """What `shows` can look at."""
+KEYS = ("name", "site", "time", "starts", "settings", "given", "steps")
 _ANY_NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
 
@@ -76,16 +79,25 @@ class _Reader:
     def __init__(self, where: str, root: yaml.Node) -> None:
         self.where = where
         self.root = root
+        self._virtual = False
 
     def scenario(self, document: dict[str, Any]) -> Scenario:
         for key in document:
-            if key not in ("name", "site", "settings", "given", "steps"):
-                raise self.error((str(key),), f"unknown key {key!r}; known: name, site, settings, given, steps")
+            if key not in KEYS:
+                raise self.error((str(key),), f"unknown key {key!r}; known: {', '.join(KEYS)}")
+        time = self.convert(document.get("time", "real"), Literal["real", "virtual"], ("time",))
+        starts: str | None = self.convert(document.get("starts"), str | None, ("starts",))
+        self._virtual = time == "virtual"
+        if starts is not None:
+            if not self._virtual:
+                raise self.error(("starts",), "starts: only virtual time begins when it is told; add `time: virtual`")
+            self._check(_absolute, starts, ("starts",))
         steps = document.get("steps")
         if not isinstance(steps, list) or not steps:
             raise self.error(("steps",), "steps: a list with at least one step is needed")
         given: Given = self.convert(document.get("given") or {}, Given, ("given",))
         self._check_times(given)
+        self._raise(("given",), faults_of_given(given, self._virtual))
         return Scenario(
             name=self.convert(document.get("name", ""), str, ("name",)),
             site=self.convert(document.get("site", "demo"), str, ("site",)),
@@ -93,6 +105,8 @@ class _Reader:
             given=given,
             steps=tuple(self.step(step, index) for index, step in enumerate(steps)),
             path=self.where,
+            virtual=self._virtual,
+            starts=starts,
         )
 
     def step(self, step: Any, index: int) -> Step:
@@ -131,6 +145,7 @@ class _Reader:
                     (*path, *inner, "within_ms"),
                     f"within_ms under {MIN_WITHIN_MS} would test the machine, not the product",
                 )
+        self._raise(path, faults_of_expect(expected))
         if in_force is not None and (in_force.badge is None) == (in_force.contract is None):
             raise self.error((*path, "in_force"), "in_force needs either badge or contract")
         if expected.history is not None:
@@ -187,6 +202,10 @@ class _Reader:
             raise self.error(path, "door needs one of force, prop, close")
         if type(argument) in ACTS:
             self._check_acts(argument, path)
+        if isinstance(argument, CommandVerb):
+            self._raise(path, faults_of_command(argument))
+        if isinstance(argument, Count) and not self._virtual:
+            raise self.error(path, "count: no counter is wired to an edge; add `time: virtual`")
         if verb == "wait":
             self._check(duration_s, argument, path)
         if isinstance(argument, ClockVerb):
@@ -218,9 +237,23 @@ class _Reader:
             for key, limit in (("from", badge.from_), ("to", badge.to)):
                 if limit is not None:
                     self._check(lambda value: moment(value, _ANY_NOW), limit, ("given", "badges", index, key))
+        for index, permit in enumerate(given.permits):
+            for key, limit in (("from", permit.from_), ("to", permit.to)):
+                self._check(lambda value: moment(value, _ANY_NOW), limit, ("given", "permits", index, key))
+
+    def _raise(self, path: tuple[str | int, ...], faults: Iterable[Fault]) -> None:
+        for where, message in faults:
+            raise self.error((*path, *where), message)
 
     def _check(self, read: Any, text: str, path: tuple[str | int, ...]) -> None:
         try:
             read(text)
         except ValueError as error:
             raise self.error(path, f"{'.'.join(map(str, path))}: {error}") from error
+
+
+def _absolute(text: str) -> dt.datetime:
+    """A time that does not hang on now. Raises ValueError."""
+    if moment(text, _ANY_NOW) != moment(text, _ANY_NOW + dt.timedelta(days=1)):
+        raise ValueError(f"{text!r} hangs on now; write a time such as 2026-03-02T17:59:00+08:00")
+    return moment(text, _ANY_NOW)

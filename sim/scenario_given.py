@@ -55,6 +55,7 @@ class HolderGiven(Strict, frozen=True):
     may_escort: tuple[str, ...] = ()
     areas: tuple[str, ...] = ()
     keyholder: bool = False
+    duties: tuple[Literal["supervisor", "guard"], ...] = ()
     phone: str | None = None
     id_document: str | None = None
     id_number: str | None = None
@@ -83,15 +84,28 @@ class ApplicationGiven(Strict, frozen=True):
     approved: bool = False
 
 
+class PermitGiven(Strict, frozen=True, rename={"from_": "from"}):
+    """An approved visit (R4): its badge, called by the permit's id, opens ``areas`` within the window, with an escort."""
+
+    id: str
+    holder: str
+    areas: tuple[str, ...]
+    from_: str = "-1h"
+    to: str = "+8h"
+    escort: Literal[True] = True
+    number: str = ""
+
+
 class Given(Strict, frozen=True):
-    """What exists before the first step. ``permits``, ``inventory``, ``slips``, ``orders`` belong to a later issue."""
+    """What exists before the first step. ``permits``: in virtual time only; ``inventory``, ``slips``, ``orders`` belong to a later
+    issue."""
 
     customers: tuple[CustomerGiven, ...] = ()
     contacts: tuple[ContactGiven, ...] = ()
     holders: tuple[HolderGiven, ...] = ()
     badges: tuple[BadgeGiven, ...] = ()
     applications: tuple[ApplicationGiven, ...] = ()
-    permits: tuple[dict[str, Any], ...] = ()
+    permits: tuple[PermitGiven, ...] = ()
     inventory: tuple[dict[str, Any], ...] = ()
     slips: tuple[dict[str, Any], ...] = ()
     orders: tuple[dict[str, Any], ...] = ()

@@ -50,11 +50,26 @@ class Zone(Strict, frozen=True):
     clear: bool = False
 
 
+class Lockdown(Strict, frozen=True):
+    """A lockdown button, pressed or (``clear``) released: of an area, or, empty, of the site."""
+
+    area: str = ""
+    clear: bool = False
+
+
+class Count(Strict, frozen=True):
+    """A people counter tells how many it sees in an area."""
+
+    area: str
+    people: int
+
+
 class CommandVerb(Strict, frozen=True):
-    """An operator's command to the edge."""
+    """An operator's command to the edge. ``by``: the operator's role; else somebody who may do everything."""
 
     name: str
     fields: dict[str, Any] = msgspec.field(default_factory=dict)
+    by: Literal["guard", "supervisor"] | None = None
 
 
 class ClockVerb(Strict, frozen=True):

@@ -53,6 +53,7 @@ class DoorWiring(msgspec.Struct, frozen=True):
     id: str
     lock: Output
     fail: Literal["secure", "safe"] = "secure"
+    relock_by: Literal["board", "edge"] = "board"
     egress: Literal["mechanical", "hardwired"] = "mechanical"
     contact: Input | None = None
     rex: Input | None = None
