@@ -1,19 +1,23 @@
-"""Who is inside, where, since when, as far as credentials and contacts prove it (R3, L3, MEANINGS 12, 13)."""
+"""Who is inside, where, since when, as far as credentials and contacts prove it (R3, L3, MEANINGS 11-13; docs/rooms.md, Words)."""
 
 import msgspec
 
-from controller.index import PolicyIndex
+from controller.index import PolicyIndex, Room
 from controller.policy import FOREVER_US, Badge, GrantArea
 from controller.site import Site
 from controller.state import Presence, State
 
 
 class Occupancy(msgspec.Struct, frozen=True):
-    """An area with all that lies inside it. ``uncertain``: why the list may be wrong, or empty."""
+    """An area with all that lies inside it. ``holders``: who is listed; ``sure``: those of them whom nothing since their last passage makes
+    doubtful. ``lowest`` and ``highest`` (None: nobody can tell): how many there are. ``uncertain``: why the list may be wrong, or empty."""
 
     area: str
     holders: tuple[int, ...]
     uncertain: str = ""
+    sure: tuple[int, ...] = ()
+    lowest: int = 0
+    highest: int | None = 0
 
 
 def muster(state: State) -> list[tuple[int, Presence]]:
@@ -27,8 +31,11 @@ def occupancy(state: State, site: Site, area: str) -> Occupancy:
     """Who is in an area, areas inside it included."""
     within = areas_within(site, area)
     holders = tuple(sorted(holder for holder, presence in state.presence.items() if presence.area in within))
-    causes = [cause for name, cause in state.uncertain.items() if name in within]
-    return Occupancy(area, holders, causes[0] if causes else "")
+    surely = tuple(holder for holder in holders if state.presence[holder].sure)
+    causes = {name: cause for name, cause in state.uncertain.items() if name in within}
+    cause = causes.get(area) or next(iter(causes.values()), "")
+    most = len(holders) if all(found == "rex" for found in causes.values()) else None
+    return Occupancy(area, holders, cause, surely, len(surely), most)
 
 
 def areas_within(site: Site, area: str) -> frozenset[str]:
@@ -42,8 +49,41 @@ def areas_within(site: Site, area: str) -> frozenset[str]:
     return frozenset(within)
 
 
+def listed(state: State, room: Room) -> set[int]:
+    """The holders whose presence is in the area."""
+    return {holder for holder, presence in state.presence.items() if presence.area in room.within}
+
+
+def sure(state: State, room: Room) -> set[int]:
+    """Those listed whom nothing since their last passage makes doubtful."""
+    return {holder for holder, presence in state.presence.items() if presence.sure and presence.area in room.within}
+
+
+def on_the_way_out(state: State, index: PolicyIndex, room: Room) -> set[int]:
+    """Who holds a grant that leaves the area and whose door has not opened since: as good as gone (MEANINGS 11)."""
+    return {
+        grant.holder
+        for door in state.doors.values()
+        for grant in door.grants
+        if (point := index.points.get(grant.access_point)) is not None and room in point.left
+    }
+
+
+def on_the_way_in(state: State, index: PolicyIndex, room: Room) -> set[int]:
+    """Who holds a grant into the area and whose door has not opened since: not yet inside."""
+    return {
+        grant.holder
+        for door in state.doors.values()
+        for grant in door.grants
+        if (point := index.points.get(grant.access_point)) is not None and room in point.entered
+    }
+
+
 def stay_end_us(index: PolicyIndex, presence: Presence) -> int:
-    """Wall time at which this person's right to be there ends; 0 when it has ended already (MEANINGS 8)."""
+    """Wall time at which this person's right to be there ends; 0 when it has ended already (MEANINGS 8). Nobody's ends who has no badge:
+    they stand under the eyes of their escort."""
+    if not presence.badge:
+        return FOREVER_US
     badge = index.badge(presence.badge)
     if badge is None or badge.status != "active":
         return 0

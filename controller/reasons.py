@@ -28,6 +28,10 @@ class Meaning(msgspec.Struct, frozen=True):
     en: str
     inputs: Mapping[str, type[str] | type[int]] = {}
     kind: Literal["granted", "pending", "denied", "command"] = "denied"
+    out: tuple[str, str] | None = None
+    """The sentences, zh-CN and English, where somebody waits at a way out (input ``way`` = ``out``)."""
+    over: tuple[str, str] | None = None
+    """The sentences where nothing is awaited any more (input ``wait_s`` = 0)."""
 
 
 _BADGE: dict[str, type[str] | type[int]] = {"number": str}
@@ -187,9 +191,77 @@ class Reason(enum.Enum):
     ESCORT_REQUIRED = Meaning(
         "R4",
         "edge",
-        "进入 {area} 须有工作人员陪同并一同刷卡。",
-        "Entry to {area} needs an escort who taps in with you.",
+        "等待陪同人刷卡进入 {area},剩余 {wait_s} 秒。",
+        "Waiting for an escort to tap for {area}, {wait_s} s left.",
+        {"number": str, "area": str, "way": str, "wait_s": int},
+        out=(
+            "您陪同的访客仍在 {area}:请与访客一同刷卡,或由他人刷卡接替陪同;确需离开请稍后再刷一次。",
+            "Your visitors are still in {area}: let them tap too, or let another escort tap and take over; to leave all the same, tap again in a moment.",
+        ),
+        over=(
+            "进入 {area} 须有工作人员陪同并一同刷卡。",
+            "Entry to {area} needs an escort who taps in with you.",
+        ),
+    )
+    SECOND_PERSON_REQUIRED = Meaning(
+        "R2",
+        "edge",
+        "等待第二人刷卡进入 {area},剩余 {wait_s} 秒。",
+        "Waiting for a second person to tap for {area}, {wait_s} s left.",
+        {"area": str, "way": str, "wait_s": int},
+        "pending",
+        out=(
+            "您离开后 {area} 内将只剩一人:请等同伴刷卡({wait_s} 秒内)一同离开;确需离开请稍后再刷一次。",
+            "Your leaving would leave one person alone in {area}: let them tap within {wait_s} s and leave together; to leave all the same, tap again in a moment.",
+        ),
+        over=(
+            "{area} 须两人以上同进,请与同伴一同刷卡。",
+            "{area} takes two persons at least. Tap together with the second.",
+        ),
+    )
+    COMPOSITION = Meaning(
+        "R2",
+        "edge",
+        "同行人员不符合 {area} 的要求({composition}),请与符合要求的人员一同刷卡。",
+        "The persons together do not satisfy the rule of {area} ({composition}). Tap with somebody who does.",
+        {"area": str, "composition": str},
+    )
+    FIRST_IN_REQUIRED = Meaning(
+        "R4",
+        "edge",
+        "须由工作人员先进入 {area},请等待或联系值班人员。",
+        "Own staff must be in {area} first. Wait, or call the guard.",
+        {"area": str},
+    )
+    AREA_FULL = Meaning(
+        "R3",
+        "edge",
+        "{area} 限 {capacity} 人,加上您为 {people} 人,请待他人离开后再进。",
+        "{area} takes {capacity} people; with you they would be {people}. Enter when somebody has left.",
+        {"area": str, "capacity": int, "people": int},
+    )
+    ANTI_PASSBACK = Meaning(
+        "B3",
+        "edge",
+        "出入证 {number} 已在 {area} 内,请先刷卡离开;如有不符请联系值班人员清点。",
+        "Badge {number} is already inside {area}. Tap out first; if that is wrong, have the guard count.",
         _AREA,
+    )
+    ADMITTED = Meaning(
+        "B8",
+        "edge",
+        "{number} 经人工核准,由陪同人带入 {area}。",
+        "{number} was admitted by command and goes into {area} with an escort.",
+        {"number": str, "area": str},
+        "granted",
+    )
+    EMERGENCY_ADMITTED = Meaning(
+        "B7",
+        "edge",
+        "断网紧急进入 {area}:主管出入证 {number} 核准,值班人员陪同。",
+        "Emergency entry to {area} with the link down: approved by the supervisor's badge {number}, escorted by the guard.",
+        {"number": str, "area": str},
+        "granted",
     )
     # the area and the edge
     AREA_CLOSED = Meaning("R1", "edge", "{area} 已关闭。", "{area} is closed.", {"area": str})
@@ -224,6 +296,22 @@ class Reason(enum.Enum):
         "此控制器没有通行点 {access_point}。",
         "This edge has no access point {access_point}.",
         {"access_point": str},
+        "command",
+    )
+    NO_SUCH_BADGE = Meaning(
+        "B9",
+        "edge",
+        "没有编号为 {number} 的出入证。",
+        "There is no badge numbered {number}.",
+        {"number": str},
+        "command",
+    )
+    COUNT_INVALID = Meaning(
+        "B9",
+        "edge",
+        "清点数据有误({cause}),请核对后重填。",
+        "The count cannot be right ({cause}). Check it and enter it again.",
+        {"cause": str},
         "command",
     )
     NO_SUCH_ALARM = Meaning(
@@ -292,14 +380,9 @@ class Reason(enum.Enum):
     DESK_READER_FAILED = Meaning("B1", "edge", "发卡台读卡器没有应答,请检查后用同一张卡再写一次。", "The desk's reader does not answer. Check it, then do it again with the same card.", {}, "command")
     # rules of later issues
     NO_PERMIT = Meaning("B7", "later", "没有有效的进入许可。", "There is no permit for this entry.")
-    SECOND_PERSON_REQUIRED = Meaning("R2", "later", "{area} 须两人同进,请第二人刷卡。", "{area} takes two persons. The second person taps now.", {"area": str}, "pending")
-    ANTI_PASSBACK = Meaning("B3", "later", "出入证 {number} 已在 {area} 内,请先刷卡离开。", "Badge {number} is already inside {area}. Tap out first.", _AREA)
-    COMPOSITION = Meaning("R2", "later", "同行人员不符合 {area} 的要求。", "The persons together do not satisfy the rule of {area}.", {"area": str})
     HOLDER_MISMATCH = Meaning("R8", "later", "持证人与照片不符。", "The holder does not match the photo.", _BADGE)
     INTERLOCKED = Meaning("R3", "edge", "互锁的门 {door} 未关好,请等它关闭并锁上后再试。", "The interlocked door {door} is not locked and closed. Wait until it is, then try again.", {"door": str})
-    AREA_FULL = Meaning("R3", "later", "{area} 已满员。", "{area} is full.", {"area": str})
     LOCKDOWN = Meaning("R1", "edge", "已封锁,请等待解除;离开不受影响。", "Lockdown: no entry until it is released. Ways out work.", {"area": str})
-    FIRST_IN_REQUIRED = Meaning("R4", "later", "须由授权人员先进入 {area}。", "An authorised person must enter {area} first.", {"area": str})
     WORK_ORDER_LATE = Meaning("E1", "later", "开工单须提前 24 小时送达机房。", "The work order must reach the machine room 24 hours before.")
     ITEM_NOT_ON_ORDER = Meaning("E2", "later", "设备 {serial} 不在开工单上。", "Item {serial} is not on the work order.", {"serial": str})
     PACKAGING_NOT_REMOVED = Meaning("E2", "later", "请先拆除包装。", "Remove the packaging first.")
@@ -331,15 +414,15 @@ ALARMS: dict[AlarmName, AlarmMeaning] = {
     "DURESS": AlarmMeaning("R1", 1, "acknowledged", "胁迫报警:不要声张,立即报警。", "Duress: stay quiet and call the police."),
     "DoorForcedOpen": AlarmMeaning("R1", 1, "cause", "门被强行打开:立即到现场查看并关门。", "Door forced open: go there, look, and close it."),
     "DoorHeldOpen": AlarmMeaning("R1", 2, "cause", "门长时间未关:到现场关门。", "Door held open: go there and close it."),
-    "LONE_OCCUPANT": AlarmMeaning("R2", 1, "cause", "主机房内仅一人:联系此人,派第二人或请其离开。", "One person alone in a main room: call them; send a second or see them out.", "later"),
-    "ESCORT_LEFT": AlarmMeaning("R4", 2, "cause", "陪同人已离开:派人陪同或请访客离开。", "The escort left: send another or see the visitors out.", "later"),
+    "LONE_OCCUPANT": AlarmMeaning("R2", 1, "cause", "主机房内仅一人:联系此人,派第二人或请其离开。", "One person alone in a main room: call them; send a second or see them out."),
+    "ESCORT_LEFT": AlarmMeaning("R4", 2, "cause", "陪同人已离开:派人陪同或请访客离开。", "The escort left: send another or see the visitors out."),
     "OVERSTAY": AlarmMeaning("B3", 2, "acknowledged", "人员超时停留或超期离开:联系此人并核对。", "Someone stayed beyond their time: find them and clear it up."),
     "EXIT_IRREGULAR": AlarmMeaning("B3", 3, "acknowledged", "非正常离开:核对此人何时、如何进入。", "An irregular exit: find out how and when this person came in."),
-    "OCCUPANCY_MISMATCH": AlarmMeaning("R3", 2, "cause", "人数不符:到现场清点。", "The count does not match: count on site.", "later"),
+    "OCCUPANCY_MISMATCH": AlarmMeaning("R3", 2, "cause", "人数不符:到现场清点。", "The count does not match: count on site."),
     "BADGE_LOST": AlarmMeaning("B4", 1, "acknowledged", "挂失的出入证被使用:到现场核对持证人照片,收回该证。", "A lost badge was used: go there, compare the photo, take the badge."),
     "BADGE_IN_TWO_PLACES": AlarmMeaning("B3", 1, "acknowledged", "同一出入证出现在两处:核对两处人员。", "One badge in two places: check both persons.", "later"),
     "EQUIPMENT_UNCHECKED": AlarmMeaning("E4", 1, "acknowledged", "未经核对的设备出口开启:到现场核对设备。", "The goods door opened unchecked: inspect what left.", "later"),
-    "EMERGENCY_ENTRY": AlarmMeaning("B7", 2, "acknowledged", "紧急进入:补办手续并核对在场人员。", "Emergency entry: complete the papers and reconcile who is inside.", "later"),
+    "EMERGENCY_ENTRY": AlarmMeaning("B7", 2, "acknowledged", "紧急进入:补办手续并核对在场人员。", "Emergency entry: complete the papers and reconcile who is inside."),
     "TAMPER": AlarmMeaning("R1", 1, "cause", "防拆报警:到现场检查设备。", "Tamper: inspect the device on site."),
     "REPEATED_DENIALS": AlarmMeaning("R1", 3, "acknowledged", "多次被拒:到现场了解情况。", "Repeated denials: go and see who is there."),
     "READER_FAULT": AlarmMeaning("R1", 2, "cause", "读卡器故障:检查电源与接线,安排人工核验。", "Reader fault: check power and cable; check badges by hand meanwhile."),
@@ -369,8 +452,12 @@ def remedy(explanation: Explanation, language: Language = "en") -> str:
     meaning = Reason.__members__.get(explanation.reason)
     if meaning is None:
         return explanation.reason
-    template = meaning.value.zh if language == "zh-CN" else meaning.value.en
-    return string.Formatter().vformat(template, (), _Gaps(explanation.inputs))
+    texts = (meaning.value.zh, meaning.value.en)
+    if meaning.value.out is not None and explanation.inputs.get("way") == "out":
+        texts = meaning.value.out
+    elif meaning.value.over is not None and explanation.inputs.get("wait_s") == 0:
+        texts = meaning.value.over
+    return string.Formatter().vformat(texts[language == "en"], (), _Gaps(explanation.inputs))
 
 
 def instruction(alarm: AlarmName, language: Language = "en") -> str:
