@@ -31,8 +31,8 @@ def enter(at: Hall, who: object = LI) -> None:
     at.wait(2)
 
 
-def order(command: object) -> CommandArrived:
-    return CommandArrived("c1", command, "op-1")  # type: ignore[arg-type]
+def order(command: object, *, supervisor: bool = False) -> CommandArrived:
+    return CommandArrived("c1", command, "op-1", supervisor=supervisor)  # type: ignore[arg-type]
 
 
 def result(outcome: Outcome) -> tuple[str, str]:

@@ -163,17 +163,18 @@ def test_a_badge_that_stops_while_its_holder_is_inside_raises_overstay_with_the_
 
 
 def test_what_ends_while_someone_is_inside_raises_overstay_at_that_moment() -> None:
-    limited = badge(1, "li", until_us=START_US + 3_600 * SECOND_US)
+    limited = badge(1, "li", until_us=START_US + 600 * SECOND_US)
     at = Hall(policy(limited))
     enter(at, limited)
     due = at.engine.next_deadline_us(at.now)
-    assert due == at.now.mono_us + (START_US + 3_600 * SECOND_US - at.now.wall_us)
+    assert due == at.now.mono_us + (START_US + 600 * SECOND_US - at.now.wall_us)
     at.wait((due - at.now.mono_us) / SECOND_US)
     outcome = at.give(TimeElapsed())
     assert [event.alarm for event in events(outcome, AlarmRaised)] == ["OVERSTAY"]
     at.wait(1)
     assert at.give(TimeElapsed()).record is None
-    assert at.engine.next_deadline_us(at.now) is None
+    after = at.engine.next_deadline_us(at.now)
+    assert after is None or after > at.now.mono_us
 
 
 def test_a_suspended_badge_gets_out_with_an_irregular_exit() -> None:
