@@ -17,8 +17,9 @@ from time import monotonic
 from controller.actions import Pattern
 from controller.now import SECOND_US
 from edge.boards.board import Board
-from edge.boards.board_thread import BoardFact, BoardFailed, BoardRecovered, BoardThread, InputLevel, Step
+from edge.boards.board_thread import BoardFact, BoardFailed, BoardRecovered, BoardThread, InputLevel
 from edge.boards.drivers import DRIVERS
+from edge.boards.indicators import Step
 from edge.boards.modbus_rtu import MAX_PULSE_TENTHS
 from edge.clock import mono_us
 from edge.config import BoardLine, DoorLine, EdgeConfig, InputLine, ReaderLine
@@ -33,6 +34,9 @@ BUZZER_TENTHS = 3
 BLINK_ON_TENTHS = 2
 BLINK_PERIOD_S = 0.5
 ALARM_S = 3.0
+BLIP_TENTHS = 1
+BLIP_EVERY_S = 10.0
+"""``degraded`` lasts: a short blip now and then, beneath all other patterns, until ``off``."""
 PENDING_S = 30.0
 """How long ``pending`` blinks when nothing follows; the agent ends it with the window."""
 
@@ -89,7 +93,7 @@ class Hardware:
         tenths = max(1, min(-(-unlock_us // TENTH_US), MAX_PULSE_TENTHS))
         age_s = 0.0 if decided_mono_us is None else max(0.0, (self._clock_us() - decided_mono_us) / SECOND_US)
         level, by_board = _unlocked_level(line), line.relock_by == "board"
-        self._board_of(line).pulse(line.lock.channel, level, tenths, by_board, age_s)
+        self._board_of(line).pulse(line.lock.channel, level, tenths, by_board, age_s, way_out=decided_mono_us is None)
 
     def hold_unlocked(self, door: str) -> None:
         line = self._doors[door]
@@ -105,6 +109,12 @@ class Hardware:
         reader = self._readers.get(access_point)
         if reader is None:
             return
+        if pattern == "degraded":
+            if reader.red is not None:
+                self._boards[reader.red.board].remind(access_point, reader.red.channel, BLIP_TENTHS, BLIP_EVERY_S)
+            return
+        if pattern == "off" and reader.red is not None:
+            self._boards[reader.red.board].forget(access_point)
         for board, steps in _steps(reader, pattern).items():
             self._boards[board].indicate(access_point, steps)
 

@@ -4,7 +4,8 @@ What holds whatever the agent does:
 
 - Commands return at once. They wait in bounded queues; one that waited too long is reported, never executed late (L4).
 - A pulse that the board does not time itself ends here, also while the agent's loop is busy.
-- A held output (fire release, the lock of a fail-safe door) is restored when a board comes back; a pulse never is (L2).
+- A held output (fire release, the lock of a fail-safe door) is restored when a board comes back; a pulse never is (L2), but
+  that of a way out, for what is left of its time (L1): somebody stands behind that door, and the record says unlocked.
 - After a write, and every second, the relays are compared with what was asked. A relay that does not follow is a fault of
   the board, which goes on working with the others.
 - A board that fails, or whose driver does, is closed and reopened with backoff for as long as the thread lives.
@@ -18,13 +19,12 @@ from dataclasses import dataclass
 from time import monotonic
 
 from edge.boards.board import Board, BoardFault
+from edge.boards.indicators import PULSE_MARGIN_S, TENTH_S, Indicators, Reminder, Step
 
 POLL_S = 0.05
 """Inputs are read at 20 Hz."""
 VERIFY_S = 1.0
 """Relays are read back at least this often."""
-PULSE_MARGIN_S = 0.3
-"""After a pulse's end the relay gets this long before it counts as stuck."""
 MAX_LOCK_COMMANDS = 32
 MAX_INDICATOR_STEPS = 256
 MAX_COMMAND_AGE_S = 2.0
@@ -32,7 +32,6 @@ MAX_COMMAND_AGE_S = 2.0
 REOPEN_FIRST_S = 0.25
 REOPEN_LAST_S = 4.0
 STOP_TIMEOUT_S = 1.0
-TENTH_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +62,6 @@ BoardFact = InputLevel | BoardFailed | BoardRecovered
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """Part of an indicator pattern: after ``after_s``, ``channel`` on for ``tenths`` × 0.1 s."""
-
-    after_s: float
-    channel: int
-    tenths: int
-
-
-@dataclass(frozen=True, slots=True)
 class _Hold:
     channel: int
     on: bool
@@ -84,14 +74,11 @@ class _Pulse:
     tenths: int
     board_timed: bool
     asked_at: float
+    way_out: bool = False
 
-
-@dataclass(slots=True)
-class _Pattern:
-    """Indicator channels in use under one key, with what is still to come: (due, channel, tenths; 0 is off)."""
-
-    channels: frozenset[int]
-    due: deque[tuple[float, int, int]]
+    def left_tenths(self, now: float) -> int:
+        """What is left of it, in whole tenths."""
+        return int((self.asked_at + self.tenths * TENTH_S - now) / TENTH_S)
 
 
 class BoardThread:
@@ -113,6 +100,8 @@ class BoardThread:
         self._wake = threading.Condition()
         self._locks: deque[_Hold | _Pulse] = deque()
         self._indications: dict[str, tuple[Step, ...]] = {}
+        self._asked_reminders: dict[str, Reminder | None] = {}
+        self._hurry = False
         self._dropped: _Hold | _Pulse | None = None
         self._stopping = False
         self._settled = threading.Event()
@@ -121,7 +110,7 @@ class BoardThread:
         self._levels: tuple[bool, ...] | None = None
         self._relock_at: dict[int, float] = {}
         self._unknown_until: dict[int, float] = {}
-        self._patterns: dict[str, _Pattern] = {}
+        self._indicators = Indicators(board, self._unknown_until)
         self._disobeyed: dict[int, bool] = {}
         self._fault = ""
         self._poll_at = 0.0
@@ -141,16 +130,30 @@ class BoardThread:
         """Energise or release until told otherwise; ends a pulse on that channel."""
         self._command(_Hold(channel, on))
 
-    def pulse(self, channel: int, on: bool, tenths: int, board_timed: bool, age_s: float = 0.0) -> None:
+    def pulse(
+        self, channel: int, on: bool, tenths: int, board_timed: bool, age_s: float = 0.0, way_out: bool = False
+    ) -> None:
         """``on`` for ``tenths`` × 0.1 s, then back to what is held. Ended by the board itself when ``board_timed``.
-        ``age_s``: how long ago it was decided."""
-        self._command(_Pulse(channel, on, tenths, board_timed, monotonic() - age_s))
+        ``age_s``: how long ago it was decided. ``way_out``: while its time lasts it is never too late (L1)."""
+        self._command(_Pulse(channel, on, tenths, board_timed, monotonic() - age_s, way_out))
 
     def indicate(self, key: str, steps: tuple[Step, ...]) -> None:
         """Show a pattern in place of the last one of ``key``; no steps: dark. Never delays a lock: of two that wait
         under one key only the newer is shown."""
         with self._wake:
             self._indications[key] = steps[:MAX_INDICATOR_STEPS]
+            self._wake.notify()
+
+    def remind(self, key: str, channel: int, tenths: int, every_s: float) -> None:
+        """While nothing else is shown under ``key``: ``channel`` on for ``tenths`` × 0.1 s each ``every_s``, until :meth:`forget`."""
+        with self._wake:
+            self._asked_reminders[key] = Reminder(channel, tenths, every_s)
+            self._wake.notify()
+
+    def forget(self, key: str) -> None:
+        """End what :meth:`remind` began."""
+        with self._wake:
+            self._asked_reminders[key] = None
             self._wake.notify()
 
     def ask_to_stop(self) -> None:
@@ -176,6 +179,7 @@ class BoardThread:
                 self._locks.append(command)
             else:
                 self._dropped = command
+            self._hurry = self._hurry or (isinstance(command, _Pulse) and command.way_out)
             self._wake.notify()
 
     # The thread.
@@ -206,12 +210,13 @@ class BoardThread:
     def _open(self) -> None:
         with self._wake:
             late = self._take_holds()
+            self._hurry = False
         if late is not None:
             self._report_dropped(late, "came while the board was away")
         self._relock_at.clear()
         self._unknown_until.clear()
         self._disobeyed.clear()
-        self._patterns.clear()
+        self._indicators.reopened()
         self._levels = None
         self._board.open(frozenset(channel for channel, on in enumerate(self._wanted) if on))
         self._poll()
@@ -221,28 +226,44 @@ class BoardThread:
     def _turn(self) -> None:
         """One round: a command if one waits, else indicators; then what is due."""
         with self._wake:
-            due = [p.due[0][0] for p in self._patterns.values() if p.due]
+            pattern_at = self._indicators.next_at()
+            due = [] if pattern_at is None else [pattern_at]
             wait_s = min([self._poll_at, *self._relock_at.values(), *due]) - monotonic()
-            if wait_s > 0 and not (self._locks or self._indications or self._stopping):
+            if wait_s > 0 and not (self._locks or self._indications or self._asked_reminders or self._stopping):
                 self._wake.wait(wait_s)
+            for name, reminder in self._asked_reminders.items():
+                self._indicators.remind(name, reminder, monotonic())
+            self._asked_reminders.clear()
             command = self._locks.popleft() if self._locks else None
             indications: dict[str, tuple[Step, ...]] = {}
             if command is None:
                 indications, self._indications = self._indications, {}
             dropped, self._dropped = self._dropped, None
         if command is not None:
-            self._execute(command)
+            self._try(command)
         if dropped is not None:
             self._report_dropped(dropped, f"came while {MAX_LOCK_COMMANDS} others waited")
         self._relock_due()
         for key, steps in indications.items():
-            self._show(key, steps)
+            self._indicators.show(key, steps, monotonic())
         if command is None:
-            self._indicate_due()
+            self._indicators.run(monotonic())
         if monotonic() >= self._poll_at:
             self._poll()
             if monotonic() >= self._verify_at:
                 self._verify()
+
+    def _try(self, command: _Hold | _Pulse) -> None:
+        """A way out whose board fails in this moment is tried again at once, on the board reopened."""
+        try:
+            self._execute(command)
+        except BoardFault:
+            if isinstance(command, _Pulse) and command.way_out:
+                with self._wake:
+                    if not any(waiting.channel == command.channel for waiting in self._locks):
+                        self._locks.appendleft(command)
+                        self._hurry = True
+            raise
 
     def _execute(self, command: _Hold | _Pulse) -> None:
         channel = command.channel
@@ -253,18 +274,21 @@ class BoardThread:
             self._board.set(channel, command.on)
             self._check_follows(channel, command.on)
             return
+        tenths = command.tenths
         if monotonic() - command.asked_at > MAX_COMMAND_AGE_S:
-            self._report_dropped(command, "came too late")
-            return
+            tenths = command.left_tenths(monotonic()) if command.way_out else 0
+            if tenths < 1:
+                self._report_dropped(command, "came too late")
+                return
         if self._wanted[channel] == command.on:
             return  # held that way already: a pulse would end the hold
         if command.board_timed:
             self._relock_at.pop(channel, None)
-            self._board.pulse(channel, command.tenths, command.on)
+            self._board.pulse(channel, tenths, command.on)
         else:
-            self._relock_at[channel] = monotonic() + command.tenths * TENTH_S
+            self._relock_at[channel] = monotonic() + tenths * TENTH_S
             self._board.set(channel, command.on)
-        self._unknown_until[channel] = monotonic() + command.tenths * TENTH_S + PULSE_MARGIN_S
+        self._unknown_until[channel] = monotonic() + tenths * TENTH_S + PULSE_MARGIN_S
         self._check_follows(channel, command.on)
 
     def _relock_due(self) -> None:
@@ -289,7 +313,8 @@ class BoardThread:
         if self._board.reads_back:
             relays = self._board.read_back()
             now = monotonic()
-            self._unknown_until = {channel: at for channel, at in self._unknown_until.items() if at > now}
+            for channel in [channel for channel, at in self._unknown_until.items() if at <= now]:
+                del self._unknown_until[channel]
             wrong = [c for c, on in enumerate(relays) if c not in self._unknown_until and on != self._wanted[c]]
         for channel in wrong:  # once more: one disturbed write must not leave a door unlocked
             self._board.set(channel, self._wanted[channel])
@@ -327,45 +352,20 @@ class BoardThread:
         self._settled.set()
 
     def _take_holds(self) -> _Pulse | None:
-        """Holds asked while the board was away become what it opens with; a pulse of that time is too late."""
+        """Holds asked while the board was away become what it opens with; a pulse of that time is too late, unless it is of a
+        way out and lasts."""
         late: _Pulse | None = None
-        while self._locks:
-            command = self._locks.popleft()
+        waiting, self._locks = self._locks, deque()
+        for command in waiting:
             if isinstance(command, _Hold):
                 self._wanted[command.channel] = command.on
+            elif command.way_out and command.left_tenths(monotonic()) >= 1:
+                self._locks.append(command)
             else:
                 late = command
         return late
 
-    def _show(self, key: str, steps: tuple[Step, ...]) -> None:
-        old = self._patterns.pop(key, None)
-        if old is not None:
-            lit = {channel for channel in old.channels if self._unknown_until.get(channel, 0.0) > monotonic()}
-            for channel in sorted(lit - {step.channel for step in steps if step.after_s <= 0}):
-                self._board.set(channel, False)
-                self._unknown_until.pop(channel, None)
-        now = monotonic()
-        due = deque((now + step.after_s, step.channel, step.tenths) for step in sorted(steps, key=lambda s: s.after_s))
-        if due:
-            self._patterns[key] = _Pattern(frozenset(step.channel for step in steps), due)
-
-    def _indicate_due(self) -> None:
-        for pattern in self._patterns.values():
-            while pattern.due and pattern.due[0][0] <= monotonic():
-                _, channel, tenths = pattern.due.popleft()
-                if not tenths:
-                    self._board.set(channel, False)
-                    self._unknown_until.pop(channel, None)
-                    continue
-                off_at = monotonic() + tenths * TENTH_S
-                self._unknown_until[channel] = off_at + PULSE_MARGIN_S
-                if self._board.timed_pulse:
-                    self._board.pulse(channel, tenths)
-                else:
-                    self._board.set(channel, True)
-                    pattern.due = deque(sorted([*pattern.due, (off_at, channel, 0)]))
-
     def _sleep(self, seconds: float) -> None:
         with self._wake:
             if not self._stopping:
-                self._wake.wait_for(lambda: self._stopping, seconds)
+                self._wake.wait_for(lambda: self._stopping or self._hurry, seconds)

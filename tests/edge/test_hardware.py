@@ -205,3 +205,56 @@ def test_stopping_puts_everything_to_rest_the_magnet_included(sim: SimulatedBoar
     wait_until(lambda: energised(sim) == [0, 1])
     assert hardware.stop(5.0) == []
     wait_until(lambda: energised(sim) == [])
+
+
+LOCKDOWN = """
+[[lockdown]]
+input = {{board = "relay-1", input = 5, active = "closed"}}
+[[lockdown]]
+area = "hall"
+input = {{board = "relay-1", input = 6, active = "open"}}
+"""
+
+
+@pytest.fixture
+def wired(modbus: SimulatedBoard, heard: Heard) -> Iterator[Hardware]:
+    text = (TOML + LOCKDOWN).format(driver="modbus-rtu", port=modbus.line.link_path, relock_by="board", inputs=INPUTS)
+    hardware = Hardware(parse_config(text), heard)
+    hardware.start()
+    yield hardware
+    assert hardware.stop(5.0) == []
+
+
+@pytest.mark.usefixtures("wired")
+def test_a_button_that_is_held_when_the_board_comes_back_counts_as_pressed(
+    modbus: SimulatedBoard, heard: Heard
+) -> None:
+    modbus.act("unplug")
+    wait_until(lambda: heard.devices() == [False], "the fault")
+    set_input(modbus, 1, True)
+    modbus.act("plug")
+    wait_until(lambda: heard.inputs("rex")[-1], "the button")
+
+
+@pytest.mark.usefixtures("wired")
+def test_a_lockdown_button_tells_its_area(modbus: SimulatedBoard, heard: Heard) -> None:
+    wait_until(lambda: InputChanged("lockdown", "hall", True) in heard.all())
+    assert InputChanged("lockdown", "", False) in heard.all()
+    set_input(modbus, 5, True)
+    wait_until(lambda: InputChanged("lockdown", "", True) in heard.all())
+
+
+def test_a_degraded_reader_blips_red_beneath_all_else_until_off(
+    wired: Hardware, modbus: SimulatedBoard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.hardware.BLIP_EVERY_S", 0.8)
+    lit: list[int] = []
+    modbus.relays.on_output = lambda channel, on, _at_s: lit.append(channel) if on else None
+    wired.indicate("in", "degraded")
+    wait_until(lambda: lit.count(5) == 2, "the blip, twice")
+    wired.indicate("in", "granted")
+    wait_until(lambda: 4 in lit, "granted")
+    before = lit.count(5)
+    wait_until(lambda: lit.count(5) > before, "the blip again")
+    wired.indicate("in", "off")
+    wait_until(lambda: energised(modbus) == [1])

@@ -13,8 +13,8 @@ from edge.boards.board_thread import (
     BoardRecovered,
     BoardThread,
     InputLevel,
-    Step,
 )
+from edge.boards.indicators import Step
 from sim.boards.board import SimulatedBoard
 from tests.edge.boards.rig import board_for, energise_all, energised, set_input, simulated, wait_until
 
@@ -274,6 +274,59 @@ def test_inputs_are_told_again_after_a_reopening(modbus: SimulatedBoard, start: 
     set_input(modbus, 2, True)
     modbus.act("plug")
     wait_until(lambda: heard.levels(2) == [False, True])
+
+
+def test_a_way_out_asked_for_while_the_board_is_away_opens_it_for_what_is_left(
+    modbus: SimulatedBoard, start: Starter, heard: Heard
+) -> None:
+    thread = start(modbus)
+    modbus.act("unplug")
+    heard.wait_failed()
+    thread.pulse(0, True, 150, board_timed=True, way_out=True)
+    thread.pulse(1, True, 150, board_timed=True)
+    modbus.act("plug")
+    wait_until(lambda: energised(modbus) == [0], "the way out, and nothing else")
+    assert [cause for cause in heard.failures() if "relay 1" in cause], "the other unlock is told as dropped"
+    assert not [cause for cause in heard.failures() if "relay 0" in cause]
+
+
+def test_a_way_out_whose_time_is_over_stays_shut_and_is_told(
+    modbus: SimulatedBoard, start: Starter, heard: Heard
+) -> None:
+    thread = start(modbus)
+    modbus.act("unplug")
+    heard.wait_failed()
+    moves = watch(modbus)
+    thread.pulse(0, True, 50, board_timed=True, age_s=5.0, way_out=True)
+    modbus.act("plug")
+    heard.wait_recovered()
+    wait_until(lambda: any("relay 0" in cause and "dropped" in cause for cause in heard.failures()))
+    assert moves == []
+
+
+def test_a_way_out_that_finds_the_board_gone_is_done_when_it_is_back(
+    modbus: SimulatedBoard, start: Starter, heard: Heard
+) -> None:
+    thread = start(modbus)
+    modbus.act("silent")
+    thread.pulse(0, True, 150, board_timed=True, way_out=True)
+    heard.wait_failed()
+    modbus.act("normal")
+    wait_until(lambda: energised(modbus) == [0], "the way out")
+
+
+def test_a_lock_asked_for_after_the_way_out_takes_its_place(
+    modbus: SimulatedBoard, start: Starter, heard: Heard
+) -> None:
+    thread = start(modbus)
+    modbus.act("unplug")
+    heard.wait_failed()
+    moves = watch(modbus)
+    thread.pulse(0, True, 150, board_timed=True, way_out=True)
+    thread.hold(0, False)
+    modbus.act("plug")
+    heard.wait_recovered()
+    assert moves == []
 
 
 def test_commands_return_at_once_and_too_many_are_told(modbus: SimulatedBoard, start: Starter, heard: Heard) -> None:
