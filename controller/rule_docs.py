@@ -1,4 +1,5 @@
-"""``docs/rules.md`` and ``docs/door-states.md``, made from the code so that they cannot say anything else.
+"""``docs/rules.md`` (its catalogue comes from ``tests/controller/catalogue.py``) and ``docs/door-states.md``, made from the code so that
+they cannot say anything else.
 
 To write them anew: ``MENJIN_WRITE_DOCS=1 pytest tests/controller/test_rule_docs.py``.
 """
@@ -7,53 +8,17 @@ from controller.access import RULES
 from controller.door import TABLE, DoorCondition, DoorInput, diagram
 from controller.reasons import ALARMS, Reason
 
-TITLES: dict[str, str] = {
-    "B1": "a badge is issued on a contract in force and complete papers",
-    "B2": "quota: two badges for an organisation, one for an individual",
-    "B3": "a badge is for its holder alone, within its validity",
-    "B4": "a lost badge opens nothing; re-issue needs the letter",
-    "B5": "a holder who leaves: the badge is deregistered",
-    "B6": "the contract ends: every badge stops, with or without a network",
-    "B7": "emergency entry by two operators",
-    "B8": "temporary entry on an approved permit",
-    "B9": "every decision is attributable",
-    "R1": "default deny",
-    "R2": "two persons in the main room",
-    "R3": "the register: granted is not taken",
-    "R4": "staff by name, customers by badge, all others escorted",
-    "R5": "each visitor is recorded",
-    "R6": "operation by non-operations staff is approved and signed",
-    "R7": "a customer touches only their own equipment",
-    "R8": "declaration and photo at the door",
-    "R9": "violations are recorded and can suspend a badge",
-    "E1": "a work order 24 hours before the first racking",
-    "E2": "arriving equipment is unpacked and checked line by line",
-    "E3": "one server, one address, one port",
-    "E4": "withdrawal on an exit slip",
-    "E5": "removal binds to carriers and date",
-    "E6": "a slip is spent once, item by item",
-    "E7": "equipment stands in the customer's own rack",
-    "E8": "the site's own equipment leaves on an approved slip",
-    "D7": "the record is tamper-evident",
-    "L1": "the way out always works",
-    "L2": "link, restart and crash never unlock a door",
-    "L3": "a muster list within a second",
-    "L4": "a late read opens nothing",
-    "L5": "life-safety devices are tested on a date",
-}
-"""The rules of the machine room that a door or a desk enforces, in a few words; RULES.md has them in full."""
-
 _ON_WAY_OUT = {"refuse": "refused", "alarm": "granted, with an alarm", "ignore": "granted"}
 _SINCE = {"edge": "at the door", "server": "at the desk", "later": "not yet enforced"}
 
 
 def rules_page() -> str:
-    """The decision's numbered list, then every reason, alarm and rule."""
+    """The decision's numbered list, then every reason and alarm."""
     return "\n".join(
         [
             "# Rules, reasons and alarms",
             "",
-            "Generated from `controller/access.py` and `controller/reasons.py`; do not edit.",
+            "Generated from `controller/access.py`, `controller/reasons.py` and `tests/controller/catalogue.py`; do not edit.",
             "",
             "## The decision at an access point",
             "",
@@ -79,12 +44,6 @@ def rules_page() -> str:
                 f"| {name} | {alarm.rule} | {alarm.priority} | {alarm.clears} | {_SINCE[alarm.since]} | {alarm.zh} | {alarm.en} |"
                 for name, alarm in ALARMS.items()
             ),
-            "",
-            "## Rules and what enforces them so far",
-            "",
-            "| rule | | reasons | alarms |",
-            "|---|---|---|---|",
-            *(_title_line(rule) for rule in TITLES),
             "",
         ]
     )
@@ -122,16 +81,6 @@ def _reason_line(reason: Reason) -> str:
     meaning = reason.value
     inputs = ", ".join(meaning.inputs)
     return f"| `{reason.name}` | {meaning.kind} | {meaning.rule} | {_SINCE[meaning.since]} | {inputs} | {meaning.zh} | {meaning.en} |"
-
-
-def _title_line(rule: str) -> str:
-    reasons = ", ".join(
-        f"`{reason.name}`" + ("" if reason.value.since == "edge" else f" ({_SINCE[reason.value.since]})")
-        for reason in Reason
-        if reason.value.rule == rule and reason.value.kind == "denied"
-    )
-    alarms = ", ".join(name for name, alarm in ALARMS.items() if alarm.rule == rule)
-    return f"| {rule} | {TITLES[rule]} | {reasons} | {alarms} |"
 
 
 def _state_line(state: DoorCondition) -> str:

@@ -1,0 +1,229 @@
+"""The catalogue of rules (shared RULES.md) in short words: where each is enforced, and what shows it.
+
+``docs/rules.md`` is written from this by :mod:`tests.controller.catalogue_page`. A point is ``module:name`` or ``module:Class.method`` and must exist.
+Tests are found by the rule's id in a docstring or name; ``tests`` names those that say it otherwise. Scenarios are found by their file's
+prefix (``r2-…``, ``b4-b9-…``); ``scenarios`` names those whose prefix says something else.
+"""
+
+import msgspec
+
+ISSUE = 4
+"""Rules of issues up to this one must be enforced, have a scenario and tests."""
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """One rule. ``issue``: the one that completes it; 0: none is planned yet."""
+
+    id: str
+    title: str
+    text: str
+    issue: int
+    edge: tuple[str, ...] = ()
+    server: tuple[str, ...] = ()
+    guard: tuple[str, ...] = ()
+    scenarios: tuple[str, ...] = ()
+    tests: tuple[str, ...] = ()
+
+    @property
+    def points(self) -> tuple[str, ...]:
+        return (*self.edge, *self.server, *self.guard)
+
+
+# fmt: off
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "B1", "a badge is issued on a contract in force and complete papers",
+        "No badge without a signed hosting contract in force, a photo, a copy of the ID document and, from an organisation, its letter. What is missing is named.", 3,
+        server=("server.badges.approval:refuse_incomplete", "server.badges.approval:refuse_without_footing", "server.badges.documents:required_parts", "server.badges.issuing:refuse_unissuable"),
+        edge=("controller.encoding:begin",),
+    ),
+    Rule(
+        "B2", "quota: two badges for an organisation, one for an individual",
+        "A place is taken from approval until deregistration; loss alone frees none. The database holds it against every race, the edge checks every policy again.", 3,
+        server=("server.badges.slots:take_free_slot", "server.registry.merge:merge_customers", "server.badges.models:Badge"),
+        edge=("controller.quota:without_place", "controller.access:quota_slot"),
+    ),
+    Rule(
+        "B3", "a badge is for its holder alone, within its validity",
+        "Nobody lends a badge: who is inside cannot enter again, the guard sees the photo, and outside its dates it opens no entry.", 4,
+        edge=("controller.access:badge_validity", "controller.access:untrusted_time", "controller.access:anti_passback"),
+        guard=("server.badges.face:print_face",),
+    ),
+    Rule(
+        "B4", "a lost badge opens nothing; re-issue needs the letter",
+        "From the report on it opens no door, ways out included, and its use is an alarm. The letter of loss comes before a successor; the two never both work.", 3,
+        server=("server.badges.acts:refuse_without_loss_letter", "server.fleet.awaited:activate_awaiting", "server.badges.slots:take_slot_of"),
+        edge=("controller.access:lost_badge", "controller.access:badge_status"),
+    ),
+    Rule(
+        "B5", "a holder who leaves: the badge is deregistered or passed on",
+        "When somebody leaves, the badge stops; a new holder needs an application of their own.", 3,
+        server=("server.registry.people:holder_left", "server.badges.applications:refuse_left"),
+        edge=("controller.access:badge_status",),
+    ),
+    Rule(
+        "B6", "the contract ends: every badge stops, with or without a network",
+        "At the end of a contract its badges stop at every door and stay listed until they are back; an edge that hears nothing ends them by the date it knows, or by its lease.", 3,
+        server=("server.registry.contract_terms:act_on_contract", "server.badges.to_be_returned:page", "server.fleet.compile:compile_rows"),
+        edge=("controller.access:contract", "controller.access:permission", "controller.access:lease"),
+        scenarios=("badge-expires",),
+    ),
+    Rule(
+        "B7", "emergency entry by two operators",
+        "The supervisor approves, a guard checks the document and admits; the debt stays listed. The edge admits by command, and cut off by the badges of a supervisor and a guard.", 5,
+        edge=("controller.orders:command",),
+    ),
+    Rule(
+        "B8", "temporary entry on an approved permit",
+        "A letter first, then approval, then entry within the window on a badge lent against the document. The edge keeps the window.", 5,
+        edge=("controller.access:permission",),
+    ),
+    Rule(
+        "B9", "every decision is attributable",
+        "Each record holds the input, the rule, what decided it and the policy version; without a record nothing is unlocked but ways out, and it can be decided again.", 4,
+        edge=("controller.tap:card_read", "controller.access:journal", "controller.engine:Engine.handle", "controller.what_if:Recheck"),
+        server=("server.operators.audit:record", "server.registry.history:row_history"),
+    ),
+    Rule(
+        "R1", "default deny",
+        "Who is not known, or has no permission for this area at this time, does not enter; neither does anybody into what is closed or locked down.", 4,
+        edge=("controller.access:decide", "controller.access:unknown_badge", "controller.access:permission", "controller.access:area_closed", "controller.access:lockdown", "controller.schedule:Calendar"),
+        scenarios=("tap-opens-a-door", "unknown-card", "every-card-technology", "forced-and-held", "operator-command"),
+    ),
+    Rule(
+        "R2", "two persons in the main room",
+        "Nobody is alone in it by our doing: two different holders enter an empty room, the last two leave together; who is alone is told, raised as an alarm and never held.", 4,
+        edge=("controller.group:judge_entry", "controller.leaving:judge_exit", "controller.occupancy:settle"),
+    ),
+    Rule(
+        "R3", "the register: granted is not taken",
+        "Only a door that opened after the grant makes an entry, with partner, permission and purpose; a correction is a signed note beside it.", 4,
+        edge=("controller.passage:happen", "controller.presence:occupancy"),
+        server=("server.rooms.register:Register", "server.rooms.notes:add_note"),
+        scenarios=("granted-is-not-taken",),
+    ),
+    Rule(
+        "R4", "staff by name, customers by badge, all others escorted",
+        "Own staff enter by the head's permission, customers by their badge; everybody else waits for an escort, who taps last and stays.", 4,
+        edge=("controller.escort:needs_escort", "controller.escort:may_escort", "controller.escort:settle_escorts"),
+        server=("server.badges.approval:refuse_forbidden_staff",),
+    ),
+    Rule(
+        "R5", "each visitor is recorded",
+        "Name, in, out and content of each visit; open visits hold up the handover of a shift.", 5,
+    ),
+    Rule(
+        "R6", "operation by others than operations staff is approved and signed",
+        "Approved by the head, watched, signed by operator and witness.", 5,
+    ),
+    Rule(
+        "R7", "a customer touches only their own equipment",
+        "Cage and cabinet doors are doors; whose they are, the contract says.", 4,
+        edge=("controller.access:cage",),
+        server=("server.fleet.compile:compile_rows",),
+    ),
+    Rule(
+        "R8", "declaration and photo at the door",
+        "The guard confirms the declaration item by item, and the photo where a door asks for it.", 5,
+    ),
+    Rule(
+        "R9", "violations are recorded and can suspend a badge",
+        "A suspended badge opens no entry; the record of violations follows.", 5,
+        server=("server.badges.acts:report_badge",),
+        edge=("controller.access:badge_status",),
+    ),
+    Rule("E1", "a work order 24 hours before the first racking", "The order reaches the machine room a day before the goods do.", 5),
+    Rule("E2", "arriving equipment is unpacked and checked line by line", "Model, quantity and serial; what is not on the order does not enter, cartons neither.", 5),
+    Rule("E3", "one server, one address, one port", "More only where the contract says so.", 5, server=("server.registry.models:Contract",)),
+    Rule("E4", "withdrawal on an exit slip", "Nothing leaves before the list is checked and a slip issued.", 5),
+    Rule("E5", "removal for repair binds to carriers and date", "A sealed application names who carries what, and when.", 5),
+    Rule("E6", "a slip is spent once, item by item", "Also when the network is cut; and nothing leaves under another customer.", 5),
+    Rule("E7", "equipment stands in the customer's own rack", "On the provided power; otherwise it is a recorded violation.", 5),
+    Rule("E8", "the site's own equipment leaves on an approved slip", "Storage erased first; checked for malware on return.", 5),
+    Rule(
+        "C1", "one file per customer",
+        "One code, kind, class, contacts, contracts, racks, and the running record; what is true and what happened are kept apart.", 3,
+        server=("server.registry.customer_files:create_customer", "server.registry.models:Customer", "server.registry.people:create_contact"),
+    ),
+    Rule(
+        "C2", "the registry is the one source",
+        "A change there reaches every door that it concerns without being typed again.", 3,
+        server=("server.registry.triggers:install_triggers", "server.registry.watcher:follow_registry", "server.fleet.compiling:Compiler"),
+    ),
+    Rule(
+        "C3", "every change of a file is kept, duplicates are merged",
+        "Who, when and what it was before; two files of one customer become one with both histories.", 3,
+        server=("server.registry.history:customer_history", "server.registry.duplicates:duplicate_pairs", "server.registry.merge:merge_customers"),
+    ),
+    Rule(
+        "C4", "viewing is by role, personal data are masked",
+        "A look names its reason and is recorded; files of other departments take a higher role.", 3,
+        server=("server.personal.masking:mask_name", "server.personal.looks:look_at_fields", "server.registry.lookup:may_see", "server.operators.guard:requires"),
+    ),
+    Rule("C5", "complaints are answered within three days", "Never by whom they concern; otherwise they escalate.", 0),
+    Rule("C6", "reception levels and visitor badges", "Refused politely where the level says so.", 5),
+    Rule("C7", "classes are reviewed on a date", "A review that is due shows.", 0),
+    Rule(
+        "C8", "who leaves hands over every customer",
+        "No file stays without an owner.", 6,
+        server=("server.registry.customer_files:hand_over",),
+    ),
+    Rule(
+        "D1", "one account per operator",
+        "Never shared, closed at the moment of transfer with its sessions.", 6,
+        server=("server.operators.service:change_operator", "server.operators.sign_in:sign_in"),
+    ),
+    Rule(
+        "D2", "passwords are hashed and not guessable",
+        "A modern KDF, no name, birthday, run or repetition; renewed, and changed at once on suspicion.", 6,
+        server=("server.operators.passwords:hash_password", "server.operators.passwords:refuse_weak"),
+    ),
+    Rule("D3", "the superuser's recovery secret has two halves", "Two people hold them, and every opening is in a ledger.", 6),
+    Rule("D4", "a backup counts when its restore was verified", "Labelled, elsewhere, and before any restore or purge.", 0),
+    Rule(
+        "D5", "180 days online",
+        "Nothing is purged that is not acknowledged and past its retention; the verified backup follows.", 0,
+        edge=("edge.journal:SqliteJournal.purge",),
+    ),
+    Rule(
+        "D6", "personal data are encrypted at rest, and nowhere else",
+        "Absent from logs and from the edges: integer ids, printed numbers, keyed hashes.", 3,
+        server=("server.personal.cipher:PersonalKeys", "server.personal.fields:write_field"),
+        edge=("controller.policy:credential_key",),
+    ),
+    Rule(
+        "D7", "the record is tamper-evident",
+        "A chain of hashes from the edge to the export; the public verifier follows.", 0,
+        edge=("controller.wire:chain", "edge.journal:SqliteJournal.verify"),
+        server=("server.ledger.chain:judge", "server.ledger.reading:export"),
+    ),
+    Rule(
+        "L1", "the way out always works",
+        "REX and fire unlock without asking policy, network or database, and are recorded after; gas lets nobody in.", 4,
+        edge=("controller.access:decide", "controller.passage:happen", "controller.passage:release_by_fire", "edge.no_journal:NoJournal", "controller.access:area_unsafe"),
+        scenarios=("way-out", "fire-releases"),
+    ),
+    Rule(
+        "L2", "link, restart and crash never unlock a door",
+        "Outputs go to rest before anything is read; what was pending or granted does not survive; a board ends its pulse by itself.", 4,
+        edge=("controller.supervision:started", "controller.supervision:link", "edge.boards.board_thread:BoardThread"),
+        scenarios=("board-unplugged", "edge-killed", "network-dead", "reader-unplugged", "server-and-broker-killed"),
+    ),
+    Rule(
+        "L3", "a muster list within a second",
+        "From the edge alone, on its own page and on paper: who, where, since when; during a fire, as it began.", 4,
+        edge=("controller.presence:muster", "edge.muster.facts:muster_of"),
+        server=("server.ledger.reading:presence",),
+    ),
+    Rule(
+        "L4", "a late read opens nothing",
+        "A read carries its boot time; older than two seconds it is recorded and refused.", 4,
+        edge=("controller.access:late_read", "readers.thread:ReaderThread"),
+    ),
+    Rule(
+        "L5", "life-safety devices are tested on a date",
+        "Exits, REX, releases and batteries, with result and signature; what is overdue shows.", 4,
+        server=("server.duty.models:DutyTest",),
+    ),
+)
+# fmt: on
