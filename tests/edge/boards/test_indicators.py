@@ -90,7 +90,7 @@ def test_another_pattern_is_never_disturbed_and_the_reminder_comes_back_after_it
     stage.indicators.remind("in", BLIP, 0.0)
     stage.until(9.0)
     stage.show(*(Step(count * 0.5, 5, 2) for count in range(6)))  # 9.0 to 11.7
-    stage.until(11.8)
+    stage.until(11.6)
     assert stage.ons(5) == [0.0, 9.0, 9.5, 10.0, 10.5, 11.0, 11.5]
     stage.until(13.0)
     assert len(stage.ons(5)) == 8
