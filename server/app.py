@@ -23,6 +23,7 @@ from server.crm.connection import load_connection
 from server.db.clock import Clock, SystemClock, to_us
 from server.db.engine import Database, DatabaseError
 from server.db.migrate import migrate
+from server.escalation.channels import load_channels
 from server.keys import ensure_keys
 from server.operators.guard import authenticate, endpoints_without_permission, not_signed_in
 from server.operators.service import ensure_administrator
@@ -63,6 +64,7 @@ def routers() -> list[APIRouter]:
     from server.badges import endpoints as badges
     from server.console.endpoints import router as console
     from server.crm.endpoints import router as crm
+    from server.escalation.endpoints import router as escalation
     from server.fleet import endpoints as fleet
     from server.health import router as health
     from server.ledger import endpoints as ledger
@@ -70,6 +72,7 @@ def routers() -> list[APIRouter]:
     from server.operators import endpoints as operators
     from server.personal.endpoints import router as personal
     from server.registry import endpoints as registry
+    from server.rooms import endpoints as rooms
 
     return [
         health,
@@ -81,6 +84,8 @@ def routers() -> list[APIRouter]:
         *badges.ROUTERS,
         *fleet.ROUTERS,
         *ledger.ROUTERS,
+        *rooms.ROUTERS,
+        escalation,
         console,
     ]
 
@@ -91,6 +96,10 @@ def services(context: Context) -> list[Service]:
     from server.personal.erasure import ErasureService
 
     started: list[Service] = [FleetService(context), ErasureService(context)]
+    if context.escalation:
+        from server.escalation.service import EscalationService
+
+        started.append(EscalationService(context))
     if context.crm is not None and context.crm.url:
         from server.crm.service import CrmService
 
@@ -154,6 +163,7 @@ def open_context(config: Config, clock: Clock) -> Context:
     """Site, database, keys: everything but HTTP. On an empty database it makes the first administrator."""
     site = _read_site(config.site_file)
     crm = load_connection(config)
+    channels = load_channels(config)
     migrate(config.database_url)
     keys = ensure_keys(config.dir, site.id, to_us(clock.now()))
     database = Database(config.database_url)
@@ -165,7 +175,7 @@ def open_context(config: Config, clock: Clock) -> Context:
     except BaseException:
         database.close()
         raise
-    return Context(config, database, clock, site, keys, personal, erasable, crm)
+    return Context(config, database, clock, site, keys, personal, erasable, crm, channels)
 
 
 def _ensure_administrator(database: Database, config: Config, clock: Clock) -> None:

@@ -17,18 +17,29 @@ crm_name = "crm"                     # the CRM: source_system of its rows, and t
 crm_url = "https://crm.example/api"
 crm_token_file = "crm.token"         # mode 600
 crm_webhook_secret_file = "crm.webhook"   # mode 600: whsec_…
+console_url = "https://menjin.example:8443"   # as the guards open it, for links in messages; default: from host and port
+[[escalation]]                       # the second channel of alarms, any number of them (docs/escalation.md)
+name = "on-call"
+priority = 1                         # alarms of this priority and more urgent ones
+after_s = 120                        # unacknowledged for so long
+alarms = ["LONE_OCCUPANT"]           # only these; default: all
+url_file = "on-call.urls"            # mode 600: a webhook or apprise URL a line
+ca = "receivers-ca.pem"              # for webhooks: instead of the system's authorities
 """
 
 import ipaddress
 import os
+import socket
 import ssl
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError
+from pydantic import Field, StringConstraints, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from server.escalation.settings import EscalationSettings
 
 ENV_PREFIX = "MENJIN_SERVER_"
 _PATH_KEYS = (
@@ -79,6 +90,8 @@ class Config(BaseSettings):
     crm_ca: Path | None = None
     crm_token_file: Path | None = None
     crm_webhook_secret_file: Path | None = None
+    console_url: Annotated[str, StringConstraints(max_length=200, pattern=r"^(https?://[^\s/@]+(/\S*)?)?$")] = ""
+    escalation: tuple[EscalationSettings, ...] = ()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @classmethod
@@ -97,6 +110,14 @@ class Config(BaseSettings):
     def uses_tls(self) -> bool:
         """Whether the server speaks TLS itself (DESIGN 18)."""
         return not is_loopback(self.host) if self.tls is None else self.tls
+
+    @property
+    def console(self) -> str:
+        """Where the console is opened, for links in messages."""
+        if self.console_url:
+            return self.console_url
+        host = self.host if is_loopback(self.host) else socket.gethostname()
+        return f"{'https' if self.uses_tls else 'http'}://{host}:{self.port}/"
 
 
 def is_loopback(host: str) -> bool:
@@ -150,6 +171,15 @@ def _absolute(config: Config, folder: Path) -> Config:
         value: Path | None = getattr(config, key)
         if value is not None:
             changes[key] = (folder / value).absolute()
+    changes["escalation"] = tuple(
+        channel.model_copy(
+            update={
+                "url_file": (folder / channel.url_file).absolute(),
+                "ca": None if channel.ca is None else (folder / channel.ca).absolute(),
+            }
+        )
+        for channel in config.escalation
+    )
     if not config.database_url:
         changes["database_url"] = f"sqlite:///{changes['dir'] / 'menjin.db'}"
     return config.model_copy(update=changes)
@@ -183,6 +213,11 @@ def _checked(config: Config, path: Path) -> Config:
         value: Path | None = getattr(config, key)
         if value is not None and not value.is_file():
             raise ConfigError(f"{path}: {key}: there is no file {value}; correct the path")
+    for channel in config.escalation:
+        for name in (channel.url_file, channel.ca):
+            if name is not None and not name.is_file():
+                raise ConfigError(f"{path}: escalation {channel.name!r}: there is no file {name}; correct the path")
+        _refuse_unusable_pem(f"escalation {channel.name!r}: ca", path, channel.ca)
     if (config.broker_certificate is None) != (config.broker_key is None):
         raise ConfigError(f"{path}: broker_certificate and broker_key go together; give both or neither")
     if (config.tls_certificate is None) != (config.tls_key is None):

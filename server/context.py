@@ -11,6 +11,7 @@ from server.config import Config
 from server.crm.connection import CrmConnection
 from server.db.clock import Clock
 from server.db.engine import Database
+from server.escalation.channels import Channel
 from server.keys import ServerKeys
 from server.personal.cipher import PersonalKeys
 from server.personal.erasable_keys import ErasableKeys
@@ -36,7 +37,7 @@ class Service(Protocol):
 @dataclass
 class Context:
     """Configuration, database, clock, keys and site of one server. ``personal`` seals personal fields, ``erasable`` keeps the keys of
-    photos and letters. ``crm``: the CRM that the registry is shared with, if any. ``services`` are those that the app starts, by name.
+    photos and letters. ``crm``: the CRM that the registry is shared with, if any. ``escalation``: the second channels of alarms. ``services`` are those that the app starts, by name.
 
     ``readers``, ``writers``: the lines in which requests wait for a session. ``sign_in_turn``: how many passwords are checked at a time, each of which takes 64 MiB. ``stopping`` ends the live streams, which
     would otherwise hold the server until its grace is over.
@@ -50,6 +51,7 @@ class Context:
     personal: PersonalKeys
     erasable: ErasableKeys
     crm: CrmConnection | None = None
+    escalation: tuple[Channel, ...] = ()
     readers: Turns = field(default_factory=lambda: Turns(SESSIONS_AT_ONCE))
     writers: Turns = field(init=False)
     sign_in_turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SIGN_INS_AT_ONCE))

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
+from sqlalchemy import JSON, CheckConstraint, Index, UniqueConstraint, text
 from sqlmodel import Field
 
 from server.db.model import Model
@@ -12,7 +12,7 @@ class EscalationDelivery(Model, table=True):
     """One message to one channel. ``alarm_id`` None: a test, asked for by ``asked_by``. ``due_at``: the next try.
 
     ``why``: ``unacknowledged`` in the channel's time, ``at_once`` (duress), ``overdue`` (somebody alone for too long), ``test``. ``withdrawn``: acknowledged before it
-    could be sent. ``public_id`` is the message's id at the receiver, the same at each try.
+    could be sent. ``reached``: the receivers of the channel that took it. ``public_id`` is the message's id at the receiver, the same at each try.
     """
 
     __tablename__ = "escalation_delivery"
@@ -40,4 +40,5 @@ class EscalationDelivery(Model, table=True):
     tries: int = 0
     done_at: datetime | None = None
     problem: str = ""
+    reached: list[str] = Field(default_factory=list, sa_type=JSON)
     asked_by: str | None = None

@@ -9,14 +9,16 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from server.db.engine import Database
 
-_LOCK_ID = 0x6D65_6E6A_666C  # "menjfl"
+FLEET_LOCK = 0x6D65_6E6A_666C  # "menjfl"
+ESCALATION_LOCK = 0x6D65_6E6A_6573  # "menjes"
 
 
 class Election:
-    """Leadership of this process. The lock lives as long as its connection."""
+    """Leadership of this process in what ``lock`` stands for. The lock lives as long as its connection."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, lock: int = FLEET_LOCK) -> None:
         self._database = database
+        self._lock = lock
         self._connection: Connection | None = None
 
     def lead(self) -> bool:
@@ -26,7 +28,7 @@ class Election:
         try:
             if self._connection is None:
                 self._connection = self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-                won = self._connection.scalar(text("SELECT pg_try_advisory_lock(:id)"), {"id": _LOCK_ID})
+                won = self._connection.scalar(text("SELECT pg_try_advisory_lock(:id)"), {"id": self._lock})
             else:
                 won = self._connection.scalar(text("SELECT true"))
         except SQLAlchemyError:

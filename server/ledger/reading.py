@@ -8,7 +8,9 @@ from sqlalchemy import and_, func, select
 from sqlmodel import Session
 
 from controller.site import Site
+from server.db.clock import to_us
 from server.db.engine import Database
+from server.escalation.told import escalated_at
 from server.fleet.models import Edge
 from server.ledger.keyed_rows import table_of
 from server.ledger.models import (
@@ -132,6 +134,8 @@ def alarms(session: Session, *, cleared_before: int | None = None, limit: int = 
         query = query.where(table.c.cleared_us.is_(None))
     elif cleared_before > 0:
         query = query.where(table.c.id < cleared_before)
+    rows = session.connection().execute(query.order_by(table.c.id.desc()).limit(limit)).all()
+    told = escalated_at(session, [row.id for row in rows])
     return [
         {
             "id": row.id,
@@ -148,8 +152,9 @@ def alarms(session: Session, *, cleared_before: int | None = None, limit: int = 
             "acknowledged_by": row.acknowledged_by,
             "note": row.note,
             "cleared_at": rfc3339(row.cleared_us),
+            "escalated_at": rfc3339(to_us(told[row.id])) if row.id in told else None,
         }
-        for row in session.connection().execute(query.order_by(table.c.id.desc()).limit(limit))
+        for row in rows
     ]
 
 

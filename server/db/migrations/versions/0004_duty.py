@@ -82,6 +82,7 @@ def upgrade() -> None:
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("done_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
         sa.Column("problem", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("reached", sa.JSON(), nullable=False),
         sa.Column("asked_by", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
         sa.CheckConstraint("(why = 'test') = (alarm_id IS NULL)", name=op.f("ck_escalation_delivery_alarm")),
         sa.CheckConstraint(

@@ -1,0 +1,57 @@
+"""A receiver on loopback: keeps what it was sent, and fails as it is told to."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass
+class Receiver:
+    """``status``: what it answers. ``location``: where it redirects to. ``held``: it answers when this is set."""
+
+    port: int = 0
+    status: int = 200
+    location: str = ""
+    held: threading.Event | None = None
+    got: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
+
+    def bodies(self, path: str = "") -> list[dict[str, Any]]:
+        """What came, decoded; at one path, or at all."""
+        return [json.loads(body) for at, _, body in self.got if not path or at == path]
+
+
+@contextmanager
+def running_receiver() -> Iterator[Receiver]:
+    """A receiver that answers until the block ends."""
+    receiver = Receiver()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            receiver.got.append((self.path, {name.lower(): value for name, value in self.headers.items()}, body))
+            if receiver.held is not None:
+                receiver.held.wait(20)
+            self.send_response(receiver.status)
+            if receiver.location:
+                self.send_header("Location", receiver.location)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_args: object) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    receiver.port = server.server_address[1]
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield receiver
+    finally:
+        if receiver.held is not None:
+            receiver.held.set()
+        server.shutdown()
+        server.server_close()
+        thread.join(5)
