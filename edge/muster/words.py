@@ -62,6 +62,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "alarm": ("报警", "Alarm"),
     "where": ("对象", "Where"),
     "what to do": ("处置", "What to do"),
+    "details": ("详情", "Details"),
     "seen by": ("已确认", "Seen by"),
     "no alarm": ("没有报警。", "No alarm stands."),
     "guarantees": ("当前保障", "These guarantees hold now"),
