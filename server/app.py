@@ -64,6 +64,7 @@ def routers() -> list[APIRouter]:
     from server.badges import endpoints as badges
     from server.console.endpoints import router as console
     from server.crm.endpoints import router as crm
+    from server.duty import endpoints as duty
     from server.escalation.endpoints import router as escalation
     from server.fleet import endpoints as fleet
     from server.health import router as health
@@ -85,6 +86,7 @@ def routers() -> list[APIRouter]:
         *fleet.ROUTERS,
         *ledger.ROUTERS,
         *rooms.ROUTERS,
+        *duty.ROUTERS,
         escalation,
         console,
     ]
