@@ -12,11 +12,13 @@ from typing import Literal
 
 import msgspec
 
+from controller.anti_passback import inside_already
 from controller.event_base import Explanation
 from controller.index import Point, PolicyIndex
 from controller.lease import AcceptedLease, lets_in
 from controller.policy import Badge, Customer
 from controller.reasons import Reason, because
+from controller.state import Presence
 
 NOBODY = Badge(
     id=0, credential=b"", number="", kind="customer", status="revoked", holder=0, customer=None, grant=0, until_us=0
@@ -26,7 +28,10 @@ NOBODY = Badge(
 
 class Case(msgspec.Struct, frozen=True, gc=False):
     """All that a decision depends on. ``wall_us`` is not below the journal's high-water mark. ``gas_zone``: the zone in discharge
-    behind this door, or empty. ``badge`` NOBODY: the credential is not in the policy. ``refused``: what the reader found wrong."""
+    behind this door, or empty. ``badge`` NOBODY: the credential is not in the policy. ``refused``: what the reader found wrong.
+    ``presence``: where the holder is listed. ``released``: fire released the door, which suspends anti-passback and lockdown (MEANINGS
+    27). ``locked_down``: the area, or empty for the site, whose lockdown keeps this person out, else None. ``vouched``: a supervisor
+    stands for the permission (MEANINGS 21)."""
 
     index: PolicyIndex
     point: Point
@@ -42,6 +47,10 @@ class Case(msgspec.Struct, frozen=True, gc=False):
     gas_zone: str
     lease: AcceptedLease | None
     lease_age_us: int
+    presence: Presence | None = None
+    released: bool = False
+    locked_down: str | None = None
+    vouched: bool = False
 
 
 class Granted(msgspec.Struct, frozen=True, gc=False):
@@ -52,20 +61,13 @@ class Granted(msgspec.Struct, frozen=True, gc=False):
     irregular: Explanation | None = None
 
 
-class Pending(msgspec.Struct, frozen=True, gc=False):
-    """The tap counts, but something is awaited for ``wait_us``."""
-
-    because: Explanation
-    wait_us: int
-
-
 class Denied(msgspec.Struct, frozen=True, gc=False):
     """May not pass."""
 
     because: Explanation
 
 
-Decision = Granted | Pending | Denied
+Decision = Granted | Denied
 
 Check = Callable[[Case], Explanation | None]
 OnWayOut = Literal["refuse", "alarm", "ignore"]
@@ -170,7 +172,7 @@ def cage(case: Case) -> Explanation | None:
 def permission(case: Case) -> Explanation | None:
     """No grant names the area for now: never did, not yet, or its contract or permit has ended; or not at this hour."""
     point = case.point
-    if point.public:
+    if point.public or case.vouched:
         return None
     badge = case.badge
     index, wall_us = case.index, case.wall_us
@@ -192,17 +194,30 @@ def permission(case: Case) -> Explanation | None:
     return because(Reason.NO_PERMISSION, number=badge.number, area=point.area)
 
 
-def escort(case: Case) -> Explanation | None:
-    """Whoever is neither staff nor a customer's badge holder needs an escort's tap, which this engine does not take yet."""
-    badge = case.badge
-    if badge.kind != "temporary" or case.point.public:
-        return None
-    return because(Reason.ESCORT_REQUIRED, number=badge.number, area=case.point.area)
-
-
 def area_closed(case: Case) -> Explanation | None:
-    """The area, or one that it lies in, is closed."""
-    return because(Reason.AREA_CLOSED, area=case.point.closed_area) if case.point.closed_area else None
+    """The area, or one that it lies in, is closed, for good or for now."""
+    point = case.point
+    if point.closed_area:
+        return because(Reason.AREA_CLOSED, area=point.closed_area)
+    for from_us, until_us, area in point.closures:
+        if from_us <= case.wall_us < until_us:
+            return because(Reason.AREA_CLOSED, area=area)
+    return None
+
+
+def locked_down(case: Case) -> Explanation | None:
+    """The area, or the site, is locked down, and the area does not let this kind of person pass (MEANINGS 22)."""
+    if case.locked_down is None or case.released:
+        return None
+    return because(Reason.LOCKDOWN, area=case.locked_down)
+
+
+def anti_passback(case: Case) -> Explanation | None:
+    """The holder is inside already, beyond doubt, and the area takes nobody in twice (B3, MEANINGS 15)."""
+    if not case.point.anti_passback or case.released:
+        return None
+    area = inside_already(case.point, case.presence, "hard")
+    return None if area is None else because(Reason.ANTI_PASSBACK, number=case.badge.number, area=area)
 
 
 def area_unsafe(case: Case) -> Explanation | None:
@@ -256,8 +271,9 @@ RULES: tuple[Rule, ...] = (
         "alarm",
     ),
     Rule(area_closed, (Reason.AREA_CLOSED,), "ignore"),
+    Rule(locked_down, (Reason.LOCKDOWN,), "ignore"),
+    Rule(anti_passback, (Reason.ANTI_PASSBACK,), "ignore"),
     Rule(lease, (Reason.LEASE_ENDED,), "alarm"),
-    Rule(escort, (Reason.ESCORT_REQUIRED,), "ignore"),
     Rule(journal, (Reason.JOURNAL_UNAVAILABLE,), "ignore"),
 )
 """The rules in their order; their numbers are their places, from 1."""
@@ -265,6 +281,7 @@ RULES: tuple[Rule, ...] = (
 _CHECKS: tuple[Check, ...] = tuple(rule.check for rule in RULES)
 _REFUSE_EXIT: tuple[Check, ...] = tuple(rule.check for rule in RULES if rule.on_way_out == "refuse")
 _ALARM_EXIT: tuple[Check, ...] = tuple(rule.check for rule in RULES if rule.on_way_out == "alarm")
+_ADMISSION: tuple[Check, ...] = (area_unsafe, area_closed, locked_down, journal)
 _ENDED = frozenset(
     reason.name
     for reason in (Reason.BADGE_EXPIRED, Reason.CONTRACT_ENDED, Reason.OUTSIDE_SCHEDULE, Reason.OUTSIDE_PERMIT_WINDOW)
@@ -284,6 +301,16 @@ def decide(case: Case) -> Decision:
     if case.point.public:
         return Granted(because(Reason.PUBLIC_AREA, area=case.point.area))
     return Granted(Explanation(_PERMITTED, _PERMITTED_RULE, {"area": case.point.area, "grant": case.badge.grant}))
+
+
+def refuse_admission(case: Case) -> Explanation | None:
+    """Why nobody without a badge may be admitted by command here: the rules that ask nothing of badge, customer or permission
+    (MEANINGS 21). The case's badge is NOBODY."""
+    for check in _ADMISSION:
+        refusal = check(case)
+        if refusal is not None:
+            return refusal
+    return None
 
 
 def _decide_way_out(case: Case) -> Decision:

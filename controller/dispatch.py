@@ -1,6 +1,6 @@
 """Which part answers which input: one line for each kind."""
 
-from controller import degraded, encoding
+from controller import degraded, encoding, occupancy
 from controller.door import DoorInput
 from controller.inputs import (
     AnyInput,
@@ -20,6 +20,7 @@ from controller.inputs import (
     LinkChanged,
     LockdownInput,
     LockFeedback,
+    PersonCounted,
     PolicyApplied,
     PowerInput,
     RecordsLost,
@@ -61,6 +62,8 @@ def dispatch(turn: Turn, stimulus: AnyInput, dropped: int) -> None:
             fire(turn, stimulus)
         case LockdownInput():
             lockdown_input(turn, stimulus)
+        case PersonCounted():
+            occupancy.counted(turn, stimulus)
         case GasInput() | TamperInput() | PowerInput():
             level(turn, stimulus)
         case DeviceFaulted() | DeviceRecovered():
@@ -87,6 +90,7 @@ def dispatch(turn: Turn, stimulus: AnyInput, dropped: int) -> None:
 
 def settle(turn: Turn) -> None:
     """What follows from all that this input has changed."""
+    occupancy.settle(turn)
     degraded.settle(turn)
 
 

@@ -290,6 +290,9 @@ def _apply_taken(state: State, event: AccessTaken, at_us: int, mono_us: int) -> 
     door = _end_grant(state, event.door, event.access_point, event.holder)
     if door.position == "open":
         _put_door(state, event.door, open_since_mono_us=mono_us)
+    if event.presence != "unchanged":  # who has passed waits nowhere any more
+        for access_point in list(state.waiting):
+            _end_waiting(state, access_point, event.holder)
     if event.presence == "gone":
         state.presence.pop(event.holder, None)
     elif event.presence == "inside":

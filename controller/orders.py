@@ -6,6 +6,7 @@ from controller.commands import (
     EncodeCard,
     Identify,
     LockDown,
+    ReconcileOccupancy,
     Release,
     ResetFire,
     SetMaintenance,
@@ -26,6 +27,7 @@ from controller.lockdown import SITE, locked_down_behind, show_modes
 from controller.lockdown import begin as begin_lockdown
 from controller.lockdown import end as end_lockdown
 from controller.maintenance import set_maintenance
+from controller.occupancy import reconcile
 from controller.passage import happen, relock_after_fire
 from controller.reasons import ALARMS, Reason, because
 from controller.state import alarm_key
@@ -45,6 +47,8 @@ def command(turn: Turn, order: CommandArrived) -> None:
             refusal = _lock_down(turn, asked, order.operator)
         case Release():
             refusal = _release(turn, asked, order)
+        case ReconcileOccupancy():
+            refusal = reconcile(turn, asked, order.operator)
         case SetMaintenance():
             refusal = set_maintenance(turn, asked, order.operator)
         case AcknowledgeAlarm():

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from typing import Literal
 
-from controller import interlock
+from controller import escort, interlock
 from controller.actions import HoldUnlocked, Indicate, Lock, Unlock
 from controller.door import TABLE, DoorCondition, DoorInput, Effect
+from controller.escort import may_escort
 from controller.events import (
     AccessGranted,
     AccessLapsed,
@@ -18,7 +19,7 @@ from controller.events import (
     ExitByRequest,
 )
 from controller.index import Point
-from controller.room_events import DoorHeldWarning
+from controller.room_events import DoorHeldWarning, Doubt, EscortChanged
 from controller.turn import Turn
 
 _CAUSES: dict[DoorInput, Literal["grant", "rex", "command"]] = {
@@ -96,28 +97,42 @@ def _lock(turn: Turn, door: str) -> None:
 
 def _take(turn: Turn, door: str) -> None:
     facts = turn.door(door)
+    cause = _doubt_of(turn, facts.grants, facts.exit_requested, facts.mode == "released")
     for grant in facts.grants:
         _take_grant(turn, grant)
     if facts.exit_requested:
         areas = turn.areas_behind(door)
         turn.emit(ExitByRequest(door, areas[0] if areas else ""))
-    cause = _doubt_of(facts.grants, facts.exit_requested, facts.mode == "released")
-    if cause:
+    if cause is not None:
         for area in turn.areas_behind(door):
             turn.doubt(area, cause)
 
 
-def _doubt_of(grants: tuple[AccessGranted, ...], exit_requested: bool, released: bool) -> str:
-    """Why an opening leaves the area uncertain, or empty: it is certain only when grants alone explain it."""
+def _doubt_of(turn: Turn, grants: tuple[AccessGranted, ...], exit_requested: bool, released: bool) -> Doubt | None:
+    """Why an opening leaves the area uncertain, or None: it is certain only when grants alone explain it, and nobody comes in who is there
+    already beyond doubt."""
     if released:
         return "fire"
     if exit_requested:
         return "ambiguous" if grants else "rex"
-    return "" if grants else "command"
+    if any(_is_inside(turn, grant) for grant in grants):
+        return "ambiguous"
+    return None if grants else "command"
+
+
+def _is_inside(turn: Turn, grant: AccessGranted) -> bool:
+    point = None if turn.index is None else turn.index.points.get(grant.access_point)
+    presence = turn.state.presence.get(grant.holder)
+    if point is None or point.out or presence is None or not presence.sure:
+        return False
+    return any(presence.area in room.within for room in point.entered)
 
 
 def _take_grant(turn: Turn, grant: AccessGranted) -> None:
-    point = None if turn.index is None else turn.index.points.get(grant.access_point)
+    index = turn.index
+    point = None if index is None else index.points.get(grant.access_point)
+    before = turn.state.presence.get(grant.holder)
+    badge = index.badge(grant.badge) if index is not None and grant.badge else None
     turn.emit(
         AccessTaken(
             access_point=grant.access_point,
@@ -129,8 +144,28 @@ def _take_grant(turn: Turn, grant: AccessGranted) -> None:
             to_area=point.to_area if point else "",
             customer=grant.customer,
             presence=_presence_after(point),
+            kind=grant.kind,
+            partners=grant.partners,
+            escort=grant.escort,
+            grant=None if badge is None else badge.grant,
+            emergency=grant.emergency,
         )
     )
+    if grant.emergency and grant.holder < 0:
+        turn.raise_alarm(
+            "EMERGENCY_ENTRY",
+            grant.number,
+            access_point=grant.access_point,
+            holder=grant.holder,
+            area=point.area if point else "",
+        )
+    if index is None or point is None or not point.passage:
+        return
+    turn.passed.update((point.from_area, point.to_area), (before.area,) if before else ())
+    if before is not None and before.unescorted and grant.escort is None and grant.holder in turn.state.presence:
+        turn.emit(EscortChanged((grant.holder,), None))
+    if not point.out and may_escort(index, point.enters, grant.kind, grant.holder):
+        escort.take_over(turn, point, grant.holder)
 
 
 def _presence_after(point: Point | None) -> Literal["inside", "gone", "unchanged"]:

@@ -1,15 +1,15 @@
-"""A card at a reader: who it is, the decision, and what follows from it (R1, B9, MEANINGS 8, 10, 14)."""
+"""A card at a reader: who it is, the decision about that person, then about those who pass together (R1, R2, B9, MEANINGS 8-10)."""
 
-from controller.access import NOBODY, Case, Denied, Granted, decide
-from controller.actions import Indicate
-from controller.door import DoorInput
+from controller import duress
+from controller.access import NOBODY, Denied, decide
+from controller.answers import after_denial, ask, case_of, deny, grant, interlocked, judge_waiting, member_of
 from controller.event_base import Explanation
-from controller.events import AccessDenied, AccessGranted, AccessPending
+from controller.events import AccessDenied
+from controller.group import Member, Pass, Refuse, Wait, decide_entry
 from controller.index import Point, PolicyIndex
 from controller.inputs import CardRead, CardRefused
-from controller.lease import age_us
 from controller.now import SECOND_US
-from controller.passage import happen
+from controller.pairing import confirms, decide_exit, leaves_one_alone, prompt_of
 from controller.policy import Badge
 from controller.reasons import Reason, because
 from controller.turn import Turn
@@ -25,36 +25,25 @@ def card_read(turn: Turn, read: CardRead | CardRefused) -> None:
     badge = NOBODY if isinstance(read, CardRefused) else index.badges.get(read.credential, NOBODY)
     if badge is not NOBODY and _is_same_read(turn, point, badge):
         return
+    gesture = duress.gestured(turn, point, badge.id)
     case = case_of(turn, index, point, badge, read)
     decision = decide(case)
-    if isinstance(decision, Granted):
-        _grant(turn, point, badge, decision)
-    elif isinstance(decision, Denied):
-        _deny(turn, point, badge, decision.because)
+    if isinstance(decision, Denied):
+        deny(turn, point, badge, decision.because)
+        return
+    member = member_of(turn, index, point, badge, decision)
+    if point.out and point.passage and not case.released:
+        _leave(turn, index, point, member)
+        return
+    refusal = None
+    if not case.released:
+        refusal = _enter(turn, index, point, member)
     else:
-        _wait(turn, point, badge, decision.because, decision.wait_us)
-
-
-def case_of(turn: Turn, index: PolicyIndex, point: Point, badge: Badge, read: CardRead | CardRefused) -> Case:
-    """All that the decision depends on, from what is known now."""
-    state = turn.state
-    refused = isinstance(read, CardRefused)
-    return Case(
-        index=index,
-        point=point,
-        badge=badge,
-        customer=None if badge.customer is None else index.customers.get(badge.customer),
-        technology=read.technology,
-        authenticated=isinstance(read, CardRead) and read.assurance == "authenticated",
-        refused=read.cause if isinstance(read, CardRefused) else "",
-        read_age_us=turn.mono_us - read.read_at_mono_us,
-        wall_us=turn.wall_us,
-        wall_trusted=state.wall_trusted,
-        journal_available=state.journal_available,
-        gas_zone="" if refused else turn.gas_zone(point.door),
-        lease=state.lease,
-        lease_age_us=0 if state.lease is None else age_us(state.lease, turn.wall_us, turn.mono_us, state.boot_id),
-    )
+        grant(turn, point, (member,))
+    if refusal is not None:
+        deny(turn, point, badge, refusal)
+    elif gesture:
+        duress.alarm(turn, point, badge.id, badge.holder, badge.number)
 
 
 def _is_same_read(turn: Turn, point: Point, badge: Badge) -> bool:
@@ -65,69 +54,41 @@ def _is_same_read(turn: Turn, point: Point, badge: Badge) -> bool:
     )
 
 
-def _grant(turn: Turn, point: Point, badge: Badge, decision: Granted) -> None:
-    turn.emit(
-        AccessGranted(
-            access_point=point.id,
-            door=point.door,
-            badge=badge.id,
-            holder=badge.holder,
-            number=badge.number,
-            because=decision.because,
-            until_mono_us=turn.mono_us + turn.unlock_us(point.door),
-            out=point.out,
-            customer=badge.customer,
-        )
-    )
-    if decision.alarm and decision.irregular is not None:
-        turn.raise_alarm(
-            decision.alarm,
-            badge.number,
-            holder=badge.holder,
-            area=point.area,
-            access_point=point.id,
-            reason=decision.irregular.reason,
-        )
-    happen(turn, point.door, DoorInput.GRANT)
-    turn.act(Indicate(point.id, "granted"))
+def _enter(turn: Turn, index: PolicyIndex, point: Point, member: Member) -> Explanation | None:
+    """Let the tapper in with those who wait, or let them wait. Returns why they are denied."""
+    waiting = [] if member.needs_escort else judge_waiting(turn, index, point, member.holder)
+    blocked = None if point.out else interlocked(turn, point)
+    answer = decide_entry(turn.state, index, point, waiting, member, blocked)
+    window_us = round(index.limits.pairing_window_s * SECOND_US)
+    if isinstance(answer, Refuse):
+        return answer.because
+    if isinstance(answer, Wait):
+        ask(turn, point, member, answer.because, turn.mono_us + window_us)
+        return None
+    holders = {one.holder for one in answer.members}
+    lonely = leaves_one_alone(turn.state, index, point, holders) if point.left else None
+    if lonely is not None:
+        prompt = prompt_of(turn, point, member.badge)
+        if not confirms(turn, prompt):
+            until_us = turn.mono_us + window_us if prompt is None else prompt.pending.until_mono_us
+            ask(turn, point, member, lonely, until_us)
+            return None
+    grant(turn, point, answer.members, answer.escort)
+    return None
 
 
-def _wait(turn: Turn, point: Point, badge: Badge, explanation: Explanation, wait_us: int) -> None:
-    turn.emit(
-        AccessPending(
-            access_point=point.id,
-            door=point.door,
-            badge=badge.id,
-            holder=badge.holder,
-            number=badge.number,
-            because=explanation,
-            until_mono_us=turn.mono_us + wait_us,
-            out=point.out,
-            customer=badge.customer,
-        )
-    )
-    turn.act(Indicate(point.id, "pending"))
-
-
-def _deny(turn: Turn, point: Point, badge: Badge, explanation: Explanation) -> None:
-    known = badge is not NOBODY
-    turn.emit(
-        AccessDenied(
-            access_point=point.id,
-            door=point.door,
-            because=explanation,
-            badge=badge.id if known else None,
-            holder=badge.holder if known else None,
-            number=badge.number,
-            out=point.out,
-            customer=badge.customer,
-        )
-    )
-    if explanation.reason == Reason.BADGE_LOST.name:
-        turn.raise_alarm(
-            "BADGE_LOST", badge.number, again=True, holder=badge.holder, access_point=point.id, badge=badge.id
-        )
-    _after_denial(turn, point.id)
+def _leave(turn: Turn, index: PolicyIndex, point: Point, member: Member) -> None:
+    """Let the tapper out, alone or with those who wait for a partner, or prompt them (L1, MEANINGS 8, 9)."""
+    prompt = prompt_of(turn, point, member.badge)
+    confirmed = confirms(turn, prompt)
+    waiting = [] if confirmed else judge_waiting(turn, index, point, member.holder)
+    answer = decide_exit(turn.state, index, point, waiting, member, confirmed)
+    if isinstance(answer, Pass):
+        grant(turn, point, answer.members)
+        return
+    window_us = round(index.limits.pairing_window_s * SECOND_US)
+    until_us = turn.mono_us + window_us if prompt is None else prompt.pending.until_mono_us
+    ask(turn, point, member, answer.because, until_us)
 
 
 def _deny_without_point(turn: Turn, read: CardRead | CardRefused) -> None:
@@ -138,13 +99,4 @@ def _deny_without_point(turn: Turn, read: CardRead | CardRefused) -> None:
         else because(Reason.NO_SUCH_POINT, access_point=read.access_point)
     )
     turn.emit(AccessDenied(access_point=read.access_point, door="", because=explanation))
-    _after_denial(turn, read.access_point)
-
-
-def _after_denial(turn: Turn, access_point: str) -> None:
-    turn.act(Indicate(access_point, "denied"))
-    limits = turn.limits
-    since_us = turn.mono_us - round(limits.repeated_denials_window_s * SECOND_US)
-    recent = sum(1 for at_us in turn.state.denials.get(access_point, ()) if at_us > since_us)
-    if recent >= limits.repeated_denials:
-        turn.raise_alarm("REPEATED_DENIALS", access_point, denials=recent)
+    after_denial(turn, read.access_point)

@@ -6,7 +6,7 @@ Each source has ``deadlines_us(turn)``, boot times that may lie in the past, and
 
 from collections.abc import Iterator
 
-from controller import degraded, encoding, maintenance
+from controller import degraded, encoding, maintenance, occupancy, pairing
 from controller.door import DoorInput
 from controller.passage import happen
 from controller.turn import Turn, held_warning_us
@@ -20,6 +20,8 @@ def deadlines_us(turn: Turn) -> list[int]:
     due = [found[0] for door in turn.state.doors if (found := door_deadline_us(turn, door)) is not None]
     due += encoding.deadlines_us(turn)
     due += maintenance.deadlines_us(turn)
+    due += pairing.deadlines_us(turn)
+    due += occupancy.deadlines_us(turn)
     due += degraded.deadlines_us(turn)  # told at the end of every turn
     return due
 
@@ -28,6 +30,8 @@ def run_timers(turn: Turn) -> None:
     """Let happen what is due by now."""
     encoding.run_timer(turn)
     maintenance.run_timers(turn)
+    pairing.run_timers(turn)
+    occupancy.run_timers(turn)
     for door in list(turn.state.doors):
         for _ in range(_MAX_TIMERS):
             due = door_deadline_us(turn, door)

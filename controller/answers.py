@@ -1,0 +1,271 @@
+"""What is answered to people at an access point, as events and actions: granted, pending, denied (B9, R3, MEANINGS 8, 9, 14)."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from controller import interlock, lockdown
+from controller.access import NOBODY, Case, Granted, decide, refuse_admission
+from controller.actions import Indicate
+from controller.anti_passback import inside_already, left_unseen
+from controller.door import DoorInput
+from controller.escort import may_escort, needs_escort
+from controller.event_base import AlarmName, Explanation
+from controller.events import AccessDenied, AccessGranted, AccessPending
+from controller.group import Member
+from controller.index import Point, PolicyIndex
+from controller.inputs import CardRead, CardRefused
+from controller.lease import age_us
+from controller.now import SECOND_US
+from controller.passage import happen
+from controller.policy import Badge
+from controller.reasons import Reason, because
+from controller.state import MAX_WAITING_KEPT, Waiting
+from controller.turn import Turn
+
+
+def case_of(
+    turn: Turn,
+    index: PolicyIndex,
+    point: Point,
+    badge: Badge,
+    read: CardRead | CardRefused | None = None,
+    vouched: bool = False,
+) -> Case:
+    """All that the decision about one person depends on, from what is known now. ``read`` None: it was in order when it came."""
+    state = turn.state
+    return Case(
+        index=index,
+        point=point,
+        badge=badge,
+        customer=None if badge.customer is None else index.customers.get(badge.customer),
+        technology="" if read is None else read.technology,
+        authenticated=read is None or (isinstance(read, CardRead) and read.assurance == "authenticated"),
+        refused=read.cause if isinstance(read, CardRefused) else "",
+        read_age_us=0 if read is None else turn.mono_us - read.read_at_mono_us,
+        wall_us=turn.wall_us,
+        wall_trusted=state.wall_trusted,
+        journal_available=state.journal_available,
+        gas_zone=turn.gas_zone(point.door),
+        lease=state.lease,
+        lease_age_us=0 if state.lease is None else age_us(state.lease, turn.wall_us, turn.mono_us, state.boot_id),
+        presence=state.presence.get(badge.holder),
+        released=turn.door(point.door).mode == "released",
+        locked_down=_locked_down(turn, index, point, badge),
+        vouched=vouched,
+    )
+
+
+def _locked_down(turn: Turn, index: PolicyIndex, point: Point, badge: Badge) -> str | None:
+    if not turn.state.lockdowns:
+        return None
+    kind = None if badge is NOBODY else badge.kind
+    return lockdown.locked_area(turn.state.lockdowns, index, point, kind, badge.holder in index.keyholders)
+
+
+def member_of(turn: Turn, index: PolicyIndex, point: Point, badge: Badge, granted: Granted) -> Member:
+    """Whom the numbered rules let pass, as the group rules see them."""
+    areas = point.leaves if point.out else point.enters
+    alarms: list[tuple[AlarmName, str]] = []
+    if granted.alarm and granted.irregular is not None:
+        alarms.append((granted.alarm, granted.irregular.reason))
+    if passed_back(turn, point, badge.holder):
+        alarms.append(("EXIT_IRREGULAR", Reason.ANTI_PASSBACK.name))
+    return Member(
+        holder=badge.holder,
+        badge=badge.id,
+        number=badge.number,
+        because=granted.because,
+        kind=badge.kind,
+        customer=badge.customer,
+        needs_escort=not point.out and needs_escort(point, badge.kind),
+        may_escort=may_escort(index, areas, badge.kind, badge.holder),
+        alarms=tuple(alarms),
+    )
+
+
+def passed_back(turn: Turn, point: Point, holder: int) -> bool:
+    """Whether anti-passback, where it is soft or where somebody leaves, finds this passing irregular."""
+    if turn.door(point.door).mode == "released":
+        return False
+    presence = turn.state.presence.get(holder)
+    if point.out:
+        return left_unseen(turn.state, point, presence) is not None
+    return inside_already(point, presence, "soft") is not None
+
+
+def still_waiting(turn: Turn, point: Point, besides: int) -> list[Waiting]:
+    """Who waits at this point now, oldest first, without this holder."""
+    return [
+        one
+        for one in turn.state.waiting.get(point.id, ())
+        if one.pending.holder != besides and turn.mono_us < one.pending.until_mono_us
+    ]
+
+
+def judge_waiting(turn: Turn, index: PolicyIndex, point: Point, besides: int) -> list[Member]:
+    """Who waits at this point, judged again: whoever may not pass any more is denied and is not among them."""
+    members = []
+    for one in still_waiting(turn, point, besides):
+        asked = one.pending
+        if asked.badge:
+            badge = index.badge(asked.badge) or NOBODY
+            decision = decide(case_of(turn, index, point, badge))
+            if isinstance(decision, Granted):
+                members.append(member_of(turn, index, point, badge, decision))
+                continue
+            refusal: Explanation | None = decision.because
+        else:
+            refusal = admission_refusal(turn, index, point)
+        if refusal is None:
+            members.append(admitted(point, asked))
+        else:
+            end_waiting(turn, asked, refusal)
+    return members
+
+
+def admission_refusal(turn: Turn, index: PolicyIndex, point: Point) -> Explanation | None:
+    """Why nobody may be admitted by command at this point: every rule that is not about a badge or its permission (MEANINGS 21)."""
+    return refuse_admission(case_of(turn, index, point, NOBODY))
+
+
+def admitted(point: Point, asked: AccessPending) -> Member:
+    """Somebody admitted by command who waits."""
+    return Member(
+        holder=asked.holder,
+        badge=0,
+        number=asked.number,
+        because=because(Reason.ADMITTED, "B7" if asked.emergency else "B8", number=asked.number, area=point.area),
+        customer=asked.customer,
+        needs_escort=True,
+        emergency=asked.emergency,
+    )
+
+
+def grant(turn: Turn, point: Point, members: Sequence[Member], escort: int | None = None) -> None:
+    """Let these pass under one opening: a grant for each, one unlock."""
+    state = turn.state
+    until_us = turn.mono_us + turn.unlock_us(point.door)
+    holders = tuple(member.holder for member in members)
+    for member in members:
+        known = state.presence.get(member.holder)
+        answers_for = escort if member.needs_escort else (known.escort if point.out and known is not None else None)
+        turn.emit(
+            AccessGranted(
+                access_point=point.id,
+                door=point.door,
+                badge=member.badge,
+                holder=member.holder,
+                number=member.number,
+                because=member.because,
+                until_mono_us=until_us,
+                out=point.out,
+                customer=member.customer,
+                kind=member.kind,
+                partners=tuple(holder for holder in holders if holder != member.holder),
+                escort=answers_for,
+                presumed_left=not point.out
+                and known is not None
+                and not known.sure
+                and any(known.area in room.within for room in point.entered),
+                emergency=member.emergency,
+            )
+        )
+        for alarm, reason in member.alarms:
+            turn.raise_alarm(
+                alarm, member.number, holder=member.holder, area=point.area, access_point=point.id, reason=reason
+            )
+    happen(turn, point.door, DoorInput.GRANT)
+    turn.act(Indicate(point.id, "granted"))
+
+
+def interlocked(turn: Turn, point: Point) -> Explanation | None:
+    """The other door of a mantrap for which this one stays shut."""
+    found = interlock.blocked_by(turn, point.door)
+    return None if found is None else because(Reason.INTERLOCKED, door=found[1])
+
+
+def ask(turn: Turn, point: Point, member: Member, explanation: Explanation, until_us: int) -> None:
+    """The tap counts; something is awaited until this boot time."""
+    others = [one for one in turn.state.waiting.get(point.id, ()) if one.pending.holder != member.holder]
+    if len(others) >= MAX_WAITING_KEPT and not is_prompt(others[0].pending):  # no room: the longest wait ends now
+        end_waiting(turn, others[0].pending, others[0].pending.because)
+    turn.emit(
+        AccessPending(
+            access_point=point.id,
+            door=point.door,
+            badge=member.badge,
+            holder=member.holder,
+            number=member.number,
+            because=explanation,
+            until_mono_us=until_us,
+            out=point.out,
+            customer=member.customer,
+            kind=member.kind,
+            emergency=member.emergency,
+        )
+    )
+    turn.act(Indicate(point.id, "pending"))
+
+
+def is_prompt(asked: AccessPending) -> bool:
+    """Whether it is a prompt to somebody who leaves: no denial follows when nobody comes."""
+    return asked.because.inputs.get("way") == "out"
+
+
+def end_waiting(turn: Turn, asked: AccessPending, refusal: Explanation) -> None:
+    """Who waited is denied."""
+    turn.emit(
+        AccessDenied(
+            access_point=asked.access_point,
+            door=asked.door,
+            because=refusal,
+            badge=asked.badge,
+            holder=asked.holder,
+            number=asked.number,
+            out=asked.out,
+            customer=asked.customer,
+        )
+    )
+    if refusal.reason == Reason.BADGE_LOST.name:
+        _lost(turn, asked.access_point, asked.badge, asked.holder, asked.number)
+    after_denial(turn, asked.access_point)
+
+
+def deny(turn: Turn, point: Point, badge: Badge, explanation: Explanation) -> None:
+    """Who taps is denied."""
+    known = badge is not NOBODY
+    turn.emit(
+        AccessDenied(
+            access_point=point.id,
+            door=point.door,
+            because=explanation,
+            badge=badge.id if known else None,
+            holder=badge.holder if known else None,
+            number=badge.number,
+            out=point.out,
+            customer=badge.customer,
+        )
+    )
+    if explanation.reason == Reason.BADGE_LOST.name:
+        _lost(turn, point.id, badge.id, badge.holder, badge.number)
+    after_denial(turn, point.id)
+
+
+def _lost(turn: Turn, access_point: str, badge: int, holder: int, number: str) -> None:
+    turn.raise_alarm("BADGE_LOST", number, again=True, holder=holder, access_point=access_point, badge=badge)
+
+
+def after_denial(turn: Turn, access_point: str) -> None:
+    """Show it, and notice when it happens too often."""
+    turn.act(Indicate(access_point, "denied"))
+    limits = turn.limits
+    since_us = turn.mono_us - round(limits.repeated_denials_window_s * SECOND_US)
+    recent = sum(1 for at_us in turn.state.denials.get(access_point, ()) if at_us > since_us)
+    if recent >= limits.repeated_denials:
+        turn.raise_alarm("REPEATED_DENIALS", access_point, denials=recent)
+
+
+def over(explanation: Explanation) -> Explanation:
+    """The same reason when nothing is awaited any more."""
+    return msgspec.structs.replace(explanation, inputs={**explanation.inputs, "wait_s": 0})
