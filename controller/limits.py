@@ -54,8 +54,14 @@ class LimitsError(ValueError):
 
 
 _MAX_S = 31 * 86_400.0
-_HIGHEST = {"unlock_s": 300.0, "held_open_s": 86_400.0, "late_read_s": 10.0, "same_read_s": 10.0}
-"""What would make a door stand open or a rule empty, whoever asks for it. Doors have the same bounds (controller.site_checks)."""
+_HIGHEST = {
+    "unlock_s": 300.0,
+    "held_open_s": 86_400.0,
+    "late_read_s": 10.0,
+    "same_read_s": 10.0,
+    "exit_confirm_s": 60.0,
+}
+"""What would make a door stand open, a rule empty or somebody wait at a way out, whoever asks for it. Doors have the same bounds (controller.site_checks)."""
 _AT_LEAST_ONE = {"repeated_denials", "escort_visitors"}
 _MAY_BE_ZERO = {"unlock_s", "held_open_s"}
 

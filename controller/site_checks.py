@@ -3,13 +3,13 @@
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date
+from datetime import date, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from controller.limits import LimitsError, limits_from
-from controller.site import AccessPoint, Area, Door, DoorHardware, Interlock, Schedule, Site
+from controller.limits import Limits, LimitsError, limits_from
+from controller.site import AccessPoint, Area, Closure, Door, DoorHardware, Interlock, Schedule, Site
 
 
 class SiteError(ValueError):
@@ -34,9 +34,12 @@ def check_site(site: Site) -> list[str]:
     return [
         *_check_ids(site),
         *_check_areas(site),
+        *_check_public(site),
         *_check_access_points(site),
         *_check_times(site),
-        *_check_numbers(site),
+        *_check_closures(site),
+        *_check_doors(site),
+        *_check_limits(site),
         *_check_interlocks(site),
         *_check_edges(site),
     ]
@@ -60,6 +63,12 @@ def site_mismatch(site: Site, hardware: Sequence[DoorHardware], edge: str) -> li
         for door in site.doors
         if door.edge == edge and door.id not in own
     ]
+    for interlock in site.interlocks:
+        missing = [door for door in interlock.doors if door not in own]
+        if interlock.enabled and missing and len(missing) < len(interlock.doors):
+            mismatches.append(
+                f"interlock {interlock.id!r} has doors of this edge, but edge.toml does not wire {missing[0]!r}; give all its doors to one edge"
+            )
     return mismatches
 
 
@@ -86,11 +95,6 @@ def unenforced(site: Site) -> list[str]:
         for door in site.doors
         if door.guard_confirms
     ]
-    missing += [
-        f"interlock {interlock.id!r} is not enforced yet; set enabled = false"
-        for interlock in site.interlocks
-        if interlock.enabled
-    ]
     return missing
 
 
@@ -103,12 +107,13 @@ _DAY_MINUTES = 1_440
 def _check_ids(site: Site) -> Iterator[str]:
     if not _ID.fullmatch(site.id):
         yield f"id {site.id!r}: use 1 to 64 letters, digits, '.', '_' or '-'"
-    kinds: dict[str, Sequence[Area | Door | AccessPoint | Schedule | Interlock]] = {
+    kinds: dict[str, Sequence[Area | Door | AccessPoint | Schedule | Interlock | Closure]] = {
         "areas": site.areas,
         "doors": site.doors,
         "access_points": site.access_points,
         "schedules": site.schedules,
         "interlocks": site.interlocks,
+        "closures": site.closures,
     }
     for kind, entries in kinds.items():
         seen: set[str] = set()
@@ -127,6 +132,8 @@ def _check_areas(site: Site) -> Iterator[str]:
             yield f"area {area.id!r}: inside = {area.inside!r} is no area of this site"
         if area.capacity is not None and area.capacity < 1:
             yield f"area {area.id!r}: capacity = {area.capacity}; give 1 or more, or use closed = true"
+        if area.capacity == 1 and area.two_person:
+            yield f"area {area.id!r}: capacity = 1 with two_person = true lets nobody in; give 2 or more"
         if area.public and (area.customers or area.closed):
             yield f"area {area.id!r}: a public area can be neither closed nor limited to customers"
         chain, at = {area.id}, area.inside
@@ -136,6 +143,29 @@ def _check_areas(site: Site) -> Iterator[str]:
                 break
             chain.add(at)
             at = inside[at]
+
+
+def _check_public(site: Site) -> Iterator[str]:
+    """A public area asks for no permission, so it can ask for nothing else (docs/rooms.md), nor lie in what asks."""
+    areas = {area.id: area for area in site.areas}
+    for area in site.areas:
+        if not area.public:
+            continue
+        asked = (
+            ("two_person", area.two_person),
+            ("anti_passback", area.anti_passback != "off"),
+            ("capacity", area.capacity is not None),
+            ("composition", area.composition != "any"),
+            ("first_in", area.first_in),
+            ("escort_for", area.escort_for != "visitors"),
+            ("lockdown_pass", bool(area.lockdown_pass)),
+        )
+        for rule, asks in asked:
+            if asks:
+                yield f"area {area.id!r}: a public area cannot ask for {rule}; remove it, or public = true"
+        outer = areas.get(area.inside) if area.inside is not None else None
+        if outer is not None and not outer.public:
+            yield f"area {area.id!r}: is public, but lies inside {outer.id!r}, which is not; nobody would be asked for that one"
 
 
 def _check_access_points(site: Site) -> Iterator[str]:
@@ -200,16 +230,79 @@ def _check_schedule(schedule: Schedule) -> Iterator[str]:
             end = interval.to_minute
 
 
-def _check_numbers(site: Site) -> Iterator[str]:
-    for door in site.doors:
-        if not 0.1 <= door.unlock_s <= _MAX_UNLOCK_S:
-            yield f"door {door.id!r}: unlock_s = {door.unlock_s}; give 0.1 to {_MAX_UNLOCK_S:.0f}"
-        if not 0.1 <= door.held_open_s <= _MAX_HELD_OPEN_S:
-            yield f"door {door.id!r}: held_open_s = {door.held_open_s}; give 0.1 to {_MAX_HELD_OPEN_S:.0f}"
+def _check_closures(site: Site) -> Iterator[str]:
+    areas = {area.id: area for area in site.areas}
+    for closure in site.closures:
+        where = f"closure {closure.id!r}: "
+        area = areas.get(closure.area)
+        if area is None:
+            yield f"{where}area {closure.area!r} is no area of this site"
+        elif area.public:
+            yield f"{where}area {closure.area!r} is public; a public area cannot be closed"
+        times = []
+        for field, text in (("from_at", closure.from_at), ("until_at", closure.until_at)):
+            time = _local_time(text)
+            if time is None:
+                yield f"{where}{field} = {text!r} is no local time; write it like '2026-10-01T08:00'"
+            else:
+                times.append(time)
+        if len(times) == 2 and times[0] >= times[1]:
+            yield f"{where}ends at {closure.until_at}, not after its beginning at {closure.from_at}"
+
+
+def _local_time(text: str) -> datetime | None:
     try:
-        limits_from(site.settings)
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return time if time.tzinfo is None else None
+
+
+def _check_doors(site: Site) -> Iterator[str]:
+    schedules = {schedule.id for schedule in site.schedules}
+    for door in site.doors:
+        where = f"door {door.id!r}: "
+        if not 0.1 <= door.unlock_s <= _MAX_UNLOCK_S:
+            yield f"{where}unlock_s = {door.unlock_s}; give 0.1 to {_MAX_UNLOCK_S:.0f}"
+        if not 0.1 <= door.held_open_s <= _MAX_HELD_OPEN_S:
+            yield f"{where}held_open_s = {door.held_open_s}; give 0.1 to {_MAX_HELD_OPEN_S:.0f}"
+        if not 0 <= door.held_warning_s <= _MAX_HELD_OPEN_S:
+            yield f"{where}held_warning_s = {door.held_warning_s}; give 0 (no warning) to {_MAX_HELD_OPEN_S:.0f}"
+        elif door.held_warning_s >= door.held_open_s and door.held_warning_s != _PLAIN_DOOR.held_warning_s:
+            yield f"{where}held_warning_s = {door.held_warning_s} is no less than held_open_s; it would warn before the door is open"
+        for other in door.held_open_by_schedule:
+            if other.schedule not in schedules:
+                yield f"{where}held_open_by_schedule: {other.schedule!r} is no schedule of this site"
+            if not 0.1 <= other.held_open_s <= _MAX_HELD_OPEN_S:
+                yield f"{where}held_open_by_schedule: held_open_s = {other.held_open_s}; give 0.1 to {_MAX_HELD_OPEN_S:.0f}"
+
+
+_PLAIN_DOOR = Door(id="")
+
+
+def _check_limits(site: Site) -> Iterator[str]:
+    try:
+        limits = limits_from(site.settings)
     except LimitsError as error:
         yield str(error)
+        return
+    if limits.exit_prompt_s <= limits.exit_confirm_s:
+        yield (
+            f"settings: exit_prompt_s = {limits.exit_prompt_s} must be more than exit_confirm_s = {limits.exit_confirm_s}; "
+            "else no second tap at a way out would count"
+        )
+    if any(door.duress != "off" for door in site.doors):
+        yield from _check_duress(limits)
+
+
+def _check_duress(limits: Limits) -> Iterator[str]:
+    """The gesture may be neither one read told twice nor the second tap at a way out (MEANINGS 23)."""
+    if limits.duress_from_s <= limits.same_read_s:
+        yield f"settings: duress_from_s = {limits.duress_from_s} must be more than same_read_s = {limits.same_read_s}"
+    if limits.duress_until_s >= limits.exit_confirm_s:
+        yield f"settings: duress_until_s = {limits.duress_until_s} must be less than exit_confirm_s = {limits.exit_confirm_s}"
+    if limits.duress_from_s >= limits.duress_until_s:
+        yield f"settings: duress_until_s = {limits.duress_until_s} must be more than duress_from_s = {limits.duress_from_s}"
 
 
 def _check_edges(site: Site) -> Iterator[str]:
@@ -225,6 +318,8 @@ def _check_edges(site: Site) -> Iterator[str]:
                 ("two_person", area.two_person),
                 ("anti_passback", area.anti_passback != "off"),
                 ("capacity", area.capacity is not None),
+                ("composition", area.composition != "any"),
+                ("first_in", area.first_in),
             )
             if asks
         ]
@@ -264,6 +359,8 @@ def _check_interlocks(site: Site) -> Iterator[str]:
     for interlock in site.interlocks:
         if len(set(interlock.doors)) < 2:
             yield f"interlock {interlock.id!r}: name at least two different doors"
+        elif len(set(interlock.doors)) < len(interlock.doors):
+            yield f"interlock {interlock.id!r}: a door stands there twice"
         for door in interlock.doors:
             if door not in doors:
                 yield f"interlock {interlock.id!r}: {door!r} is no door of this site"

@@ -6,7 +6,18 @@ import msgspec
 import pytest
 
 from controller.limits import Limits, LimitsError, limits_from
-from controller.site import AccessPoint, Area, Door, DoorHardware, Interlock, Interval, Schedule, Site
+from controller.site import (
+    AccessPoint,
+    Area,
+    Closure,
+    Door,
+    DoorHardware,
+    HeldOpen,
+    Interlock,
+    Interval,
+    Schedule,
+    Site,
+)
 from controller.site_checks import SiteError, check_site, parse_site, site_mismatch, unenforced
 from tests.controller.building import ALL_DAY, HARDWARE, SITE
 
@@ -122,7 +133,6 @@ def with_hall(**fields: Any) -> Site:
         (with_hall(first_in=True), "first_in"),
         (with_hall(escort_for="customers"), "escort_for"),
         (changed(doors=(*SITE.doors, Door("d", guard_confirms=True))), "guard_confirms"),
-        (changed(interlocks=(Interlock("i", ("hall-door", "lobby-door")),)), "interlock"),
     ],
 )
 def test_a_rule_that_is_not_kept_yet_is_refused_by_name(site: Site, rule: str) -> None:
@@ -131,8 +141,84 @@ def test_a_rule_that_is_not_kept_yet_is_refused_by_name(site: Site, rule: str) -
     assert rule in missing[0]
 
 
-def test_an_interlock_that_is_off_asks_for_nothing() -> None:
-    assert unenforced(changed(interlocks=(Interlock("i", ("hall-door", "lobby-door"), enabled=False),))) == []
+def test_interlocks_lockdowns_closures_duress_and_held_open_times_are_kept() -> None:
+    kept = changed(
+        interlocks=(Interlock("i", ("hall-door", "lobby-door")),),
+        closures=(Closure("c", "hall", "2026-10-01T08:00", "2026-10-01T18:00"),),
+        areas=with_hall(lockdown_pass=("staff", "keyholder")).areas,
+        doors=with_door(duress="double_tap", held_open_by_schedule=(HeldOpen("working-hours", 600),)),
+    )
+    assert check_site(kept) == []
+    assert unenforced(kept) == []
+
+
+def with_door(**fields: Any) -> tuple[Door, ...]:
+    return tuple(msgspec.structs.replace(door, **fields) if door.id == "hall-door" else door for door in SITE.doors)
+
+
+def closed(area: str = "hall", from_at: str = "2026-10-01T08:00", until_at: str = "2026-10-01T18:00") -> Site:
+    return changed(closures=(Closure("c", area, from_at, until_at),))
+
+
+@pytest.mark.parametrize(
+    ("site", "says"),
+    [
+        (closed(area="nowhere"), "closure 'c': area 'nowhere' is no area"),
+        (closed(area="outside"), "a public area cannot be closed"),
+        (closed(from_at="1 October"), "from_at = '1 October' is no local time"),
+        (closed(from_at="2026-10-01T08:00+08:00"), "is no local time"),
+        (closed(until_at="2026-10-01T08:00"), "not after its beginning"),
+        (closed(until_at="2026-10-01T07:59"), "not after its beginning"),
+        (changed(closures=closed().closures * 2), "closures: 'c' stands there twice"),
+        (changed(doors=with_door(held_warning_s=-1)), "held_warning_s = -1"),
+        (changed(doors=with_door(held_warning_s=float("nan"))), "held_warning_s = nan"),
+        (changed(doors=with_door(held_warning_s=30)), "no less than held_open_s"),
+        (changed(doors=with_door(held_open_by_schedule=(HeldOpen("night", 60),))), "'night' is no schedule"),
+        (changed(doors=with_door(held_open_by_schedule=(HeldOpen("always", 0),))), "held_open_s = 0"),
+        (changed(interlocks=(Interlock("i", ("hall-door", "lobby-door", "hall-door")),)), "a door stands there twice"),
+        (with_hall(two_person=True, capacity=1), "lets nobody in"),
+        (with_hall(public=True, two_person=True), "a public area cannot ask for two_person"),
+        (with_hall(public=True, anti_passback="soft"), "a public area cannot ask for anti_passback"),
+        (with_hall(public=True, capacity=3), "a public area cannot ask for capacity"),
+        (with_hall(public=True, composition="with_staff"), "a public area cannot ask for composition"),
+        (with_hall(public=True, first_in=True), "a public area cannot ask for first_in"),
+        (with_hall(public=True, escort_for="customers"), "a public area cannot ask for escort_for"),
+        (with_hall(public=True, lockdown_pass=("staff",)), "a public area cannot ask for lockdown_pass"),
+        (with_hall(public=True, inside="lobby"), "is public, but lies inside 'lobby'"),
+        (changed(settings={"exit_prompt_s": 3.0}), "exit_prompt_s = 3.0 must be more than exit_confirm_s"),
+        (changed(settings={"exit_confirm_s": 61.0}), "out of range"),
+    ],
+)
+def test_a_site_that_asks_for_what_cannot_be_is_told_why(site: Site, says: str) -> None:
+    assert any(says in fault for fault in check_site(site)), check_site(site)
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"duress_from_s": 1.0}, "duress_from_s = 1.0 must be more than same_read_s = 1.0"),
+        ({"duress_from_s": 1.01}, ""),
+        ({"duress_until_s": 3.0}, "duress_until_s = 3.0 must be less than exit_confirm_s = 3.0"),
+        ({"duress_until_s": 2.99}, ""),
+        ({"duress_from_s": 2.5}, "duress_until_s = 2.5 must be more than duress_from_s = 2.5"),
+    ],
+)
+def test_a_duress_gesture_that_another_tap_could_be_is_refused_where_a_door_asks_for_it(
+    settings: dict[str, float], says: str
+) -> None:
+    faults = check_site(changed(doors=with_door(duress="double_tap"), settings=settings))
+    assert [says in fault for fault in faults] == ([True] if says else [])
+    assert check_site(changed(settings=settings)) == []
+
+
+def test_an_edge_refuses_an_interlock_of_which_it_has_some_doors_only() -> None:
+    site = changed(interlocks=(Interlock("i", ("hall-door", "cage-door")), Interlock("j", ("hall-door", "lobby-door"))))
+    assert site_mismatch(site, HARDWARE, "edge-1") == []
+    (only,) = site_mismatch(site, [DoorHardware("hall-door"), DoorHardware("lobby-door")], "edge-1")
+    assert only.startswith("interlock 'i' has doors of this edge, but edge.toml does not wire 'cage-door'")
+    off = changed(interlocks=(Interlock("i", ("hall-door", "cage-door"), enabled=False),))
+    assert site_mismatch(off, [DoorHardware("hall-door")], "edge-1") == []
+    assert site_mismatch(site, [DoorHardware("cabinet-1")], "edge-1") == []
 
 
 def test_an_edge_refuses_a_site_without_its_doors() -> None:
