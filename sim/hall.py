@@ -7,7 +7,7 @@ take it when a relay moves. Verbs that take time, as people do, are in :mod:`sim
 import re
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
@@ -23,7 +23,7 @@ from sim.indicators import Lamp, LampChange
 from sim.reader_unit import ReaderAct, SimulatedReader
 from sim.serial_line import SerialLine
 from sim.tap_times import Release
-from sim.wiring import Wiring, WiringError, ZoneWiring
+from sim.wiring import LockdownWiring, Wiring, WiringError, ZoneWiring
 
 OnChange = Callable[[str, str, dict[str, Any]], None]
 """(kind, id, its state): called under the hall's lock, must return at once."""
@@ -68,6 +68,7 @@ class Hall:
         self.zones = {
             "fire": {each.zone: False for each in wiring.fire},
             "gas": {each.zone: False for each in wiring.gas},
+            "lockdown": {each.area: False for each in wiring.lockdown},
         }
         self.people = {area.id: 0 for area in site.areas if area.id != "outside"}
         self._card_keys = card_keys
@@ -98,7 +99,12 @@ class Hall:
             board.relays.on_output = lambda channel, on, at_s, board=board: self._output(board, channel, on, at_s)  # type: ignore[misc]
         for door in self.doors.values():
             self._set_levels(door)
-        for kind, loops in (("fire", wiring.fire), ("gas", wiring.gas)):
+        self._loops: dict[str, Sequence[ZoneWiring | LockdownWiring]] = {
+            "fire": wiring.fire,
+            "gas": wiring.gas,
+            "lockdown": wiring.lockdown,
+        }
+        for kind, loops in self._loops.items():
             for loop in loops:
                 self._set_zone_level(kind, loop)
 
@@ -219,13 +225,13 @@ class Hall:
             self._publish("door", door_id)
 
     def set_zone(self, kind: str, zone: str, active: bool) -> None:
-        """Raise or clear a fire or gas loop."""
+        """Raise or clear a fire or gas loop, or an area's lockdown button."""
         zones = self.zones[kind]
         if zone not in zones:
             raise HallError(f"no {kind} zone {zone!r}; there are {_listed(zones)}")
         with self.changed:
             zones[zone] = active
-            for loop in self.wiring.fire if kind == "fire" else self.wiring.gas:
+            for loop in self._loops[kind]:
                 if loop.zone == zone:
                     self._set_zone_level(kind, loop)
             self._publish("inputs", kind)
@@ -346,7 +352,7 @@ class Hall:
         for (board, number), flows in door.levels().items():
             self._set_level(board, number, flows)
 
-    def _set_zone_level(self, kind: str, loop: ZoneWiring) -> None:
+    def _set_zone_level(self, kind: str, loop: ZoneWiring | LockdownWiring) -> None:
         self._set_level(loop.input.board, loop.input.input, loop.input.current_flows(self.zones[kind][loop.zone]))
 
     def _set_level(self, board: str, number: int, flows: bool) -> None:

@@ -123,6 +123,13 @@ class ZoneBody(_Body):
     clear: bool = False
 
 
+class LockdownBody(_Body):
+    """``POST /lockdown``: ``area`` empty: the whole site's button."""
+
+    area: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    clear: bool = False
+
+
 class DeviceBody(_Body):
     """``POST /device``."""
 
@@ -212,6 +219,7 @@ class HallService:
             "readers": {reader.id: reader.access_point for reader in wiring.readers},
             "fire": [each.zone for each in wiring.fire],
             "gas": [each.zone for each in wiring.gas],
+            "lockdown": [each.area for each in wiring.lockdown],
             "people": people,
         }
 
@@ -253,6 +261,10 @@ class HallService:
 
     def gas(self, body: ZoneBody) -> dict[str, Any]:
         return self._zone("gas", body)
+
+    def lockdown(self, body: LockdownBody) -> dict[str, Any]:
+        self.hall.set_zone("lockdown", body.area, not body.clear)
+        return {"area": body.area, "active": not body.clear}
 
     def tamper(self, body: ZoneBody) -> dict[str, Any]:
         if body.door is None:
@@ -325,6 +337,7 @@ def make_app(hall: Hall, folder: SiteFolder, watchers: Watchers, host: str) -> S
         Route("/rex", post(RexBody, service.rex), methods=["POST"]),
         Route("/fire", post(ZoneBody, service.fire), methods=["POST"]),
         Route("/gas", post(ZoneBody, service.gas), methods=["POST"]),
+        Route("/lockdown", post(LockdownBody, service.lockdown), methods=["POST"]),
         Route("/tamper", post(ZoneBody, service.tamper), methods=["POST"]),
         Route("/device", post(DeviceBody, service.device), methods=["POST"]),
         Mount("/page", StaticFiles(directory=PAGE)),

@@ -37,7 +37,15 @@ def play(
     clock = Stopwatch()
     steps: list[StepResult] = []
     with tempfile.TemporaryDirectory(prefix="menjin-scenario-") as folder:
-        stack = Stack(Path(folder), scenario.site, broker, database_url, scenario.settings, desk=scenario.needs_desk)
+        stack = Stack(
+            Path(folder),
+            scenario.site,
+            broker,
+            database_url,
+            scenario.settings,
+            desk=scenario.needs_desk,
+            rules=scenario.rules,
+        )
         try:
             with stack, closing(Player(stack, scenario)) as player:
                 player.prepare()

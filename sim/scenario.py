@@ -113,7 +113,8 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class Scenario(msgspec.Struct, frozen=True):
-    """A whole file. ``virtual``: its times are exact, so it is played in virtual time only; ``starts``: when that begins."""
+    """A whole file. ``virtual``: its times are exact, so it is played in virtual time only; ``starts``: when that begins.
+    ``rules``: what areas, doors and interlocks of the site shall ask for instead (:mod:`sim.site_rules`)."""
 
     name: str
     site: str
@@ -121,6 +122,7 @@ class Scenario(msgspec.Struct, frozen=True):
     given: Given
     steps: tuple[Step, ...]
     path: str
+    rules: dict[str, dict[str, Any]] = {}
     virtual: bool = False
     starts: str | None = None
 

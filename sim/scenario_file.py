@@ -9,6 +9,7 @@ from typing import Any, Literal
 import msgspec
 import yaml
 
+from controller.site_checks import SiteError
 from sim.scenario import (
     ALONE_KEYS,
     ARGUMENTS,
@@ -23,10 +24,13 @@ from sim.scenario_checks import Fault, faults_of_command, faults_of_expect, faul
 from sim.scenario_given import Given
 from sim.scenario_times import duration_s, moment
 from sim.scenario_verbs import ACTS, BadgeVerb, ClockVerb, CommandVerb, ContractVerb, Count, DoorVerb, Tap, acts_in
+from sim.site_folder import SiteFolder
+from sim.site_rules import changed_site
+from sim.wiring import WiringError
 
 SHOWN = ("badge", "application", "contract", "customer", "holder", "contact")
 """What `shows` can look at."""
-KEYS = ("name", "site", "time", "starts", "settings", "given", "steps")
+KEYS = ("name", "site", "time", "starts", "settings", "rules", "given", "steps")
 _ANY_NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
 
@@ -98,10 +102,18 @@ class _Reader:
         given: Given = self.convert(document.get("given") or {}, Given, ("given",))
         self._check_times(given)
         self._raise(("given",), faults_of_given(given, self._virtual))
+        site: str = self.convert(document.get("site", "demo"), str, ("site",))
+        settings: dict[str, float] = self.convert(document.get("settings") or {}, dict[str, float], ("settings",))
+        rules: dict[str, dict[str, Any]] = self.convert(
+            document.get("rules") or {}, dict[str, dict[str, Any]], ("rules",)
+        )
+        if settings or rules:
+            self._check_site(site, settings, rules)
         return Scenario(
             name=self.convert(document.get("name", ""), str, ("name",)),
-            site=self.convert(document.get("site", "demo"), str, ("site",)),
-            settings=self.convert(document.get("settings") or {}, dict[str, float], ("settings",)),
+            site=site,
+            settings=settings,
+            rules=rules,
             given=given,
             steps=tuple(self.step(step, index) for index, step in enumerate(steps)),
             path=self.where,
@@ -240,6 +252,14 @@ class _Reader:
         for index, permit in enumerate(given.permits):
             for key, limit in (("from", permit.from_), ("to", permit.to)):
                 self._check(lambda value: moment(value, _ANY_NOW), limit, ("given", "permits", index, key))
+
+    def _check_site(self, site: str, settings: dict[str, float], rules: dict[str, dict[str, Any]]) -> None:
+        try:
+            changed_site(SiteFolder(site).site, settings, rules)
+        except (SiteError, WiringError) as error:
+            named = next((name for name in rules if repr(name) in str(error)), None)
+            path = ("settings",) if str(error).startswith("rules: settings") else ("rules", named or "")
+            raise self.error(path, str(error)) from error
 
     def _raise(self, path: tuple[str | int, ...], faults: Iterable[Fault]) -> None:
         for where, message in faults:

@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from controller.site_checks import parse_site
 from sim.child import Child, ChildError
 from sim.clients import HttpClient
+from sim.site_rules import Rules, changed_site, site_toml
 
 EDGE = "edge-1"
 DESK = "desk-1"
@@ -47,7 +49,7 @@ def find_site(name: str) -> Path:
 class Stack:
     """All processes of one site on loopback, each port chosen by the system.
 
-    ``settings`` overrides named limits of the site. ``database_url`` None: SQLite in ``directory``. ``progress`` is told each
+    ``settings`` overrides named limits of the site, ``rules`` what its areas and doors ask for. ``database_url`` None: SQLite in ``directory``. ``progress`` is told each
     step before it begins. ``desk``: start the desk's edge too, which writes badges.
     """
 
@@ -61,12 +63,14 @@ class Stack:
         progress: Progress = lambda _line: None,
         ports: Mapping[str, int] | None = None,
         desk: bool = False,
+        rules: Rules | None = None,
     ) -> None:
         self.directory = directory
         self.site = site
         self.broker_kind: BrokerKind = broker
         self.database_url = database_url
         self.settings = dict(settings or {})
+        self.rules = dict(rules or {})
         self._with_desk = desk
         self._progress = progress
         self._ports = {"server": 0, "hall": 0, "broker": 0, **(ports or {})}
@@ -201,13 +205,10 @@ class Stack:
     def _copy_site(self) -> None:
         target = self.directory / "site"
         shutil.copytree(find_site(self.site), target, dirs_exist_ok=True)
-        if self.settings:
+        if self.settings or self.rules:
             site_file = target / "site.toml"
-            text = site_file.read_text()
-            if "[settings]" in text:
-                raise ChildError(f"{self.site}/site.toml has its own [settings]; a scenario cannot override them")
-            lines = "\n".join(f"{name} = {float(value)}" for name, value in self.settings.items())
-            site_file.write_text(f"{text}\n[settings]\n{lines}\n")
+            site = parse_site(site_file.read_text(encoding="utf-8"), str(site_file))
+            site_file.write_text(site_toml(changed_site(site, self.settings, self.rules)), encoding="utf-8")
 
     def _start_broker(self) -> int:
         if self.broker_kind == "mosquitto":

@@ -79,6 +79,17 @@ class ZoneWiring(msgspec.Struct, frozen=True):
     input: Input
 
 
+class LockdownWiring(msgspec.Struct, frozen=True):
+    """A lockdown button of an area, or, empty, of the site."""
+
+    input: Input
+    area: str = ""
+
+    @property
+    def zone(self) -> str:
+        return self.area
+
+
 class Wiring(msgspec.Struct, frozen=True):
     """The whole hall."""
 
@@ -87,6 +98,7 @@ class Wiring(msgspec.Struct, frozen=True):
     readers: tuple[ReaderWiring, ...] = ()
     fire: tuple[ZoneWiring, ...] = ()
     gas: tuple[ZoneWiring, ...] = ()
+    lockdown: tuple[LockdownWiring, ...] = ()
 
     def outputs(self) -> list[tuple[str, Output]]:
         """Every relay in use, with what hangs on it."""
@@ -108,6 +120,7 @@ class Wiring(msgspec.Struct, frozen=True):
                     used.append((f"{name} of {door.id}", wired))
         used += [(f"fire zone {each.zone}", each.input) for each in self.fire]
         used += [(f"gas zone {each.zone}", each.input) for each in self.gas]
+        used += [(f"lockdown of {each.area or 'the site'}", each.input) for each in self.lockdown]
         return used
 
 

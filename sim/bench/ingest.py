@@ -1,27 +1,21 @@
 """``menjin bench ingest``: records from MQTT to committed rows, on SQLite and on PostgreSQL, against the same rows inserted bare."""
 
-import json
-import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from sim.bench.backlog import EDGE, Backlog, Batch, Feed
-from sim.bench.figures import BenchFailed, Figure, Report, median, reaching, shown
+from sim.bench.figures import Figure, Report, median, reaching, shown
 from sim.bench.ledger_rows import Ledger, PostgresqlLedger, SqliteLedger, count_rows
 from sim.bench.postgresql import postgresql_cluster
-from sim.child import Child
-from sim.clients import HttpClient
-from sim.stack import free_port, menjin, mosquitto_command
+from sim.bench.served import broker, place, servers
 
-SITE_FILE = Path(__file__).parent / "doors" / "site.toml"
 WARM_UP = 2_000
 ROUNDS = 5
 RECORDS_A_ROUND = 6_000
 BACKLOG = 100_000
 STORED_ROWS = 1_000_000
-COMMAND_TIMEOUT_S = 60.0
 
 
 def run(
@@ -88,43 +82,16 @@ def _drain(ledger: Ledger, feed: Feed, batches: list[Batch]) -> list[Figure]:
 @contextmanager
 def _served(ledger: Ledger, folder: Path, edge: Backlog) -> Iterator[Feed]:
     """mosquitto and a real server on this database, with the edge enrolled."""
-    port = free_port()
-    config = folder / "server.toml"
-    keys = {
-        "dir": str(folder / "server"),
-        "database_url": ledger.url,
-        "broker_url": f"mqtt://127.0.0.1:{port}",
-        "site_file": str(SITE_FILE),
-        "host": "127.0.0.1",
-        "port": 0,
-    }
-    config.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items()), encoding="utf-8")
-    token = _token(config)  # makes the schema as well
+    at = place(folder, ledger.url)
     ledger.copy_schema()
-    with ExitStack() as ends:
-        broker = Child("broker", mosquitto_command(folder, port), folder / "broker.log")
-        ends.callback(broker.stop)
-        broker.start()
-        server = Child("server", menjin("server", "--config", str(config)), folder / "server.log")
-        ends.callback(server.stop)
-        server.start()
-        api = HttpClient(server.ready["X_URL"], token)
-        ends.callback(api.close)
-        one_time = api.post("/api/v1/edges", {"name": EDGE})["token"]
-        api.post("/api/v1/edges/enrol", {"token": one_time, "public_key": edge.signer.public_key})
-        feed = Feed(f"mqtt://127.0.0.1:{port}")
-        ends.callback(feed.close)
-        yield feed
-
-
-def _token(config: Path) -> str:
-    command = menjin("server", "token", "--config", str(config), "--role", "administrator", "--name", "bench")
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=COMMAND_TIMEOUT_S, stdin=subprocess.DEVNULL, check=False
-    )
-    if done.returncode != 0:
-        raise BenchFailed(done.stderr.strip())
-    return done.stdout.strip().splitlines()[-1]
+    with broker(at), servers(at) as served:
+        one_time = served.api.post("/api/v1/edges", {"name": EDGE})["token"]
+        served.api.post("/api/v1/edges/enrol", {"token": one_time, "public_key": edge.signer.public_key})
+        feed = Feed(at.broker_url)
+        try:
+            yield feed
+        finally:
+            feed.close()
 
 
 def _sub(folder: str, name: str) -> Path:

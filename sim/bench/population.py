@@ -1,6 +1,7 @@
 """The policy and the taps that benches are measured on: made by a fixed rule, the same on every machine."""
 
 import random
+from collections.abc import Sequence
 
 from controller.policy import (
     Badge,
@@ -24,6 +25,8 @@ AREAS_OF_A_GRANT = 3
 DAY_US = 86_400_000_000
 KNOWN_SHARE = 0.95
 PERMITTED_SHARE = 0.9
+INSIDE_SHARE = 0.02
+"""Of taps by somebody who is inside already, where the bench has people inside."""
 
 
 def make_site() -> Site:
@@ -47,7 +50,8 @@ def make_site() -> Site:
     )
 
 
-def _room(grant: int, step: int) -> int:
+def room_of(grant: int, step: int) -> int:
+    """One of the rooms that a grant names."""
     return (grant % 4 + step * 4) % AREAS
 
 
@@ -58,7 +62,7 @@ def grant_of(badge: int) -> int:
 
 def grant_areas(badge: int) -> tuple[str, ...]:
     """The rooms that a badge may enter."""
-    return tuple(f"room-{_room(grant_of(badge), step)}" for step in range(AREAS_OF_A_GRANT))
+    return tuple(f"room-{room_of(grant_of(badge), step)}" for step in range(AREAS_OF_A_GRANT))
 
 
 def make_policy(badges: int) -> Policy:
@@ -68,7 +72,7 @@ def make_policy(badges: int) -> Policy:
             id=number,
             areas=tuple(
                 GrantArea(
-                    area=f"room-{_room(number, step)}",
+                    area=f"room-{room_of(number, step)}",
                     from_us=NOON_US - 30 * DAY_US,
                     until_us=NOON_US + (1 + number // 4) * 30 * DAY_US,
                     schedule="always" if number % 2 else None,
@@ -124,14 +128,19 @@ class BenchTap:
         self.credential = credential_key(HASH_KEY, "desfire", card_number(badge))
 
 
-def make_taps(badges: int, count: int) -> list[BenchTap]:
-    """Taps all over the population: nearly all of known cards, most of them where they may enter."""
+def make_taps(badges: int, count: int, inside: Sequence[int] = ()) -> list[BenchTap]:
+    """Taps all over the population: nearly all of known cards, most of them where they may enter. ``inside``: badges of people who are
+    inside, a few of whom tap as well."""
     chance = random.Random(20261121)
     taps = []
     for index in range(count):
+        if inside and chance.random() < INSIDE_SHARE:
+            badge = chance.choice(inside)
+            taps.append(BenchTap(badge, room_of(grant_of(badge), 0)))
+            continue
         known = chance.random() < KNOWN_SHARE
         badge = chance.randint(1, badges) if known else badges + 1 + index
         permitted = chance.random() < PERMITTED_SHARE
-        room = _room(grant_of(badge), chance.randrange(AREAS_OF_A_GRANT)) if permitted else chance.randrange(AREAS)
+        room = room_of(grant_of(badge), chance.randrange(AREAS_OF_A_GRANT)) if permitted else chance.randrange(AREAS)
         taps.append(BenchTap(badge, room))
     return taps

@@ -1,27 +1,23 @@
 """``menjin bench quota``: 200 approvals at once for one organisation, on SQLite and on PostgreSQL. Two get a badge, whoever races (B2)."""
 
 import datetime as dt
-import json
 import ssl
-import subprocess
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sim.bench.figures import BenchFailed, Figure, Report, median, percentile, shown
 from sim.bench.postgresql import postgresql_cluster
-from sim.child import Child
+from sim.bench.served import Served, broker, place, servers
 from sim.clients import HttpClient, Refused
 from sim.documents import document
-from sim.stack import free_port, menjin, mosquitto_command
 from sim.waiting import Stopwatch
 
-SITE_FILE = Path(__file__).parent / "doors" / "site.toml"
 APPROVALS = 200
 QUOTA = 2
 """Badges of an organisation (B2)."""
@@ -35,7 +31,6 @@ SERVERS = {"SQLite": 1, "PostgreSQL": 2}
 """Processes that the approvals are dealt out to: on PostgreSQL they race between processes as well (DESIGN 15)."""
 GRANTED = "granted"
 EXCEEDED = "QUOTA_EXCEEDED"
-COMMAND_TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -51,25 +46,17 @@ class Answers:
     open: int
 
 
-@dataclass(frozen=True)
-class _Served:
-    """Servers on one database. ``api``: a connection to the first."""
-
-    urls: Sequence[str]
-    token: str
-    api: HttpClient
-
-
 def run(approvals: int = APPROVALS) -> Report:
     """``approvals``: more than the quota, so that some must be refused."""
     figures: list[Figure] = []
     others: list[str] = []
     with tempfile.TemporaryDirectory(prefix="menjin-bench-") as folder, postgresql_cluster() as cluster:
         for database, url in (("SQLite", f"sqlite:///{folder}/menjin.db"), ("PostgreSQL", cluster)):
-            place = Path(folder, database)
-            place.mkdir()
+            sub = Path(folder, database)
+            sub.mkdir()
+            at = place(sub, url)
             try:
-                with _served(place, url, SERVERS[database]) as served:
+                with broker(at), servers(at, SERVERS[database]) as served:
                     answers = _race(served, _apply(served.api, approvals))
             except Refused as refused:
                 raise BenchFailed(f"{database}: {refused}") from refused
@@ -132,7 +119,7 @@ def _apply(api: HttpClient, count: int) -> list[str]:
         return list(pool.map(applied, range(count)))
 
 
-def _race(served: _Served, applications: Sequence[str]) -> Answers:
+def _race(served: Served, applications: Sequence[str]) -> Answers:
     """Approve them all at once, each from a thread and over a connection of its own, dealt out to the servers in turn."""
     with ExitStack() as ends:
         context = ssl.create_default_context()  # once: each client would read the certificates anew
@@ -183,43 +170,3 @@ def _count(api: HttpClient, table: str, **asked: Any) -> int:
         if page["next"] is None:
             return found
         after = page["next"]
-
-
-@contextmanager
-def _served(folder: Path, database_url: str, servers: int) -> Iterator[_Served]:
-    """mosquitto and as many servers on one database, signed in as administrator."""
-    port = free_port()
-    config = folder / "server.toml"
-    keys = {
-        "dir": str(folder / "server"),
-        "database_url": database_url,
-        "broker_url": f"mqtt://127.0.0.1:{port}",
-        "site_file": str(SITE_FILE),
-        "host": "127.0.0.1",
-        "port": 0,
-    }
-    config.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items()), encoding="utf-8")
-    token = _token(config)
-    with ExitStack() as ends:
-        broker = Child("broker", mosquitto_command(folder, port), folder / "broker.log")
-        ends.callback(broker.stop)
-        broker.start()
-        urls = []
-        for number in range(1, servers + 1):
-            server = Child("server", menjin("server", "--config", str(config)), folder / f"server-{number}.log")
-            ends.callback(server.stop)
-            server.start()
-            urls.append(server.ready["X_URL"])
-        api = HttpClient(urls[0], token)
-        ends.callback(api.close)
-        yield _Served(urls, token, api)
-
-
-def _token(config: Path) -> str:
-    command = menjin("server", "token", "--config", str(config), "--role", "administrator", "--name", "bench")
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=COMMAND_TIMEOUT_S, stdin=subprocess.DEVNULL, check=False
-    )
-    if done.returncode != 0:
-        raise BenchFailed(done.stderr.strip())
-    return done.stdout.strip().splitlines()[-1]

@@ -2,9 +2,7 @@
 
 import contextlib
 import datetime as dt
-import json
 import multiprocessing
-import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -17,9 +15,8 @@ from edge.keys import BundleFile, edge_kid, make_private_key
 from sim.bench.figures import BenchFailed, Report, median, percentile, reaching, shown
 from sim.bench.many_edges import EdgeState, Shown, serve
 from sim.bench.registry_rows import TIME, Place, Rows, code_of, number_of, site_file
-from sim.child import Child
+from sim.bench.served import broker, place, servers
 from sim.clients import HttpClient
-from sim.stack import free_port, menjin, mosquitto_command
 from sim.waiting import pause, until
 
 EDGES = 100
@@ -29,7 +26,6 @@ REVOCATIONS = 60
 PROCESSES = 3
 """Of which the first runs the edge with the most badges alone."""
 COMMAND_TIMEOUT_S = 60.0
-SERVER_TIMEOUT_S = 300.0
 POLICIES_TIMEOUT_S = 300.0
 TAP_TIMEOUT_S = 20.0
 REFUSED_TIMEOUT_S = 30.0
@@ -174,44 +170,18 @@ def _end(process: Any, pipe: Connection) -> None:
 @contextmanager
 def _site(folder: Path, places: Sequence[Place], everywhere: int) -> Iterator[tuple[HttpClient, list[BundleFile], str]]:
     """mosquitto and a server whose registry is filled and whose edges are enrolled."""
-    port = free_port()
-    broker_url = f"mqtt://127.0.0.1:{port}"
     database = folder / "menjin.db"
     site = folder / "site.toml"
     site.write_text(site_file(places, "before"), encoding="utf-8")
-    config = folder / "server.toml"
-    keys = {
-        "dir": str(folder / "server"),
-        "database_url": f"sqlite:///{database}",
-        "broker_url": broker_url,
-        "site_file": str(site),
-        "host": "127.0.0.1",
-        "port": 0,
-    }
-    config.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items()), encoding="utf-8")
-    token = _token(config)
-    with ExitStack() as ends:
-        broker = Child("broker", mosquitto_command(folder, port), folder / "broker.log")
-        ends.callback(broker.stop)
-        broker.start()
-        with _served(folder, config, token) as api:
-            bundles = [_enrol(api, place.edge) for place in places]
+    at = place(folder, f"sqlite:///{database}", site)
+    with broker(at):
+        with servers(at) as served:
+            bundles = [_enrol(served.api, one.edge) for one in places]
         from_at = (dt.datetime.now(dt.UTC) - dt.timedelta(days=30)).strftime(TIME)
         Rows(places, everywhere, bytes.fromhex(bundles[0].hash_key), from_at).load(database)
         site.write_text(site_file(places, "after"), encoding="utf-8")  # so that all policies are compiled anew
-        api = ends.enter_context(_served(folder, config, token))
-        yield api, bundles, broker_url
-
-
-@contextmanager
-def _served(folder: Path, config: Path, token: str) -> Iterator[HttpClient]:
-    server = Child("server", menjin("server", "--config", str(config)), folder / "server.log")
-    with ExitStack() as ends:
-        ends.callback(server.stop)
-        server.start(SERVER_TIMEOUT_S)
-        api = HttpClient(server.ready["X_URL"], token)
-        ends.callback(api.close)
-        yield api
+        with servers(at) as served:
+            yield served.api, bundles, at.broker_url
 
 
 def _enrol(api: HttpClient, edge: str) -> BundleFile:
@@ -222,13 +192,3 @@ def _enrol(api: HttpClient, edge: str) -> BundleFile:
         site=told["site"], edge=told["edge"], epoch=told["epoch"], kid=edge_kid(told["edge"]), private_key=private_key,
         root_public_key=told["root_public_key"], hash_key=told["hash_key"], certificates=tuple(told["certificates"]),
     )  # fmt: skip
-
-
-def _token(config: Path) -> str:
-    command = menjin("server", "token", "--config", str(config), "--role", "administrator", "--name", "bench")
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=COMMAND_TIMEOUT_S, stdin=subprocess.DEVNULL, check=False
-    )
-    if done.returncode != 0:
-        raise BenchFailed(done.stderr.strip())
-    return done.stdout.strip().splitlines()[-1]

@@ -105,7 +105,7 @@ function tell(kind, id, before, after) {
     if (before.plugged !== after.plugged) say((after.plugged ? words.plugged : words.unplugged)(deviceName(id)), after.plugged ? "good" : "bad");
     else if (before.act !== after.act) say(words.fault(deviceName(id), words[after.act]), after.act === "normal" ? "good" : "bad");
   } else if (kind === "inputs") {
-    for (const loop of ["fire", "gas"])
+    for (const loop of ["fire", "gas", "lockdown"])
       for (const zone of Object.keys(after[loop]))
         if (before[loop][zone] !== after[loop][zone]) {
           const name = words[`${loop}Zone`](zone);
@@ -164,9 +164,10 @@ function drawZones() {
     toggle(floor, Object.fromEntries(["fire", "gas"].map((kind) => [kind, zones.some((zone) => state.inputs[kind][zone])])));
   }
   const chips = [];
-  for (const kind of ["fire", "gas"])
+  for (const kind of ["fire", "gas", "lockdown"])
     for (const [zone, active] of Object.entries(state.inputs[kind])) {
-      const chip = button(words[`${kind}Zone`](zone), () => attempt(() => call(`/${kind}`, { zone, clear: state.inputs[kind][zone] })));
+      const where = kind === "lockdown" ? { area: zone } : { zone };
+      const chip = button(words[`${kind}Zone`](zone), () => attempt(() => call(`/${kind}`, { ...where, clear: state.inputs[kind][zone] })));
       chip.className = `chip ${kind}`;
       chip.setAttribute("aria-pressed", active);
       chips.push(chip);

@@ -2,14 +2,14 @@
 
 export const WORDS = {
   zh: {
-    simulated: "模拟硬件", plan: "平面图", log: "刚刚发生", cards: "卡片", loops: "消防与气体", cables: "线缆与设备",
+    simulated: "模拟硬件", plan: "平面图", log: "刚刚发生", cards: "卡片", loops: "消防、气体、封锁", cables: "线缆与设备",
     language: "English", light: "浅色", dark: "深色",
     live: "实时", lost: "连接中断，正在重连",
     hint: "拖动卡片到读卡器，或先点卡片再点读卡器。点门、出门按钮和线缆试一试。",
     empty: "还没有动静：刷一张卡试试。",
     dropping: (card) => `把 ${card} 放到读卡器上`,
     holding: (card) => `手里拿着 ${card}：点一个读卡器刷卡，Esc 放下`,
-    staff: "机房人员", staffAndOthers: "机房人员与其他卡片", unknown: "陌生卡", blank: "空白卡", deskName: "发卡台", desk: "发卡台：先点一张卡再点这里", deskHolds: (cards) => `发卡台上放着 ${cards}：点击取走`, laid: (card) => `${card} 放到发卡台上`, fireZone: (zone) => `火警 ${zone}`, gasZone: (zone) => `气体 ${zone}`,
+    staff: "机房人员", staffAndOthers: "机房人员与其他卡片", unknown: "陌生卡", blank: "空白卡", deskName: "发卡台", desk: "发卡台：先点一张卡再点这里", deskHolds: (cards) => `发卡台上放着 ${cards}：点击取走`, laid: (card) => `${card} 放到发卡台上`, fireZone: (zone) => `火警 ${zone}`, gasZone: (zone) => `气体 ${zone}`, lockdownZone: (area) => `封锁按钮 ${area || "全场"}`,
     network: "网络", boards: "继电器板", readers: "读卡器", reader: "读卡器", exit: "出门按钮",
     walkIn: "走进去", walkOut: "走出去", tailgate: "带人尾随", push: "推门", close: "关门", prop: "用楔子顶住", force: "强行撬开",
     rex: "按出门按钮", tamperOpen: "打开防拆盖", tamperClose: "盖上防拆盖",
@@ -25,14 +25,14 @@ export const WORDS = {
     fault: (what, act) => `${what}：${act}`, in: "进", out: "出", rexPressed: (door) => `按下 ${door} 的出门按钮`,
   },
   en: {
-    simulated: "simulated hardware", plan: "Floor plan", log: "Just now", cards: "Cards", loops: "Fire and gas", cables: "Cables and devices",
+    simulated: "simulated hardware", plan: "Floor plan", log: "Just now", cards: "Cards", loops: "Fire, gas, lockdown", cables: "Cables and devices",
     language: "中文", light: "Light", dark: "Dark",
     live: "live", lost: "connection lost, trying again",
     hint: "Drag a card onto a reader, or click a card and then a reader. Doors, exit buttons and cables can be clicked too.",
     empty: "Nothing yet: tap a card.",
     dropping: (card) => `Drop ${card} on a reader`,
     holding: (card) => `Holding ${card}: click a reader to tap it, Esc to put it down`,
-    staff: "Own staff", staffAndOthers: "Own staff and other cards", unknown: "Unknown", blank: "Blank card", deskName: "Desk", desk: "Desk reader: click a card, then here", deskHolds: (cards) => `On the desk: ${cards}. Click to take it`, laid: (card) => `${card} laid on the desk`, fireZone: (zone) => `Fire ${zone}`, gasZone: (zone) => `Gas ${zone}`,
+    staff: "Own staff", staffAndOthers: "Own staff and other cards", unknown: "Unknown", blank: "Blank card", deskName: "Desk", desk: "Desk reader: click a card, then here", deskHolds: (cards) => `On the desk: ${cards}. Click to take it`, laid: (card) => `${card} laid on the desk`, fireZone: (zone) => `Fire ${zone}`, gasZone: (zone) => `Gas ${zone}`, lockdownZone: (area) => `Lockdown button ${area || "site"}`,
     network: "Network", boards: "Relay boards", readers: "Readers", reader: "Reader", exit: "Exit button",
     walkIn: "Walk in", walkOut: "Walk out", tailgate: "Walk in with a tailgater", push: "Push open", close: "Close", prop: "Prop open", force: "Force open",
     rex: "Press exit button", tamperOpen: "Open tamper cover", tamperClose: "Close tamper cover",

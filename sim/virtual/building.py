@@ -6,7 +6,7 @@ microsecond. What people do takes no time.
 
 import datetime as dt
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Literal
 
 import msgspec
@@ -17,6 +17,7 @@ from controller.limits import limits_from
 from controller.now import SECOND_US, Now
 from controller.policy import Badge, Policy
 from controller.site import AccessPoint, DoorHardware, Site
+from controller.site_checks import site_mismatch, unenforced
 from edge.ports import DeviceChanged, InputChanged, Presented, Stimulus
 from sim.memory import Asked
 from sim.memory_server import MemoryServer, next_version
@@ -85,9 +86,9 @@ class Building:
         self.settle()
         self.advance(LEAST_US)
         if not self.policy_is_current():
-            status = self.server.status
-            why = "; ".join(status.warnings) if status is not None else "it says nothing"
-            raise RuntimeError(f"the edge does not run the policy made of `given`: {why or 'it gives no reason'}")
+            objections = site_mismatch(policy.site, self.node.doors, EDGE) + unenforced(policy.site)
+            why = objections[0] if objections else ", ".join(self.node.agent.refused_messages)
+            raise RuntimeError(f"the edge does not take the policy made of `given`: {why}")
 
     # time
 
@@ -348,8 +349,3 @@ def _hardware(door: DoorWiring) -> DoorHardware:
         has_rex=door.rex is not None,
         fire_zones=door.fire_zones,
     )
-
-
-def settings_in(site: Site, settings: Mapping[str, float]) -> Site:
-    """A site with a scenario's settings put in."""
-    return msgspec.structs.replace(site, settings={**site.settings, **settings})

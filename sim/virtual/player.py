@@ -31,7 +31,8 @@ from sim.scenario_verbs import (
     acts_in,
 )
 from sim.site_folder import SiteFolder
-from sim.virtual.building import STARTS, Building, settings_in
+from sim.site_rules import changed_site
+from sim.virtual.building import STARTS, Building
 from sim.virtual.policy import Cast, cast_of
 from sim.virtual.watch import Watch
 
@@ -93,7 +94,7 @@ class VirtualPlayer:
     def __init__(self, scenario: Scenario, seed: int = 1) -> None:
         self.scenario = scenario
         folder = SiteFolder(scenario.site)
-        self.site = settings_in(folder.site, scenario.settings)
+        self.site = changed_site(folder.site, scenario.settings, scenario.rules)
         starts = STARTS if scenario.starts is None else moment(scenario.starts, STARTS)
         self.building = Building(folder, self.site, starts, seed)
         self.cast: Cast = cast_of(scenario.given, self.site, self.building.node.identity.hash_key, starts)
