@@ -20,6 +20,7 @@ from edge.hardware import Hardware
 from edge.inbox import Inbox
 from edge.keys import WRITING_KEYS, Bundle, KeyFileError, KeyRing
 from edge.link import MqttLink
+from edge.muster.server import MusterServer
 from edge.no_journal import NoJournal, open_journal
 from edge.no_policy_store import open_policy_store
 from edge.notify import Supervisor
@@ -65,18 +66,32 @@ def build(config: EdgeConfig, bundle: Bundle) -> Runner:
         notices=(*_notices(config), *([policies.damage] if policies.damage else [])),
         desk=config.desk,
     )
+    muster = _muster_page(config)
     try:
-        agent = Agent(bundle, keys, station, Ports(journal, policies, link, hardware, random, desk))
+        agent = Agent(bundle, keys, station, Ports(journal, policies, link, hardware, random, desk, muster))
     except JournalFault as fault:  # a sound file that this version cannot read: the ways out must work all the same
         journal.close()
         journal = NoJournal(str(fault), random)
-        agent = Agent(bundle, keys, station, Ports(journal, policies, link, hardware, random, desk))
+        agent = Agent(bundle, keys, station, Ports(journal, policies, link, hardware, random, desk, muster))
+    if muster is not None:
+        muster.start()
 
     def close() -> None:
         journal.close()
         policies.close()
+        if muster is not None:
+            muster.stop()
 
     return Runner(agent, clock, inbox, hardware, readers, link, Supervisor(), close)
+
+
+def _muster_page(config: EdgeConfig) -> MusterServer | None:
+    table = config.muster
+    if table is None:
+        return None
+    host, port = table.address
+    tls = (Path(table.certificate), Path(table.key)) if table.certificate else None
+    return MusterServer(host, port, Path(table.password_file), tls, mono_us)
 
 
 def _refuse_writing_keys(config: EdgeConfig, bundle: Bundle) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from edge.boards.board import BoardFault
-from edge.config import ConfigError, load_config, parse_config
+from edge.config import ConfigError, EdgeConfig, load_config, parse_config, resolved
 from edge.hardware import make_board
 from edge.keys import KeyFileError, load_bundle
 from edge.link import LinkError
@@ -77,13 +77,7 @@ def enrol(
 def rest(context: typer.Context, config: Config = None) -> None:
     """Put all outputs to rest and end: for the service manager, after the agent has gone (ExecStopPost)."""
     path = _required(config or _parent_config(context))
-    try:
-        # The file alone: locks are put to rest even when the bundle or a certificate is missing.
-        loaded = parse_config(path.read_text(encoding="utf-8"), str(path))
-    except (OSError, UnicodeDecodeError) as error:
-        _refuse(f"{path}: cannot be read ({error})")
-    except ConfigError as error:
-        _refuse(str(error))
+    loaded = _parsed(path)  # locks are put to rest even when the bundle or a certificate is missing
     failed = False
     for line in loaded.boards:
         board = make_board(line)
@@ -96,6 +90,69 @@ def rest(context: typer.Context, config: Config = None) -> None:
             board.close()
     if failed:
         raise typer.Exit(FAILED)
+
+
+@app.command()
+def muster(
+    context: typer.Context,
+    config: Config = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    pages: Annotated[bool, typer.Option("--print", help="Pages for a printer, to count by and to sign.")] = False,
+    language: Annotated[str, typer.Option(help="en or zh-CN.")] = "en",
+) -> None:
+    """Who is inside, by the edge's own files, whether it runs or not."""
+    from edge.clock import SystemClock
+    from edge.muster.facts import muster_of
+    from edge.muster.stored import StoredError, read_situation
+    from edge.muster.text import as_json, as_pages, as_text
+    from edge.muster.words import LANGUAGES
+
+    loaded = _parsed(_required(config or _parent_config(context)))
+    if json and pages:
+        _refuse("--json and --print: give one of them")
+    spoken = next((known for known in LANGUAGES if known == language), None)
+    if spoken is None:
+        _refuse(f"--language {language}: write en or zh-CN")
+    now = SystemClock("always").now()
+    try:
+        situation = read_situation(loaded.journal_path, loaded.policy_path, loaded.site, loaded.edge, now.wall_us)
+    except StoredError as error:
+        _refuse(str(error))
+    found = muster_of(situation)
+    if json:
+        typer.echo(as_json(found, situation.warnings))
+    else:
+        for line in situation.warnings if pages else ():
+            typer.echo(line, err=True)
+        typer.echo(as_pages(found, spoken) if pages else as_text(found, spoken, situation.warnings), nl=False)
+
+
+@app.command("muster-password")
+def muster_password(context: typer.Context, config: Config = None) -> None:
+    """Set the password of the muster page; the running edge takes it at once and asks everybody for it."""
+    from edge.muster.password import PasswordRefused, write_password
+    from edge.private_file import PrivateFileError
+
+    path = _required(config or _parent_config(context))
+    loaded = _parsed(path)
+    if loaded.muster is None:
+        _refuse(f"{path}: has no [muster] table; add one with listen and password_file (docs/muster.md)")
+    password = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    try:
+        write_password(Path(loaded.muster.password_file), password)
+    except (PasswordRefused, PrivateFileError) as error:
+        _refuse(str(error))
+    typer.echo(f"{loaded.muster.password_file}: written")
+
+
+def _parsed(path: Path) -> EdgeConfig:
+    """The file alone, its paths resolved: what it names may be missing."""
+    try:
+        return resolved(parse_config(path.read_text(encoding="utf-8"), str(path)), path)
+    except (OSError, UnicodeDecodeError) as error:
+        _refuse(f"{path}: cannot be read ({error})")
+    except ConfigError as error:
+        _refuse(str(error))
 
 
 def _parent_config(context: typer.Context) -> Path | None:

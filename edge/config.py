@@ -6,6 +6,7 @@
 import hashlib
 import re
 import tomllib
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -142,6 +143,33 @@ class ClockTable(_Table, frozen=True):
     adjustable: bool = False
 
 
+class MusterTable(_Table, frozen=True):
+    """The local page that says who is inside. ``listen`` is ``HOST:PORT``; on any address but loopback it takes ``certificate`` and ``key``.
+    ``password_file``: made by ``menjin edge muster-password``."""
+
+    listen: str
+    password_file: str
+    certificate: str = ""
+    key: str = ""
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port. Raises ValueError when ``listen`` is none."""
+        url = urlsplit(f"//{self.listen}")
+        if not url.hostname or not url.port or url.path or url.query or url.username is not None:
+            raise ValueError(f"{self.listen!r} is no HOST:PORT")
+        return url.hostname, url.port
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine reaches it."""
+        host = self.address[0]
+        try:
+            return ip_address(host).is_loopback
+        except ValueError:
+            return host == "localhost"
+
+
 class EdgeConfig(_Table, frozen=True):
     """The whole file, paths resolved against its folder."""
 
@@ -159,6 +187,7 @@ class EdgeConfig(_Table, frozen=True):
     gas: tuple[ZoneLine, ...] = ()
     lockdown: tuple[LockdownLine, ...] = ()
     enclosures: tuple[EnclosureLine, ...] = ()
+    muster: MusterTable | None = None
 
     @property
     def desk(self) -> str:
@@ -181,19 +210,32 @@ def load_config(path: Path) -> EdgeConfig:
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise ConfigError(f"{path}: cannot be read ({why}); name an edge.toml with --config") from error
-    config = parse_config(text, str(path))
+    config = resolved(parse_config(text, str(path)), path)
+    _check_files(config, str(path))
+    return config
+
+
+def resolved(config: EdgeConfig, path: Path) -> EdgeConfig:
+    """With its paths taken from the file's own folder."""
     folder = path.resolve().parent
     broker = config.broker
-    resolved = msgspec.structs.replace(
+    return msgspec.structs.replace(
         config,
         state_dir=str(folder / config.state_dir),
         bundle=str(folder / config.bundle),
         broker=msgspec.structs.replace(
             broker, **{key: str(folder / name) for key in _BROKER_FILES if (name := getattr(broker, key))}
         ),
+        muster=_muster_resolved(config.muster, folder),
     )
-    _check_files(resolved, str(path))
-    return resolved
+
+
+def _muster_resolved(muster: MusterTable | None, folder: Path) -> MusterTable | None:
+    """Its files may be missing: that closes the page, which says so, and no door."""
+    if muster is None:
+        return None
+    names = {key: getattr(muster, key) for key in ("password_file", "certificate", "key")}
+    return msgspec.structs.replace(muster, **{key: str(folder / name) for key, name in names.items() if name})
 
 
 def parse_config(text: str, where: str = "edge.toml") -> EdgeConfig:

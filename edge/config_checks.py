@@ -24,6 +24,7 @@ def problems(config: "EdgeConfig") -> Iterator[str]:
         _check_doors,
         _check_role,
         _check_zones,
+        _check_muster,
     ):
         yield from check(config)
 
@@ -187,6 +188,26 @@ def _check_zones(config: "EdgeConfig") -> Iterator[str]:
         for zone in door.fire_zones:
             if zone not in zones:
                 yield f"doors {door.id!r}: fire zone {zone!r} has no input; add a [[fire]] table for it"
+
+
+def _check_muster(config: "EdgeConfig") -> Iterator[str]:
+    muster = config.muster
+    if muster is None:
+        return
+    try:
+        loopback = muster.loopback
+    except ValueError:
+        yield f'muster.listen {muster.listen!r}: write HOST:PORT, such as "127.0.0.1:8480"'
+        return
+    if bool(muster.certificate) != bool(muster.key):
+        yield "muster.certificate and muster.key go together; give both or neither"
+    elif not loopback and not muster.certificate:
+        yield (
+            f"muster.listen {muster.listen!r} without TLS: the password would cross the network in clear; add certificate and"
+            " key, or listen on 127.0.0.1"
+        )
+    if not muster.password_file:
+        yield "muster.password_file is empty; name a file and make it with `menjin edge muster-password`"
 
 
 def _driver_of(config: "EdgeConfig", board_id: str) -> Driver | None:

@@ -150,9 +150,7 @@ def _alarms(situation: Situation, muster: Muster, language: Language) -> str:
         ]
         for alarm in standing
     ]
-    heads = (
-        [word(key, language) for key in ("alarm", "where", "since", "what to do")] + [""] + [word("seen by", language)]
-    )
+    heads = [word(key, language) for key in ("alarm", "where", "since", "what to do", "details", "seen by")]
     return f"{title}{_table(heads, rows)}</section>"
 
 

@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 
 class MusterServer:
-    """Implements :class:`edge.ports.MusterBoard`. ``certificate`` and ``key``: TLS; without them the address must be loopback, which ``edge.toml``'s
+    """Implements :class:`edge.ports.MusterBoard`. ``tls``: certificate and key; without them the address must be loopback, which ``edge.toml``'s
     check sees to. ``clock_us``: boot time."""
 
     def __init__(
@@ -42,14 +42,12 @@ class MusterServer:
         host: str,
         port: int,
         password_file: Path,
-        certificate: Path | None,
-        key: Path | None,
+        tls: tuple[Path, Path] | None,
         clock_us: Callable[[], int],
     ) -> None:
         self._address = (host, port)
         self.password_file = password_file
-        self._certificate = certificate
-        self._key = key
+        self._tls = tls
         self.clock_us = clock_us
         self.situation: Situation | None = None
         self.sign_in = SignIn(lambda: secrets.token_urlsafe(32))
@@ -67,7 +65,7 @@ class MusterServer:
 
     @property
     def tls(self) -> bool:
-        return self._certificate is not None
+        return self._tls is not None
 
     def show(self, situation: Situation) -> None:
         self.situation = situation
@@ -108,12 +106,13 @@ class MusterServer:
             self._stopping.wait(RETRY_S)
 
     def _tls_context(self) -> ssl.SSLContext | None:
-        if self._certificate is None or self._key is None:
+        if self._tls is None:
             return None
-        refuse_readable_by_others(self._key)
+        certificate, key = self._tls
+        refuse_readable_by_others(key)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.load_cert_chain(self._certificate, self._key)
+        context.load_cert_chain(certificate, key)
         return context
 
     def wait_stopping(self, seconds: float) -> None:
