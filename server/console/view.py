@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from sqlmodel import Session, col, or_, select
 
-from controller.reasons import ALARMS
+from controller.site import Site
 from server.console.people import People, people_of
 from server.console.revocations import revocations
 from server.context import Context
@@ -17,7 +17,7 @@ from server.db.clock import from_us, to_us
 from server.fleet.endpoints import show_edge
 from server.fleet.models import Edge, PolicyVersion
 from server.fleet.status import SILENT_US
-from server.ledger import reading
+from server.ledger import alarm_reading, reading
 from server.ledger.reading import EventRow
 from server.operators.models import Operator
 
@@ -150,7 +150,7 @@ def panels(session: Session, context: Context, now: datetime) -> Panels:
     edges = session.exec(select(Edge).order_by(col(Edge.name))).all()
     by_name = {edge.name: edge for edge in edges}
     return Panels(
-        alarms=_alarms(session),
+        alarms=_alarms(session, context.site),
         doors=[_door(door, by_name.get(door["edge"] or ""), now_us) for door in reading.doors(session, context.site)],
         areas=reading.presence(session, context.site),
         revocations=revocations(session, context, now),
@@ -158,17 +158,14 @@ def panels(session: Session, context: Context, now: datetime) -> Panels:
     )
 
 
-def _alarms(session: Session) -> list[dict[str, Any]]:
-    standing = reading.alarms(session)
+def _alarms(session: Session, site: Site) -> list[dict[str, Any]]:
+    standing = alarm_reading.alarms(session, site)
     operators = {alarm["acknowledged_by"] for alarm in standing if alarm["acknowledged_by"]}
     names: dict[str, str] = {}
     if operators:
         found = session.exec(select(Operator.public_id, Operator.name).where(col(Operator.public_id).in_(operators)))
         names = dict(found.all())
     for alarm in standing:
-        meaning = ALARMS.get(alarm["alarm"])
-        alarm["priority"] = meaning.priority if meaning is not None else 1
-        alarm["ends_with_cause"] = meaning.clears == "cause" if meaning is not None else False
         alarm["acknowledged_by"] = names.get(alarm["acknowledged_by"], alarm["acknowledged_by"])
     return sorted(standing, key=lambda alarm: (alarm["state"] != "raised", alarm["priority"], -alarm["id"]))
 

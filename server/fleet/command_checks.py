@@ -34,7 +34,8 @@ MAX_COUNTED = 1_000
 """People in one count."""
 _NAMES = frozenset({"door", "area", "access_point", "zone", "person", "alarm", "key"})
 _NAMES_MAY_BE_EMPTY = frozenset({"area", "key"})
-_REASONED = (UnlockDoor, LockDown, Release, Admit, ReconcileOccupancy, SetMaintenance)
+_REASONED = (LockDown, Release, Admit, ReconcileOccupancy, SetMaintenance)
+"""Refused here without a reason; ``UnlockDoor`` is refused by the edge, on record."""
 
 
 def check_command(session: Session, site: Site, edge: Edge, command: Command) -> None:

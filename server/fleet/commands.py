@@ -38,7 +38,7 @@ ENCODE_GRACE_US = 20_000_000
 CLOCK_OFFSET_NOISE_US = 2_000_000
 """Offsets below this are the network's, not the clock's."""
 OPEN = ("waiting", "sent")
-PAST_CAUSES = ("FORK", "RECORDS_LOST", "SERVER_RESTORED")
+PAST_CAUSES = ("FORK", "RECORDS_LOST", "SERVER_RESTORED", "BADGE_IN_TWO_PLACES")
 """The server's alarms of something that happened once: they end when somebody has seen them and said so."""
 
 COMMAND_PERMISSIONS: dict[type[CommandBase], Permission] = {

@@ -38,6 +38,8 @@ from server.ledger.quarantine import retry_quarantined
 from server.ledger.writer import Ledger
 from server.mqtt import Message, MqttClient
 from server.registry.watcher import RegistryWatcher
+from server.rooms.areas import Areas
+from server.rooms.two_places import settle_two_places, two_places_changed
 from server.software import SOFTWARE
 
 TURN_S = 0.1
@@ -66,6 +68,7 @@ class FleetService:
         self._context = context
         self._database = context.database
         self._site = context.site
+        self._areas = Areas(context.site)
         self._key_watch = KeyWatch(context.config.dir)
         self.composer = Composer(context.site.id, context.keys)
         self.ledger = Ledger(context.database, SOFTWARE, context.site)
@@ -345,10 +348,12 @@ class FleetService:
         with self._database.read() as session:
             silent = any_silent(session.connection(), now_us)
             missed = any_revoked_missed(session.connection())
-        if silent or missed:
+            two_places = two_places_changed(session.connection(), self._areas)
+        if silent or missed or two_places:
             with self.ledger.writing(now_us) as writer:
                 take_silent(writer)
                 settle_revoked(writer)
+                settle_two_places(writer)
         retry_quarantined(self._database, self.ledger, SOFTWARE, now_us)
 
     def _follow_keys(self) -> None:

@@ -1,7 +1,7 @@
 """``/api/v1``: events, alarms, doors, presence, and the raw ledger (docs/interfaces.md)."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from fastapi import Path, Query, Response
@@ -10,16 +10,18 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from controller.commands import AcknowledgeAlarm
 from server.context import Context
+from server.duty.keys import note_use
 from server.fleet.asking import ask_command
 from server.fleet.lookup import find_edge
-from server.ledger import reading
+from server.ledger import alarm_reading, reading
+from server.ledger.alarm_reading import Sought
 from server.ledger.models import LedgerAlarm
 from server.operators.actor import Actor
 from server.operators.audit import record
 from server.operators.guard import requires
 from server.operators.permissions import Permission
 from server.pages import MAX_ID, Cursor, Limit
-from server.problems import not_found
+from server.problems import Problem, not_found
 from server.routes import AppContext, DbSession, api_router
 
 events_router = api_router("/events", "ledger")
@@ -29,6 +31,7 @@ ledger_router = api_router("/ledger", "ledger")
 ROUTERS = [events_router, alarms_router, live_router, ledger_router]
 
 JSON = "application/json"
+KEY_EXPLAINS = "DoorForcedOpen"
 LINES = "application/jsonl"
 RowId = Annotated[int, Query(ge=0, le=MAX_ID)]
 _encode = msgspec.json.Encoder().encode
@@ -58,23 +61,36 @@ def events(
 
 
 class AlarmNote(BaseModel):
-    """What the operator who has seen an alarm says of it."""
+    """What the operator who has seen an alarm says of it. ``key``: the mechanical key that opened a forced door, by its number in the
+    register of keys; that ends the alarm as explained."""
 
     model_config = ConfigDict(extra="forbid")
 
     note: str = Field(min_length=1, max_length=500)
+    key: str | None = Field(default=None, min_length=1, max_length=64)
 
 
 @alarms_router.get("")
 def alarms(
     session: DbSession,
+    context: AppContext,
     _actor: Annotated[Actor, requires(Permission.LIVE_READ)],
     history: bool = False,
     before: Annotated[int, Query(ge=0, le=MAX_ID)] = 0,
     limit: Limit = 200,
+    alarm: Annotated[str | None, Query(max_length=64)] = None,
+    subject: Annotated[str | None, Query(max_length=200)] = None,
+    edge: Annotated[str | None, Query(max_length=64)] = None,
+    state: Literal["raised", "acknowledged", "cleared"] | None = None,
 ) -> Response:
-    """The alarms that stand; with ``history`` also those that ended, by descending id ``before`` one."""
-    return _json({"items": reading.alarms(session, cleared_before=before if history else None, limit=limit)})
+    """The alarms that stand; with ``history`` also those that ended, by descending id ``before`` one. ``state`` cleared is history."""
+    edge_id = find_edge(session, edge).id if edge is not None else None
+    sought = Sought(alarm, subject, edge_id, state)
+    past = history or state == "cleared"
+    items = alarm_reading.alarms(
+        session, context.site, sought=sought, cleared_before=before if past else None, limit=limit
+    )
+    return _json({"items": items})
 
 
 @alarms_router.post("/{alarm_id}/acknowledge", status_code=202)
@@ -89,8 +105,19 @@ def acknowledge(
     alarm = session.get(LedgerAlarm, alarm_id)
     if alarm is None or alarm.cleared_us is not None:
         raise not_found("standing alarm", "未解除的报警", str(alarm_id))
-    command = AcknowledgeAlarm(alarm=alarm.alarm, subject=alarm.subject, note=given.note)
-    return {"command_id": ask_command(session, actor, context.clock.now(), alarm.edge_id, command)}
+    if given.key is not None and alarm.alarm != KEY_EXPLAINS:
+        raise Problem(
+            422,
+            "key_explains_nothing",
+            f"key: only {KEY_EXPLAINS} is explained by a mechanical key; leave it out.",
+            "key：只有强行开门可由机械钥匙说明，请勿填写。",
+            field="key",
+        )
+    now = context.clock.now()
+    if given.key is not None:
+        note_use(session, actor, now, given.key, alarm_id, given.note)
+    command = AcknowledgeAlarm(alarm=alarm.alarm, subject=alarm.subject, note=given.note, key=given.key or "")
+    return {"command_id": ask_command(session, actor, now, alarm.edge_id, command)}
 
 
 @live_router.get("/doors")

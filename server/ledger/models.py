@@ -132,7 +132,7 @@ class LedgerAlarm(Model, table=True):
             "ux_ledger_alarm_standing", "edge_id", "source", "alarm", "subject", unique=True,
             sqlite_where=text("cleared_us IS NULL"), postgresql_where=text("cleared_us IS NULL"),
         ),
-        Index("ix_ledger_alarm_subject", "edge_id", "subject", "alarm", "id"),
+        Index("ix_ledger_alarm_subject", "subject", "alarm", "id"),
         Index("ix_ledger_alarm_name", "alarm", "id"),
     )  # fmt: skip
 

@@ -8,9 +8,7 @@ from sqlalchemy import and_, func, select
 from sqlmodel import Session
 
 from controller.site import Site
-from server.db.clock import to_us
 from server.db.engine import Database
-from server.escalation.told import escalated_at
 from server.fleet.models import Edge
 from server.ledger.keyed_rows import table_of
 from server.ledger.models import (
@@ -126,44 +124,6 @@ def _event(row: Any) -> EventRow:
     )
 
 
-def alarms(session: Session, *, cleared_before: int | None = None, limit: int = 200) -> list[dict[str, Any]]:
-    """The alarms that stand, newest first; with ``cleared_before`` the history instead, by descending id below it."""
-    table, edges = table_of(LedgerAlarm), table_of(Edge)
-    query = select(table, edges.c.name.label("edge")).join(edges, edges.c.id == table.c.edge_id)
-    if cleared_before is None:
-        query = query.where(table.c.cleared_us.is_(None))
-    elif cleared_before > 0:
-        query = query.where(table.c.id < cleared_before)
-    rows = session.connection().execute(query.order_by(table.c.id.desc()).limit(limit)).all()
-    told = escalated_at(session, [row.id for row in rows])
-    return [
-        {
-            "id": row.id,
-            "edge": row.edge,
-            "source": row.source,
-            "alarm": row.alarm,
-            "subject": row.subject,
-            "rule": row.rule,
-            "inputs": msgspec.json.decode(row.inputs),
-            "state": _alarm_state(row),
-            "raised_at": rfc3339(row.raised_us),
-            "raised_seq": row.raised_seq,
-            "acknowledged_at": rfc3339(row.acknowledged_us),
-            "acknowledged_by": row.acknowledged_by,
-            "note": row.note,
-            "cleared_at": rfc3339(row.cleared_us),
-            "escalated_at": rfc3339(to_us(told[row.id])) if row.id in told else None,
-        }
-        for row in rows
-    ]
-
-
-def _alarm_state(row: Any) -> str:
-    if row.cleared_us is not None:
-        return "cleared"
-    return "acknowledged" if row.acknowledged_us is not None else "raised"
-
-
 def doors(session: Session, site: Site) -> list[dict[str, Any]]:
     """Every door of the site with its four facts; ``unknown`` until an edge has reported it."""
     table, edges, alarm_table = table_of(LedgerDoor), table_of(Edge), table_of(LedgerAlarm)
@@ -190,6 +150,7 @@ def doors(session: Session, site: Site) -> list[dict[str, Any]]:
                 "mode": found.mode if found else "unknown",
                 "position": found.position if found else "unknown",
                 "lock": found.lock if found else "unknown",
+                "maintenance_until": rfc3339(found.maintenance_until_us) if found else None,
                 "alarm": standing.get(door.id),
                 "changed_at": rfc3339(found.changed_us) if found else None,
             }

@@ -29,7 +29,7 @@ from controller.events import (
 from controller.room_events import AreaUncertain
 from controller.site_checks import parse_site
 from server.db.engine import Database
-from server.ledger import reading
+from server.ledger import alarm_reading, reading
 from server.ledger.columns import COLUMN_TYPES
 from server.ledger.models import LedgerAlarm, LedgerEvent, LedgerQuarantine
 from server.ledger.quarantine import retry_quarantined
@@ -141,7 +141,7 @@ def test_an_alarm_stands_once_until_it_is_cleared_and_keeps_its_history(database
     happen(take, edge, raised, raised)
     happen(take, edge, AlarmAcknowledged("DoorForcedOpen", "hall-door", "opr_1", "seen"))
     with database.read() as session:
-        [shown] = reading.alarms(session)
+        [shown] = alarm_reading.alarms(session)
     assert (shown["state"], shown["acknowledged_by"], shown["note"]) == ("acknowledged", "opr_1", "seen")
     happen(
         take,
@@ -152,8 +152,8 @@ def test_an_alarm_stands_once_until_it_is_cleared_and_keeps_its_history(database
         raised,
     )
     with database.read() as session:
-        [shown] = reading.alarms(session)
-        history = reading.alarms(session, cleared_before=0)
+        [shown] = alarm_reading.alarms(session)
+        history = alarm_reading.alarms(session, cleared_before=0)
         stored = session.exec(select(LedgerAlarm)).all()
     assert shown["state"] == "raised"
     assert [row["state"] for row in history] == ["raised", "cleared", "cleared"]

@@ -176,6 +176,6 @@ def upgrade() -> None:
     op.add_column("ledger_presence", sa.Column("unescorted", sa.Boolean(), server_default=sa.false(), nullable=False))
     op.add_column("ledger_presence", sa.Column("from_area", sqlmodel.sql.sqltypes.AutoString(), nullable=True))
     op.create_index("ix_ledger_alarm_name", "ledger_alarm", ["alarm", "id"])
-    op.create_index("ix_ledger_alarm_subject", "ledger_alarm", ["edge_id", "subject", "alarm", "id"])
+    op.create_index("ix_ledger_alarm_subject", "ledger_alarm", ["subject", "alarm", "id"])
     op.create_index("ix_ledger_presence_holder", "ledger_presence", ["holder"])
     refuse_changes(op.get_bind())
