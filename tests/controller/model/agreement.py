@@ -111,7 +111,14 @@ class Both:
                 urgent = isinstance(event, AccessGranted) and event.emergency
                 engine.append((_WHAT[type(event)], who, event.access_point, escort, urgent, event.because.reason))
         model = [
-            (one.what, self._plain(one.who), one.point, "" if one.escort is None else self._plain(one.escort), one.emergency, one.reasons)
+            (
+                one.what,
+                self._plain(one.who),
+                one.point,
+                "" if one.escort is None else self._plain(one.escort),
+                one.emergency,
+                one.reasons,
+            )
             for one in self.model.said
         ]
         engine.sort(key=str)
@@ -136,7 +143,13 @@ class Both:
         model = self.model
         view: dict[str, object] = {
             "inside": sorted(
-                (self._plain(who), one.area, one.sure, "" if one.escort is None else self._plain(one.escort), one.unescorted)
+                (
+                    self._plain(who),
+                    one.area,
+                    one.sure,
+                    "" if one.escort is None else self._plain(one.escort),
+                    one.unescorted,
+                )
                 for who, one in model.people.items()
             ),
             "uncertain": dict(sorted(model.doubts.items())),
@@ -147,7 +160,9 @@ class Both:
             passes = sorted((self._plain(one.who), one.point) for one in facts.passes)
             view[f"door {door}"] = (facts.lock, facts.position, shown_mode(model, door), passes)
         alarms = {(name, "" if name in WITHOUT_SUBJECT else subject) for name, subject in model.alarms}
-        alarms |= {("LONE_OCCUPANT", area + (" overdue" if area in model.lone_overdue else "")) for area in model.lone_since}
+        alarms |= {
+            ("LONE_OCCUPANT", area + (" overdue" if area in model.lone_overdue else "")) for area in model.lone_since
+        }
         alarms |= {("ESCORT_LEFT", one.area) for one in model.people.values() if one.unescorted}
         view["alarms"] = sorted(alarms)
         return view
@@ -168,6 +183,7 @@ class Both:
                 (point, self._who(one.pending.holder, one.pending.number))
                 for point, waiting in state.waiting.items()
                 for one in waiting
+                if one.pending.until_mono_us > self.mono_us  # a prompt whose memory ended is nothing any more
             ),
             "interlock broken": sorted(
                 (event.interlock, event.other)
@@ -180,7 +196,10 @@ class Both:
             passes = sorted((self._who(one.holder, one.number), one.access_point) for one in facts.grants)
             view[f"door {door}"] = (facts.lock, facts.position, facts.mode, passes)
         view["alarms"] = sorted(
-            (one.alarm, "" if one.alarm in WITHOUT_SUBJECT else one.subject + (" overdue" if one.inputs.get("overdue") else ""))
+            (
+                one.alarm,
+                "" if one.alarm in WITHOUT_SUBJECT else one.subject + (" overdue" if one.inputs.get("overdue") else ""),
+            )
             for one in state.alarms.values()
             if one.alarm in ALARMS
         )

@@ -76,7 +76,15 @@ def _door(facts: DoorState, now: int, limits: Limits) -> tuple[object, ...]:
         facts.position,
         facts.mode,
         [
-            (one.holder, one.access_point, sorted(one.partners), one.escort, one.presumed_left, one.emergency, one.until_mono_us - now)
+            (
+                one.holder,
+                one.access_point,
+                sorted(one.partners),
+                one.escort,
+                one.presumed_left,
+                one.emergency,
+                one.until_mono_us - now,
+            )
             for one in facts.grants
         ],
         facts.exit_requested,

@@ -165,7 +165,11 @@ def site_toml(site: Site) -> str:
     for key, value in fields.items():
         if _is_tables(value):
             for table in value:
-                lines += ["", f"[[{key}]]", *(f"{name} = {_toml(entry)}" for name, entry in table.items() if entry is not None)]
+                lines += [
+                    "",
+                    f"[[{key}]]",
+                    *(f"{name} = {_toml(entry)}" for name, entry in table.items() if entry is not None),
+                ]
     return "\n".join(lines) + "\n"
 
 

@@ -80,7 +80,11 @@ def _truth(ground: Ground, world: World) -> Iterator[Violation]:
         sure = {who for who in listed if state.presence[who].sure}
         if not sure <= really:
             yield Violation("sure-is-so", f"{area.id}: {sorted(sure - really)} sure to be inside, and are not")
-        causes = {state.uncertain[inner] for inner in ground.inside_of if ground.holds(area.id, inner) and inner in state.uncertain}
+        causes = {
+            state.uncertain[inner]
+            for inner in ground.inside_of
+            if ground.holds(area.id, inner) and inner in state.uncertain
+        }
         if causes <= {"rex"} and not really <= listed:
             yield Violation("certain-is-complete", f"{area.id}: {sorted(really - listed)} inside and not listed")
 
@@ -103,7 +107,9 @@ def _exit(ground: Ground, world: World, way: AccessPoint, name: str) -> Iterator
     tap = Step("tap", way.id, name)
     probe: list[Step] = []
     at = world
-    if any(read.badge == holder and world.mono_us - read.mono_us < TICK_US for read in world.state.reads.get(way.id, ())):
+    if any(
+        read.badge == holder and world.mono_us - read.mono_us < TICK_US for read in world.state.reads.get(way.id, ())
+    ):
         probe.append(wait(TICK_US / SECOND_US))
         at = ground.move(at, probe[-1]).after
     prompted = False
@@ -140,14 +146,17 @@ def _link_unlocks_nothing(ground: Ground, world: World) -> Iterator[Violation]:
 def _restart(ground: Ground, after: State) -> Iterator[Violation]:
     """Invariant 5: what a start leaves unlocked, a fire holds."""
     for door, facts in after.doors.items():
-        held = any(zone in after.fire_latched for wired in ground.building.hardware if wired.door == door for zone in wired.fire_zones)
+        held = any(
+            zone in after.fire_latched
+            for wired in ground.building.hardware
+            if wired.door == door
+            for zone in wired.fire_zones
+        )
         if facts.grants or (facts.lock == "unlocked") != held:
             yield Violation("restart", f"after a restart {door} is {facts.lock} with grants {facts.grants}")
 
 
-def _causes(
-    ground: Ground, before: State, given: AnyInput, record: Record, unlocked: set[str]
-) -> Iterator[Violation]:
+def _causes(ground: Ground, before: State, given: AnyInput, record: Record, unlocked: set[str]) -> Iterator[Violation]:
     """Invariant 4: what unlocks has its cause in the same record."""
     told = {event.door: event.cause for event in record.events if isinstance(event, DoorUnlocked)}
     for door in unlocked - set(told):
@@ -183,7 +192,9 @@ def _interlocks(ground: Ground, before: State, given: AnyInput, record: Record) 
             if event.cause == "grant" and not all(one.out for one in granted):
                 yield Violation("interlock", f"{event.door} unlocked for an entry against interlock {interlock.id}")
             elif event.cause == "command" or (interlock.id, event.door) not in broken:
-                yield Violation("interlock", f"{event.door} unlocked by {event.cause} against {interlock.id} without a word")
+                yield Violation(
+                    "interlock", f"{event.door} unlocked by {event.cause} against {interlock.id} without a word"
+                )
 
 
 def _presence(record: Record) -> Iterator[Violation]:

@@ -37,7 +37,7 @@ class Model(Rooms):
 
     def give(self, stimulus: AnyInput, now: int) -> None:
         """One input at boot time ``now`` (microseconds). Everything that is due by then happens first."""
-        self.now, self.said, self.broken = now, [], set()
+        self.now, self.said, self.broken, self.passed = now, [], set(), set()
         if isinstance(stimulus, Started):
             doors.start(self)
         else:
@@ -92,4 +92,3 @@ class Model(Rooms):
                     self.alarms.discard((asked.alarm, asked.subject))
             case _:
                 raise NotImplementedError(f"the model knows no {type(arrived.command).__name__}")
-

@@ -76,7 +76,9 @@ def leaf_opened(rooms: Rooms, door: str) -> None:
     take(rooms, door)
     if commanded:
         rooms.doubt(rooms.behind(door), "command")
-    if not facts.released:
+    if facts.released:
+        rooms.doubt(rooms.behind(door), "fire")
+    else:
         relock(facts)
 
 
@@ -98,12 +100,14 @@ def take(rooms: Rooms, door: str) -> None:
     if facts.lock == "locked" or facts.released:
         facts.until = None
     twice: set[str] = set()
-    for one in passes:
+    for one in [one for one in passes if not rooms.points[one.point].out]:
         for area in rooms.entered(rooms.points[one.point]):
             if one.who in rooms.sure(area.id):
                 twice |= set(rooms.within(area.id))
     for one in passes:
         walk(rooms, one)
+        rooms.passed |= areas_of_passage(rooms, one)
+        rooms.waits = [wait for wait in rooms.waits if wait.who != one.who]  # whoever went waits nowhere any more
     for one in passes:
         leave_visitors(rooms, one)
     for one in passes:
@@ -113,6 +117,14 @@ def take(rooms: Rooms, door: str) -> None:
     if rex:
         rooms.doubt(rooms.behind(door), "ambiguous" if passes else "rex")
         rooms.rexed |= rooms.behind(door)
+
+
+def areas_of_passage(rooms: Rooms, one: Pass) -> set[str]:
+    """The areas about whose people a passage tells something: around either side, and inside of what was entered or left."""
+    point = rooms.points[one.point]
+    around = {area for area in rooms.areas if rooms.holds(area, point.from_area) or rooms.holds(area, point.to_area)}
+    moved = [area.id for area in [*rooms.entered(point), *rooms.left(point)]]
+    return around | {inner for area in moved for inner in rooms.within(area)}
 
 
 def walk(rooms: Rooms, one: Pass) -> None:
@@ -295,10 +307,12 @@ def reconcile(rooms: Rooms, asked: ReconcileOccupancy) -> None:
 def settle(rooms: Rooms) -> None:
     """What follows from who is where: certainty after mere exits, LONE_OCCUPANT, ESCORT_LEFT."""
     for area, cause in list(rooms.doubts.items()):
-        if cause == "rex" and rooms.listed(area) == rooms.sure(area):
+        if cause == "rex" and area in rooms.passed and rooms.listed(area) == rooms.sure(area):
             del rooms.doubts[area]
     rooms.rexed &= set(rooms.doubts)
     for area in [area.id for area in rooms.areas.values() if area.two_person]:
+        if len(rooms.sure(area)) >= 2 and rooms.doubts.get(area) != "rex":
+            rooms.rexed.discard(area)
         alone = len(rooms.listed(area)) == 1 or (area in rooms.rexed and len(rooms.sure(area)) < 2)
         if not alone:
             rooms.lone_since.pop(area, None)

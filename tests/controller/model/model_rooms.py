@@ -107,6 +107,7 @@ class Rooms:
         self.strangers = 0
         self.said: list[Said] = []
         self.broken: set[tuple[str, str]] = set()
+        self.passed: set[str] = set()
 
     # --- areas
 
@@ -160,7 +161,7 @@ class Rooms:
         }
 
     def coming(self, area: str) -> set[Who]:
-        """Those with an outstanding entry grant into the area."""
+        """Those with an outstanding grant into the area, also by a way out of another."""
         return {
             one.who
             for door in self.doors.values()
@@ -209,6 +210,8 @@ class Rooms:
         """Fire released it: the group rules sleep."""
         return self.doors[door].released
 
-    def say(self, what: str, who: Who, point: str, *reasons: str, escort: Who | None = None, emergency: bool = False) -> None:
+    def say(
+        self, what: str, who: Who, point: str, *reasons: str, escort: Who | None = None, emergency: bool = False
+    ) -> None:
         self.said.append(Said(what, who, point, reasons, escort, emergency))
         self.decided[point, who] = self.now

@@ -87,9 +87,7 @@ def faults_of_rooms(rooms: Rooms, who: Who, point: AccessPoint) -> list[str]:
     if passage and any(area.anti_passback == "hard" and who in rooms.sure(area.id) for area in areas):
         found.append("ANTI_PASSBACK")
     locked = [area for area in areas if "" in rooms.locked_down or area.id in rooms.locked_down]
-    if locked and not any(
-        all(kind in area.lockdown_pass for area in locked) for kind in kinds_of_pass(rooms, who)
-    ):
+    if locked and not any(all(kind in area.lockdown_pass for area in locked) for kind in kinds_of_pass(rooms, who)):
         found.append("LOCKDOWN")
     return found
 
@@ -153,9 +151,7 @@ def come_together(rooms: Rooms, who: Who, point: AccessPoint, areas: list[Area])
     let_in(rooms, [one for one in here if one in group] + [who], point, escort)
 
 
-def group_refusal(
-    rooms: Rooms, group: list[Who], company: list[Who], point: AccessPoint, areas: list[Area]
-) -> str:
+def group_refusal(rooms: Rooms, group: list[Who], company: list[Who], point: AccessPoint, areas: list[Area]) -> str:
     """The first of the group's rules that fails; empty: they may go in."""
     for area in areas:
         surely_there = rooms.sure(area.id) - rooms.going(area.id) - set(group)
@@ -218,9 +214,7 @@ def admit(rooms: Rooms, asked: Admit) -> None:
     point = rooms.points.get(asked.access_point)
     if point is None or point.out or not asked.reason or faults(rooms, asked.person, point):
         return
-    wait_for(
-        rooms, asked.person, point, "ESCORT_REQUIRED", rooms.limits.admit_window_s, emergency=asked.emergency
-    )
+    wait_for(rooms, asked.person, point, "ESCORT_REQUIRED", rooms.limits.admit_window_s, emergency=asked.emergency)
 
 
 def emergency_supervisor(rooms: Rooms, who: Who, point: AccessPoint) -> Who | None:
@@ -232,9 +226,7 @@ def emergency_supervisor(rooms: Rooms, who: Who, point: AccessPoint) -> Who | No
     window = seconds(rooms.limits.pairing_window_s)
     waiting = [wait.who for wait in rooms.waits if wait.point == point.id]
     let = [
-        one.who
-        for one in rooms.doors[point.door].passes
-        if one.point == point.id and rooms.now - one.given < window
+        one.who for one in rooms.doors[point.door].passes if one.point == point.id and rooms.now - one.given < window
     ]
     for other in [*waiting, *let]:
         if other != who and isinstance(other, int) and "supervisor" in rooms.holders[other].duties:
@@ -269,9 +261,7 @@ def leave(rooms: Rooms, who: Who, point: AccessPoint) -> None:
     if fetch_visitors(rooms, who, point) or hand_over(rooms, who, point, areas):
         return
     here = [
-        wait.who
-        for wait in rooms.waits
-        if wait.point == point.id and wait.who != who and rooms.now < wait.paired_until
+        wait.who for wait in rooms.waits if wait.point == point.id and wait.who != who and rooms.now < wait.paired_until
     ]
     alone = held_back(rooms, [who], areas)
     together = held_back(rooms, [who, *here], areas)
@@ -298,9 +288,7 @@ def held_back(rooms: Rooms, group: list[Who], areas: list[Area]) -> list[str]:
 
 def brought_by(rooms: Rooms, group: list[Who]) -> set[Who]:
     """People without a badge leave with the escort who brought them."""
-    return {
-        one for one, person in rooms.people.items() if not isinstance(one, int) and person.escort in group
-    }
+    return {one for one, person in rooms.people.items() if not isinstance(one, int) and person.escort in group}
 
 
 def confirmed(rooms: Rooms, who: Who, point: AccessPoint) -> bool:
@@ -326,9 +314,7 @@ def prompt(rooms: Rooms, who: Who, point: AccessPoint, *reasons: str) -> None:
 
 def let_out(rooms: Rooms, group: list[Who], point: AccessPoint) -> None:
     areas = rooms.left(point)
-    brought = sorted(
-        one for one in brought_by(rooms, group) if any(one in rooms.listed(area.id) for area in areas)
-    )
+    brought = sorted(one for one in brought_by(rooms, group) if any(one in rooms.listed(area.id) for area in areas))
     passes = []
     for one in [*brought, *group]:
         stop_waiting(rooms, one, point.id)
@@ -365,9 +351,7 @@ def fetch_visitors(rooms: Rooms, who: Who, point: AccessPoint) -> bool:
         areas = rooms.entered(entry)
         if entry.door != point.door or entry.out or not rooms.may_escort(who, areas):
             continue
-        waiting = [
-            wait.who for wait in rooms.waits if wait.point == entry.id and rooms.needs_escort(wait.who, areas)
-        ]
+        waiting = [wait.who for wait in rooms.waits if wait.point == entry.id and rooms.needs_escort(wait.who, areas)]
         if not waiting or not all(who in rooms.listed(area.id) for area in areas):
             continue
         rooms.decided[point.id, who] = rooms.now

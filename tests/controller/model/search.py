@@ -128,26 +128,31 @@ def main() -> int:
             until=lambda share=share: share is not None and clock() > share,  # type: ignore[misc]
             clock=clock,
         )
-        print(found, flush=True)
+        tell(str(found))
         results.append(found)
         if found.violation is not None:
             _report(found, asked.save)
             return 1
-    print(
+    tell(
         f"total: {sum(one.states for one in results)} states, {sum(one.moves for one in results)} transitions, "
         f"{sum(one.seconds for one in results):.0f} s, no counterexample"
     )
     return 0
 
 
+def tell(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 def _report(found: Found, folder: Path) -> None:
     assert found.violation is not None
     ground = Ground(sites.ALL[found.building]())
     steps, violation = minimal(ground, found.honest, found.trace, found.violation.rule)
-    print(f"COUNTEREXAMPLE to {violation.rule}: {violation.text}")
+    tell(f"COUNTEREXAMPLE to {violation.rule}: {violation.text}")
     for step in (*steps, *violation.probe):
-        print(f"  {step}")
-    print(f"saved as {save(ground, steps, violation, folder)}")
+        tell(f"  {step}")
+    tell(f"saved as {save(ground, steps, violation, folder)}")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,15 @@ from tests.controller.model.steps import Step, tap, wait
 
 Piece = tuple[Step, ...]
 
-LIMITS = ("same_read_s", "pairing_window_s", "exit_confirm_s", "exit_prompt_s", "unlock_s", "held_open_s", "lone_occupant_s")
+LIMITS = (
+    "same_read_s",
+    "pairing_window_s",
+    "exit_confirm_s",
+    "exit_prompt_s",
+    "unlock_s",
+    "held_open_s",
+    "lone_occupant_s",
+)
 
 
 def begin(building: Building) -> Piece:
@@ -24,24 +32,27 @@ def pieces(building: Building, people: tuple[str, ...] = ()) -> list[list[Piece]
     areas = [area.id for area in site.areas if not area.public]
     main = building.people
     go = {point.id: (Step("open", point.door), Step("close", point.door)) for point in site.access_points}
-    singles = [(tap(who, point),) for who in main for point in points]
-    through = [(tap(who, point), *go[point]) for who in main for point in points]
-    pairs = [
+    singles: list[Piece] = [(tap(who, point),) for who in main for point in points]
+    through: list[Piece] = [(tap(who, point), *go[point]) for who in main for point in points]
+    pairs: list[Piece] = [
         (tap(first, point), tap(second, point), *go[point])
         for point in points
         for first in main
         for second in main
         if first != second
     ]
-    again = [(tap(who, point), wait(seconds), tap(who, point)) for who in main for point in points for seconds in (2, 3)]
-    leaves = [(Step(act, door),) for door in doors for act in ("open", "close")]
-    rex = [(Step("rex", door),) for door in doors]
+    again: list[Piece] = [
+        (tap(who, point), wait(seconds), tap(who, point)) for who in main for point in points for seconds in (2, 3)
+    ]
+    leaves: list[Piece] = [(Step(act, door),) for door in doors for act in ("open", "close")]
+    rex: list[Piece] = [(Step("rex", door),) for door in doors]
     rex += [(Step("rex", door), Step("open", door), Step("close", door)) for door in doors]
+    strangers: list[Piece] = [(tap(who, point),) for who in (*people, "nobody") for point in points]
     return [
         singles, singles, through, through, pairs, pairs, pairs, again, leaves, rex,
         list(_waits(building)),
         list(_waits(building)),
-        [(tap(who, point),) for who in (*people, "nobody") for point in points],
+        strangers,
         list(_seldom(building, areas, doors, points)),
     ]  # fmt: skip
 

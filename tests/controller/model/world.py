@@ -149,9 +149,7 @@ class Ground:
                     way = next(p for p in self.ways_out if p.door == event.door)
                     if where[who] == way.from_area:
                         where[who] = way.to_area
-                elif isinstance(event, DoorLocked):
-                    pressed.pop(event.door, None)
-                elif isinstance(event, DoorUnlocked) and event.cause == "fire":
+                elif isinstance(event, DoorLocked) or (isinstance(event, DoorUnlocked) and event.cause == "fire"):
                     pressed.pop(event.door, None)
         if step.act == "restart":
             pressed = {}
@@ -226,15 +224,18 @@ class Ground:
     def _others(self, world: World) -> list[Step]:
         state = world.state
         steps = [Step("restart")]
-        for zone in self.zones:
-            steps.append(Step("reset" if zone in state.fire_latched else "fire", zone))
-        for area in ("", *(area for area in self.inside_of if area not in self.public)):
-            steps.append(Step("release" if area in state.lockdowns else "lockdown", area))
+        steps += [Step("reset" if zone in state.fire_latched else "fire", zone) for zone in self.zones]
+        steps += [
+            Step("release" if area in state.lockdowns else "lockdown", area)
+            for area in ("", *(area for area in self.inside_of if area not in self.public))
+        ]
         for area in state.uncertain:
             if world.truth is not None:
                 there = [self.name[who] for who, at in world.truth.at if self.holds(area, at)]
             else:
-                there = [self.name[who] for who, one in state.presence.items() if self.holds(area, one.area) and who > 0]
+                there = [
+                    self.name[who] for who, one in state.presence.items() if self.holds(area, one.area) and who > 0
+                ]
             steps.append(Step("reconcile", area, names=tuple(there)))
         if world.truth is not None:
             for door in self.doors:

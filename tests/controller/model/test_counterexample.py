@@ -1,0 +1,75 @@
+"""A fault that the search finds becomes a short scenario that the simulator plays (issue 4, Proof)."""
+
+from pathlib import Path
+
+import pytest
+
+from controller.engine import Engine, Outcome
+from controller.inputs import AnyInput
+from controller.now import Now
+from controller.site_checks import parse_site
+from controller.state import State, snapshot
+from sim.scenario_file import load
+from sim.virtual.play import play_virtually
+from tests.controller.model import sites
+from tests.controller.model.counterexample import minimal, save, site_toml
+from tests.controller.model.search import Found, explore
+from tests.controller.model.steps import Step, wait
+from tests.controller.model.world import Ground
+
+
+class Forgetful(Engine):
+    """The planted fault: whoever is alone is forgotten."""
+
+    def handle(self, stimulus: AnyInput, now: Now) -> Outcome:
+        outcome = super().handle(stimulus, now)
+        self._state.alarms.pop("LONE_OCCUPANT/hall", None)
+        return outcome
+
+
+class Faulty(Ground):
+    """A building whose edge has the fault."""
+
+    def engine(self, state: State) -> Engine:
+        engine = Forgetful(snapshot(state), "j" * 8, self.building.hardware, "edge-1")
+        engine._index = self.index
+        engine._begun = True
+        return engine
+
+
+DETOURS = (
+    wait(1), Step("tap", "hall-door-in", "li"), Step("fire", "z1"), Step("reset", "z1"),
+    Step("reconcile", "hall", names=("li", "wang")), wait(1), Step("lockdown", "hall"), Step("tap", "hall-door-out", "li"),
+    wait(3), Step("tap", "hall-door-out", "li"), Step("open", "hall-door"),
+)  # fmt: skip
+
+
+def test_a_planted_fault_is_found_made_minimal_saved_and_plays(tmp_path: Path) -> None:
+    ground = Faulty(sites.hall_with_cage())
+    steps, violation = minimal(ground, False, DETOURS, "two-person")
+    assert len(steps) <= 5 < len(DETOURS)
+    assert violation.rule == "two-person"
+    path = save(ground, steps, violation, tmp_path)
+    scenario = load(path)
+    assert scenario.virtual
+    assert any(step.expect is not None and step.expect.alarm == "LONE_OCCUPANT" for step in scenario.steps)
+    result = play_virtually(scenario)
+    assert result.ok, f"{result.error} {[step for step in result.steps if not step.ok]}"
+
+
+def test_the_search_itself_finds_the_planted_fault() -> None:
+    found: Found = explore(Faulty(sites.hall_with_cage()), honest=True, depth=6)
+    assert found.violation is not None
+    assert found.violation.rule == "two-person"
+    assert len(found.trace) <= 6
+
+
+def test_steps_that_break_nothing_are_refused() -> None:
+    with pytest.raises(ValueError, match="do not break two-person"):
+        minimal(Ground(sites.hall_with_cage()), True, (wait(1),), "two-person")
+
+
+@pytest.mark.parametrize("name", sorted(sites.ALL))
+def test_a_site_file_that_is_written_reads_back_the_same(name: str) -> None:
+    site = sites.ALL[name]().site
+    assert parse_site(site_toml(site)) == site
