@@ -49,6 +49,7 @@ class Node:
         wall_us: int,
         carry: Callable[[str, bytes], None],
         watch: Callable[[Asked], None] = lambda _asked: None,
+        retention_us: int = RETENTION_US,
     ) -> None:
         self.site = site
         self.edge = edge
@@ -60,6 +61,7 @@ class Node:
         self.link = MemoryLink(lambda leaf, payload, _retain: carry(leaf, payload))
         self.locks = MemoryLocks(self._hear)
         self._watch = watch
+        self._retention_us = retention_us
         self.wall_offset_us = wall_us
         self.boot_offset_us = 1_000_000
         self.boot_id = self.random.token()
@@ -137,7 +139,7 @@ class Node:
             boot_id=self.boot_id,
             software="menjin sim",
             objections=lambda site: site_mismatch(site, self.doors, self.edge) + unenforced(site),
-            retention_us=RETENTION_US,
+            retention_us=self._retention_us,
         )
         ports = Ports(self.journal, self.store, self.link, self.locks, self.random)
         return Agent(self.identity, MemoryKeyRing(), station, ports)

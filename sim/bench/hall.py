@@ -14,10 +14,10 @@ from controller.state import DoorState, Presence, State
 from sim.bench.population import AREAS, NOON_US, BenchTap, grant_of, make_policy, make_taps, room_of
 
 INSIDE = 500
-CAPACITY = 60
+CAPACITY = 80
 EMPTY_ROOM = 10
 FULL_ROOM = 11
-STAFF_EVERY = 20
+STAFF_EVERY = 21
 """Every so many badges is own staff's, and as many a visitor's."""
 BOOT = "boot"
 MONO_US = 3_600_000_000
@@ -52,8 +52,9 @@ def hall_state(policy: Policy) -> State:
     presence: dict[int, Presence] = {}
     for badge in people:
         rooms = [room_of(grant_of(badge.id), step) for step in range(3)]
+        open_rooms = [room for room in rooms if room < EMPTY_ROOM]
         full = sum(1 for one in presence.values() if one.area == f"room-{FULL_ROOM}") >= CAPACITY
-        room = FULL_ROOM if FULL_ROOM in rooms and not full else next(room for room in rooms if room < EMPTY_ROOM)
+        room = FULL_ROOM if FULL_ROOM in rooms and not full else open_rooms[badge.id // 4 % len(open_rooms)]
         presence[badge.holder] = Presence(
             f"room-{room}", NOON_US, badge.id, badge.number, badge.customer, kind=badge.kind
         )

@@ -32,6 +32,8 @@ STARTS = dt.datetime(2026, 3, 2, 2, 0, tzinfo=dt.UTC)
 LEASE_EVERY_US = 300 * SECOND_US
 LEASE_SHARE = 4
 """The server vouches anew after this share of the shortest lease, or LEASE_EVERY_US."""
+KEPT_US = 3_650 * 86_400 * SECOND_US
+"""No record is purged: the player looks at all of them."""
 LEAST_US = 1_000
 """What is due by now already is taken this much later, so that time goes on."""
 MESSAGES_MAX = 10_000
@@ -75,7 +77,7 @@ class Building:
         }
         self._lease_every_us = min(LEASE_EVERY_US, min(self.server.lease_s.values()) * SECOND_US // LEASE_SHARE)
         hardware = tuple(_hardware(door) for door in folder.wiring.doors)
-        self.node = Node(site, EDGE, hardware, seed, self._wall_us, self._carry_up, self._watch)
+        self.node = Node(site, EDGE, hardware, seed, self._wall_us, self._carry_up, self._watch, KEPT_US)
 
     def begin(self, policy: Policy) -> None:
         """The edge starts, connects, and takes its policy. Raises :class:`RuntimeError` when it does not."""

@@ -1,4 +1,8 @@
-"""Every committed scenario through real processes; those that the broker has a part in on both brokers, some on PostgreSQL."""
+"""Scenarios through real processes: those that only processes can play, and of the others those that only processes prove.
+
+Every other file is played in virtual time by the unit tests (``tests/sim/virtual/test_scenarios.py``): the same agent and engine, without a process.
+``menjin sim run scenarios/*.yaml`` plays all of them for real.
+"""
 
 from pathlib import Path
 
@@ -8,12 +12,28 @@ from sim.play import ScenarioResult, play
 from sim.scenario import Scenario, Step
 from sim.scenario_file import load
 from sim.stack import BrokerKind
+from sim.virtual.player import needs_processes
 from tests.server.postgresql import postgresql_cluster
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(180)]
 
+FOR_REAL = {
+    "tap-opens-a-door": "the whole way from chip to relay and back into the ledger",
+    "every-card-technology": "only the simulated chips speak to the reader's driver",
+    "reader-unplugged": "a pty that goes away",
+    "board-unplugged": "a pty that goes away",
+    "edge-killed": "only a board ends the unlock pulse of a dead process",
+    "server-and-broker-killed": "kill -9, and what a real broker loses with it",
+    "network-dead": "a cable between real sockets, and the backlog after",
+    "fire-releases": "a loop on a board's input, with the server dead",
+    "way-out": "a button that a board's poll sees, with server and broker dead",
+    "operator-command": "console, broker, session and back",
+}
+"""Files that virtual time could play as well: why they are played for real here all the same."""
+
 FOLDER = Path(__file__).parents[2] / "scenarios"
-SCENARIOS = [load(path) for path in sorted(FOLDER.glob("*.yaml"))]
+SCENARIOS = {path.stem: load(path) for path in sorted(FOLDER.glob("*.yaml"))}
+PLAYED = [scenario for name, scenario in SCENARIOS.items() if name in FOR_REAL or needs_processes(scenario)]
 LEAST_ON_BOTH = 10
 
 
@@ -30,9 +50,9 @@ ON_POSTGRESQL = (
     "server-and-broker-killed",
 )
 """Played with mosquitto."""
-ON_BOTH = [scenario for scenario in SCENARIOS if any(map(crosses_the_broker, scenario.steps))]
+ON_BOTH = [scenario for scenario in PLAYED if any(map(crosses_the_broker, scenario.steps))]
 CASES: list[tuple[Scenario, BrokerKind]] = [
-    *((scenario, "amqtt") for scenario in SCENARIOS),
+    *((scenario, "amqtt") for scenario in PLAYED),
     *((scenario, "mosquitto") for scenario in ON_BOTH if Path(scenario.path).stem not in ON_POSTGRESQL),
 ]
 
@@ -51,6 +71,11 @@ def test_a_scenario_holds(scenario: Scenario, broker: BrokerKind) -> None:
 
 def test_enough_scenarios_are_played_on_both_brokers() -> None:
     assert len(ON_BOTH) >= LEAST_ON_BOTH
+
+
+def test_what_is_played_for_real_is_there_and_could_be_virtual() -> None:
+    assert [name for name in FOR_REAL if name not in SCENARIOS or needs_processes(SCENARIOS[name])] == []
+    assert not any(SCENARIOS[name].virtual for name in FOR_REAL)
 
 
 @pytest.mark.postgresql
