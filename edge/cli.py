@@ -1,4 +1,7 @@
-"""``menjin edge``: run the agent, enrol it, put its outputs to rest. Bad input ends with one line and exit code 2."""
+"""``menjin edge``: run the agent, enrol it, put its outputs to rest, say who is inside. Bad input ends with one line and exit code 2.
+
+Each command imports what it needs itself: a muster list is wanted within a second.
+"""
 
 import logging
 import os
@@ -10,12 +13,6 @@ import typer
 
 from edge.boards.board import BoardFault
 from edge.config import ConfigError, EdgeConfig, load_config, parse_config, resolved
-from edge.hardware import make_board
-from edge.keys import KeyFileError, load_bundle
-from edge.link import LinkError
-from edge.ports import JournalFault
-from readers.credentials.keys import KeyRefused
-from readers.drivers import ReaderRefused
 
 BAD_INPUT = 2
 FAILED = 1
@@ -31,7 +28,12 @@ def run(context: typer.Context, config: Config = None, log_level: str = typer.Op
     if context.invoked_subcommand is not None:
         return
     _log_to_stderr(log_level)
-    from edge.__main__ import build  # after the subcommands: rest and enrol need neither journal nor broker
+    from edge.__main__ import build
+    from edge.keys import KeyFileError, load_bundle
+    from edge.link import LinkError
+    from edge.ports import JournalFault
+    from readers.credentials.keys import KeyRefused
+    from readers.drivers import ReaderRefused
 
     try:
         loaded = load_config(_required(config))
@@ -77,6 +79,8 @@ def enrol(
 def rest(context: typer.Context, config: Config = None) -> None:
     """Put all outputs to rest and end: for the service manager, after the agent has gone (ExecStopPost)."""
     path = _required(config or _parent_config(context))
+    from edge.hardware import make_board
+
     loaded = _parsed(path)  # locks are put to rest even when the bundle or a certificate is missing
     failed = False
     for line in loaded.boards:
