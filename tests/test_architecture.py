@@ -54,6 +54,7 @@ ENTRANCES: dict[str, set[str]] = {
         "edge/boards/board_thread.py",
         "edge/inbox.py",
         "edge/link.py",
+        "edge/muster/server.py",
         "edge/wal_checkpointer.py",
         "readers/thread.py",
         "server/crm/service.py",
@@ -70,6 +71,8 @@ ENTRANCES: dict[str, set[str]] = {
         "sim/hall.py",
         "sim/serial_line.py",
     },
+    "socketserver": {"edge/muster/server.py"},
+    "pwdlib": {"edge/muster/password.py", "server/operators/passwords.py"},
     "amqtt": {"server/broker.py"},
     "alembic": {
         "server/db/migrate.py",
@@ -83,6 +86,7 @@ ENTRANCES: dict[str, set[str]] = {
     "sqlite3": {
         "edge/journal.py",
         "edge/journal_schema.py",
+        "edge/muster/stored.py",
         "edge/policy_store.py",
         "edge/recorded.py",
         "edge/wal_checkpointer.py",
