@@ -118,7 +118,7 @@ def judge_waiting(turn: Turn, index: PolicyIndex, point: Point, besides: int) ->
         else:
             refusal = admission_refusal(turn, index, point)
         if refusal is None:
-            members.append(admitted(point, asked))
+            members.append(admitted(point, asked.holder, asked.number, asked.customer, asked.emergency))
         else:
             end_waiting(turn, asked, refusal)
     return members
@@ -129,16 +129,16 @@ def admission_refusal(turn: Turn, index: PolicyIndex, point: Point) -> Explanati
     return refuse_admission(case_of(turn, index, point, NOBODY))
 
 
-def admitted(point: Point, asked: AccessPending) -> Member:
-    """Somebody admitted by command who waits."""
+def admitted(point: Point, holder: int, number: str, customer: int | None, emergency: bool) -> Member:
+    """Somebody admitted by command."""
     return Member(
-        holder=asked.holder,
+        holder=holder,
         badge=0,
-        number=asked.number,
-        because=because(Reason.ADMITTED, "B7" if asked.emergency else "B8", number=asked.number, area=point.area),
-        customer=asked.customer,
+        number=number,
+        because=because(Reason.ADMITTED, "B7" if emergency else "B8", number=number, area=point.area),
+        customer=customer,
         needs_escort=True,
-        emergency=asked.emergency,
+        emergency=emergency,
     )
 
 

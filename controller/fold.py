@@ -102,7 +102,13 @@ def apply(state: State, event: AnyEvent, at_us: int, mono_us: int) -> None:
         case AccessTaken():
             _apply_taken(state, event, at_us, mono_us)
         case AccessLapsed():
-            _end_grant(state, event.door, event.access_point, event.holder)
+            if any(
+                (g.access_point, g.holder) == (event.access_point, event.holder)
+                for g in _door(state, event.door).grants
+            ):
+                _end_grant(state, event.door, event.access_point, event.holder)
+            else:  # a tap that waited was used for something else (MEANINGS 21)
+                _end_waiting(state, event.access_point, event.holder)
         case ExitByRequest():
             _put_door(state, event.door, exit_requested=False)
         case AreaUncertain():

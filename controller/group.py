@@ -68,7 +68,7 @@ def decide_entry(
     company = [*(member for member in waiting if not member.needs_escort), tapper]
     escort = tapper if tapper.may_escort else next((member for member in company if member.may_escort), None)
     group = (*taken_along(index, waiting, escort is not None), tapper)
-    lacking = second_person(state, index, point, len(group))
+    lacking = second_person(state, index, point, group)
     if lacking is not None:
         return Wait(second_person_required(lacking, seconds(index.limits.pairing_window_s)))
     refusal = refused_together(state, index, point, group, company) or blocked
@@ -90,14 +90,15 @@ def taken_along(index: PolicyIndex, waiting: Sequence[Member], escorted: bool) -
 
 
 def second_person(
-    state: State, index: PolicyIndex, point: Point, group: int, inside: frozenset[int] = frozenset()
+    state: State, index: PolicyIndex, point: Point, group: Sequence[Member], inside: frozenset[int] = frozenset()
 ) -> Room | None:
-    """The two-person area into which so many may not go: two go together, or two are inside beyond doubt already, not counting whoever
-    is on the way out (R2, MEANINGS 11). ``inside``: who has just proved to be there."""
-    if group < 2:
+    """The two-person area into which they may not go: two go together, or two are inside beyond doubt already, not counting whoever is on the
+    way out, nor who stands here outside, whatever the list says (R2, MEANINGS 11). ``inside``: who has just proved to be there."""
+    if len(group) < 2:
+        here = {member.holder for member in group}
         for room in point.entered:
             if room.two_person:
-                there = (sure(state, room) | inside) - on_the_way_out(state, index, room)
+                there = (sure(state, room) | inside) - on_the_way_out(state, index, room) - here
                 if len(there) < 2:
                     return room
     return None
@@ -110,8 +111,9 @@ def refused_together(
     group: Sequence[Member],
     company: Sequence[Member],
     inside: frozenset[int] = frozenset(),
+    not_coming: int = 0,
 ) -> Explanation | None:
-    """Why this complete group may not go in: first in, composition, capacity."""
+    """Why this complete group may not go in: first in, composition, capacity. ``not_coming``: a holder whose grant is void."""
     if not point.asks:
         return None
     staff = any(member.kind == "staff" for member in group)
@@ -129,7 +131,7 @@ def refused_together(
     for room in point.entered:
         if room.capacity is not None:
             holders = {member.holder for member in group}
-            people = len(listed(state, room) | on_the_way_in(state, index, room) | holders)
+            people = len(listed(state, room) | (on_the_way_in(state, index, room) - {not_coming}) | holders)
             if people > room.capacity:
                 return because(Reason.AREA_FULL, area=room.id, capacity=room.capacity, people=people)
     return None

@@ -3,6 +3,7 @@
 from controller.actions import Indicate
 from controller.commands import (
     AcknowledgeAlarm,
+    Admit,
     EncodeCard,
     Identify,
     LockDown,
@@ -32,6 +33,7 @@ from controller.passage import happen, relock_after_fire
 from controller.reasons import ALARMS, Reason, because
 from controller.state import alarm_key
 from controller.turn import Turn
+from controller.visitors import admit
 
 
 def command(turn: Turn, order: CommandArrived) -> None:
@@ -47,6 +49,8 @@ def command(turn: Turn, order: CommandArrived) -> None:
             refusal = _lock_down(turn, asked, order.operator)
         case Release():
             refusal = _release(turn, asked, order)
+        case Admit():
+            refusal = admit(turn, asked)
         case ReconcileOccupancy():
             refusal = reconcile(turn, asked, order.operator)
         case SetMaintenance():

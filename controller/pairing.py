@@ -20,7 +20,7 @@ def decide_exit(
     was prompted before, long enough ago, and goes all the same."""
     alone = (*led_out(state, point, tapper), tapper)
     obstacle = None if confirmed else leaves_behind(state, index, point, alone, tapper)
-    if waiting and not confirmed:
+    if waiting:
         together = (*(one for member in waiting for one in (*led_out(state, point, member), member)), *alone)
         if leaves_behind(state, index, point, together, tapper) is None:
             return Pass(together)

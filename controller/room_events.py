@@ -7,7 +7,6 @@ import msgspec
 from controller.event_base import Event
 from controller.policy import BadgeKind
 
-
 Doubt = Literal["rex", "restart", "ambiguous", "fire", "command", "no_contact", "forced", "records_dropped", "rattling"]
 """Why the list of an area may be wrong. ``rex``: somebody may have left, nobody came; any other may have brought people in."""
 

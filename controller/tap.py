@@ -3,6 +3,8 @@
 from controller import duress
 from controller.access import NOBODY, Denied, decide
 from controller.answers import after_denial, ask, case_of, deny, grant, interlocked, judge_waiting, member_of
+from controller.emergency import declared
+from controller.emergency import enter as enter_in_emergency
 from controller.event_base import Explanation
 from controller.events import AccessDenied
 from controller.group import Member, Pass, Refuse, Wait, decide_entry
@@ -13,6 +15,7 @@ from controller.pairing import confirms, decide_exit, leaves_one_alone, prompt_o
 from controller.policy import Badge
 from controller.reasons import Reason, because
 from controller.turn import Turn
+from controller.visitors import fetch, hand_over
 
 
 def card_read(turn: Turn, read: CardRead | CardRefused) -> None:
@@ -26,6 +29,14 @@ def card_read(turn: Turn, read: CardRead | CardRefused) -> None:
     if badge is not NOBODY and _is_same_read(turn, point, badge):
         return
     gesture = duress.gestured(turn, point, badge.id)
+    emergency = declared(turn, index, point, badge, read) if isinstance(read, CardRead) else None
+    if emergency is not None:
+        refusal = enter_in_emergency(turn, index, point, emergency)
+        if refusal is not None:
+            deny(turn, point, badge, refusal)
+        elif gesture:
+            duress.alarm(turn, point, badge.id, badge.holder, badge.number)
+        return
     case = case_of(turn, index, point, badge, read)
     decision = decide(case)
     if isinstance(decision, Denied):
@@ -81,7 +92,11 @@ def _leave(turn: Turn, index: PolicyIndex, point: Point, member: Member) -> None
     """Let the tapper out, alone or with those who wait for a partner, or prompt them (L1, MEANINGS 8, 9)."""
     prompt = prompt_of(turn, point, member.badge)
     confirmed = confirms(turn, prompt)
-    waiting = [] if confirmed else judge_waiting(turn, index, point, member.holder)
+    if not confirmed and fetch(turn, index, point, member):
+        return
+    waiting = judge_waiting(turn, index, point, member.holder)
+    if not confirmed and hand_over(turn, index, point, member, waiting):
+        return
     answer = decide_exit(turn.state, index, point, waiting, member, confirmed)
     if isinstance(answer, Pass):
         grant(turn, point, answer.members)
