@@ -23,6 +23,7 @@ from server.crm.connection import load_connection
 from server.db.clock import Clock, SystemClock, to_us
 from server.db.engine import Database, DatabaseError
 from server.db.migrate import migrate
+from server.duty.items import make_missing, missing_items
 from server.escalation.channels import load_channels
 from server.keys import ensure_keys
 from server.operators.guard import authenticate, endpoints_without_permission, not_signed_in
@@ -173,6 +174,7 @@ def open_context(config: Config, clock: Clock) -> Context:
         personal = ensure_personal_keys(config.dir, lambda: holds_sealed_values(database))
         report_foreign_keys(database, personal)
         _ensure_administrator(database, config, clock)
+        _ensure_duty_items(database, site, clock)
         erasable = open_erasable_keys(config.erasable_keys_url, config.dir, config.database_url)
     except BaseException:
         database.close()
@@ -188,6 +190,18 @@ def _ensure_administrator(database: Database, config: Config, clock: Clock) -> N
         log.info("another process made the first administrator")
     except OperationalError as error:
         raise DatabaseError(f"database_url: cannot be written: {str(error.orig).strip().splitlines()[0]}") from error
+
+
+def _ensure_duty_items(database: Database, site: Site, clock: Clock) -> None:
+    """What the site has that must be tested is listed from the first start on (L5)."""
+    with database.read() as session:
+        if not missing_items(session, site):
+            return
+    try:
+        with database.write() as session:
+            make_missing(session, site, clock.now())
+    except IntegrityError:
+        log.info("another process made the duty items")
 
 
 async def _admit_upload(scope: Scope) -> None:

@@ -1,5 +1,6 @@
 """All routers of the duties."""
 
-from server.duty.key_endpoints import router as keys
+from server.duty.item_endpoints import item_router, test_router
+from server.duty.key_endpoints import router as key_router
 
-ROUTERS = [keys]
+ROUTERS = [item_router, test_router, key_router]

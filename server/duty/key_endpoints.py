@@ -183,7 +183,7 @@ def _shown(row: MechanicalKey, holders: dict[int | None, str]) -> KeyShown:
         number=row.number,
         opens=row.opens,
         kept_at=row.kept_at,
-        state=row.state,  # type: ignore[arg-type]  # checked by the database
+        state=row.state,
         holder=holders.get(row.holder_id),
         version=row.version,
     )

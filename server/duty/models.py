@@ -38,7 +38,8 @@ class DutyItem(Model, table=True):
 
 
 class DutyTest(Model, table=True):
-    """One test, signed by the server for the operator who was signed in. ``content``: the signed bytes (JSON), of which the columns are a copy.
+    """One test, signed by the server for the operator who was signed in. ``content``: the signed bytes (JSON), of which the columns are a copy; ``certificate``: the root's for the
+    key ``kid``.
     ``evidence_seq``: the event of the ledger that shows it."""
 
     __tablename__ = "duty_test"
@@ -59,6 +60,7 @@ class DutyTest(Model, table=True):
     evidence_seq: int | None = Field(default=None, sa_type=BIG_INT)
     content: str
     kid: str
+    certificate: bytes
     signature: bytes
 
 
@@ -74,6 +76,7 @@ class DutyCountersignature(Model, table=True):
     at: datetime
     content: str
     kid: str
+    certificate: bytes
     signature: bytes
 
 
