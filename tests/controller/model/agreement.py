@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from controller.engine import Engine, Outcome
 from controller.events import AccessDenied, AccessGranted, AccessPending
 from controller.inputs import AnyInput, LeaseArrived, Started, TimeElapsed
-from controller.now import Now
+from controller.now import SECOND_US, Now
 from controller.room_events import InterlockBroken
 from controller.state import State
 from tests.controller.model.buildings import START_MONO_US, START_WALL_US, Building
@@ -36,6 +36,7 @@ class Both:
         self.mono_us = START_MONO_US
         self.engine = Engine(State(), "j" * 8, building.hardware, "edge-1")
         self.model = Model(building)
+        self.remembered_us = round(self.model.limits.exit_prompt_s * SECOND_US)
         self.steps: list[Step] = []
         self.admitted: set[str] = set()
         self.serial = 0
@@ -183,7 +184,7 @@ class Both:
                 (point, self._who(one.pending.holder, one.pending.number))
                 for point, waiting in state.waiting.items()
                 for one in waiting
-                if one.pending.until_mono_us > self.mono_us  # a prompt whose memory ended is nothing any more
+                if not one.pending.out or self.mono_us < one.asked_at_mono_us + self.remembered_us
             ),
             "interlock broken": sorted(
                 (event.interlock, event.other)

@@ -45,8 +45,8 @@ def restart_held(rooms: Rooms, door: str) -> None:
 
 def note_interlock(rooms: Rooms, door: str) -> None:
     """A way out or REX unlocks although another door of an interlock is not locked and closed: it says so."""
-    for interlock, other in interlocked(rooms, door):
-        rooms.broken.add((interlock, other))
+    if not rooms.doors[door].released:
+        rooms.broken |= set(interlocked(rooms, door))
 
 
 def interlocked(rooms: Rooms, door: str) -> list[tuple[str, str]]:
@@ -72,13 +72,11 @@ def leaf_opened(rooms: Rooms, door: str) -> None:
             rooms.alarms.add(("DoorForcedOpen", door))
             rooms.doubt(rooms.behind(door), "forced")
         return
-    commanded = facts.commanded
+    commanded = facts.commanded or not (facts.passes or facts.rex or facts.released)  # nothing else explains it
     take(rooms, door)
     if commanded:
         rooms.doubt(rooms.behind(door), "command")
-    if facts.released:
-        rooms.doubt(rooms.behind(door), "fire")
-    else:
+    if not facts.released:
         relock(facts)
 
 
@@ -106,25 +104,24 @@ def take(rooms: Rooms, door: str) -> None:
                 twice |= set(rooms.within(area.id))
     for one in passes:
         walk(rooms, one)
-        rooms.passed |= areas_of_passage(rooms, one)
+        at = rooms.points[one.point]
+        rooms.passed |= {
+            area for area in rooms.areas if rooms.holds(area, at.from_area) or rooms.holds(area, at.to_area)
+        }
         rooms.waits = [wait for wait in rooms.waits if wait.who != one.who]  # whoever went waits nowhere any more
     for one in passes:
         leave_visitors(rooms, one)
     for one in passes:
         take_over(rooms, one)
+    if rex:
+        rooms.rexed |= rooms.behind(door)
+    if facts.released:
+        rooms.doubt(rooms.behind(door), "fire")
+        return
     if twice:
         rooms.doubt(twice, "ambiguous")
     if rex:
         rooms.doubt(rooms.behind(door), "ambiguous" if passes else "rex")
-        rooms.rexed |= rooms.behind(door)
-
-
-def areas_of_passage(rooms: Rooms, one: Pass) -> set[str]:
-    """The areas about whose people a passage tells something: around either side, and inside of what was entered or left."""
-    point = rooms.points[one.point]
-    around = {area for area in rooms.areas if rooms.holds(area, point.from_area) or rooms.holds(area, point.to_area)}
-    moved = [area.id for area in [*rooms.entered(point), *rooms.left(point)]]
-    return around | {inner for area in moved for inner in rooms.within(area)}
 
 
 def walk(rooms: Rooms, one: Pass) -> None:
@@ -136,7 +133,7 @@ def walk(rooms: Rooms, one: Pass) -> None:
         rooms.people.pop(one.who, None)
     else:
         before = rooms.people.get(one.who)
-        rooms.people[one.who] = Person(point.to_area, escort=one.escort)
+        rooms.people[one.who] = Person(point.to_area, rooms.now, escort=one.escort)
         if before is not None and not rooms.entered(point) and one.escort is None:  # still the same room around them
             rooms.people[one.who].unescorted = before.unescorted
     if one.emergency:
@@ -290,30 +287,37 @@ def reconcile(rooms: Rooms, asked: ReconcileOccupancy) -> None:
     within = set(rooms.within(asked.area))
     for area in within:
         rooms.doubts.pop(area, None)
+    there = [
+        who for who in rooms.listed(asked.area) if not isinstance(who, int)
+    ]  # whoever has no badge is one of the others
+    there = sorted(there, key=lambda who: (rooms.people[who].since, rooms.order.index(who)))[: asked.others]
+    found += there
     for who in rooms.listed(asked.area) - set(found):
         del rooms.people[who]
     for who in found:
         person = rooms.people.get(who)
         if person is None:
-            rooms.people[who] = Person(asked.area)
+            rooms.people[who] = Person(asked.area, rooms.now)
         else:
             person.area = person.area if person.area in within else asked.area
             person.sure = True
-    for _ in range(asked.others):
-        rooms.strangers += 1
-        rooms.people[f"stranger {rooms.strangers}"] = Person(asked.area)
+    for _ in range(asked.others - len(there)):
+        rooms.people[rooms.stranger()] = Person(asked.area, rooms.now)
 
 
 def settle(rooms: Rooms) -> None:
     """What follows from who is where: certainty after mere exits, LONE_OCCUPANT, ESCORT_LEFT."""
     for area, cause in list(rooms.doubts.items()):
         if cause == "rex" and area in rooms.passed and rooms.listed(area) == rooms.sure(area):
-            del rooms.doubts[area]
-    rooms.rexed &= set(rooms.doubts)
+            for inner in rooms.within(area):
+                if rooms.doubts.get(inner) == "rex":
+                    del rooms.doubts[inner]
     for area in [area.id for area in rooms.areas.values() if area.two_person]:
-        if len(rooms.sure(area)) >= 2 and rooms.doubts.get(area) != "rex":
+        by_rex = area in rooms.rexed or rooms.doubts.get(area) == "rex"
+        unknown_exit = by_rex and area in rooms.doubts and len(rooms.sure(area)) < 2
+        if not unknown_exit:
             rooms.rexed.discard(area)
-        alone = len(rooms.listed(area)) == 1 or (area in rooms.rexed and len(rooms.sure(area)) < 2)
+        alone = len(rooms.listed(area)) == 1 or unknown_exit
         if not alone:
             rooms.lone_since.pop(area, None)
             rooms.lone_overdue.discard(area)

@@ -15,6 +15,7 @@ class Person:
     """Somebody who is listed in a room."""
 
     area: str
+    since: int
     sure: bool = True
     escort: Who | None = None
     unescorted: bool = False
@@ -104,7 +105,7 @@ class Rooms:
         self.gas: set[str] = set()
         self.locked_down: set[str] = set()
         self.lockdown_on: dict[str, bool] = {}
-        self.strangers = 0
+        self.order: list[Who] = []
         self.said: list[Said] = []
         self.broken: set[tuple[str, str]] = set()
         self.passed: set[str] = set()
@@ -209,6 +210,13 @@ class Rooms:
     def suspended(self, door: str) -> bool:
         """Fire released it: the group rules sleep."""
         return self.doors[door].released
+
+    def stranger(self, name: str = "") -> Who:
+        """Somebody without a badge, by a name of their own."""
+        who = name or f"stranger {len(self.order)}"
+        if who not in self.order:
+            self.order.append(who)
+        return who
 
     def say(
         self, what: str, who: Who, point: str, *reasons: str, escort: Who | None = None, emergency: bool = False

@@ -237,7 +237,7 @@ def emergency_supervisor(rooms: Rooms, who: Who, point: AccessPoint) -> Who | No
 def emergency(rooms: Rooms, guard: Who, supervisor: Who, point: AccessPoint) -> None:
     """The guard and one unnamed person go in; the supervisor stays outside."""
     facts = rooms.doors[point.door]
-    stranger = f"stranger {rooms.strangers + 1}"
+    stranger = rooms.stranger()
     before = facts.passes
     facts.passes = [one for one in before if (one.who, one.point) != (supervisor, point.id)]
     reason = group_refusal(rooms, [guard, stranger], [guard], point, rooms.entered(point))
@@ -245,7 +245,6 @@ def emergency(rooms: Rooms, guard: Who, supervisor: Who, point: AccessPoint) -> 
         facts.passes = before
         deny(rooms, guard, point, reason)
         return
-    rooms.strangers += 1
     stop_waiting(rooms, supervisor, point.id)
     let_in(rooms, [stranger, guard], point, guard, emergency=True)
 
@@ -324,7 +323,9 @@ def let_out(rooms: Rooms, group: list[Who], point: AccessPoint) -> None:
         passes.append(Pass(one, point.id, rooms.now, escort))
         if isinstance(one, int):
             irregular_exit(rooms, one, point, areas)
-    note_interlock(rooms, point.door)
+    facts = rooms.doors[point.door]
+    if facts.position != "open" or facts.lock == "unlocked":  # a leaf that stands open is not unlocked for it
+        note_interlock(rooms, point.door)
     grant(rooms, point.door, passes)
 
 
@@ -336,7 +337,9 @@ def irregular_exit(rooms: Rooms, who: int, point: AccessPoint, areas: list[Area]
     )
     if badge.until_us <= START_WALL_US:
         rooms.alarms.add(("OVERSTAY", badge.number))
-    elif set(faults(rooms, who, reverse(point))) & {"NO_PERMISSION"} or (unlisted and not rooms.suspended(point.door)):
+    elif "NO_PERMISSION" in faults(rooms, who, reverse(point)):
+        rooms.alarms.add(("EXIT_IRREGULAR", badge.number))
+    if unlisted and not rooms.suspended(point.door):
         rooms.alarms.add(("EXIT_IRREGULAR", badge.number))
 
 
