@@ -1,12 +1,14 @@
 """A small building, its policy and the hours of its day, for the tests of the core."""
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import msgspec
 
-from controller.actions import AnyAction
+from controller.actions import Action
 from controller.engine import Engine, Outcome
-from controller.events import AnyEvent, Record
+from controller.event_base import Event
+from controller.events import Record
 from controller.inputs import AnyInput, CardRead, DoorContact, LeaseArrived, Started
 from controller.now import SECOND_US, Now
 from controller.policy import (
@@ -23,6 +25,9 @@ from controller.policy import (
 from controller.policy_digest import policy_digest
 from controller.site import AccessPoint, Area, Door, DoorHardware, Interval, Schedule, Site
 from controller.state import State
+
+Kind = TypeVar("Kind", bound=Event)
+Done = TypeVar("Done", bound=Action)
 
 KEY = b"k" * 32
 START_US = 1_790_000_000 * SECOND_US  # Monday 2026-09-21 21:33:20 in Shanghai
@@ -183,12 +188,12 @@ class Hall:
         return set(self.engine.state.alarms)
 
 
-def events(outcome: Outcome, kind: type[AnyEvent]) -> list[AnyEvent]:
+def events(outcome: Outcome, kind: type[Kind]) -> list[Kind]:
     """The events of one kind in an outcome."""
     return [] if outcome.record is None else [event for event in outcome.record.events if isinstance(event, kind)]
 
 
-def actions(outcome: Outcome, kind: type[AnyAction]) -> list[AnyAction]:
+def actions(outcome: Outcome, kind: type[Done]) -> list[Done]:
     return [action for action in outcome.actions if isinstance(action, kind)]
 
 
