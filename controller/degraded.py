@@ -30,6 +30,8 @@ def deadlines_us(turn: Turn) -> list[int]:
     """Boot times at which the lease ends for classes that still have it."""
     if turn.index is None:
         return []
+    if _degraded(turn) != turn.state.degraded:  # one has just ended: it is due now, and no longer counts as left
+        return [turn.mono_us]
     return [turn.mono_us + left for left in _left_us(turn).values() if left > 0]
 
 
