@@ -144,13 +144,16 @@ def apply(state: State, event: AnyEvent, at_us: int, mono_us: int) -> None:
                 event.door,
                 lock="unlocked",
                 exit_requested=door.exit_requested or event.cause == "rex",
+                commanded=door.commanded or event.cause == "command",
                 window_until_mono_us=door.window_until_mono_us
                 if until is None
                 else max(door.window_until_mono_us or 0, until),
                 open_since_mono_us=mono_us if door.position == "open" else None,
             )
         case DoorLocked():
-            _put_door(state, event.door, lock="locked", exit_requested=False, window_until_mono_us=None)
+            _put_door(
+                state, event.door, lock="locked", exit_requested=False, commanded=False, window_until_mono_us=None
+            )
         case DoorOpened():
             _put_door(state, event.door, position="open", open_since_mono_us=mono_us)
         case DoorClosed():
@@ -348,5 +351,11 @@ def _apply_start(state: State, event: EdgeStarted) -> None:
     state.reads, state.denials, state.waiting, state.cleared = {}, {}, {}, {}
     for door in state.doors:
         _put_door(
-            state, door, position="unknown", open_since_mono_us=None, exit_requested=False, window_until_mono_us=None
+            state,
+            door,
+            position="unknown",
+            open_since_mono_us=None,
+            exit_requested=False,
+            commanded=False,
+            window_until_mono_us=None,
         )

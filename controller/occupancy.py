@@ -56,12 +56,18 @@ def _settle_certainty(turn: Turn, index: PolicyIndex) -> None:
         if room is None or room.within.isdisjoint(turn.passed):
             continue
         if all(presence.sure for presence in state.presence.values() if presence.area in room.within):
-            turn.emit(AreaCertain(area))
+            for inner in sorted(room.within):
+                if state.uncertain.get(inner) == "rex":
+                    turn.emit(AreaCertain(inner))
 
 
 def _settle_lone(turn: Turn, index: PolicyIndex) -> None:
     left_by_rex = {
-        area for event in turn.events if isinstance(event, ExitByRequest) for area in turn.areas_behind(event.door)
+        inner
+        for event in turn.events
+        if isinstance(event, ExitByRequest)
+        for area in turn.areas_behind(event.door)
+        for inner in index.rooms[area].within
     }
     for standing in [alarm for alarm in turn.state.alarms.values() if alarm.alarm == "LONE_OCCUPANT"]:
         room = index.rooms.get(standing.subject)
@@ -76,8 +82,9 @@ def _settle_lone_in(turn: Turn, room: Room, left_by_rex: bool) -> None:
     state = turn.state
     standing = state.alarms.get(alarm_key("LONE_OCCUPANT", room.id))
     one = len(listed(state, room)) == 1
-    unknown_exit = left_by_rex or (standing is not None and bool(standing.inputs.get("unknown_exit")))
-    doubtful = unknown_exit and room.id in state.uncertain and len(sure(state, room)) < 2
+    cause = state.uncertain.get(room.id)
+    remembered = standing is not None and bool(standing.inputs.get("unknown_exit"))
+    doubtful = (cause == "rex" or (cause is not None and (left_by_rex or remembered))) and len(sure(state, room)) < 2
     if not one and not doubtful:
         turn.clear_alarm("LONE_OCCUPANT", room.id)
     elif standing is None:

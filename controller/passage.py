@@ -1,6 +1,6 @@
 """What happens at a door: its table's effects become events and actions (L1, R3, MEANINGS 12, 14, 27)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from controller import escort, interlock
@@ -79,6 +79,8 @@ def _unlock(turn: Turn, door: str, cause: Literal["grant", "rex", "command"]) ->
     unlock_us = turn.unlock_us(door)
     turn.emit(DoorUnlocked(door, cause, turn.mono_us + unlock_us))
     turn.act(Unlock(door, unlock_us, before_journal=way_out))
+    if cause == "command" and turn.door(door).position == "open":  # nothing more will tell of who comes
+        _doubt(turn, turn.areas_behind(door), "command")
 
 
 def _release(turn: Turn, door: str) -> None:
@@ -97,35 +99,34 @@ def _lock(turn: Turn, door: str) -> None:
 
 def _take(turn: Turn, door: str) -> None:
     facts = turn.door(door)
-    cause = _doubt_of(turn, facts.grants, facts.exit_requested, facts.mode == "released")
+    behind = turn.areas_behind(door)
+    twice = [area for grant in facts.grants for area in _inside_already(turn, grant)]
     for grant in facts.grants:
         _take_grant(turn, grant)
     if facts.exit_requested:
-        areas = turn.areas_behind(door)
-        turn.emit(ExitByRequest(door, areas[0] if areas else ""))
-    if cause is not None:
-        for area in turn.areas_behind(door):
-            turn.doubt(area, cause)
+        turn.emit(ExitByRequest(door, behind[0] if behind else ""))
+    if facts.mode == "released":
+        _doubt(turn, behind, "fire")
+        return
+    _doubt(turn, twice, "ambiguous")
+    if facts.exit_requested:
+        _doubt(turn, behind, "ambiguous" if facts.grants else "rex")
+    if facts.commanded or not (facts.grants or facts.exit_requested):  # only grants alone say who came and went
+        _doubt(turn, behind, "command")
 
 
-def _doubt_of(turn: Turn, grants: tuple[AccessGranted, ...], exit_requested: bool, released: bool) -> Doubt | None:
-    """Why an opening leaves the area uncertain, or None: it is certain only when grants alone explain it, and nobody comes in who is there
-    already beyond doubt."""
-    if released:
-        return "fire"
-    if exit_requested:
-        return "ambiguous" if grants else "rex"
-    if any(_is_inside(turn, grant) for grant in grants):
-        return "ambiguous"
-    return None if grants else "command"
+def _doubt(turn: Turn, areas: Sequence[str], cause: Doubt) -> None:
+    for area in areas:
+        turn.doubt(area, cause)
 
 
-def _is_inside(turn: Turn, grant: AccessGranted) -> bool:
+def _inside_already(turn: Turn, grant: AccessGranted) -> list[str]:
+    """The areas that this grant enters and where its holder is listed beyond doubt: somebody else came in, or left, under their name."""
     point = None if turn.index is None else turn.index.points.get(grant.access_point)
     presence = turn.state.presence.get(grant.holder)
     if point is None or point.out or presence is None or not presence.sure:
-        return False
-    return any(presence.area in room.within for room in point.entered)
+        return []
+    return [room.id for room in point.entered if presence.area in room.within]
 
 
 def _take_grant(turn: Turn, grant: AccessGranted) -> None:

@@ -18,7 +18,7 @@ MAX_DENIALS_KEPT = 64
 
 class DoorState(msgspec.Struct, frozen=True):
     """A door's separate facts. ``grants``: given, not yet taken. ``exit_requested``: a REX not yet used. ``window_until_mono_us``: when
-    the unlock time, or the last grant, ends. ``open_since_mono_us``: from when the held-open time counts."""
+    the unlock time, or the last grant, ends. ``open_since_mono_us``: from when the held-open time counts. ``commanded``: unlocked by command, so an opening tells nothing of who came."""
 
     lock: Literal["locked", "unlocked"] = "locked"
     position: Literal["closed", "open", "unknown"] = "unknown"
@@ -29,6 +29,7 @@ class DoorState(msgspec.Struct, frozen=True):
     open_since_mono_us: int | None = None
     warned: bool = False
     maintenance_until_us: int | None = None
+    commanded: bool = False
 
 
 class Presence(msgspec.Struct, frozen=True):
