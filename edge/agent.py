@@ -119,7 +119,8 @@ class Agent:
         _log.info("%s of %s starts at record %d", self._identity.edge, self._identity.site, self._journal.last_seq)
         self._handle(Started(self._station.boot_id, self._station.software), now)
         self._write_and_act(now)
-        self._show_degraded()
+        for access_point in sorted(self._degraded_points()):
+            self._locks.indicate(access_point, "degraded")  # a new process finds dark readers
         return self._tend(now)
 
     def hold_what_fire_released(self) -> None:
@@ -314,17 +315,17 @@ class Agent:
                 case Lock():
                     self._locks.lock(action.door)
                 case Indicate():
-                    lasts = action.pattern == "off" and self._engine.state.degraded
+                    lasts = action.pattern == "off" and action.access_point in self._degraded_points()
                     self._locks.indicate(action.access_point, "degraded" if lasts else action.pattern)
                 case WriteCard() if self._desk is not None:
                     self._desk.write(action.command_id, action.number, action.replaces, action.until_mono_us)
 
-    def _show_degraded(self) -> None:
-        """A new process finds dark readers: what lasts is shown again."""
-        policy = self._engine.policy
-        if policy is not None and self._engine.state.degraded:
-            for point in policy.site.access_points:
-                self._locks.indicate(point.id, "degraded")
+    def _degraded_points(self) -> set[str]:
+        """The entry points at which some class of badges is refused for the edge's own state."""
+        index = self._engine.index
+        if index is None or not self._engine.state.degraded:
+            return set()
+        return {point.id for point in index.points.values() if not point.out}
 
     # tend: everything that is not a decision
 
@@ -346,10 +347,10 @@ class Agent:
             self._health.tidying = ""
         self._policies.pump(now)
         bearing = self._bearing()
-        if self._link_up:
-            self._status.pump(now, lambda at: self._report.status_fields(at, bearing), online=not self.stopped)
         show_at_us = self._report.show(now, bearing, self._changed)
         self._changed = show_at_us is not None
+        if self._link_up:
+            self._status.pump(now, lambda at: self._report.status_fields(at, bearing), online=not self.stopped)
         if self.stopped:
             return None
         due = [

@@ -119,7 +119,7 @@ def _people(muster: Muster, language: Language) -> str:
     names = area_names(muster, language)
     rows = [
         [
-            (person.number, ""),
+            (person.number or word("no badge", language), ""),
             (person.customer, ""),
             (names.get(person.area, person.area), ""),
             (local_time(person.since_us, muster.time_zone), ""),
@@ -145,7 +145,7 @@ def _alarms(situation: Situation, muster: Muster, language: Language) -> str:
             (alarm.subject, ""),
             (local_time(alarm.raised_at_us, muster.time_zone), ""),
             (instruction(alarm.alarm, language), ""),
-            (_inputs(alarm), ""),
+            (_inputs(alarm, muster.time_zone), ""),
             (alarm.acknowledged_by, ""),
         ]
         for alarm in standing
@@ -158,8 +158,15 @@ def _priority(alarm: StandingAlarm) -> int:
     return ALARMS[alarm.alarm].priority
 
 
-def _inputs(alarm: StandingAlarm) -> str:
-    return ", ".join(f"{name} {value}" for name, value in list(alarm.inputs.items())[:ALARM_INPUTS_SHOWN])
+def _inputs(alarm: StandingAlarm, time_zone: str) -> str:
+    """What came with the alarm; moments as times at the site."""
+    shown = []
+    for name, value in list(alarm.inputs.items())[:ALARM_INPUTS_SHOWN]:
+        if name.endswith("_us") and isinstance(value, int):
+            shown.append(f"{name.removesuffix('_us')} {local_time(value, time_zone)}")
+        else:
+            shown.append(f"{name} {value}")
+    return ", ".join(shown)
 
 
 def _doors(situation: Situation, language: Language) -> str:

@@ -121,7 +121,7 @@ def _people(muster: Muster, people: Sequence[Person], language: Language, box: b
         rows.append(
             [
                 *(["[ ]"] if box else []),
-                person.number,
+                person.number or word("no badge", language),
                 person.customer or "-",
                 names.get(person.area, person.area),
                 local_time(person.since_us, muster.time_zone),

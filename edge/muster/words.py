@@ -23,6 +23,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "unknown": ("不详", "unknown"),
     "why": ("不确定原因", "Why not certain"),
     "badge": ("证号", "Badge"),
+    "no badge": ("无证人员", "without a badge"),
     "customer": ("客户", "Customer"),
     "since": ("进入时间", "Since"),
     "escort": ("陪同人", "Escort"),
