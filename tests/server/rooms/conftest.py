@@ -82,9 +82,11 @@ def taken(point: str, holder: int = LI, **more: Any) -> AccessTaken:
         "number": f"M{holder}",
         "customer": 1,
         "kind": "customer",
+        "from_area": found.from_area,
+        "to_area": found.to_area,
         "presence": "gone" if found.to_area == "outside" else "inside",
     }
-    return AccessTaken(point, found.door, holder=holder, from_area=found.from_area, to_area=found.to_area, **(values | more))  # fmt: skip
+    return AccessTaken(point, found.door, holder=holder, **(values | more))
 
 
 class RoomEdge:

@@ -1,0 +1,161 @@
+"""Who is inside, by the edges' word, and how sure that is (R2, MEANINGS 12, 13, 22, 27)."""
+
+from typing import Any
+
+from controller.event_base import Explanation
+from controller.events import (
+    AccessDenied,
+    AccessGranted,
+    AccessPending,
+    AlarmCleared,
+    AlarmRaised,
+    EdgeStarted,
+    FireLatched,
+    FireReset,
+)
+from controller.room_events import (
+    AreaCertain,
+    AreaUncertain,
+    EscortChanged,
+    Found,
+    LockdownChanged,
+    OccupancyReconciled,
+)
+from tests.server.conftest import ON_SQLITE
+from tests.server.edges import AT_US
+from tests.server.rooms.conftest import LI, WANG, House, taken
+
+VISITOR = -1
+
+
+def areas(house: House) -> dict[str, dict[str, Any]]:
+    """The items by area."""
+    return {one["area"]: one for one in house.get("occupancy")["items"]}
+
+
+def test_an_area_counts_all_that_lies_inside_it(house: House) -> None:
+    house.edge.happen(taken("hall-in"), taken("hall-in", WANG))
+    house.edge.happen(taken("cage-in"), at_s=5)
+    shown = areas(house)
+    assert "outside" not in shown
+    hall, cage = shown["hall"], shown["cage-a"]
+    assert (hall["count"], hall["lowest"], hall["highest"], hall["certain"], hall["two_person"]) == (
+        2,
+        2,
+        2,
+        True,
+        True,
+    )
+    assert [(one["number"], one["area"]) for one in hall["people"]] == [("M2", "hall"), ("M1", "cage-a")]
+    assert [(one["number"], one["name"], one["customer_code"]) for one in cage["people"]] == [("M1", "李*", "C001")]
+    assert cage["people"][0]["since"] == "2026-03-02T08:00:05Z"
+    assert shown["lobby"]["people"] == []
+
+
+def test_after_the_button_at_most_as_many_are_inside_and_after_fire_nobody_knows(house: House) -> None:
+    house.edge.happen(taken("hall-in"), taken("hall-in", WANG))
+    house.edge.happen(taken("cage-in"))
+    house.edge.happen(AreaUncertain("hall", "rex", ("cage-a",)), at_s=3)
+    hall = areas(house)["hall"]
+    assert (hall["lowest"], hall["highest"], hall["certain"], hall["cause"]) == (0, 2, False, "rex")
+    assert hall["uncertain_since"] == "2026-03-02T08:00:03Z"
+    assert [one["sure"] for one in hall["people"]] == [False, False]
+    house.edge.happen(AreaUncertain("cage-a", "fire"))
+    hall = areas(house)["hall"]
+    assert (hall["lowest"], hall["highest"], hall["cause"]) == (0, None, "fire")
+    house.edge.happen(AreaCertain("hall"), AreaCertain("cage-a"), taken("hall-in"))
+    hall = areas(house)["hall"]
+    assert (hall["lowest"], hall["highest"], hall["certain"]) == (1, 2, True)
+
+
+def test_a_count_makes_it_certain_again(house: House) -> None:
+    house.edge.happen(taken("hall-in"), taken("hall-in", WANG), AreaUncertain("hall", "restart", ("cage-a",)))
+    found = (Found(WANG, WANG, "M2", "hall", 1, "customer"), Found(VISITOR, 0, "?1", "hall"))
+    house.edge.happen(OccupancyReconciled("hall", ("cage-a",), found, (LI,), "opr_9", "counted"))
+    hall = areas(house)["hall"]
+    assert [(one["number"], one["sure"]) for one in hall["people"]] == [("?1", True), ("M2", True)]
+    assert (hall["lowest"], hall["highest"], hall["certain"]) == (2, 2, True)
+
+
+@ON_SQLITE
+def test_visitors_show_their_escort_until_it_leaves(house: House) -> None:
+    house.edge.happen(taken("hall-in"), taken("hall-in", VISITOR, badge=0, number="P-7", kind="temporary", escort=LI))
+    visitor = areas(house)["hall"]["people"][0]
+    assert (visitor["number"], visitor["escort"]["number"], visitor["unescorted"]) == ("P-7", "M1", False)
+    house.edge.happen(EscortChanged((VISITOR,), None, LI))
+    visitor = areas(house)["hall"]["people"][0]
+    assert (visitor["escort"], visitor["unescorted"]) == (None, True)
+
+
+@ON_SQLITE
+def test_somebody_alone_has_a_countdown_that_turns_overdue(house: House) -> None:
+    house.edge.happen(
+        AlarmRaised("LONE_OCCUPANT", "hall", "R2", {"area": "hall", "until_us": AT_US + 60_000_000, "overdue": 0})
+    )
+    assert areas(house)["hall"]["lone"] == {"until": "2026-03-02T08:01:00Z", "overdue": False}
+    house.edge.happen(
+        AlarmRaised("LONE_OCCUPANT", "hall", "R2", {"area": "hall", "until_us": AT_US + 120_000_000, "overdue": 1})
+    )
+    assert areas(house)["hall"]["lone"]["overdue"] is True
+    house.edge.happen(AlarmCleared("LONE_OCCUPANT", "hall"))
+    assert areas(house)["hall"]["lone"] is None
+
+
+@ON_SQLITE
+def test_the_muster_of_a_fire_stays_as_it_began(house: House) -> None:
+    house.edge.happen(taken("hall-in"), taken("hall-in", WANG))
+    house.edge.happen(FireLatched("z1"), at_s=60)
+    house.edge.happen(FireLatched("z2"), at_s=61)
+    house.edge.happen(taken("hall-out"), taken("lobby-out"), at_s=70)
+    [muster] = house.get("occupancy")["muster"]
+    assert (muster["edge"], muster["zones"], muster["since"]) == ("edge-1", ["z1", "z2"], "2026-03-02T08:01:00Z")
+    assert [(one["number"], one["area"]) for one in muster["people"]] == [("M1", "hall"), ("M2", "hall")]
+    house.edge.happen(FireReset("z1"), at_s=80)
+    [muster] = house.get("occupancy")["muster"]
+    assert [one["number"] for one in muster["people"]] == ["M1", "M2"]
+    house.edge.happen(FireReset("z2"), at_s=81)
+    assert house.get("occupancy")["muster"] == []
+
+
+def test_who_waits_is_shown_until_they_go_in_are_refused_or_the_time_is_over(house: House) -> None:
+    because = Explanation("SECOND_PERSON_REQUIRED", "R2", {"area": "hall", "wait_s": 8})
+
+    def waits(holder: int, mono_s: int) -> AccessPending:
+        return AccessPending(
+            "hall-in", "hall-door", holder, holder, f"M{holder}", because, mono_s * 1_000_000, customer=1
+        )
+
+    def numbers() -> list[tuple[str, int]]:
+        return [(one["number"], one["left_s"]) for one in house.get("occupancy")["waiting"]]
+
+    house.edge.happen(waits(LI, 8), waits(WANG, 6))
+    assert numbers() == [("M2", 6), ("M1", 8)]
+    house.edge.happen(AccessGranted("hall-in", "hall-door", WANG, WANG, "M2", because, 0))
+    house.edge.happen(AccessDenied("hall-out", "hall-door", because, LI, LI, "M1"))
+    assert numbers() == [("M1", 8)], "a decision at another point ends nothing"
+    house.edge.happen(AccessDenied("hall-in", "hall-door", because, LI, LI, "M1"))
+    assert numbers() == []
+    house.edge.happen(waits(LI, -1))
+    assert numbers() == []
+    house.edge.happen(waits(LI, 20))
+    assert len(numbers()) == 1
+    house.edge.happen(EdgeStarted("boot-2", "test", True))
+    assert numbers() == []
+
+
+@ON_SQLITE
+def test_lockdowns_show_with_their_cause_and_cover_what_lies_inside(house: House) -> None:
+    house.edge.happen(LockdownChanged("hall", True, "command", "opr_9", "intruder"))
+    [lockdown] = house.get("occupancy")["lockdowns"]
+    assert (lockdown["area"], lockdown["cause"], lockdown["operator"], lockdown["reason"]) == (
+        "hall",
+        "command",
+        "opr_9",
+        "intruder",
+    )
+    shown = areas(house)
+    assert [area for area, one in shown.items() if one["locked_down"]] == ["hall", "cage-a"]
+    house.edge.happen(LockdownChanged("", True, "input"))
+    assert all(one["locked_down"] for one in areas(house).values())
+    house.edge.happen(LockdownChanged("hall", False, "command"), LockdownChanged("", False, "input"))
+    assert house.get("occupancy")["lockdowns"] == []
