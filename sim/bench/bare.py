@@ -130,9 +130,12 @@ class BareRules:
         if kind != "staff":
             if room.first_in and not room.staff:
                 return False
-            if room.composition != "any" and not room.staff:
-                if room.composition == "with_staff" or not room.customers[badge["customer"]]:  # type: ignore[index]
-                    return False
+            if (
+                room.composition != "any"
+                and not room.staff
+                and (room.composition == "with_staff" or not room.customers[badge["customer"]])  # type: ignore[index]
+            ):
+                return False
         if room.people + 1 > room.capacity:
             return False
         for other in self.interlocked.get(point["door"], ()):  # type: ignore[call-overload]

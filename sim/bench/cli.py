@@ -12,7 +12,7 @@ from rich.table import Table
 from sim.bench.figures import BenchFailed, BenchMissing, Report
 from sim.child import ChildError
 
-BENCHES = ("decide", "tap", "start", "ingest", "revoke", "compile", "quota")
+BENCHES = ("decide", "tap", "start", "ingest", "revoke", "compile", "quota", "muster", "rooms")
 
 
 def bench(
@@ -62,6 +62,14 @@ def _bench(name: str) -> Callable[[], Report]:
         from sim.bench import ingest
 
         return ingest.run
+    if name == "muster":
+        from sim.bench import muster
+
+        return muster.run
+    if name == "rooms":
+        from sim.bench import rooms
+
+        return rooms.run
     if name == "compile":
         from sim.bench import compile as compiling
 
