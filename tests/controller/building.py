@@ -30,7 +30,7 @@ Kind = TypeVar("Kind", bound=Event)
 Done = TypeVar("Done", bound=Action)
 
 KEY = b"k" * 32
-START_US = 1_790_000_000 * SECOND_US  # Monday 2026-09-21 21:33:20 in Shanghai
+START_US = 1_790_000_000 * SECOND_US  # Monday 2026-09-21 22:13:20 in Shanghai
 DAY_US = 86_400 * SECOND_US
 ALL_DAY = (Interval(0, 1440),)
 
