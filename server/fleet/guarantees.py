@@ -6,6 +6,8 @@ from typing import Any
 from server.fleet.models import Edge
 from server.fleet.status import SILENT_US
 
+HOLDS = "holds"
+
 
 def guarantees(edge: Edge, current: tuple[int, int, str] | None, head_seq: int, now_us: int) -> list[dict[str, Any]]:
     """``{code, holds, en, zh, value}`` each. ``current``: epoch, n, digest of the policy that should run."""
@@ -24,6 +26,7 @@ def guarantees(edge: Edge, current: tuple[int, int, str] | None, head_seq: int, 
     elapsed_s = (now_us - (edge.last_seen_us or now_us)) // 1_000_000
     lease_left_s = {name: max(seconds - elapsed_s, 0) for name, seconds in lease_left_s.items()}
     warnings = details.get("warnings", [])
+    said: dict[str, str] = details.get("guarantees", {})
     return [
         _one("link", linked, "Connected: revocations arrive within a second.", "已连接：撤销在一秒内生效。",
              "Not connected: it decides alone, revocations wait.", "未连接：独立决策，撤销待送达。"),
@@ -38,9 +41,27 @@ def guarantees(edge: Edge, current: tuple[int, int, str] | None, head_seq: int, 
              "Records are waiting to arrive.", "有记录等待上传。", {"outbox": edge.outbox, "lag": lag}),
         _one("devices", linked and not out_of_work, "Readers and boards work.", "读卡器和继电器板正常。",
              "A reader or board does not work, or is not known to.", "有设备故障或状态未知。", out_of_work),
+        *(_said(said, linked, *one) for one in _EDGES_WORD),
         _one("quiet", not warnings, "It has nothing to complain of.", "无告警信息。",
              "It complains.", "有告警信息。", warnings),
     ]  # fmt: skip
+
+
+_EDGES_WORD = (
+    ("occupancy", "Who is inside is certain.", "在场人员确定。", "Who is inside is not certain.", "在场人员不确定。"),
+    ("journal", "Everything is written before it is done.", "记录先于动作写入。",
+     "The journal cannot be written: people can only leave.", "无法写入记录：只出不进。"),
+    ("policy", "The server vouches for its policy.", "策略由服务器确认。",
+     "Nobody vouches for its policy.", "策略未经确认。"),
+)  # fmt: skip
+"""What only the edge can know, in its own status (``edge/guarantees.py``): code, then as :func:`_one`."""
+
+
+def _said(said: dict[str, str], linked: bool, code: str, en: str, zh: str, not_en: str, not_zh: str) -> dict[str, Any]:
+    if not linked or code not in said:
+        return _one(code, False, en, zh, "Not known: the edge does not say.", "未知：控制器未报告。")
+    value = said[code]
+    return _one(code, value == HOLDS, en, zh, not_en, not_zh, [value] if value != HOLDS else None)
 
 
 def _one(code: str, holds: bool, en: str, zh: str, not_en: str, not_zh: str, value: Any = None) -> dict[str, Any]:

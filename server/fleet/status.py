@@ -18,6 +18,7 @@ SILENT_US = 95_000_000
 PAST_SESSIONS = 16
 MAX_INT = 2**63 - 1
 MAX_CHARACTERS = 200
+MAX_GUARANTEES = 32
 MAX_EPOCHS_AHEAD = 1_000
 """A policy epoch rises once with each restored database: who is further ahead runs nothing of ours."""
 LINK_LOST_RULE = "L2"
@@ -174,6 +175,11 @@ def _details(status: Status) -> str:
         "doors": status.doors,
         "refused_messages": status.refused_messages,
         "warnings": status.warnings,
+        "guarantees": {
+            code[:MAX_CHARACTERS]: said.replace("\x00", "?")[:MAX_CHARACTERS]
+            for code, said in list(status.guarantees.items())[:MAX_GUARANTEES]
+            if "\x00" not in code
+        },
     }
     return msgspec.json.encode(details).decode()
 

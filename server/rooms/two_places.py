@@ -5,7 +5,7 @@ still has them, or into a room that lies with it.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import select
@@ -18,7 +18,7 @@ from server.ledger.models import LedgerAlarm, LedgerPresence
 from server.ledger.writer import LedgerWriter
 from server.rooms.areas import Areas
 
-ALARM = "BADGE_IN_TWO_PLACES"
+ALARM: Final = "BADGE_IN_TWO_PLACES"
 RULE = "B3"
 INPUTS = ("number", "holder", "area", "edge", "since_us", "other_area", "other_edge", "other_since_us")
 MAX_FOUND = 200
