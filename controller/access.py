@@ -205,7 +205,7 @@ def area_closed(case: Case) -> Explanation | None:
     return None
 
 
-def locked_down(case: Case) -> Explanation | None:
+def lockdown(case: Case) -> Explanation | None:
     """The area, or the site, is locked down, and the area does not let this kind of person pass (MEANINGS 22)."""
     if case.locked_down is None or case.released:
         return None
@@ -271,7 +271,7 @@ RULES: tuple[Rule, ...] = (
         "alarm",
     ),
     Rule(area_closed, (Reason.AREA_CLOSED,), "ignore"),
-    Rule(locked_down, (Reason.LOCKDOWN,), "ignore"),
+    Rule(lockdown, (Reason.LOCKDOWN,), "ignore"),
     Rule(anti_passback, (Reason.ANTI_PASSBACK,), "ignore"),
     Rule(lease, (Reason.LEASE_ENDED,), "alarm"),
     Rule(journal, (Reason.JOURNAL_UNAVAILABLE,), "ignore"),
@@ -281,7 +281,7 @@ RULES: tuple[Rule, ...] = (
 _CHECKS: tuple[Check, ...] = tuple(rule.check for rule in RULES)
 _REFUSE_EXIT: tuple[Check, ...] = tuple(rule.check for rule in RULES if rule.on_way_out == "refuse")
 _ALARM_EXIT: tuple[Check, ...] = tuple(rule.check for rule in RULES if rule.on_way_out == "alarm")
-_ADMISSION: tuple[Check, ...] = (area_unsafe, area_closed, locked_down, journal)
+_ADMISSION: tuple[Check, ...] = (area_unsafe, area_closed, lockdown, journal)
 _ENDED = frozenset(
     reason.name
     for reason in (Reason.BADGE_EXPIRED, Reason.CONTRACT_ENDED, Reason.OUTSIDE_SCHEDULE, Reason.OUTSIDE_PERMIT_WINDOW)

@@ -71,7 +71,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "B7", "emergency entry by two operators",
         "The supervisor approves, a guard checks the document and admits; the debt stays listed. The edge admits by command, and cut off by the badges of a supervisor and a guard.", 5,
-        edge=("controller.orders:command",),
+        edge=("controller.orders:command", "controller.visitors:admit", "controller.emergency:enter"),
     ),
     Rule(
         "B8", "temporary entry on an approved permit",
@@ -93,7 +93,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "R2", "two persons in the main room",
         "Nobody is alone in it by our doing: two different holders enter an empty room, the last two leave together; who is alone is told, raised as an alarm and never held.", 4,
-        edge=("controller.group:judge_entry", "controller.leaving:judge_exit", "controller.occupancy:settle"),
+        edge=("controller.group:decide_entry", "controller.pairing:decide_exit", "controller.occupancy:settle"),
     ),
     Rule(
         "R3", "the register: granted is not taken",
