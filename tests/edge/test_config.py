@@ -211,3 +211,89 @@ def test_each_mismatch_between_site_and_hardware_is_named() -> None:
     assert policy_mismatches(parse_config(WHOLE), site(access_points=moved)) == [
         "reader 'hall-reader' is for door 'served-by-another-edge', which edge.toml does not wire"
     ]
+
+
+LOCKDOWN = """
+[[lockdown]]
+input = {board = "relay-1", input = 5, active = "closed"}
+[[lockdown]]
+area = "hall"
+input = {board = "relay-1", input = 6, active = "open"}
+"""
+MUSTER = """
+[muster]
+listen = "127.0.0.1:8480"
+password_file = "muster.password"
+"""
+
+
+def test_lockdown_inputs_are_read_and_unsupervised_ones_shown() -> None:
+    config = parse_config(WHOLE + LOCKDOWN)
+    assert [(line.area, line.input.input) for line in config.lockdown] == [("", 5), ("hall", 6)]
+    assert unsupervised_inputs(config)[-2:] == ["lockdown of the site", "lockdown of area 'hall'"]
+    assert hardware_digest(config) != hardware_digest(parse_config(WHOLE))
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (LOCKDOWN.replace('area = "hall"', ""), "lockdown: the site is listed twice"),
+        (LOCKDOWN.replace("input = 6", "input = 5"), "is already lockdown of the site"),
+        (LOCKDOWN.replace("input = 6", "input = 7"), "is already fire zone 'z1'"),
+        (LOCKDOWN.replace('"hall"', '"a b"'), "lockdown area 'a b'"),
+        (LOCKDOWN.replace("relay-1", "relay-9"), "no board 'relay-9'"),
+        (LOCKDOWN.replace("area", "zone"), "unknown key 'zone'"),
+        (MUSTER.replace("127.0.0.1:8480", "0.0.0.0:8480"), "would cross the network in clear"),
+        (MUSTER.replace("127.0.0.1:8480", "edge-1.example:8480"), "would cross the network in clear"),
+        (MUSTER.replace("127.0.0.1:8480", "127.0.0.1"), "write HOST:PORT"),
+        (MUSTER.replace("127.0.0.1:8480", "[::1:8480"), "write HOST:PORT"),
+        (MUSTER.replace("127.0.0.1:8480", "127.0.0.1:99999"), "write HOST:PORT"),
+        (MUSTER.replace("127.0.0.1:8480", "a@127.0.0.1:8480"), "write HOST:PORT"),
+        (MUSTER + 'certificate = "a.pem"\n', "muster.certificate and muster.key go together"),
+        (MUSTER.replace('"muster.password"', '""'), "muster.password_file is empty"),
+        (MUSTER.replace("password_file", "password"), "muster"),
+    ],
+)
+def test_what_is_wrong_with_lockdown_and_muster_is_said_in_one_line(lines: str, said: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        parse_config(WHOLE + lines)
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:8480", "[::1]:8480", "localhost:8480", "127.9.9.9:1"])
+def test_without_tls_the_page_is_for_this_machine_only(listen: str) -> None:
+    config = parse_config(WHOLE + MUSTER.replace("127.0.0.1:8480", listen))
+    assert config.muster is not None
+    assert config.muster.loopback
+    parse_config(WHOLE + MUSTER.replace("127.0.0.1", "0.0.0.0") + 'certificate = "a.pem"\nkey = "a.key"\n')
+
+
+def test_a_desk_has_nothing_to_lock_down() -> None:
+    desk = HEAD.replace('edge = "edge-1"', 'edge = "edge-1"\nrole = "desk"')
+    with pytest.raises(ConfigError, match="no doors to lock down"):
+        parse_config(desk + BOARD + LOCKDOWN + '[[readers]]\nid = "r"\ndriver = "pn532"\nport = "/dev/r"\n')
+
+
+def test_the_muster_pages_files_may_be_missing_at_the_start(tmp_path: Path) -> None:
+    path = tmp_path / "edge.toml"
+    path.write_text(WHOLE + MUSTER)
+    bundle = tmp_path / "edge.bundle"
+    bundle.write_text("")
+    bundle.chmod(0o600)
+    config = load_config(path)
+    assert config.muster is not None
+    assert config.muster.password_file == str(tmp_path / "muster.password")
+    assert config.muster.certificate == ""
+
+
+def test_a_lockdown_input_for_an_area_that_the_site_has_not_is_a_mismatch() -> None:
+    config = parse_config(WHOLE + LOCKDOWN)
+    site = Site(
+        "demo",
+        "UTC",
+        (Area("outside", public=True), Area("room")),
+        (Door("hall-door"),),
+        (AccessPoint("hall-in", "hall-door", "outside", "room"),),
+    )
+    assert any("lockdown input for area 'hall'" in line for line in policy_mismatches(config, site))
