@@ -7,7 +7,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from controller.actions import AnyAction, HoldUnlocked, Indicate, Lock, Unlock
-from controller.commands import AcknowledgeAlarm, Identify, ResetFire, UnlockDoor
+from controller.commands import (
+    AcknowledgeAlarm,
+    Identify,
+    LockDown,
+    Release,
+    ResetFire,
+    SetMaintenance,
+    UnlockDoor,
+)
 from controller.door import TABLE, DoorCondition, DoorInput, condition
 from controller.engine import Engine, Outcome
 from controller.events import (
@@ -24,6 +32,7 @@ from controller.inputs import (
     CardRead,
     CardRefused,
     CommandArrived,
+    ContactRattling,
     DeviceFaulted,
     DeviceRecovered,
     DoorContact,
@@ -33,6 +42,7 @@ from controller.inputs import (
     JournalChanged,
     LeaseArrived,
     LinkChanged,
+    LockdownInput,
     LockFeedback,
     PowerInput,
     RecordsLost,
@@ -44,6 +54,7 @@ from controller.inputs import (
 )
 from controller.now import SECOND_US, Now
 from controller.policy import Lease
+from controller.site import HeldOpen, Interlock
 from controller.state import State, decode_state, encode_state
 from tests.controller.building import (
     GUO,
@@ -64,8 +75,18 @@ from tests.controller.building import (
 DOORS = st.sampled_from([door.door for door in HARDWARE])
 POINTS = st.sampled_from([point.id for point in SITE.access_points])
 ZONES = st.sampled_from(["z1", "z2", "z9"])
+LOCKED = st.sampled_from(["", "hall", "cage-a"])
 LOST = badge(7, "lost", holder=6, status="lost", slot=2, generation=0)
-IN_FORCE = policy(LI, WANG, SUN, GUO, KEYHOLDER, XU, LOST)
+DEMANDING = msgspec.structs.replace(
+    SITE,
+    doors=tuple(
+        msgspec.structs.replace(door, duress="double_tap", held_open_by_schedule=(HeldOpen("working-hours", 60),))
+        for door in SITE.doors
+    ),
+    interlocks=(Interlock("trap", ("hall-door", "cage-door")),),
+)
+"""The building with all that doors can ask for."""
+IN_FORCE = policy(LI, WANG, SUN, GUO, KEYHOLDER, XU, LOST, site=DEMANDING)
 NEXT = policy(msgspec.structs.replace(LI, status="revoked"), WANG, SUN, GUO, n=2)
 LEASES = st.sampled_from([Lease(entry.version, digest(entry), START_US) for entry in (IN_FORCE, NEXT)])
 
@@ -85,10 +106,14 @@ COMMANDS = st.one_of(
     st.builds(ResetFire, ZONES, st.just("all out")),
     st.builds(
         AcknowledgeAlarm,
-        st.sampled_from(["BADGE_LOST", "REPEATED_DENIALS", "FIRE", "OVERSTAY"]),
-        st.sampled_from(["lost", "hall-in", "z1", "li"]),
+        st.sampled_from(["BADGE_LOST", "REPEATED_DENIALS", "FIRE", "OVERSTAY", "DoorForcedOpen"]),
+        st.sampled_from(["lost", "hall-in", "z1", "li", "hall-door"]),
         st.just("seen"),
+        st.sampled_from(["", "K-7"]),
     ),
+    st.builds(LockDown, st.just("intruder"), LOCKED),
+    st.builds(Release, st.just("over"), LOCKED),
+    st.builds(SetMaintenance, DOORS, st.sampled_from([0, 1, 60]), st.just("closer")),
     st.builds(Identify, POINTS),
 )
 STEPS: st.SearchStrategy[Step] = st.one_of(
@@ -104,6 +129,8 @@ STEPS: st.SearchStrategy[Step] = st.one_of(
         st.builds(DoorContact, DOORS, st.booleans()),
         st.builds(RexPressed, DOORS),
         st.builds(LockFeedback, DOORS, st.booleans()),
+        st.builds(ContactRattling, DOORS, st.just(41), st.booleans()),
+        st.builds(LockdownInput, LOCKED, st.booleans()),
         st.builds(FireInput, ZONES, st.booleans()),
         st.builds(GasInput, ZONES, st.booleans()),
         st.builds(TamperInput, DOORS, st.booleans()),
@@ -111,7 +138,7 @@ STEPS: st.SearchStrategy[Step] = st.one_of(
         st.builds(DeviceFaulted, st.just("hall-in"), st.just("reader"), st.just("unplugged")),
         st.builds(DeviceRecovered, st.just("hall-in"), st.just("reader")),
         st.builds(LinkChanged, st.booleans()),
-        st.builds(CommandArrived, st.just("c1"), COMMANDS, st.just("op")),
+        st.builds(CommandArrived, st.just("c1"), COMMANDS, st.just("op"), st.just(0), st.booleans()),
         st.builds(LeaseArrived, LEASES),
         st.builds(Stopped, st.just("SIGTERM")),
         st.builds(ForkFound, st.just("j"), st.integers(1, 5)),
@@ -133,7 +160,9 @@ AT_ONE_DOOR = st.tuples(
         st.just(RexPressed("hall-door")),
         st.builds(DoorContact, st.just("hall-door"), st.booleans()),
         st.builds(FireInput, st.just("z1"), st.booleans()),
-        st.just(CommandArrived("c1", ResetFire("z1", "all out"), "op")),
+        st.just(CommandArrived("c1", ResetFire("z1", "all out"), "op", supervisor=True)),
+        st.builds(LockdownInput, st.just("hall"), st.booleans()),
+        st.just(CommandArrived("c1", Release("over", "hall"), "op", supervisor=True)),
         st.just(TimeElapsed()),
     ).map(fixed)
     | st.builds(card_read, st.just("hall-in"), st.sampled_from(["li", "wang"]), st.just("authenticated"), st.just(0.0)),
