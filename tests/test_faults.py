@@ -18,6 +18,8 @@ FAULTS = (
     "message to the server: replayed", "message to the server: future version",
     "serial bytes truncated", "serial bytes corrupt", "serial bytes late", "serial bytes duplicated",
     "reader unplugged and replugged", "reader chip stuck", "board silent", "board answering garbage",
+    "lockdown input's board dead", "way out through a board that is away", "rattling contact",
+    "muster page's port taken", "muster page's password file missing",
     "card removed mid-transaction", "card removed while it is written", "desk killed while a card is written", "wrong card key", "factory or empty card key", "two cards on one reader",
     "edge killed", "edge killed during an unlock pulse on modbus-rtu", "edge killed during an unlock pulse on kmtronic",
     "edge killed during an unlock pulse on lcus", "server killed", "broker killed", "broker restarted with its state gone",

@@ -12,7 +12,7 @@ from edge.agent import Agent
 from edge.contact_filter import REST_US, SINGLE_CHANGES
 from edge.guarantees import GUARANTEES, HOLDS
 from edge.muster.facts import Situation, muster_of
-from edge.ports import InputChanged
+from edge.ports import DeviceChanged, InputChanged
 from edge.report import SHOW_AGAIN_US
 from edge.station import Ports, Station
 from sim.day import first_policy
@@ -108,6 +108,17 @@ def test_a_lockdown_button_reaches_the_core_with_its_area(rig: AgentRig) -> None
     assert LockdownInput("hall", True) in inputs(rig, LockdownInput)
     assert InputRecorded("hall", "lockdown", True) in rig.events(InputRecorded)
     assert rig.agent.engine.state.lockdowns == {"hall": "input"}
+
+
+def test_a_lockdown_stands_while_the_board_of_its_button_is_dead(rig: AgentRig) -> None:
+    rig.post(InputChanged("lockdown", "hall", True))
+    rig.post(DeviceChanged("relay-1", "board", False, "unplugged"))
+    rig.post(rig.card(STAFF))
+    assert rig.unlocked() == []
+    rig.post(DeviceChanged("relay-1", "board", True), InputChanged("lockdown", "hall", False))
+    assert rig.agent.engine.state.lockdowns == {"hall": "input"}, "only Release ends it"
+    rig.post(rig.rex())
+    assert rig.unlocked() == ["hall-door"]
 
 
 @pytest.mark.parametrize("supervisor", [True, False])

@@ -244,6 +244,18 @@ def test_a_lockdown_button_tells_its_area(modbus: SimulatedBoard, heard: Heard) 
     wait_until(lambda: InputChanged("lockdown", "", True) in heard.all())
 
 
+@pytest.mark.usefixtures("wired")
+def test_a_lockdown_button_pressed_while_its_board_is_dead_is_heard_when_it_is_back(
+    modbus: SimulatedBoard, heard: Heard
+) -> None:
+    modbus.act("unplug")
+    wait_until(lambda: heard.devices() == [False], "the fault")
+    set_input(modbus, 5, True)
+    assert InputChanged("lockdown", "", True) not in heard.all()
+    modbus.act("plug")
+    wait_until(lambda: InputChanged("lockdown", "", True) in heard.all(), "the button")
+
+
 def test_a_degraded_reader_blips_red_beneath_all_else_until_off(
     wired: Hardware, modbus: SimulatedBoard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
