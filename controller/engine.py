@@ -43,7 +43,7 @@ does nothing and returns an empty list.
 (``encode_state``/``decode_state``). Take checkpoints only when ``pending`` is empty.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -95,14 +95,11 @@ class Engine:
         edge: str,
         desk: str = "",
         index: PolicyIndex | None = None,
-        fire_boards: Mapping[str, str] | None = None,
     ) -> None:
         """``hardware``: the edge's own doors; REX and fire work on them without any policy. ``edge``: its id, the subject of
-        its own alarms. ``desk``: the reader that writes cards, if any. ``fire_boards``: zone to the board that its fire input hangs on: while that
-        board is down, nobody knows whether the fire is over. ``state`` becomes the engine's own. ``index``: a policy that is
+        its own alarms. ``desk``: the reader that writes cards, if any. ``state`` becomes the engine's own. ``index``: a policy that is
         in force without being told (:mod:`controller.what_if`)."""
         self._desk = desk
-        self._fire_boards = dict(fire_boards or {})
         self._state = state
         self._journal_id = journal_id
         self._hardware = {door.door: door for door in hardware}
@@ -245,7 +242,6 @@ class Engine:
             wall_us,
             now.mono_us,
             self._desk,
-            self._fire_boards,
         )
 
     def _run(self, stimulus: AnyInput, now: Now, live: State | None = None) -> Turn:

@@ -136,15 +136,21 @@ def _reset_fire(turn: Turn, asked: ResetFire, supervisor: bool) -> Explanation |
         return because(Reason.FIRE_NOT_LATCHED, zone=asked.zone)
     if turn.state.fire_inputs.get(asked.zone):
         return because(Reason.FIRE_INPUT_ACTIVE, zone=asked.zone)
-    board = turn.fire_boards.get(asked.zone, "")
-    known = turn.state.devices.get(board)
-    if known is not None and not known.working:  # its last word may be old
-        return because(Reason.FIRE_INPUT_UNKNOWN, zone=asked.zone, board=board)
+    for board in _boards_of(turn, asked.zone):
+        known = turn.state.devices.get(board)
+        if known is not None and not known.working:  # its last word may be old
+            return because(Reason.FIRE_INPUT_UNKNOWN, zone=asked.zone, board=board)
     turn.emit(FireReset(asked.zone))
     turn.clear_alarm("FIRE", asked.zone)
     relock_after_fire(turn, asked.zone)
     show_modes(turn)
     return None
+
+
+def _boards_of(turn: Turn, zone: str) -> list[str]:
+    """The boards that the zone's fire input hangs on, as far as the doors of the zone tell."""
+    told = (pair for hardware in turn.hardware.values() for pair in hardware.fire_boards)
+    return sorted({board for name, board in told if name == zone})
 
 
 def _acknowledge(turn: Turn, asked: AcknowledgeAlarm, operator: str) -> Explanation | None:

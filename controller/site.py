@@ -132,7 +132,8 @@ class DoorHardware(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the engine must know of a door's hardware (``edge.toml``).
 
     ``fail``: what the lock does without power or command. ``relock_by``: who ends an unlock pulse (MEANINGS 28).
-    ``fire_zones``: the zones whose fire input releases this door, and whose gas discharge forbids entry through it.
+    ``fire_zones``: the zones whose fire input releases this door, and whose gas discharge forbids entry through it. ``fire_boards``: of
+    these, (zone, the board that its fire input hangs on): while that board is down nobody knows whether the fire is over.
     """
 
     door: str
@@ -141,3 +142,4 @@ class DoorHardware(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     has_contact: bool = True
     has_rex: bool = True
     fire_zones: tuple[str, ...] = ()
+    fire_boards: tuple[tuple[str, str], ...] = ()

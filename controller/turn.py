@@ -20,7 +20,6 @@ MAX_NAMELESS = 4_096
 
 _PLAIN_DOOR = Door(id="")
 _PLAIN_LIMITS = Limits()
-_NOTHING: Mapping[str, str] = {}
 _OF_DOOR: frozenset[AlarmName] = frozenset({"DoorForcedOpen", "DoorHeldOpen", "TAMPER", "BOARD_FAULT"})
 _OF_READER: frozenset[AlarmName] = frozenset({"READER_FAULT", "TAMPER"})
 """What maintenance of a door keeps quiet, by its subject."""
@@ -30,7 +29,7 @@ class Turn:
     """Collects events and actions. ``emit`` is how the state changes; there is no other way."""
 
     __slots__ = (
-        "_nameless", "actions", "desk", "edge", "events", "fire_boards", "hardware", "index", "mono_us", "passed", "state",
+        "_nameless", "actions", "desk", "edge", "events", "hardware", "index", "mono_us", "passed", "state",
         "wall_us",
     )  # fmt: skip
 
@@ -43,10 +42,8 @@ class Turn:
         wall_us: int,
         mono_us: int,
         desk: str = "",
-        fire_boards: Mapping[str, str] = _NOTHING,
     ) -> None:
         self.desk = desk
-        self.fire_boards = fire_boards
         self.state = state
         self.index = index
         self.hardware = hardware

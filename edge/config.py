@@ -277,6 +277,7 @@ def door_hardware(config: EdgeConfig) -> tuple[DoorHardware, ...]:
             has_contact=door.contact is not None,
             has_rex=door.rex is not None,
             fire_zones=door.fire_zones,
+            fire_boards=tuple((line.zone, line.input.board) for line in config.fire if line.zone in door.fire_zones),
         )
         for door in config.doors
     )

@@ -403,7 +403,9 @@ def test_an_output_that_still_unlocks_after_its_time_is_a_fault_of_the_board() -
 
 def test_a_fire_is_not_reset_while_the_board_that_would_tell_of_it_is_dead() -> None:
     at = hall()
-    at.engine = Engine(State(), "j" * 8, HARDWARE, "edge-1", fire_boards={"z1": "board-1", "z2": "board-2"})
+    boards = (("z1", "board-1"), ("z2", "board-2"))
+    wired = tuple(msgspec.structs.replace(door, fire_boards=boards) for door in HARDWARE)
+    at.engine = Engine(State(), "j" * 8, wired, "edge-1")
     at.give(Started("boot-1", "test"))
     for zone in ("z1", "z2"):
         at.give(FireInput(zone, active=True))
