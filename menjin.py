@@ -21,6 +21,7 @@ COMMANDS = {
     "bench": ("sim.bench.cli:bench", "Measure; figures and ratios of one run."),
     "replay": ("edge.replay:replay", "Decide recorded inputs again, under another policy or their own."),
     "registry": ("server.registry.cli:app", "The customer registry as a file: import, export."),
+    "roster": ("server.roster.cli:app", "The guards' roster: names behind the numbers of a muster."),
     "keys": ("server.keys_cli:app", "Signing keys and card keys."),
 }
 """Subcommand → (module:object, help line)."""

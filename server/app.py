@@ -75,6 +75,7 @@ def routers() -> list[APIRouter]:
     from server.personal.endpoints import router as personal
     from server.registry import endpoints as registry
     from server.rooms import endpoints as rooms
+    from server.roster.endpoints import router as roster
 
     return [
         health,
@@ -89,6 +90,7 @@ def routers() -> list[APIRouter]:
         *rooms.ROUTERS,
         *duty.ROUTERS,
         escalation,
+        roster,
         console,
     ]
 

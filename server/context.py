@@ -39,7 +39,8 @@ class Context:
     """Configuration, database, clock, keys and site of one server. ``personal`` seals personal fields, ``erasable`` keeps the keys of
     photos and letters. ``crm``: the CRM that the registry is shared with, if any. ``escalation``: the second channels of alarms. ``services`` are those that the app starts, by name.
 
-    ``readers``, ``writers``: the lines in which requests wait for a session. ``sign_in_turn``: how many passwords are checked at a time, each of which takes 64 MiB. ``stopping`` ends the live streams, which
+    ``readers``, ``writers``: the lines in which requests wait for a session. ``sign_in_turn``: how many passwords are checked at a time, each of which takes 64 MiB; ``roster_turn``: one roster, which
+    takes its photos' memory. ``stopping`` ends the live streams, which
     would otherwise hold the server until its grace is over.
     """
 
@@ -55,6 +56,7 @@ class Context:
     readers: Turns = field(default_factory=lambda: Turns(SESSIONS_AT_ONCE))
     writers: Turns = field(init=False)
     sign_in_turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SIGN_INS_AT_ONCE))
+    roster_turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     services: dict[str, Service] = field(default_factory=dict)
 

@@ -18,6 +18,9 @@ from server.keys import ROOT_FILE, KeysError, ServerKeys, load_keys, make_card_k
 from server.personal.cipher import PERSONAL_FILE, PersonalKeys, rotate_personal_keys
 from server.personal.resealing import Cursor, Resealed, reseal_batch
 from server.rfc3339 import rfc3339
+from server.roster.cli import read_passphrase_file
+from server.roster.key_file import set_passphrase
+from server.roster.sealed_file import RosterError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Signing keys, card keys and keys of personal data.")
 
@@ -113,6 +116,29 @@ def personal_reencrypt(config: ConfigFile, as_json: AsJson = False) -> None:
         typer.echo(json.dumps({"key": personal.newest_key, "sealed": done.sealed, "unreadable": done.unreadable}))
     else:
         typer.echo(f"{done.sealed} values sealed anew under key {personal.newest_key}, {done.unreadable} do not open")
+
+
+@app.command()
+def roster_passphrase(
+    config: ConfigFile,
+    passphrase_file: Annotated[
+        Path | None, typer.Option("--passphrase-file", help="Mode 600; without it the passphrase is asked for, twice.")
+    ] = None,
+) -> None:
+    """Set the passphrase of the guards' rosters. The server keeps the key that it gives, not the passphrase; rosters that are out
+    open with the one before."""
+    settings = _config(config)
+    try:
+        if passphrase_file is not None:
+            passphrase = read_passphrase_file(passphrase_file)
+        elif sys.stdin.isatty():
+            passphrase = typer.prompt("passphrase", hide_input=True, confirmation_prompt=True, err=True)
+        else:
+            _end("the passphrase is asked for at a terminal; elsewhere name its file with --passphrase-file")
+        set_passphrase(settings.dir, passphrase)
+    except (RosterError, KeysError) as error:
+        _end(str(error))
+    typer.echo("rosters made from now on open with this passphrase", err=True)
 
 
 def _show(keys: ServerKeys, settings: Config, as_json: bool) -> None:
