@@ -309,7 +309,7 @@ class Day:
         if "z1" not in node.agent.engine.state.fire_latched:
             return
         if server.status is not None:
-            server.command(ResetFire(zone="z1", reason="drill"), self._server_now())
+            server.command(ResetFire(zone="z1", reason="drill"), self._server_now(), supervisor=True)
         self._at(30 * SECOND_US, lambda: self._reset_fire(edge))  # asked again until it is reset
 
     # the end
