@@ -20,7 +20,7 @@ from controller.events import (
     Record,
 )
 from controller.fold import fold
-from controller.presence import areas_within
+from controller.presence import areas_within, muster
 from controller.room_events import EscortChanged, EscortConfirmed
 from controller.site import Site
 from controller.state import State
@@ -60,6 +60,10 @@ class Facts:
     def lockdowns(self) -> tuple[str, ...]:
         """Areas that are locked down; ``site`` for the whole of it."""
         return tuple(sorted(area or "site" for area in self.state().lockdowns))
+
+    def muster(self) -> tuple[str, ...]:
+        """Everybody on the muster list (L3), by the scenario's names."""
+        return tuple(sorted(self.name(presence.number) for _, presence in muster(self.state())))
 
     def waiting(self) -> dict[str, tuple[str, ...]]:
         """Who waits at which access point, longest first, by the scenario's names."""

@@ -253,11 +253,14 @@ class Truth:
         known = {presence.number for presence in state.presence.values() if presence.area == point.from_area}
         expected = len(grants)
         honest = tailgate == 0 and not others and (people == expected or (by_button and point.out and not grants))
-        strangers = point.out and any(grant.number not in known for grant in grants)
-        if not honest or strangers:
+        public = {area.id for area in self._site.areas if area.public}
+        strangers = point.from_area not in public and any(grant.number not in known for grant in grants)
+        if not honest:
             self.fooled |= self._around(point)
         elif by_button:  # nobody lists who came this way
             self.fooled |= self._around(point) - self._holding(point.from_area)
+        elif strangers:  # they were never seen to come where they come from
+            self.fooled |= self._holding(point.from_area)
 
     def counted(self, area: str, found: int, people: Mapping[str, int]) -> None:
         """Somebody counted an area: when they counted right, it is known again."""

@@ -265,6 +265,8 @@ class Player:
             self._settles("alarms", lambda: self._facts().alarms(), tuple(sorted(expected.alarms)), ALARM_TIMEOUT_S)
         if expected.waiting is not None:
             self._settles("waiting", lambda: self._facts().waiting(), dict(expected.waiting))
+        if expected.muster is not None:
+            self._settles("muster", lambda: self._facts().muster(), tuple(sorted(expected.muster)))
         if expected.lockdowns is not None:
             self._settles("lockdowns", lambda: self._facts().lockdowns(), tuple(sorted(expected.lockdowns)))
         if expected.cleared is not None:

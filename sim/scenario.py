@@ -88,6 +88,7 @@ class Expect(Strict, frozen=True):
     alarms: tuple[str, ...] | None = None
     waiting: dict[str, tuple[str, ...]] | None = None
     lockdowns: tuple[str, ...] | None = None
+    muster: tuple[str, ...] | None = None
     cleared: str | None = None
     register: tuple[dict[str, Any], ...] | None = None
     recorded: Recorded | None = None
@@ -176,7 +177,7 @@ EXPECTED_KEYS: dict[str, tuple[str, ...]] = {
 """Verb → the keys that ``expect`` beside it may hold. A step with ``expect`` alone takes :data:`ALONE_KEYS`."""
 
 ALONE_KEYS = (
-    "occupancy", "uncertain", "alarms", "waiting", "lockdowns", "cleared", "register", "recorded", "in_force", "shows", "to_be_returned", "history", "audited",
+    "occupancy", "uncertain", "alarms", "waiting", "lockdowns", "muster", "cleared", "register", "recorded", "in_force", "shows", "to_be_returned", "history", "audited",
     "no_personal_data", "events_lost", "events_duplicated", "policy_version_current", "locked",
 )  # fmt: skip
 

@@ -214,6 +214,10 @@ class _Reader:
             raise self.error(path, "door needs one of force, prop, close")
         if type(argument) in ACTS:
             self._check_acts(argument, path)
+        if isinstance(argument, Tap) and argument.late is not None:
+            self._check(duration_s, argument.late, (*path, "late"))
+            if not self._virtual:
+                raise self.error((*path, "late"), "late: no reader of the hall keeps a read back; add `time: virtual`")
         if isinstance(argument, CommandVerb):
             self._raise(path, faults_of_command(argument))
         if isinstance(argument, Count) and not self._virtual:

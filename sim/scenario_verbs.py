@@ -8,12 +8,13 @@ from sim.scenario_given import CardKind, Part, Strict
 
 
 class Tap(Strict, frozen=True):
-    """Lay a card on a reader."""
+    """Lay a card on a reader. ``late``: how long ago the reader saw it (L4; virtual only)."""
 
     at: str
     badge: str | None = None
     card: str | None = None
     hold_s: float | None = None
+    late: str | None = None
 
 
 class Scan(Strict, frozen=True):

@@ -86,7 +86,6 @@ class Building:
         self._lease_at_us = self.now_us + self._lease_every_us
         self.node.connect()
         self.settle()
-        self.advance(LEAST_US)
         if not self.policy_is_current():
             objections = site_mismatch(policy.site, self.node.doors, EDGE) + unenforced(policy.site)
             why = objections[0] if objections else ", ".join(self.node.agent.refused_messages)

@@ -148,7 +148,8 @@ class VirtualPlayer:
             building.advance(wait_us)
         self._since = building.node.journal.last_seq
         unlocks = len(building.asked)
-        building.present(self.cast.cards[name], tap.at)
+        late_us = 0 if tap.late is None else round(duration_s(tap.late) * SECOND_US)
+        building.present(self.cast.cards[name], tap.at, late_us)
         self._again_us[name, tap.at] = building.now_us + AGAIN_US
         record = next(
             (
@@ -314,6 +315,8 @@ class VirtualPlayer:
             self._settles("alarms", lambda: self._facts().alarms(), tuple(sorted(expected.alarms)))
         if expected.waiting is not None:
             self._settles("waiting", lambda: self._facts().waiting(), dict(expected.waiting))
+        if expected.muster is not None:
+            self._settles("muster", lambda: self._facts().muster(), tuple(sorted(expected.muster)))
         if expected.lockdowns is not None:
             self._settles("lockdowns", lambda: self._facts().lockdowns(), tuple(sorted(expected.lockdowns)))
         if expected.cleared is not None:

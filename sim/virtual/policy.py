@@ -133,8 +133,6 @@ class _Casting:
             kind="temporary",
             status="active",
             grant=self._grant(areas),
-            from_us=from_us,
-            until_us=until_us,
         )
 
     def _badge(self, number: int, name: str, card: str, printed: str, holder: HolderGiven, **more: object) -> Badge:

@@ -68,7 +68,7 @@ def body(payload: bytes) -> Body:
 def test_a_broker_that_lost_its_state_is_told_everything_again_and_nothing_is_lost(broker_site: OpenSite) -> None:
     site = broker_site
     site.stack.kill("broker")
-    assert site.tap("b-li", "hall-in").decision == "granted"
+    assert site.tap("b-li", "lobby-in").decision == "granted"
     site.stack.api.post("/api/v1/badges/b-chen/report", {"as": "suspended"})
     site.stack.restore("broker")
     assert site.is_ready(), "the edge did not get the policy that was made while the broker was dead"
@@ -78,7 +78,7 @@ def test_a_broker_that_lost_its_state_is_told_everything_again_and_nothing_is_lo
         assert until(lambda: bool(fresh.heard("policy") and fresh.heard("status")), WAIT_S), "nothing is retained"
         assert body(fresh.heard("policy")[0]).version == current
         assert body(fresh.heard("status")[0]).online
-    assert site.tap("b-chen", "hall-in")[:3] == ("denied", "BADGE_SUSPENDED", False)
+    assert site.tap("b-chen", "lobby-in")[:3] == ("denied", "BADGE_SUSPENDED", False)
     found = site.drained()
     assert (found.lost, found.duplicated, found.foreign) == (0, 0, 0)
 
@@ -90,7 +90,7 @@ def test_garbage_from_strangers_is_refused_counted_and_disturbs_nobody(broker_si
     with listening(site) as stranger:
         assert until(lambda: bool(stranger.heard("policy")), WAIT_S)
         old_head = stranger.heard("policy")[0]
-        assert site.tap("b-li", "hall-in").decision == "granted"
+        assert site.tap("b-li", "lobby-in").decision == "granted"
         assert until(lambda: bool(stranger.heard("records")), WAIT_S)
         old_batch = stranger.heard("records")[0]
         site.stack.api.post("/api/v1/badges/b-liu/report", {"as": "suspended"})
@@ -111,8 +111,8 @@ def test_garbage_from_strangers_is_refused_counted_and_disturbs_nobody(broker_si
     assert until(lambda: wanted | {"replayed"} <= refused_by_the_edge(site), WAIT_S), refused_by_the_edge(site)
     assert until(lambda: {("status", reason) for reason in wanted} <= refused_by_the_server(site), WAIT_S)
     assert {(leaf, "bad_signature") for leaf in UP} <= refused_by_the_server(site)
-    assert site.tap("b-li", "hall-out").decision == "granted"
-    assert site.tap("b-liu", "hall-in")[:3] == ("denied", "BADGE_SUSPENDED", False)
+    assert site.tap("b-li", "lobby-out").decision == "granted"
+    assert site.tap("b-liu", "lobby-in")[:3] == ("denied", "BADGE_SUSPENDED", False)
     found = site.drained()
     assert (found.lost, found.duplicated, found.foreign) == (0, 0, 0)
     assert all(site.stack.children[name].running for name in ("broker", "server", "edge"))

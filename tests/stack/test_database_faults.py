@@ -25,7 +25,7 @@ def test_while_the_database_is_locked_doors_decide_and_the_record_arrives_afterw
     log = site.stack.directory / "logs" / "server.log"
     with closing(sqlite3.connect(site.stack.directory / "server" / DATABASE, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        assert site.tap("b-li", "hall-in").decision == "granted"
+        assert site.tap("b-li", "lobby-in").decision == "granted"
         assert until(lambda: "ingest: database unavailable, tried again" in log.read_text(), WAIT_S)
         assert site.edge_reported()["journal"]["lag"] >= 0  # questions are still answered
         other.execute("ROLLBACK")
@@ -45,7 +45,7 @@ def test_a_server_put_back_from_an_older_copy_raises_the_epoch_and_gets_its_reco
     stack.restore("server")
     stack.api.post("/api/v1/badges/b-wang/report", {"as": "suspended"})
     assert site.is_ready()
-    assert site.tap("b-wang", "hall-in").reason == "BADGE_SUSPENDED"
+    assert site.tap("b-wang", "lobby-in").reason == "BADGE_SUSPENDED"
     assert site.drained().lost == 0
     epoch, _ = policy_version(site)
 
@@ -59,7 +59,7 @@ def test_a_server_put_back_from_an_older_copy_raises_the_epoch_and_gets_its_reco
     assert site.is_ready(), "the edge does not take the restored server's policy"
     assert site.alarm_stands("SERVER_RESTORED")
     # What the desk entered after the copy is gone and must be entered again: the alarm says so.
-    assert site.tap("b-wang", "hall-in").decision == "granted"
+    assert site.tap("b-wang", "lobby-in").decision == "granted"
     found = site.drained()
     assert (found.lost, found.duplicated, found.foreign) == (0, 0, 0)
     assert "FORK" not in {alarm for alarm, _ in site.standing()}

@@ -65,7 +65,7 @@ class Office:
             return bool(self.api.get("/api/v1/policy/current", edge=EDGE)["current"])
 
         assert until(in_force, READY_S)
-        return Taps(self.stack.hall).tap(badge, "hall-in").unlocked
+        return Taps(self.stack.hall).tap(badge, "lobby-in").unlocked
 
 
 @pytest.fixture(scope="module")

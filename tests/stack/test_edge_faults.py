@@ -40,7 +40,7 @@ def kept_without_the_log(journal: Path, scratch: Path) -> int:
 
 
 def test_sigterm_puts_outputs_to_rest_and_closes_the_journal(site: OpenSite, tmp_path: Path) -> None:
-    assert site.tap("b-li", "hall-in").unlocked
+    assert site.tap("b-li", "lobby-in").unlocked
     assert site.stop_edge() == 0
     # At rest every output is without power: the strikes lock, the magnet of the lobby lets go (docs/interfaces.md, Rest).
     assert until(lambda: site.unlocked() == {"lobby-door"}, WAIT_S), site.unlocked()
@@ -57,9 +57,9 @@ def test_after_a_boot_without_trusted_time_staff_enter_and_customers_do_not(site
     trust_clock(site, "never")
     try:
         assert site.is_ready()
-        assert site.tap("b-wang", "hall-in")[:3] == ("denied", "TIME_UNTRUSTED", False)
-        assert site.tap("b-guo", "hall-in").decision == "granted"
-        assert site.tap("b-wang", "hall-out").unlocked, "the way out is not refused for the clock"
+        assert site.tap("b-wang", "lobby-in")[:3] == ("denied", "TIME_UNTRUSTED", False)
+        assert site.tap("b-guo", "lobby-in").decision == "granted"
+        assert site.tap("b-wang", "lobby-out").unlocked, "the way out is not refused for the clock"
         assert site.alarm_stands("CLOCK_UNTRUSTED")
         assert not site.edge_reported()["wall_trusted"]
     finally:
@@ -67,7 +67,7 @@ def test_after_a_boot_without_trusted_time_staff_enter_and_customers_do_not(site
         trust_clock(site, "always")
     assert clock_alarm(site, AlarmCleared, after)
     assert site.is_ready()
-    assert site.tap("b-wang", "hall-in").decision == "granted"
+    assert site.tap("b-wang", "lobby-in").decision == "granted"
 
 
 def test_a_clock_stepped_forward_and_back_is_alarmed_and_recorded_time_never_runs_back(site: OpenSite) -> None:
@@ -81,7 +81,7 @@ def test_a_clock_stepped_forward_and_back_is_alarmed_and_recorded_time_never_run
     site.set_edge_clock(0)
     assert clock_alarm(site, AlarmRaised, ahead.seq)
     assert site.tap("b-guo", "lobby-out").decision == "granted"
-    assert site.tap("b-li", "hall-in").decision == "granted", "doors go on deciding under a clock that fell back"
+    assert site.tap("b-li", "lobby-in").decision == "granted", "doors go on deciding under a clock that fell back"
     moments = [record.at_us for record in site.tail.records(ahead.seq - 1)]
     assert moments == sorted(moments)
 

@@ -55,12 +55,12 @@ def journal_id(site: OpenSite) -> str:
 def test_a_journal_put_back_from_an_older_copy_is_a_fork_and_both_histories_are_kept(
     site: OpenSite, tmp_path: Path
 ) -> None:
-    assert site.tap("b-li", "hall-in").decision == "granted"
+    assert site.tap("b-li", "lobby-in").decision == "granted"
     assert site.stop_edge() == 0
     for path in journal_files(site):
         shutil.copy2(path, tmp_path / path.name)
     site.stack.restore("edge")
-    assert site.tap("b-guo", "hall-in").decision == "granted"
+    assert site.tap("b-guo", "lobby-in").decision == "granted"
     assert site.drained().lost == 0
     arrived = records(site)
 
@@ -72,7 +72,7 @@ def test_a_journal_put_back_from_an_older_copy_is_a_fork_and_both_histories_are_
     site.stack.restore("edge")
     assert site.alarm_stands("FORK"), site.standing()
     assert site.is_ready()
-    assert site.tap("b-sun", "hall-in").decision == "granted"
+    assert site.tap("b-sun", "lobby-in").decision == "granted"
     found = site.drained()
     assert (found.lost, found.duplicated) == (0, 0)
     second_history = records(site)
@@ -84,7 +84,7 @@ def test_a_journal_put_back_from_an_older_copy_is_a_fork_and_both_histories_are_
 
 
 def test_a_replaced_journal_begins_anew_and_the_old_one_stays_at_the_server(site: OpenSite, tmp_path: Path) -> None:
-    assert site.tap("b-li", "hall-out").decision == "granted"
+    assert site.tap("b-li", "lobby-out").decision == "granted"
     assert site.drained().lost == 0
     before = ledger(site)
     old = journal_id(site)
@@ -92,7 +92,7 @@ def test_a_replaced_journal_begins_anew_and_the_old_one_stays_at_the_server(site
     put_aside(site, tmp_path / "old")
     site.stack.restore("edge")
     assert site.is_ready(), "the edge got no lease for its new journal"
-    assert site.tap("b-li", "hall-in").decision == "granted"
+    assert site.tap("b-li", "lobby-in").decision == "granted"
     new = journal_id(site)
     assert new != old
     assert site.drained().lost == 0

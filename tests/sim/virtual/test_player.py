@@ -61,7 +61,7 @@ def test_a_limit_is_kept_to_the_microsecond() -> None:
 
 def test_a_validity_ends_exactly_when_it_is_said_to() -> None:
     holds("""\
-  - wait: 3599.998s
+  - wait: 3599.999s
   - tap: {badge: b-li, at: lobby-in}
     expect: {decision: granted}
   - wait: 1ms
