@@ -310,8 +310,12 @@ def _apply_taken(state: State, event: AccessTaken, at_us: int, mono_us: int) -> 
         )
 
 
+_NO_READ = frozenset(("LATE_READ", "SECOND_PERSON_REQUIRED", "ESCORT_REQUIRED"))
+"""Denials that are no decision about a read made now: a late one, and the end of a wait."""
+
+
 def _apply_denial(state: State, event: AccessDenied, mono_us: int) -> None:
-    if event.badge is not None and event.because.reason != "LATE_READ":
+    if event.badge is not None and event.because.reason not in _NO_READ:
         _note_read(state, event.access_point, event.badge, mono_us)
     if event.holder is not None:
         _end_waiting(state, event.access_point, event.holder)
