@@ -1,6 +1,7 @@
 """What this edge can promise at the moment, each in a word: ``holds`` or one short cause (status, muster page; docs/interfaces.md). Pure.
 
-The causes are coarse on purpose: a status goes out when one changes, so none counts seconds or records.
+The causes are coarse on purpose: a status goes out when one changes, so none counts seconds or records. Those that are fixed are translated
+in ``edge.muster.words``.
 """
 
 from collections.abc import Mapping

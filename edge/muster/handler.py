@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 from controller.now import SECOND_US
+from edge.muster.facts import muster_of
 from edge.muster.page import STYLE, muster_page, sign_in_page
 from edge.muster.password import fits
 from edge.muster.sign_in import SESSION_US
+from edge.muster.text import as_json
 from edge.muster.words import LANGUAGES, Language, word
 
 if TYPE_CHECKING:
@@ -62,14 +64,17 @@ class Handler(BaseHTTPRequestHandler):
         chosen = query.get("language", "")
         cookies = [f"{_LANGUAGE_COOKIE}={chosen}; Path=/; SameSite=Strict"] if chosen in LANGUAGES else []
         language = self._language(query)
-        if path not in ("/", "/sign-in"):
+        if path not in ("/", "/sign-in", "/muster.json"):
             self.send_error(404)
         elif self._signed_in():
             if path == "/":
                 self._show(language, cookies)
+            elif path == "/muster.json" and self._page.situation is not None:
+                situation = self._page.situation
+                self._answer(200, as_json(muster_of(situation), situation.warnings), "application/json")
             else:
                 self._go("/", cookies)
-        elif path == "/":
+        elif path != "/sign-in":
             self._go("/sign-in", cookies)
         else:
             trouble = word("no password", language) if self._page.password() is None else ""
@@ -179,12 +184,12 @@ class Handler(BaseHTTPRequestHandler):
     def _answer(
         self,
         status: int,
-        text: str,
+        text: str | bytes,
         content_type: str = "text/html; charset=utf-8",
         cookies: list[str] | None = None,
         location: str = "",
     ) -> None:
-        body = text.encode()
+        body = text.encode() if isinstance(text, str) else text
         self.send_response(status)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))

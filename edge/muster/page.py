@@ -22,6 +22,7 @@ body { font: 16px/1.45 system-ui, "Noto Sans", "Noto Sans CJK SC", "Noto Sans SC
 header { display: flex; flex-wrap: wrap; gap: .25rem 1.5rem; align-items: baseline; border-bottom: 1px solid var(--line); padding-bottom: .5rem; }
 h1 { font-size: 1.5rem; margin: 0; } h2 { font-size: 1.15rem; margin: 1.5rem 0 .4rem; }
 header form, header a { margin-left: auto; } header a + form { margin-left: 0; }
+section { margin-top: 1.25rem; } section h2 { margin-top: 0; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .75rem .3rem 0; border-bottom: 1px solid var(--line); }
 .wide { overflow-x: auto; }
@@ -53,7 +54,7 @@ def muster_page(situation: Situation | None, language: Language, age_s: float) -
     *before, last = headlines(muster, language)
     parts += [_said("bad", line) for line in before] + [_said(tone, last)]
     parts += [_areas(muster, language), _people(muster, language), _alarms(situation, muster, language)]
-    parts += [_doors(situation, language), _guarantees(situation, language)]
+    parts += [_doors(situation, language), _guarantees(situation, muster, language)]
     if situation.warnings:
         notes = "".join(f"<li>{escape(line)}</li>" for line in situation.warnings)
         parts.append(f'<section class="screen"><h2>{_word("warnings", language)}</h2><ul>{notes}</ul></section>')
@@ -131,7 +132,7 @@ def _people(muster: Muster, language: Language) -> str:
     ]
     heads = [word(key, language) for key in ("badge", "customer", "area", "since", "escort", "sure")] + [""]
     sign = f'<p class="sign">{_word("counted by", language)} ____________________ {_word("signature", language)} ____________________</p>'
-    return f'<section>{_table(heads, rows)}<p class="screen">{_word("names", language)}</p>{sign}</section>'
+    return f'<section>{_table(heads, rows)}<p class="screen">{_word("names", language)} <a href="/muster.json" download="muster.json">muster.json</a></p>{sign}</section>'
 
 
 def _alarms(situation: Situation, muster: Muster, language: Language) -> str:
@@ -150,7 +151,7 @@ def _alarms(situation: Situation, muster: Muster, language: Language) -> str:
         ]
         for alarm in standing
     ]
-    heads = [word(key, language) for key in ("alarm", "where", "since", "what to do", "details", "seen by")]
+    heads = [word(key, language) for key in ("alarm", "where", "raised", "what to do", "details", "seen by")]
     return f"{title}{_table(heads, rows)}</section>"
 
 
@@ -187,12 +188,17 @@ def _doors(situation: Situation, language: Language) -> str:
     return f'<section class="screen"><h2>{_word("doors", language)}</h2>{_table(heads, rows)}</section>'
 
 
-def _guarantees(situation: Situation, language: Language) -> str:
+def _guarantees(situation: Situation, muster: Muster, language: Language) -> str:
+    names = area_names(muster, language)
+    doubts = "; ".join(
+        f"{names.get(area, area)}: {word(cause, language)}" for area, cause in situation.state.uncertain.items()
+    )
     rows = []
     for key in GUARANTEES:
         value = situation.guarantees.get(key)
         if value is not None:
-            said = (word("holds", language), "ok") if value == HOLDS else (value, "bad")
+            cause = doubts if key == "occupancy" and doubts else word(value, language)
+            said = (word("holds", language), "ok") if value == HOLDS else (cause, "bad")
             rows.append([(word(f"g {key}", language), ""), said])
     return f'<section class="screen"><h2>{_word("guarantees", language)}</h2>{_table([], rows)}</section>'
 

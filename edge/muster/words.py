@@ -63,13 +63,17 @@ _WORDS: dict[str, tuple[str, str]] = {
     "alarm": ("报警", "Alarm"),
     "where": ("对象", "Where"),
     "what to do": ("处置", "What to do"),
+    "raised": ("发生时间", "Since"),
     "details": ("详情", "Details"),
     "seen by": ("已确认", "Seen by"),
     "no alarm": ("没有报警。", "No alarm stands."),
     "guarantees": ("当前保障", "These guarantees hold now"),
     "warnings": ("提示", "Warnings"),
     "holds": ("有效", "holds"),
-    "names": ("姓名见值班台的加密名册。", "For names see the guards' encrypted roster."),
+    "names": (
+        "姓名见值班台的加密名册,可读入此文件:",
+        "For names see the guards' encrypted roster, which reads this file:",
+    ),
     # what a door says
     "controlled": ("受控", "controlled"),
     "released": ("消防释放", "released by fire"),
@@ -98,6 +102,21 @@ _WORDS: dict[str, tuple[str, str]] = {
     "g journal": ("记录可写入", "Records are written"),
     "g occupancy": ("在场清单确定", "Who is inside is certain"),
     "g link": ("与服务器连接", "Link to the server"),
+    # why one does not hold (edge.guarantees): its own English, where it is fixed
+    **{
+        english: (chinese, english)
+        for english, chinese in (
+            ("the clock stands behind what the journal has seen", "时钟落后于记录"),
+            ("no trusted source since the start", "启动后没有可信的时间源"),
+            ("no policy: nobody enters", "没有策略:禁止进入"),
+            ("the server has not vouched for it yet", "服务器尚未确认"),
+            ("ended", "已到期"),
+            ("none yet", "尚未取得"),
+            ("the journal cannot commit", "无法写入记录"),
+            ("no connection to the broker", "与消息服务器断开"),
+            ("the server does not acknowledge", "服务器没有应答"),
+        )
+    },
 }
 
 

@@ -7,6 +7,7 @@ from controller.now import SECOND_US
 from controller.policy import Lease, Version
 from controller.state import State
 from edge.guarantees import GUARANTEES, HOLDS, OUTBOX_MANY, VOUCHED_US, guarantees
+from edge.muster.words import word
 
 HOUR_US = 3_600 * SECOND_US
 LEASE = AcceptedLease(Lease(Version(1, 1), "d", 0), 0, 0, "boot")
@@ -91,3 +92,18 @@ def test_without_any_lease_it_says_so() -> None:
 def test_a_cause_counts_neither_seconds_nor_records() -> None:
     assert found(outbox=OUTBOX_MANY + 1) == found(outbox=50 * OUTBOX_MANY)
     assert found(vouched_age_us=2 * HOUR_US) == found(vouched_age_us=7 * HOUR_US)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        found(State(wall_trusted=True, wall_behind=True)),
+        found(State(), vouched_age_us=None, lease_left_s={}, link_up=False),
+        found(State(wall_trusted=True, policy_version=Version(1, 1), journal_available=False), server_silent=True),
+        found(vouched_age_us=None, lease_left_s={}),
+    ],
+)
+def test_each_fixed_cause_has_its_chinese(told: dict[str, str]) -> None:
+    for cause in told.values():
+        assert word(cause, "zh-CN") != cause
+        assert word(cause, "en") == cause

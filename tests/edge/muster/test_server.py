@@ -4,6 +4,7 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from http.client import HTTPConnection, HTTPSConnection
 from ipaddress import ip_address
 from pathlib import Path
@@ -15,10 +16,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from edge.clock import mono_us
+from edge.muster import handler
 from edge.muster import server as server_module
-from edge.muster.handler import Handler
-from edge.muster.password import write_password
+from edge.muster.facts import muster_of
+from edge.muster.password import fits, write_password
 from edge.muster.server import MAX_OF_ONE_ADDRESS, MusterServer
+from edge.muster.text import as_json
 from edge.ports import MusterBoard
 from tests.edge.boards.rig import wait_until
 from tests.edge.muster.people import alarmed, situation
@@ -32,6 +35,16 @@ def password_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("password") / "muster.password"
     write_password(path, PASSWORD)
     return path
+
+
+checked_once = cache(fits)
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each password is really checked, once; the page's thread looks up often."""
+    monkeypatch.setattr(handler, "fits", checked_once)
+    monkeypatch.setattr(server_module, "TURN_S", 0.02)
 
 
 @pytest.fixture
@@ -148,6 +161,27 @@ def test_it_shows_alarms_with_what_to_do_doors_guarantees_and_warnings_and_runs_
     assert "@media print" in guard.ask("GET", "/style.css")[1]
 
 
+def test_in_chinese_causes_are_chinese_too(page: MusterServer) -> None:
+    page.show(alarmed())
+    guard = Guard(page)
+    guard.sign_in()
+    _, text = guard.ask("GET", "/?language=zh-CN")
+    assert "启动后没有可信的时间源" in text
+    assert "与消息服务器断开" not in text
+    assert "控制器重启过" in text
+    assert "消防释放:核对人员清单" in text
+
+
+def test_the_list_for_the_roster_is_what_the_command_prints_and_for_guards_only(page: MusterServer) -> None:
+    page.show(situation())
+    guard = Guard(page)
+    assert guard.ask("GET", "/muster.json")[0] == 303
+    guard.sign_in()
+    status, text = guard.ask("GET", "/muster.json")
+    assert (status, guard.headers["content-type"]) == (200, "application/json")
+    assert text.encode() == as_json(muster_of(situation()))
+
+
 def test_the_language_is_the_browsers_until_another_is_chosen(page: MusterServer) -> None:
     page.show(situation())
     guard = Guard(page)
@@ -252,7 +286,7 @@ def test_connections_are_bounded_and_those_that_dribble_are_cut(
 ) -> None:
     monkeypatch.setattr(server_module, "CONNECTION_S", 0.5)
     monkeypatch.setattr(server_module, "RECEIVE_TIMEOUT_S", 60.0)
-    monkeypatch.setattr(Handler, "timeout", 60.0)
+    monkeypatch.setattr(handler.Handler, "timeout", 60.0)
     page = opened()
     wait_until(lambda: page.fault == "", "the page")
     slow = [socket.create_connection(("127.0.0.1", page.bound_port), timeout=10) for _ in range(MAX_OF_ONE_ADDRESS + 4)]
