@@ -267,6 +267,8 @@ class Truth:
         within = areas_within(self._site, area)
         if found == sum(people.get(each, 0) for each in within):
             self.fooled -= within
+        else:
+            self.fooled |= within
 
     def check(self, state: State, people: Mapping[str, int]) -> None:
         """2: the people really there lie within what is known. Raises :class:`BrokenPromise`."""
