@@ -21,17 +21,18 @@ SITE = ""
 def locked_area(
     lockdowns: Mapping[str, str], index: PolicyIndex, point: Point, kind: BadgeKind | None, keyholder: bool
 ) -> str | None:
-    """The locked-down area that keeps this person out at this entry point (:data:`SITE` for the site), or None. A lockdown of the
-    site asks each area that the point enters. ``kind`` None: nobody in particular, whom no ``lockdown_pass`` names."""
+    """The locked-down area that keeps this person out at this entry point (:data:`SITE` for the site), or None: staff and keyholders
+    pass where every locked area that the point enters names them; a lockdown of the site locks them all. ``kind`` None: nobody in
+    particular, whom no ``lockdown_pass`` names."""
     if not lockdowns or point.out:
         return None
-    of_site = SITE in lockdowns
-    for area in point.enters:
-        if of_site or area in lockdowns:
-            passes = index.areas[area].lockdown_pass
-            if not ((kind == "staff" and "staff" in passes) or (keyholder and "keyholder" in passes)):
-                return area if area in lockdowns else SITE
-    return None
+    locked = [area for area in point.enters if area in lockdowns or SITE in lockdowns]
+    if not locked:
+        return None
+    for passing, carries in (("staff", kind == "staff"), ("keyholder", keyholder)):
+        if carries and all(passing in index.areas[area].lockdown_pass for area in locked):
+            return None
+    return next((area for area in locked if area in lockdowns), SITE)
 
 
 def locked_down_behind(turn: Turn, door: str) -> str | None:
@@ -58,11 +59,10 @@ def begin(turn: Turn, area: str, cause: Literal["command", "input"], operator: s
         return
     turn.emit(LockdownChanged(area, True, cause, operator, reason))
     for door in turn.hardware:
-        if turn.door(door).mode != "released":
-            shut = {point.id: point for point in _entries(turn, door, area)}
-            if shut:
-                _lapse_entries(turn, door, shut)
-                _deny_waiting(turn, shut, area)
+        shut = {point.id: point for point in _entries(turn, door, area)}
+        if shut and turn.door(door).mode != "released":
+            _lapse_entries(turn, door, shut)
+        _deny_waiting(turn, shut, area)
     show_modes(turn)
 
 

@@ -119,6 +119,19 @@ def test_every_locked_area_that_a_door_enters_must_let_its_people_pass() -> None
     assert reason(at.tap(GUO)) == "LOCKDOWN"
 
 
+def test_one_and_the_same_kind_must_be_named_by_every_locked_area() -> None:
+    areas = (
+        Area("outside", public=True),
+        Area("lobby"),
+        Area("wing", lockdown_pass=("keyholder",)),
+        Area("hall", inside="wing", lockdown_pass=("staff",)),
+        Area("cage-a", inside="hall"),
+    )
+    at = Hall(policy(site=msgspec.structs.replace(SITE, areas=areas)))
+    lock_down(at, "")
+    assert reason(at.tap(KEYHOLDER)) == "LOCKDOWN"
+
+
 def test_a_lockdown_says_which_area_or_none_for_the_site() -> None:
     at = hall()
     lock_down(at)
