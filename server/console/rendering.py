@@ -14,15 +14,17 @@ from zoneinfo import ZoneInfo
 from jinja2 import ChainableUndefined, Environment, FileSystemLoader
 
 from controller.event_base import Explanation
-from controller.reasons import ALARMS, Language, instruction, remedy
+from controller.reasons import Language, remedy
 from controller.site import Area, Door, Site
 from server.console.language import LANGUAGES, translate
 from server.console.static_files import static_files
 from server.console.view import EventView, Panels
-from server.console.words import WORDS, word
+from server.console.words import word
+from server.db.clock import from_us
+from server.ledger.alarm_meanings import meaning_of
 
 TEMPLATES = Path(__file__).parent / "templates"
-PANELS = ("alarms", "revocations", "doors", "areas", "edges")
+PANELS = ("notices", "alarms", "waiting", "revocations", "doors", "areas", "edges")
 FLEET_PANELS = ("revocations", "edges")
 
 
@@ -54,7 +56,9 @@ class Renderer:
         """Panel → its content."""
         environment = self._environments[audience.language]
         contents = {
+            "notices": shown.notices,
             "alarms": shown.alarms,
+            "waiting": shown.waiting,
             "revocations": shown.revocations,
             "doors": shown.doors,
             "areas": shown.areas,
@@ -101,6 +105,7 @@ class Renderer:
             place=lambda name: self._place(language, name),
             point=lambda name: self._point(language, name),
             remedy=lambda because: self.remedy(because, language),
+            wall=lambda at_us: self._moment(from_us(at_us)) if isinstance(at_us, int) else "?",
             instruction=lambda alarm: self._instruction(language, alarm),
             moment=self._moment,
             date=lambda at: _aware(at).astimezone(self._zone).strftime("%m-%d"),
@@ -132,9 +137,10 @@ class Renderer:
 
     @staticmethod
     def _instruction(language: Language, alarm: str) -> str:
-        if alarm in ALARMS:
-            return instruction(cast(Any, alarm), language)
-        return translate(language, WORDS["instruction"].get(alarm, ""))
+        meaning = meaning_of(alarm)
+        if meaning is None:
+            return ""
+        return meaning.en if language == "en" else meaning.zh
 
 
 def _aware(at: datetime | str) -> datetime:

@@ -20,6 +20,8 @@ from server.fleet.status import SILENT_US
 from server.ledger import alarm_reading, reading
 from server.ledger.reading import EventRow
 from server.operators.models import Operator
+from server.rooms.areas import Areas
+from server.rooms.occupancy import occupancy
 
 ROWS = 200
 """Rows of each weight that a page holds; older ones are in the register."""
@@ -37,6 +39,10 @@ GROUPS = {
     "AlarmCleared": "alarm",
     "FireLatched": "alarm",
     "FireReset": "alarm",
+    "LockdownChanged": "alarm",
+    "EscortConfirmed": "access",
+    "DoorHeldWarning": "detail",
+    "PeopleCounted": "detail",
     "DoorUnlocked": "detail",
     "DoorLocked": "detail",
     "DoorOpened": "detail",
@@ -56,6 +62,9 @@ TONES = {
     "RangeLost": "bad",
     "EdgeStopped": "wait",
     "AreaUncertain": "wait",
+    "DoorHeldWarning": "wait",
+    "DoorRattled": "wait",
+    "InterlockBroken": "wait",
 }
 
 
@@ -73,6 +82,8 @@ class EventView:
     access_point: str | None
     number: str | None
     holder: str | None
+    company: list[str]
+    escort: str | None
     customer: tuple[str, str] | None
     alarm: str | None
     subject: str | None
@@ -82,13 +93,26 @@ class EventView:
 
 @dataclass(frozen=True)
 class Panels:
-    """What stands now, for the panels beside the stream."""
+    """What stands now, for the panels beside the stream. ``notices``: lockdowns, and the muster of a fire."""
 
+    notices: dict[str, list[dict[str, Any]]]
+    waiting: list[dict[str, Any]]
     alarms: list[dict[str, Any]]
     doors: list[dict[str, Any]]
     areas: list[dict[str, Any]]
     revocations: list[dict[str, Any]]
     edges: list[dict[str, Any]]
+
+
+_IN_COMPANY = frozenset({"AccessGranted", "AccessTaken"})
+
+
+class _Company(msgspec.Struct, frozen=True):
+    partners: tuple[int, ...] = ()
+    escort: int | None = None
+
+
+_company_decoder = msgspec.json.Decoder(_Company)
 
 
 def newest(session: Session, last: int) -> list[EventRow]:
@@ -101,7 +125,12 @@ def newest(session: Session, last: int) -> list[EventRow]:
 def people_in(session: Session, context: Context, rows: Iterable[EventRow]) -> People:
     """The names that these events need."""
     rows = list(rows)
-    return people_of(session, context.personal, (row.holder for row in rows), (row.customer for row in rows))
+    holders = {row.holder for row in rows}
+    for row in rows:
+        if row.kind in _IN_COMPANY:
+            company = _company_decoder.decode(row.detail)
+            holders.update((*company.partners, company.escort))
+    return people_of(session, context.personal, holders, (row.customer for row in rows))
 
 
 def event_views(rows: Sequence[EventRow], people: People) -> list[EventView]:
@@ -123,8 +152,13 @@ def _event(row: EventRow, people: People) -> EventView:
         row.kind == "CommandDone" and detail["result"] == "refused"
     ):
         tone = "bad"
-    if row.kind == "DoorModeChanged" and detail["mode"] != "controlled":
+    if (row.kind == "DoorModeChanged" and detail["mode"] != "controlled") or (
+        row.kind == "LockdownChanged" and detail["active"]
+    ):
         tone = "bad"
+    if row.kind == "DegradedChanged" and detail["classes"]:
+        tone = "wait"
+    company = (people.holders.get(one) for one in detail["partners"] or ())
     return EventView(
         seq=row.seq,
         at=datetime.fromisoformat(row.at),
@@ -136,6 +170,8 @@ def _event(row: EventRow, people: People) -> EventView:
         access_point=row.access_point,
         number=row.number,
         holder=people.holders.get(row.holder) if row.holder is not None else None,
+        company=[name for name in company if name is not None],
+        escort=people.holders.get(detail["escort"]) if row.kind in _IN_COMPANY else None,
         customer=people.customers.get(row.customer) if row.customer is not None else None,
         alarm=row.alarm,
         subject=row.subject,
@@ -149,10 +185,14 @@ def panels(session: Session, context: Context, now: datetime) -> Panels:
     now_us = to_us(now)
     edges = session.exec(select(Edge).order_by(col(Edge.name))).all()
     by_name = {edge.name: edge for edge in edges}
+    doors = [_door(door, by_name.get(door["edge"] or ""), now_us) for door in reading.doors(session, context.site)]
+    inside = occupancy(session, context, now_us)
     return Panels(
+        notices={"lockdowns": _lockdowns(session, inside["lockdowns"]), "muster": inside["muster"]},
+        waiting=inside["waiting"],
         alarms=_alarms(session, context.site),
-        doors=[_door(door, by_name.get(door["edge"] or ""), now_us) for door in reading.doors(session, context.site)],
-        areas=reading.presence(session, context.site),
+        doors=doors,
+        areas=_areas(context.site, inside["items"], doors),
         revocations=revocations(session, context, now),
         edges=[_edge(session, edge, now_us) for edge in edges if edge.public_key is not None],
     )
@@ -160,14 +200,36 @@ def panels(session: Session, context: Context, now: datetime) -> Panels:
 
 def _alarms(session: Session, site: Site) -> list[dict[str, Any]]:
     standing = alarm_reading.alarms(session, site)
-    operators = {alarm["acknowledged_by"] for alarm in standing if alarm["acknowledged_by"]}
-    names: dict[str, str] = {}
-    if operators:
-        found = session.exec(select(Operator.public_id, Operator.name).where(col(Operator.public_id).in_(operators)))
-        names = dict(found.all())
+    names = _operators(session, (alarm["acknowledged_by"] for alarm in standing))
     for alarm in standing:
         alarm["acknowledged_by"] = names.get(alarm["acknowledged_by"], alarm["acknowledged_by"])
     return sorted(standing, key=lambda alarm: (alarm["state"] != "raised", alarm["priority"], -alarm["id"]))
+
+
+def _operators(session: Session, ids: Iterable[str | None]) -> dict[str | None, str]:
+    """The names of operators by their public ids; what is no operator's is left out."""
+    wanted = {one for one in ids if one}
+    if not wanted:
+        return {}
+    found = session.exec(select(Operator.public_id, Operator.name).where(col(Operator.public_id).in_(wanted)))
+    return dict(found.all())
+
+
+def _lockdowns(session: Session, lockdowns: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    names = _operators(session, (one["operator"] for one in lockdowns))
+    return [one | {"operator": names.get(one["operator"], one["operator"])} for one in lockdowns]
+
+
+def _areas(site: Site, areas: list[dict[str, Any]], doors: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each area with the edges whose doors lead into it: where a lockdown or a count of it is ordered."""
+    rooms = Areas(site)
+    edge_of = {door["door"]: door["edge"] for door in doors if door["edge"] is not None}
+    entered = [
+        (edge_of[point.door], set(rooms.rooms(point.to_area)) - set(rooms.rooms(point.from_area)))
+        for point in site.access_points
+        if point.door in edge_of and not point.out
+    ]
+    return [area | {"edges": sorted({edge for edge, into in entered if area["area"] in into})} for area in areas]
 
 
 def linked(edge: Edge, now_us: int) -> bool:
@@ -178,7 +240,13 @@ def linked(edge: Edge, now_us: int) -> bool:
 def _door(door: dict[str, Any], edge: Edge | None, now_us: int) -> dict[str, Any]:
     stale = edge is None or not linked(edge, now_us)
     seen_us = edge.last_seen_us if edge is not None else None
-    return door | {"stale": stale, "stale_since": from_us(seen_us) if stale and seen_us is not None else None}
+    until = door["maintenance_until"]
+    in_maintenance = until is not None and to_us(datetime.fromisoformat(until)) > now_us
+    return door | {
+        "in_maintenance": in_maintenance,
+        "stale": stale,
+        "stale_since": from_us(seen_us) if stale and seen_us is not None else None,
+    }
 
 
 def _edge(session: Session, edge: Edge, now_us: int) -> dict[str, Any]:

@@ -48,6 +48,17 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "ClockStateChanged": N_("Clock"),
         "JournalStateChanged": N_("Journal"),
         "RangeLost": N_("Records lost"),
+        "AreaCertain": N_("Certain again"),
+        "OccupancyReconciled": N_("Counted"),
+        "PeopleCounted": N_("Counter"),
+        "EscortConfirmed": N_("Escort confirmed"),
+        "EscortChanged": N_("Escort changed"),
+        "LockdownChanged": N_("Lockdown"),
+        "MaintenanceChanged": N_("Maintenance"),
+        "DoorHeldWarning": N_("Open for long"),
+        "DoorRattled": N_("Contact rattles"),
+        "InterlockBroken": N_("Interlock broken"),
+        "DegradedChanged": N_("Degraded"),
     },
     "alarm": {
         "DoorForcedOpen": N_("Door forced open"),
@@ -75,10 +86,6 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "RECORDS_LOST": N_("Records lost"),
         "SERVER_RESTORED": N_("Server restored"),
     },
-    "instruction": {  # alarms of the server's own; those of an edge have theirs in controller.reasons
-        "RECORDS_LOST": N_("Records of this edge can no longer be had: note the range and tell the administrator."),
-        "SERVER_RESTORED": N_("The server was restored from an older copy: compare the edges' policies and badges."),
-    },
     "uncertain": {
         "rex": N_("Someone left by the button, without a badge."),
         "restart": N_("The edge restarted."),
@@ -88,6 +95,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "no_contact": N_("The door has no contact."),
         "forced": N_("The door was forced."),
         "records_dropped": N_("Records were dropped."),
+        "rattling": N_("The door's contact rattles."),
     },
     "unlock_cause": {
         "grant": N_("by a grant"),
@@ -101,6 +109,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "tamper": N_("tamper input"),
         "mains": N_("mains input"),
         "battery": N_("battery input"),
+        "lockdown": N_("lockdown input"),
     },
     "command": {
         "UnlockDoor": N_("Unlock door"),
@@ -108,6 +117,11 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "AcknowledgeAlarm": N_("Acknowledge alarm"),
         "Identify": N_("Find reader"),
         "EncodeCard": N_("Write card"),
+        "LockDown": N_("Lock down"),
+        "Release": N_("End lockdown"),
+        "Admit": N_("Admit"),
+        "ReconcileOccupancy": N_("Count of persons"),
+        "SetMaintenance": N_("Maintenance"),
     },
     "badge_kind": {"customer": N_("customer"), "staff": N_("staff"), "temporary": N_("temporary"), "keyholder": N_("keyholder")},
     "revoked_table": {
@@ -126,6 +140,15 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "gone": N_("gone"),
         "less": N_("permits less"),
     },
+    "awaited": {
+        "SECOND_PERSON_REQUIRED": N_("A second person is awaited."),
+        "ESCORT_REQUIRED": N_("An escort is awaited."),
+    },
+    "awaited_out": {
+        "SECOND_PERSON_REQUIRED": N_("Would leave one alone: the partner is awaited, or a second tap."),
+        "ESCORT_REQUIRED": N_("Would leave visitors behind: they are awaited, or a second tap."),
+    },
+    "lockdown_cause": {"command": N_("by command"), "input": N_("by the lockdown button")},
     "device_kind": {"reader": N_("Reader"), "board": N_("Relay board")},
     "role": {
         "guard": N_("Guard"),

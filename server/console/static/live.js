@@ -1,6 +1,6 @@
 // The live page: puts what the stream brings into place and says when it does not come.
 import { Feed } from "./feed.js";
-import { askFor } from "./ask.js";
+import { ACT_NAMES, askFor } from "./ask.js";
 import { listenToKeys } from "./keys.js";
 
 const body = document.body;
@@ -115,6 +115,18 @@ function showPanel(name, html) {
     (target ?? $(`${name}-title`)).focus({ preventScroll: true });
   }
   if (name === "alarms") countAlarms();
+  countDown();
+}
+
+// -- what runs out: seconds left, by the server's clock
+
+function countDown() {
+  for (const place of document.querySelectorAll("[data-until]")) {
+    const left = Math.ceil((Date.parse(place.dataset.until) - Date.now() - serverAheadMs) / 1000);
+    const text = left <= 0 ? place.dataset.over : left < 100 ? `${left} s` : `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
+    if (place.textContent !== text) place.textContent = text;
+    place.toggleAttribute("data-ended", left <= 0);
+  }
 }
 
 const title = document.title.replace(/^\(\d+\) /, "");
@@ -169,6 +181,7 @@ setInterval(() => {
   const now = Date.now();
   if (lostSince === null) {
     $("now").textContent = clock(now + serverAheadMs);
+    countDown();
     if (!document.hidden && now - heardAt > SILENT_MS) showLink("lost", heardAt);
   }
 }, 500);
@@ -193,11 +206,12 @@ document.addEventListener("click", (event) => {
   if (!button) return;
   if (button.dataset.filter) filter(button.dataset.filter);
   else if (button.dataset.act === "shortcuts") $("shortcuts").showModal();
-  else if (button.dataset.act === "unlock" || button.dataset.act === "acknowledge") askFor(button, language, _);
+  else if (ACT_NAMES.includes(button.dataset.act)) askFor(button, language, _);
   else if ("close" in button.dataset) button.closest("dialog").close();
 });
 
 listenToKeys();
 showEmpty();
 countAlarms();
+countDown();
 join();

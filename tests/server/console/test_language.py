@@ -11,6 +11,7 @@ from controller.events import AnyEvent
 from controller.reasons import ALARMS
 from server.console.language import LANGUAGES, catalogue, preferred, translate
 from server.console.words import WORDS
+from server.ledger.alarm_meanings import OWN
 from tests.server.console.texts import CONSOLE, used_texts
 
 PLACEHOLDER = re.compile(r"%\(\w+\)s|\{\w+\}")
@@ -49,7 +50,7 @@ def test_no_script_shows_a_text_outside_the_catalogue(path: object) -> None:
 def test_every_code_of_the_wire_has_a_name() -> None:
     assert set(WORDS["decision"]) == {event.__name__ for event in AnyEvent.__args__}  # type: ignore[attr-defined]
     assert set(WORDS["alarm"]) >= set(AlarmName.__args__)  # type: ignore[attr-defined]
-    assert set(WORDS["alarm"]) - set(ALARMS) == set(WORDS["instruction"]), "the server's own alarms say what to do"
+    assert set(WORDS["alarm"]) - set(ALARMS) == set(OWN), "the server's own alarms say what to do"
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,18 @@
 import re
 from datetime import timedelta
 
+import msgspec
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from controller.commands import UnlockDoor
+from controller.event_base import Explanation
 from controller.events import (
+    AccessPending,
     AccessTaken,
     AlarmAcknowledged,
+    AlarmCleared,
     AlarmRaised,
     AnyEvent,
     CommandDone,
@@ -18,9 +22,24 @@ from controller.events import (
     DoorModeChanged,
     DoorOpened,
     DoorUnlocked,
+    FireLatched,
     RangeLost,
 )
-from controller.room_events import AreaUncertain
+from controller.room_events import (
+    AreaCertain,
+    AreaUncertain,
+    DegradedChanged,
+    DoorHeldWarning,
+    DoorRattled,
+    EscortChanged,
+    EscortConfirmed,
+    Found,
+    InterlockBroken,
+    LockdownChanged,
+    MaintenanceChanged,
+    OccupancyReconciled,
+    PeopleCounted,
+)
 from server.console import view
 from server.console.errors import local_path
 from server.console.rendering import Audience, Renderer
@@ -190,6 +209,20 @@ EVENTS: list[tuple[AnyEvent, str]] = [
     (DoorModeChanged("hall-door", "released"), "Door mode hall-door Released by fire"),
     (AreaUncertain("hall", "rex"), "Uncertain hall Who is inside is not certain. Someone left by the button"),
     (DeviceStateChanged("hall-in", "reader", False, "unplugged"), "Device hall-in does not work: unplugged"),
+    (AreaCertain("hall"), "Certain again hall Everybody on the list has tapped since."),
+    (OccupancyReconciled("hall", (), (Found(1, 1, "M1", "hall"),), (7,), "opr_1", "counted on site"),
+     "Counted hall 1 inside. 1 on the list were not there. counted on site"),
+    (PeopleCounted("hall", 3, 1, None), "Counter hall The counter sees 3; badges prove 1 to ?."),
+    (EscortConfirmed("hall-out", "hall-door", 1, 1, "M1001", (7, 8)), "Tapped inside for 2 who wait outside; did not leave."),
+    (EscortChanged((7,), None, 1), "Escort changed edge-1 1 have no escort now."),
+    (LockdownChanged("", True, "input"), "Nobody enters; the ways out stay open. by the lockdown button"),
+    (LockdownChanged("hall", False, "command", "opr_1", "searched"), "Lockdown hall Entry is as usual again. by command: searched"),
+    (MaintenanceChanged("hall-door", 1_772_442_000_000_000, "opr_1", "new lock"),
+     "Maintenance hall-door Work at the door: its alarms are not told until 03-02 17:00:00. new lock"),
+    (DoorHeldWarning("hall-door", 5), "Open for long hall-door The door has stood open for long"),
+    (DoorRattled("hall-door", 40), "Contact rattles hall-door The contact changed 40 times"),
+    (InterlockBroken("lock", "hall-door", "lobby-door"), "A way out was opened although lobby-door was not shut."),
+    (DegradedChanged(("customer", "temporary")), "these may not enter: customer, temporary"),
     (RangeLost("j1", 4, 9), "Records lost edge-1 4 – 9"),
     (CommandDone("cmd_1", UnlockDoor("hall-door", "delivery"), "opr_1", "done"), "Command Unlock door hall-door done: delivery"),
 ]  # fmt: skip
@@ -209,8 +242,8 @@ def test_every_event_of_the_wire_renders_even_with_nothing_in_it(app: FastAPI) -
     for event_type in AnyEvent.__args__:  # type: ignore[attr-defined]
         bare = view.EventView(
             seq=1, at=context_of_app(app).clock.now(), kind=event_type.__name__, group="system", tone="plain",
-            edge="edge-1", door=None, access_point=None, number=None, holder=None, customer=None, alarm=None,
-            subject=None, because=None, detail=view.Fields(),
+            edge="edge-1", door=None, access_point=None, number=None, holder=None, company=[], escort=None,
+            customer=None, alarm=None, subject=None, because=None, detail=view.Fields(),
         )  # fmt: skip
         for language in ("en", "zh-CN"):
             assert 'data-seq="1"' in renderer.events(Audience(language, fleet=True), [bare])  # type: ignore[arg-type]
@@ -293,6 +326,50 @@ def test_presence_is_counted_by_area_and_doubt_is_shown(app: FastAPI, edge: Edge
     assert "<b>1</b>" in area[0]
     assert "uncertain 16:00:00" in area[0]
     assert 'data-area="outside"' not in text
+
+
+@ON_SQLITE
+def test_what_a_guard_must_see_at_once_stands_on_the_page(app: FastAPI, edge: EdgeRow) -> None:
+    """Who waits, who is alone, what is locked down, who was inside when a fire began, and what an alarm has to it."""
+    context = context_of_app(app)
+    site = context.site
+    door = msgspec.structs.replace(site.doors[1], cameras=("https://nvr.local/hall", "javascript:alert(1)"))
+    context.site = msgspec.structs.replace(site, doors=(site.doors[0], door))
+    waits = Explanation("SECOND_PERSON_REQUIRED", "R2", {"area": "hall", "wait_s": 8})
+    forced = AlarmRaised("DoorForcedOpen", "hall-door", "R1")
+    edge.happen(
+        AccessTaken("hall-in", "hall-door", 1, 1, "M1001", "lobby", "hall", 1),
+        AccessPending("hall-in", "hall-door", 2, 2, "M1002", waits, 60_000_000),
+        AlarmRaised("LONE_OCCUPANT", "hall", "R2", {"area": "hall", "until_us": 1_772_438_700_000_000, "overdue": 0}),
+        forced, AlarmCleared("DoorForcedOpen", "hall-door"), msgspec.structs.replace(forced, repeats=2),
+        LockdownChanged("hall", True, "command", "opr_1", "intruder"),
+        MaintenanceChanged("lobby-door", 1_772_442_000_000_000, "opr_1", "new lock"),
+        FireLatched("z1"),
+    )  # fmt: skip
+    edge.report(guarantees={"occupancy": "hall: rex", "journal": "holds"})
+    text = re.sub(r"\s+", " ", page(english(administrator(app))))
+    assert "hall is locked down" in text
+    assert 'data-act="release" data-area="hall" data-edges="edge-1"' in text
+    assert "Fire z1: inside when it began: 1" in text
+    assert 'data-until="2026-03-02T08:05:00Z"' in text
+    assert "One person alone" in text
+    assert re.search(r'class="waits".*?M1002.*?A second person is awaited\.', text)
+    assert "3 times" in text
+    assert (
+        '<a href="https://nvr.local/hall" target="_blank" rel="noopener noreferrer">Camera nvr.local/hall</a>' in text
+    )
+    assert 'href="javascript' not in text
+    assert "data-key-used" in text
+    assert "maintenance until 17:00:00" in text
+    holds = dict(re.findall(r'data-code="(\w+)" data-value="(\w+)"', text))
+    assert (holds["occupancy"], holds["journal"]) == ("bad", "good")
+    assert "hall: rex" in text
+    assert 'data-act="lockdown" data-area="" data-edges="every"' in text
+    for role, acts in (("guard", ["command.lockdown", "command.reconcile"]), ("supervisor", ["command.release"])):
+        may = token_client(app, role).get("/live", headers={"Accept": "text/html"}).text  # type: ignore[arg-type]
+        told = re.search(r'data-may="([^"]*)"', may)
+        assert told is not None
+        assert set(acts) <= set(told[1].split())
 
 
 @ON_SQLITE
