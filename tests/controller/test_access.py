@@ -13,7 +13,8 @@ from controller.lease import AcceptedLease
 from controller.now import SECOND_US
 from controller.policy import Badge, Grant, GrantArea, Lease
 from controller.reasons import Reason, remedy
-from controller.site import Area
+from controller.site import Area, Closure
+from controller.state import Presence
 from tests.controller.building import CUSTOMERS, DAY_US, GUO, LI, SITE, START_US, SUN, XU, badge, digest, policy
 
 HOUR_US = 3_600 * SECOND_US
@@ -45,6 +46,12 @@ def case(who: Badge = LI, at: str = "hall-in", *, index: PolicyIndex | None = No
 def with_area(**fields: Any) -> PolicyIndex:
     areas = tuple(msgspec.structs.replace(area, **fields) if area.id == "hall" else area for area in SITE.areas)
     return PolicyIndex(policy(site=msgspec.structs.replace(SITE, areas=areas)))
+
+
+def closed_for_a_week() -> PolicyIndex:
+    """From the moment of the cases on."""
+    closure = Closure("stocktaking", "hall", "2026-09-21T21:33", "2026-09-28T21:33")
+    return PolicyIndex(policy(site=msgspec.structs.replace(SITE, closures=(closure,))))
 
 
 def with_customer(**fields: Any) -> PolicyIndex:
@@ -92,7 +99,11 @@ REFUSALS: list[tuple[Reason, Case]] = [
     (Reason.LEASE_ENDED, case(lease_age_us=8 * HOUR_US)),
     (Reason.LEASE_ENDED, case(XU, lease_age_us=HOUR_US)),
     (Reason.LEASE_ENDED, case(GUO, lease_age_us=24 * HOUR_US)),
-    (Reason.ESCORT_REQUIRED, case(XU)),
+    (Reason.AREA_CLOSED, case(index=closed_for_a_week())),
+    (Reason.AREA_CLOSED, case(at="cage-in", index=closed_for_a_week())),
+    (Reason.LOCKDOWN, case(locked_down="hall")),
+    (Reason.ANTI_PASSBACK, case(index=with_area(anti_passback="hard"), presence=Presence("hall", 0, 1, "li"))),
+    (Reason.ANTI_PASSBACK, case(index=with_area(anti_passback="hard"), presence=Presence("cage-a", 0, 1, "li"))),
     (Reason.JOURNAL_UNAVAILABLE, case(journal_available=False)),
 ]
 NAMES = [f"{number}-{reason.name}" for number, (reason, _) in enumerate(REFUSALS)]
@@ -120,6 +131,33 @@ def test_a_badge_in_order_enters_with_the_grant_in_the_explanation(who: Badge) -
     assert isinstance(decision, Granted)
     assert decision.because.reason == "PERMITTED"
     assert decision.because.inputs == {"area": "hall", "grant": 1}
+
+
+def test_a_closure_lasts_from_its_beginning_inclusive_to_its_end_exclusive() -> None:
+    index = closed_for_a_week()
+    from_us, until_us, _ = index.points["hall-in"].closures[0]
+    assert until_us - from_us == 7 * DAY_US
+    closed = [
+        isinstance(decide(case(index=index, wall_us=at)), Denied)
+        for at in (from_us - 1, from_us, until_us - 1, until_us)
+    ]
+    assert closed == [False, True, True, False]
+
+
+def test_anti_passback_and_lockdown_sleep_at_a_door_that_fire_released_and_doubt_lets_in_again() -> None:
+    hard = with_area(anti_passback="hard")
+    inside = Presence("hall", 0, 1, "li")
+    assert isinstance(decide(case(index=hard, presence=inside, released=True)), Granted)
+    assert isinstance(decide(case(locked_down="", released=True)), Granted)
+    assert isinstance(decide(case(index=hard, presence=msgspec.structs.replace(inside, sure=False))), Granted)
+    assert isinstance(decide(case(index=hard, presence=msgspec.structs.replace(inside, area="lobby"))), Granted)
+    assert isinstance(decide(case(index=with_area(anti_passback="soft"), presence=inside)), Granted)
+
+
+def test_the_permission_alone_is_not_asked_of_a_guard_for_whom_a_supervisor_stands() -> None:
+    assert decide(case(NO_GRANT)).because.reason == "NO_PERMISSION"
+    assert isinstance(decide(case(NO_GRANT, vouched=True)), Granted)
+    assert decide(case(NO_GRANT, vouched=True, gas_zone="z1")).because.reason == "AREA_UNSAFE"
 
 
 def test_late_reads_count_from_two_seconds_exclusive() -> None:
@@ -171,7 +209,7 @@ def at_exit(disturbed: Case, at: str = "hall-out") -> Case:
 
 REFUSED_ON_WAY_OUT = {"LATE_READ", "TWO_CARDS", "NOT_AUTHENTICATED", "UNKNOWN_BADGE", "BADGE_LOST"}
 OVERSTAYS = {"BADGE_EXPIRED", "CONTRACT_ENDED", "OUTSIDE_SCHEDULE", "OUTSIDE_PERMIT_WINDOW"}
-SILENT = {"AREA_UNSAFE", "AREA_CLOSED", "ESCORT_REQUIRED", "JOURNAL_UNAVAILABLE"}
+SILENT = {"AREA_UNSAFE", "AREA_CLOSED", "LOCKDOWN", "ANTI_PASSBACK", "JOURNAL_UNAVAILABLE"}
 
 
 @pytest.mark.parametrize(("reason", "disturbed"), REFUSALS, ids=NAMES)

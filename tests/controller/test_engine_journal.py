@@ -251,7 +251,7 @@ def test_unlock_door_takes_a_reason_and_a_door_of_this_edge() -> None:
     assert actions(done, Unlock) == [Unlock("hall-door", 5 * SECOND_US)]
     assert [event.cause for event in events(done, DoorUnlocked)] == ["command"]
     opened = at.give(DoorContact("hall-door", open=True))
-    assert events(opened, AreaUncertain) == [AreaUncertain("hall", "command")]
+    assert events(opened, AreaUncertain) == [AreaUncertain("hall", "command", ("cage-a",))]
     assert at.alarms == set()
 
 

@@ -191,7 +191,7 @@ def test_rex_unlocks_before_the_journal_and_the_exit_makes_the_area_uncertain() 
     assert pressed.actions == (Unlock("hall-door", 5 * SECOND_US, before_journal=True),)
     opened = at.give(DoorContact("hall-door", open=True))
     assert events(opened, ExitByRequest) == [ExitByRequest("hall-door", "hall")]
-    assert events(opened, AreaUncertain) == [AreaUncertain("hall", "rex")]
+    assert events(opened, AreaUncertain) == [AreaUncertain("hall", "rex", ("cage-a",))]
     assert at.alarms == set()
     assert occupancy(at.engine.state, SITE, "hall").uncertain == "rex"
 
@@ -203,7 +203,7 @@ def test_rex_and_a_grant_in_one_window_are_both_recorded_and_ambiguous() -> None
     opened = at.give(DoorContact("hall-door", open=True))
     assert events(opened, AccessTaken)
     assert events(opened, ExitByRequest)
-    assert events(opened, AreaUncertain) == [AreaUncertain("hall", "ambiguous")]
+    assert events(opened, AreaUncertain) == [AreaUncertain("hall", "ambiguous", ("cage-a",))]
 
 
 # leases and clocks
