@@ -1,13 +1,14 @@
 """Plays steps on the engine and on the reference model, and says where they differ."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from controller.engine import Engine, Outcome
 from controller.events import AccessDenied, AccessGranted, AccessPending
 from controller.inputs import AnyInput, LeaseArrived, Started, TimeElapsed
 from controller.now import SECOND_US, Now
 from controller.room_events import InterlockBroken
-from controller.state import State
+from controller.state import StandingAlarm, State
 from tests.controller.model.buildings import START_MONO_US, START_WALL_US, Building
 from tests.controller.model.model import Model
 from tests.controller.model.model_doors import next_due, shown_mode
@@ -18,9 +19,6 @@ ALARMS = {
     "DoorForcedOpen", "DoorHeldOpen", "LONE_OCCUPANT", "ESCORT_LEFT", "OVERSTAY", "EXIT_IRREGULAR", "EMERGENCY_ENTRY",
     "OCCUPANCY_MISMATCH", "FIRE", "DURESS",
 }  # fmt: skip
-WITHOUT_SUBJECT = {"EMERGENCY_ENTRY"}
-"""What the model does not say the subject of."""
-
 _WHAT = {AccessGranted: "granted", AccessPending: "pending", AccessDenied: "denied"}
 
 
@@ -57,7 +55,8 @@ class Both:
         """One step on both. Raises :class:`Disagreement`."""
         self.steps.append(step)
         self.serial += 1
-        if step.act == "admit":
+        if step.act == "admit":  # each time somebody else
+            step = replace(step, who=f"{step.who}-{self.serial}")
             self.admitted.add(step.who)
         if step.act == "wait":
             self._wait(step.us)
@@ -160,7 +159,7 @@ class Both:
         for door, facts in model.doors.items():
             passes = sorted((self._plain(one.who), one.point) for one in facts.passes)
             view[f"door {door}"] = (facts.lock, facts.position, shown_mode(model, door), passes)
-        alarms = {(name, "" if name in WITHOUT_SUBJECT else subject) for name, subject in model.alarms}
+        alarms = {(name, self._plain(who) if name == "EMERGENCY_ENTRY" else who) for name, who in model.alarms}
         alarms |= {
             ("LONE_OCCUPANT", area + (" overdue" if area in model.lone_overdue else "")) for area in model.lone_since
         }
@@ -184,7 +183,7 @@ class Both:
                 (point, self._who(one.pending.holder, one.pending.number))
                 for point, waiting in state.waiting.items()
                 for one in waiting
-                if not one.pending.out or self.mono_us < one.asked_at_mono_us + self.remembered_us
+                if one.pending.because.inputs.get("way") != "out" or self.mono_us < one.asked_at_mono_us + self.remembered_us
             ),
             "interlock broken": sorted(
                 (event.interlock, event.other)
@@ -196,12 +195,10 @@ class Both:
             facts = self.engine.door(door)
             passes = sorted((self._who(one.holder, one.number), one.access_point) for one in facts.grants)
             view[f"door {door}"] = (facts.lock, facts.position, facts.mode, passes)
-        view["alarms"] = sorted(
-            (
-                one.alarm,
-                "" if one.alarm in WITHOUT_SUBJECT else one.subject + (" overdue" if one.inputs.get("overdue") else ""),
-            )
-            for one in state.alarms.values()
-            if one.alarm in ALARMS
-        )
+        view["alarms"] = sorted({self._alarm(one) for one in state.alarms.values() if one.alarm in ALARMS})
         return view
+
+    def _alarm(self, alarm: StandingAlarm) -> tuple[str, str]:
+        if alarm.alarm == "EMERGENCY_ENTRY":
+            return alarm.alarm, self._who(-1, alarm.subject)
+        return alarm.alarm, alarm.subject + (" overdue" if alarm.inputs.get("overdue") else "")

@@ -18,6 +18,7 @@ def unlock(rooms: Rooms, door: str) -> None:
     facts = rooms.doors[door]
     end = rooms.now + unlock_time(rooms, door)
     facts.until = max(facts.until or 0, end)
+    facts.open_since = rooms.now if facts.position == "open" else None
     if not facts.released:
         facts.lock = "unlocked"
 
@@ -32,7 +33,8 @@ def grant(rooms: Rooms, door: str, passes: list[Pass]) -> None:
         if facts.lock == "unlocked" and not facts.released:
             unlock(rooms, door)
         take(rooms, door)
-        restart_held(rooms, door)
+        if not facts.released:
+            restart_held(rooms, door)
         return
     unlock(rooms, door)
 
@@ -72,10 +74,8 @@ def leaf_opened(rooms: Rooms, door: str) -> None:
             rooms.alarms.add(("DoorForcedOpen", door))
             rooms.doubt(rooms.behind(door), "forced")
         return
-    commanded = facts.commanded or not (facts.passes or facts.rex or facts.released)  # nothing else explains it
+    facts.commanded |= not (facts.passes or facts.rex)  # nothing else explains it
     take(rooms, door)
-    if commanded:
-        rooms.doubt(rooms.behind(door), "command")
     if not facts.released:
         relock(facts)
 
@@ -103,16 +103,12 @@ def take(rooms: Rooms, door: str) -> None:
             if one.who in rooms.sure(area.id):
                 twice |= set(rooms.within(area.id))
     for one in passes:
+        at, before = rooms.points[one.point], rooms.people.get(one.who)
         walk(rooms, one)
-        at = rooms.points[one.point]
-        rooms.passed |= {
-            area for area in rooms.areas if rooms.holds(area, at.from_area) or rooms.holds(area, at.to_area)
-        }
-        rooms.waits = [wait for wait in rooms.waits if wait.who != one.who]  # whoever went waits nowhere any more
-    for one in passes:
-        leave_visitors(rooms, one)
-    for one in passes:
         take_over(rooms, one)
+        told = {at.from_area, at.to_area} | ({before.area} if before else set())
+        rooms.passed |= {area for area in rooms.areas if any(rooms.holds(area, side) for side in told)}
+        rooms.waits = [wait for wait in rooms.waits if wait.who != one.who]  # whoever went waits nowhere any more
     if rex:
         rooms.rexed |= rooms.behind(door)
     if facts.released:
@@ -122,6 +118,8 @@ def take(rooms: Rooms, door: str) -> None:
         rooms.doubt(twice, "ambiguous")
     if rex:
         rooms.doubt(rooms.behind(door), "ambiguous" if passes else "rex")
+    if facts.commanded:
+        rooms.doubt(rooms.behind(door), "command")
 
 
 def walk(rooms: Rooms, one: Pass) -> None:
@@ -134,20 +132,10 @@ def walk(rooms: Rooms, one: Pass) -> None:
     else:
         before = rooms.people.get(one.who)
         rooms.people[one.who] = Person(point.to_area, rooms.now, escort=one.escort)
-        if before is not None and not rooms.entered(point) and one.escort is None:  # still the same room around them
+        if before is not None and point.out and one.escort is None and rooms.escorted_in(one.who, point.to_area):
             rooms.people[one.who].unescorted = before.unescorted
-    if one.emergency:
-        rooms.alarms.add(("EMERGENCY_ENTRY", point.door))
-
-
-def leave_visitors(rooms: Rooms, one: Pass) -> None:
-    """Whoever they answered for and who stays in a room that they left has no escort now."""
-    for area in rooms.left(rooms.points[one.point]):
-        if one.who in rooms.listed(area.id):
-            continue
-        for visitor in rooms.listed(area.id):
-            if rooms.people[visitor].escort == one.who:
-                rooms.people[visitor].escort, rooms.people[visitor].unescorted = None, True
+    if one.emergency and not isinstance(one.who, int):
+        rooms.alarms.add(("EMERGENCY_ENTRY", one.who))
 
 
 def take_over(rooms: Rooms, one: Pass) -> None:
@@ -156,7 +144,7 @@ def take_over(rooms: Rooms, one: Pass) -> None:
     if areas and rooms.may_escort(one.who, areas):
         for area in areas:
             for visitor in rooms.listed(area.id):
-                if rooms.people[visitor].unescorted:
+                if rooms.people[visitor].unescorted and one.who in rooms.listed(rooms.people[visitor].area):
                     rooms.people[visitor].escort, rooms.people[visitor].unescorted = one.who, False
 
 
@@ -175,14 +163,15 @@ def unlock_by_command(rooms: Rooms, asked: UnlockDoor, supervisor: bool) -> None
     entered = [area for point in rooms.points.values() if point.door == asked.door for area in rooms.entered(point)]
     if not asked.reason or (any(area.two_person for area in entered) and not supervisor):
         return
-    if interlocked(rooms, asked.door) or facts.released:
+    entries = [point.id for point in rooms.points.values() if point.door == asked.door]
+    locked_down = any(concerns(rooms, area, point) for area in rooms.locked_down for point in entries)
+    if interlocked(rooms, asked.door) or facts.released or (locked_down and not supervisor):
         return
     unlock(rooms, asked.door)
+    facts.commanded = True
     if facts.position == "open":
         rooms.doubt(rooms.behind(asked.door), "command")
         restart_held(rooms, asked.door)
-    else:
-        facts.commanded = True
 
 
 def start(rooms: Rooms) -> None:
@@ -202,7 +191,7 @@ def run_timers(rooms: Rooms) -> None:
     for wait in list(rooms.waits):
         if wait.until <= rooms.now:
             rooms.waits.remove(wait)
-            if not rooms.points[wait.point].out:
+            if not wait.prompt:
                 rooms.say("denied", wait.who, wait.point, wait.reason)
     for door, facts in rooms.doors.items():
         if facts.until is not None and facts.until <= rooms.now:
@@ -307,6 +296,9 @@ def reconcile(rooms: Rooms, asked: ReconcileOccupancy) -> None:
 
 def settle(rooms: Rooms) -> None:
     """What follows from who is where: certainty after mere exits, LONE_OCCUPANT, ESCORT_LEFT."""
+    for person in rooms.people.values():
+        if person.escort is not None and person.escort not in rooms.listed(person.area):
+            person.escort, person.unescorted = None, True
     for area, cause in list(rooms.doubts.items()):
         if cause == "rex" and area in rooms.passed and rooms.listed(area) == rooms.sure(area):
             for inner in rooms.within(area):

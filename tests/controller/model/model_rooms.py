@@ -33,6 +33,7 @@ class Wait:
     until: int
     paired_until: int
     emergency: bool = False
+    prompt: bool = False
 
 
 @dataclass
@@ -202,6 +203,11 @@ class Rooms:
         kind = self.badge_of[who].kind
         return kind == "temporary" or (kind == "customer" and any(area.escort_for == "customers" for area in areas))
 
+    def escorted_in(self, who: Who, area: str) -> bool:
+        """Whether they need an escort to be there at all."""
+        around = [one for one in self.areas.values() if self.holds(one.id, area) and not one.public]
+        return self.needs_escort(who, around)
+
     def may_escort(self, who: Who, areas: list[Area]) -> bool:
         if not isinstance(who, int) or self.needs_escort(who, areas):
             return False
@@ -221,5 +227,7 @@ class Rooms:
     def say(
         self, what: str, who: Who, point: str, *reasons: str, escort: Who | None = None, emergency: bool = False
     ) -> None:
+        """A decision. The end of a wait is none about a read made now."""
         self.said.append(Said(what, who, point, reasons, escort, emergency))
-        self.decided[point, who] = self.now
+        if what != "denied" or not set(reasons) & {"SECOND_PERSON_REQUIRED", "ESCORT_REQUIRED"}:
+            self.decided[point, who] = self.now

@@ -129,7 +129,9 @@ def come_together(rooms: Rooms, who: Who, point: AccessPoint, areas: list[Area])
         found = faults(rooms, wait.who, point)
         if found:
             deny(rooms, wait.who, point, *found)
-    here = [wait.who for wait in rooms.waits if wait.point == point.id and wait.who != who]
+    here = [
+        wait.who for wait in rooms.waits if wait.point == point.id and wait.who != who and rooms.now < wait.paired_until
+    ]
     company = [one for one in here if not rooms.needs_escort(one, areas)] + [who]
     escorts = [one for one in company if rooms.may_escort(one, areas)]
     visitors: list[Who] = []
@@ -151,17 +153,24 @@ def come_together(rooms: Rooms, who: Who, point: AccessPoint, areas: list[Area])
     let_in(rooms, [one for one in here if one in group] + [who], point, escort)
 
 
-def group_refusal(rooms: Rooms, group: list[Who], company: list[Who], point: AccessPoint, areas: list[Area]) -> str:
-    """The first of the group's rules that fails; empty: they may go in."""
+def group_refusal(
+    rooms: Rooms,
+    group: list[Who],
+    company: list[Who],
+    point: AccessPoint,
+    areas: list[Area],
+    proved: frozenset[Who] = frozenset(),
+) -> str:
+    """The first of the group's rules that fails; empty: they may go in. ``proved``: who has just tapped inside."""
     for area in areas:
-        surely_there = rooms.sure(area.id) - rooms.going(area.id) - set(group)
+        surely_there = (rooms.sure(area.id) | proved) - rooms.going(area.id) - set(group)
         if area.two_person and len(group) < 2 and len(surely_there) < 2:
             return "SECOND_PERSON_REQUIRED"
     for area in areas:
-        if area.first_in and not any(rooms.is_staff(one) for one in [*group, *rooms.sure(area.id)]):
+        if area.first_in and not any(rooms.is_staff(one) for one in {*group, *rooms.sure(area.id), *proved}):
             return "FIRST_IN_REQUIRED"
     for area in areas:
-        if not composed(rooms, group, company, area):
+        if not composed(rooms, group, company, area, rooms.sure(area.id) | proved):
             return "COMPOSITION"
     for area in areas:
         there = rooms.listed(area.id) | rooms.coming(area.id) | set(group)
@@ -170,13 +179,13 @@ def group_refusal(rooms: Rooms, group: list[Who], company: list[Who], point: Acc
     return "INTERLOCKED" if interlocked(rooms, point.door) else ""
 
 
-def composed(rooms: Rooms, group: list[Who], company: list[Who], area: Area) -> bool:
-    if area.composition == "any" or any(rooms.is_staff(one) for one in [*group, *rooms.sure(area.id)]):
+def composed(rooms: Rooms, group: list[Who], company: list[Who], area: Area, surely_there: set[Who]) -> bool:
+    if area.composition == "any" or any(rooms.is_staff(one) for one in {*group, *surely_there}):
         return True
     if area.composition == "with_staff" or not company:
         return False
     customers = {rooms.customer(one) for one in company}
-    inside = {rooms.customer(one) for one in rooms.sure(area.id)}
+    inside = {rooms.customer(one) for one in surely_there}
     return len(customers) == 1 and (len(company) >= 2 or customers <= inside)
 
 
@@ -214,7 +223,14 @@ def admit(rooms: Rooms, asked: Admit) -> None:
     point = rooms.points.get(asked.access_point)
     if point is None or point.out or not asked.reason or faults(rooms, asked.person, point):
         return
-    wait_for(rooms, asked.person, point, "ESCORT_REQUIRED", rooms.limits.admit_window_s, emergency=asked.emergency)
+    wait_for(
+        rooms,
+        rooms.stranger(asked.person),
+        point,
+        "ESCORT_REQUIRED",
+        rooms.limits.admit_window_s,
+        emergency=asked.emergency,
+    )
 
 
 def emergency_supervisor(rooms: Rooms, who: Who, point: AccessPoint) -> Who | None:
@@ -257,7 +273,8 @@ def leave(rooms: Rooms, who: Who, point: AccessPoint) -> None:
     if rooms.suspended(point.door) or rooms.site_doors[point.door].kind == "cabinet" or not areas:
         let_out(rooms, [who], point)
         return
-    if fetch_visitors(rooms, who, point) or hand_over(rooms, who, point, areas):
+    sure_to_go = confirmed(rooms, who, point)
+    if not sure_to_go and (fetch_visitors(rooms, who, point) or hand_over(rooms, who, point, areas)):
         return
     here = [
         wait.who for wait in rooms.waits if wait.point == point.id and wait.who != who and rooms.now < wait.paired_until
@@ -266,7 +283,7 @@ def leave(rooms: Rooms, who: Who, point: AccessPoint) -> None:
     together = held_back(rooms, [who, *here], areas)
     if here and not together:
         let_out(rooms, [*here, who], point)
-    elif not alone or confirmed(rooms, who, point):
+    elif not alone or sure_to_go:
         let_out(rooms, [who], point)
     else:
         prompt(rooms, who, point, *alone)
@@ -306,6 +323,7 @@ def prompt(rooms: Rooms, who: Who, point: AccessPoint, *reasons: str) -> None:
                 rooms.now,
                 rooms.now + seconds(rooms.limits.exit_prompt_s),
                 rooms.now + seconds(rooms.limits.pairing_window_s),
+                prompt=True,
             )
         )
     rooms.say("pending", who, point.id, *reasons)
@@ -318,7 +336,8 @@ def let_out(rooms: Rooms, group: list[Who], point: AccessPoint) -> None:
     for one in [*brought, *group]:
         stop_waiting(rooms, one, point.id)
         person = rooms.people.get(one)
-        escort = person.escort if person else None
+        still = rooms.areas[point.to_area].public or rooms.escorted_in(one, point.to_area)
+        escort = person.escort if person and still else None
         rooms.say("granted", one, point.id, escort=escort)
         passes.append(Pass(one, point.id, rooms.now, escort))
         if isinstance(one, int):
@@ -365,7 +384,7 @@ def fetch_visitors(rooms: Rooms, who: Who, point: AccessPoint) -> bool:
                 deny(rooms, one, entry, *found)
             else:
                 visitors.append(one)
-        reason = group_refusal(rooms, visitors, [], entry, areas)
+        reason = group_refusal(rooms, visitors, [], entry, areas, frozenset({who}))
         if reason:
             for one in visitors:
                 deny(rooms, one, entry, reason)
@@ -385,9 +404,11 @@ def hand_over(rooms: Rooms, who: Who, point: AccessPoint, areas: list[Area]) -> 
             visitors = [
                 one
                 for one in rooms.listed(area.id) - rooms.going(area.id) - gone
-                if rooms.people[one].escort == wait.who and one != who
+                if rooms.people[one].escort == wait.who
+                and who in rooms.listed(rooms.people[one].area)
+                and rooms.may_escort(who, [rooms.areas[rooms.people[one].area]])
             ]
-            if not visitors or who not in rooms.listed(area.id) or not rooms.may_escort(who, [area]):
+            if not visitors:
                 continue
             for one in visitors:
                 rooms.people[one].escort, rooms.people[one].unescorted = who, False
