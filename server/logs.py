@@ -10,8 +10,11 @@ import structlog
 
 _SECRET_WORDS = ("password", "secret", "token", "cookie", "authorization", "private_key", "hash_key", "signature")
 _PERSONAL_WORDS = ("phone", "email", "id_number", "_clear", "_cipher")
-_NOISY = ("amqtt", "transitions", "alembic", "multipart", "asyncio", "PIL", "pypdf", "sqlalchemy")
-"""Of these warnings only. At debug level SQLAlchemy would print rows, and Pillow what a picture says about where it was taken."""
+_NOISY = (
+    "amqtt", "transitions", "alembic", "multipart", "asyncio", "PIL", "pypdf", "sqlalchemy", "httpx2", "httpcore2", "urllib3", "requests",
+)  # fmt: skip
+"""Of these warnings only. At debug level SQLAlchemy would print rows, and Pillow what a picture says about where it was taken; the HTTP
+clients print URLs, which are secrets where a message service's robot is told something."""
 _ROW = re.compile(
     r"(?P<head>DETAIL: +Failing row contains ).*?(?=\n(?:HINT|CONTEXT|\[SQL|\(Background|The above|During handling|Traceback)|\Z)",
     re.DOTALL,

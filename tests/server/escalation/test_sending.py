@@ -1,5 +1,6 @@
 """The outbox: signed, retried, bounded, one leader, restarts; apprise's own library against the same receiver."""
 
+import logging
 import threading
 from datetime import timedelta
 from pathlib import Path
@@ -11,8 +12,10 @@ from server.crm.signature import fault_of, secret_of
 from server.db.clock import to_us
 from server.escalation import sending
 from server.escalation.service import EscalationService
+from server.fleet.election import ESCALATION_LOCK, Election
+from server.logs import calm_libraries
 from tests.server.browser import token_client
-from tests.server.conftest import ON_SQLITE, START
+from tests.server.conftest import ON_POSTGRESQL, ON_SQLITE, START
 from tests.server.escalation.conftest import SECRET, Make, settings
 from tests.server.escalation.receiver import Receiver
 
@@ -104,6 +107,33 @@ def test_what_is_acknowledged_before_it_could_be_sent_is_withdrawn_and_told_when
     escalation.change(alarm, acknowledged_us=None, repeats=1, last_raised_us=now_us)
     escalation.turn()
     assert [(row["result"], row["tries"]) for row in escalation.shown()] == [("sent", 2)]
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("scheme", ["http", "json"])
+def test_no_url_stands_in_a_log_or_answer_whatever_the_level(
+    made: Make,
+    tmp_path: Path,
+    receiver: Receiver,
+    scheme: str,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    calm_libraries()
+    secret = f" {SECRET}" if scheme == "http" else ""
+    line = f"{scheme}://127.0.0.1:{receiver.port}/topsecret?key=topsecret{secret}"
+    escalation = made(channels=(settings(tmp_path, "on-call", line, after_s=0),))
+    escalation.raised()
+    for status in (500, 200):
+        receiver.status = status
+        escalation.turn()
+        escalation.clock.advance(sending.RETRY_FIRST)
+    assert "/topsecret" in receiver.got[0][0]
+    assert [row["result"] for row in escalation.shown()] == ["sent"]
+    written = "".join(capfd.readouterr()) + caplog.text
+    assert "escalation: not delivered" in written
+    assert "topsecret" not in written + escalation.api.get("/api/v1/escalations").text
 
 
 @ON_SQLITE
@@ -233,3 +263,16 @@ def test_the_service_starts_sends_and_stops(made: Make) -> None:
     assert until(lambda: [row["result"] for row in escalation.shown()] == ["sent"])
     escalation.service.stop()
     assert not escalation.service._thread.is_alive()
+
+
+@ON_POSTGRESQL
+def test_of_several_processes_one_sends_and_it_need_not_be_the_one_that_ingests(made: Make) -> None:
+    database = made().context.database
+    first, second, fleet = Election(database, ESCALATION_LOCK), Election(database, ESCALATION_LOCK), Election(database)
+    try:
+        assert [first.lead(), second.lead(), fleet.lead()] == [True, False, True]
+        first.resign()
+        assert second.lead()
+    finally:
+        for election in (first, second, fleet):
+            election.resign()
