@@ -8,6 +8,7 @@ import signal
 import statistics
 import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -17,28 +18,31 @@ import typer
 import yaml
 from rich.console import Console
 
-from sim.at_the_door import Taps, doors_are_ready, readers_at_doors
+from sim.at_the_door import doors_are_ready
 from sim.child import ChildError
 from sim.clients import Refused
 from sim.compare import compare_when_drained
+from sim.demo_people import DemoPeople, Tapped
 from sim.journal_tail import JournalTail
 from sim.population import Population
 from sim.scenario import ScenarioError
 from sim.scenario_given import Given
+from sim.site_folder import SiteFolder
 from sim.stack import EDGE, BrokerKind, Stack
 from sim.waiting import Stopwatch, until
 
 POLICY_TIMEOUT_S = 20.0
 BETWEEN_TAPS_S = 0.05
-UNKNOWN_CARD_SHARE = 0.1
+BETWEEN_PEOPLE_S = (1.0, 5.0)
 
 
 class DemoFigures(msgspec.Struct):
-    """What the headless demo prints. ``tap_to_unlock_ms`` counts taps that unlocked; lost and duplicated come from comparing
+    """What the headless demo prints. ``pending``: taps that waited for somebody. ``tap_to_unlock_ms`` counts taps that unlocked; lost and duplicated come from comparing
     the edge's journal with the ledger byte by byte."""
 
     taps: int = 0
     granted: int = 0
+    pending: int = 0
     denied: int = 0
     unanswered: int = 0
     events_at_server: int = 0
@@ -62,8 +66,15 @@ class Demo:
     """Starts the stack, fills it, and either waits for Ctrl-C or plays taps by itself."""
 
     def __init__(
-        self, directory: Path | None, broker: BrokerKind, port: int, hall_port: int, database_url: str | None
+        self,
+        directory: Path | None,
+        broker: BrokerKind,
+        port: int,
+        hall_port: int,
+        database_url: str | None,
+        people: bool = False,
     ) -> None:
+        self._with_people = people
         self._own = directory is None
         self._directory = directory or Path(tempfile.mkdtemp(prefix="menjin-demo-"))
         self._out = Console(stderr=True)
@@ -90,6 +101,8 @@ class Demo:
                 self._fill(given)
                 if headless_s is None:
                     self._present()
+                    if self._with_people:
+                        self._live(given, random.Random(seed))
                     self._stop.wait()
                     self._out.print("\nstopping …")
                     return 0
@@ -114,35 +127,41 @@ class Demo:
             raise ChildError(f"the edge did not take the policy within {POLICY_TIMEOUT_S:.0f} s")
 
     def _play(self, given: Given, duration_s: float, chance: random.Random) -> DemoFigures:
-        """Taps of everybody at every reader, as chance has it; whoever is let in walks through."""
-        hall = self.stack.hall
-        doors = readers_at_doors(hall)
-        readers = sorted(doors)
-        cards = [badge.id for badge in given.badges]
-        taps = Taps(hall)
+        """What people do for so long, counted."""
         figures, times_ms, watch = DemoFigures(), [], Stopwatch()
-        while watch.s < duration_s and not self._stop.is_set():
-            card = "unknown" if chance.random() < UNKNOWN_CARD_SHARE else chance.choice(cards)
-            reader = chance.choice(readers)
-            answer = taps.tap(card, reader)
+
+        def told(tapped: Tapped) -> None:
             figures.taps += 1
-            if answer.unlocked or answer.indicator == "granted":
+            if tapped.unlocked or tapped.indicator == "granted":
                 figures.granted += 1
-                if answer.tap_to_unlock_ms is not None:
-                    times_ms.append(answer.tap_to_unlock_ms)
-                hall.post("/pass", {"door": doors[reader], "people": 1, "out": reader.endswith("-out"), "tailgate": 0})
-            elif answer.indicator in ("denied", "alarm"):
+                if tapped.tap_to_unlock_ms is not None:
+                    times_ms.append(tapped.tap_to_unlock_ms)
+            elif tapped.indicator in ("denied", "alarm"):
                 figures.denied += 1
+            elif tapped.indicator == "pending":
+                figures.pending += 1
             else:
                 figures.unanswered += 1
-                self._out.print(f"  no answer to {card} at {reader}: {answer}", highlight=False, markup=False)
-            self._stop.wait(BETWEEN_TAPS_S)
+                self._out.print(f"  no answer to {tapped.card} at {tapped.reader}", highlight=False, markup=False)
+
+        people = self._people(given, chance, told)
+        while watch.s < duration_s and not self._stop.wait(BETWEEN_TAPS_S):
+            people.act()
         found = compare_when_drained(JournalTail(self.stack.edge_state / "journal.db"), self.stack.api, EDGE)
         figures.events_at_server = found.events_at_server
         figures.events_lost = found.lost
         figures.events_duplicated = found.duplicated
         figures.tap_to_unlock_ms = {"p50": _percentile(times_ms, 50), "p99": _percentile(times_ms, 99)}
         return figures
+
+    def _people(self, given: Given, chance: random.Random, told: Callable[[Tapped], None]) -> DemoPeople:
+        return DemoPeople(self.stack.hall, SiteFolder("demo").site, given, chance, told, self._stop.wait)
+
+    def _live(self, given: Given, chance: random.Random) -> None:
+        """People come and go by themselves until Ctrl-C."""
+        people = self._people(given, chance, lambda _tapped: None)
+        while not self._stop.wait(chance.uniform(*BETWEEN_PEOPLE_S)):
+            people.act()
 
     def _present(self) -> None:
         sign_in = self._first_sign_in()
@@ -153,7 +172,8 @@ class Demo:
         for line in sign_in:
             out.print(f"                    {line}", highlight=False, markup=False)
         out.print(f"  simulated hall    {self.stack.hall_url}", highlight=False)
-        out.print("                    lay a card on a reader, push the door, pull the network cable")
+        out.print("                    lay a card on a reader, push the door, pull the network cable;")
+        out.print("                    the machine hall wants two people: lay two cards down, one after the other")
         out.print(f"  logs              {self._directory / 'logs'}\n", highlight=False)
 
     def _first_sign_in(self) -> list[str]:

@@ -82,6 +82,7 @@ def demo(
     ] = None,
     port: Annotated[int, typer.Option(help="Of the console; 0: the system chooses.")] = 0,
     hall_port: Annotated[int, typer.Option(help="Of the simulated hall; 0: the system chooses.")] = 0,
+    people: Annotated[bool, typer.Option("--people", help="Let people come and go by themselves.")] = False,
 ) -> None:
     """Broker, server, edge and a simulated hall, ready to tap."""
     from sim.demo import Demo
@@ -94,7 +95,7 @@ def demo(
     if directory is not None and directory.exists() and any(directory.iterdir()):
         typer.echo(f"menjin demo: {directory} is not empty; the demo starts on an empty folder", err=True)
         raise typer.Exit(2)
-    made = Demo(directory, broker_kind(broker), port, hall_port, database_url)
+    made = Demo(directory, broker_kind(broker), port, hall_port, database_url, people)
     raise typer.Exit(made.run(headless_s, as_json, seed))
 
 
