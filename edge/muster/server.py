@@ -112,7 +112,11 @@ class MusterServer:
         refuse_readable_by_others(key)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.load_cert_chain(certificate, key)
+        try:
+            context.load_cert_chain(certificate, key)
+        except OSError as error:  # ssl.SSLError is one
+            why = error.strerror if not isinstance(error, ssl.SSLError) else "no certificate with its key, in PEM"
+            raise _Unusable(f"{certificate}, {key}: {why}; correct the paths or put the files there") from error
         return context
 
     def wait_stopping(self, seconds: float) -> None:
@@ -120,8 +124,12 @@ class MusterServer:
         self._stopping.wait(seconds)
 
 
+class _Unusable(Exception):
+    """One line."""
+
+
 def _readable(error: Exception) -> str:
-    if isinstance(error, PrivateFileError):
+    if isinstance(error, PrivateFileError | _Unusable):
         return str(error)
     if isinstance(error, OSError) and error.strerror and not isinstance(error, ssl.SSLError):
         return f"{error.strerror}{f' ({error.filename})' if error.filename else ''}; tried again every {RETRY_S:.0f} s"

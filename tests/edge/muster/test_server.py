@@ -330,6 +330,19 @@ def test_over_tls_the_cookie_is_bound_to_the_host_and_a_readable_key_closes_the_
     assert guard.ask("GET", "/")[0] == 200
 
 
+@pytest.mark.parametrize("what", ["gone", "noise"])
+def test_a_certificate_that_cannot_be_used_is_named(opened: Opener, tmp_path: Path, what: str) -> None:
+    certificate, key = make_certificate(tmp_path)
+    key.chmod(0o600)
+    if what == "gone":
+        certificate.unlink()
+    else:
+        certificate.write_text("noise")
+    page = opened(tls=(certificate, key))
+    wait_until(lambda: str(certificate) in page.fault, "the fault")
+    assert "\n" not in page.fault
+
+
 def make_certificate(folder: Path) -> tuple[Path, Path]:
     secret = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
