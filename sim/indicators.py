@@ -9,6 +9,8 @@ Shown = Literal["granted", "pending", "denied", "alarm"]
 
 STEADY_S = 0.4
 """A lamp that stays on this long does not blink (a blink is 0.2 s)."""
+BLIP_S = 0.15
+"""A flash shorter than this is the blip of `degraded` (0.1 s), which answers no tap."""
 BLINK_PERIOD_S = 0.6
 """A lamp that went on within this time before the tap may be in the middle of an older blinking pattern."""
 SETTLE_S = 1.0
@@ -43,9 +45,10 @@ def _read(
         if change.on:
             on_since_s = change.at_s
         elif on_since_s is not None:
-            if change.at_s - on_since_s >= STEADY_S:
+            lit_s = change.at_s - on_since_s
+            if lit_s >= STEADY_S:
                 return steady
-            flashes, on_since_s = flashes + 1, None
+            flashes, on_since_s = flashes + (lit_s > BLIP_S), None
     if on_since_s is not None:
         return steady if now_s - on_since_s >= STEADY_S else None
     older = any(c.lamp == lamp and c.on and tapped_at_s - BLINK_PERIOD_S <= c.at_s < tapped_at_s for c in changes)

@@ -29,6 +29,9 @@ def blink(lamp: str, start_s: float, times: int) -> list[tuple[str, bool, float]
         ([("red", True, 0.1), ("red", False, 0.3)], 0.31, "alarm"),
         ([("green", True, -3.0), ("green", False, -0.1)], 2.0, None),
         ([("buzzer", True, 0.1)], 2.0, None),
+        ([("red", True, 0.1), ("red", False, 0.2)], 0.9, None),  # the blip of `degraded`
+        ([("red", True, 0.1), ("red", False, 0.2), ("red", True, 0.3)], 0.8, "denied"),
+        ([("red", True, 0.1), ("red", True, 0.15)], 0.6, "denied"),  # the answer came into the blip
     ],
 )
 def test_patterns_are_told_apart(changes: list[tuple[str, bool, float]], now_s: float, shown: Shown | None) -> None:
