@@ -229,7 +229,21 @@ def _areas(site: Site, areas: list[dict[str, Any]], doors: list[dict[str, Any]])
         for point in site.access_points
         if point.door in edge_of and not point.out
     ]
-    return [area | {"edges": sorted({edge for edge, into in entered if area["area"] in into})} for area in areas]
+    return [
+        area
+        | {
+            "edges": sorted({edge for edge, into in entered if area["area"] in into}),
+            "to_count": _to_count(area["people"]),
+        }
+        for area in areas
+    ]
+
+
+def _to_count(people: list[dict[str, Any]]) -> str:
+    """What a count begins with: the badge numbers that are listed, and ``+2`` for two people without a badge."""
+    numbers = [person["number"] for person in people if person["holder"] > 0]
+    others = len(people) - len(numbers)
+    return " ".join([*numbers, *([f"+{others}"] if others else [])])
 
 
 def linked(edge: Edge, now_us: int) -> bool:

@@ -12,14 +12,17 @@ from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 from sqlmodel import delete, select
 
 from controller.commands import UnlockDoor
+from controller.event_base import Explanation
 from controller.events import (
+    AccessPending,
     AccessTaken,
     AlarmRaised,
     CommandDone,
     DoorOpened,
     DoorUnlocked,
+    FireLatched,
 )
-from controller.room_events import AreaUncertain
+from controller.room_events import AreaUncertain, LockdownChanged
 from server.db.clock import to_us
 from server.fleet.models import EdgeCommand
 from server.operators.actor import SYSTEM, Actor
@@ -37,6 +40,7 @@ CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PASSWORD = "Lantern-Quay-27-otter"
 expect.set_options(timeout=15_000)  # a loaded machine is slow, not wrong
+PENDING = Explanation("SECOND_PERSON_REQUIRED", "R2", {"area": "hall", "wait_s": 8})
 SERIOUS = ("serious", "critical")
 
 
@@ -141,7 +145,7 @@ def test_events_and_panels_appear_by_themselves(page: Page, served: Served, edge
     expect(page.locator("#no-events")).to_be_visible()
     edge.happen(granted(), AccessTaken("hall-in", "hall-door", 1, 1, "M1001", "lobby", "hall", 1))
     expect(page.locator("#events > li").first).to_contain_text("Passed")
-    expect(page.locator('[data-area="hall"] b')).to_have_text("1")
+    expect(page.locator('.area[data-area="hall"] .count b')).to_have_text("1")
     expect(page.locator("#no-events")).to_be_hidden()
     edge.happen(denied(), DoorUnlocked("hall-door", "rex", None), DoorOpened("hall-door"))
     door = page.locator('[data-door="hall-door"].door')
@@ -355,6 +359,43 @@ def test_an_alarm_is_acknowledged_with_a_note_only(page: Page, served: Served, e
     expect(page.get_by_role("dialog")).to_have_count(0)
 
 
+def test_a_forced_door_is_explained_by_a_mechanical_key(page: Page, served: Served, edge: EdgeRow) -> None:
+    edge.happen(AlarmRaised("DoorForcedOpen", "hall-door", "R1"))
+    sign_in(page, served)
+    page.get_by_role("button", name="Acknowledge: Door forced open").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("What did you find?").fill("cleaning")
+    dialog.get_by_label("Number of the mechanical key").fill("K-77")
+    dialog.get_by_role("button", name="Acknowledge").click()
+    expect(dialog.get_by_role("status")).to_contain_text("K-77")
+
+
+def test_an_area_is_locked_down_and_counted_from_the_page(page: Page, served: Served, edge: EdgeRow) -> None:
+    edge.happen(
+        AccessTaken("hall-in", "hall-door", 1, 1, "M1001", "lobby", "hall", 1),
+        AccessTaken("hall-in", "hall-door", 0, -1, "P-7", "lobby", "hall"),
+        AreaUncertain("hall", "rex"),
+        DoorOpened("hall-door"),
+        LockdownChanged("lobby", True, "input"),
+    )
+    sign_in(page, served)
+    expect(page.locator("#notices")).to_contain_text("lobby is locked down")
+    page.get_by_role("button", name="Lock down: hall").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Reason").fill("intruder")
+    dialog.get_by_role("button", name="Lock down now").click()
+    command = answer_command(served, edge, "LockDown")
+    assert '"area":"hall"' in command.command
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.get_by_role("button", name="Count: hall").click()
+    assert dialog.get_by_label("Badge numbers found").input_value() == "M1001 +1"
+    dialog.get_by_label("Who counted").fill("guard on site")
+    dialog.get_by_label("Badge numbers found").fill("M1001, M1002 +2")
+    dialog.get_by_role("button", name="This is who is inside").click()
+    command = answer_command(served, edge, "ReconcileOccupancy")
+    assert '"numbers":["M1001","M1002"],"others":2' in command.command
+
+
 def test_a_role_without_the_right_sees_no_buttons(page: Page, served: Served, edge: EdgeRow) -> None:
     edge.happen(AlarmRaised("DoorForcedOpen", "hall-door", "R1"), DoorOpened("hall-door"))
     sign_in(page, served, "auditor-1", "auditor")
@@ -392,7 +433,9 @@ def test_axe_finds_nothing_serious(
         granted(), AccessTaken("hall-in", "hall-door", 1, 1, "M1001", "lobby", "hall", 1), denied(),
         DoorUnlocked("hall-door", "rex", None), DoorOpened("hall-door"), AreaUncertain("hall", "rex"),
         AlarmRaised("DoorForcedOpen", "hall-door", "R1"), AlarmRaised("READER_FAULT", "hall-in", "R1"),
-        AlarmRaised("REPEATED_DENIALS", "hall-in", "R1"),
+        AlarmRaised("REPEATED_DENIALS", "hall-in", "R1"), LockdownChanged("cage-a", True, "input"), FireLatched("z1"),
+        AlarmRaised("LONE_OCCUPANT", "hall", "R2", {"area": "hall", "until_us": 2**51, "overdue": 1}),
+        AccessPending("hall-in", "hall-door", 2, 2, "M1002", PENDING, 600_000_000),
     )  # fmt: skip
     page.goto(served.url)
     assert faults(page) == []
@@ -401,6 +444,9 @@ def test_axe_finds_nothing_serious(
     assert faults(page) == []
     page.keyboard.press("a")
     page.keyboard.press("Enter")
+    assert faults(page) == []
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Count: hall").click()
     assert faults(page) == []
     page.keyboard.press("Escape")
     edge.report(online=False)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from server.console import live
 from server.console.live import LiveHub, Subscription
-from server.console.rendering import Audience, Renderer
+from server.console.rendering import PANELS, Audience, Renderer
 from server.console.stream import EventStream
 from server.context import Context
 from server.db.clock import FixedClock
@@ -239,7 +239,7 @@ def test_panels_come_at_first_whole_and_then_only_what_changed(
 ) -> None:
     async def story() -> None:
         reader = await Reader(await hub.subscribe(guard, ENGLISH, None)).until(lambda read: bool(read.named("panels")))
-        assert set(json.loads(reader.named("panels")[0])) == {"alarms", "revocations", "doors", "areas", "edges"}
+        assert set(json.loads(reader.named("panels")[0])) == set(PANELS)
         reader.seen.clear()
         await asyncio.to_thread(edge.report, outbox=7)
         await reader.until(lambda read: bool(read.named("panels")))
@@ -256,7 +256,7 @@ def test_who_may_not_read_the_fleet_gets_no_edges(hub: LiveHub, edge: EdgeRow, g
     async def story() -> None:
         subscription = await hub.subscribe(guard, Audience("en", fleet=False), None)
         reader = await Reader(subscription).until(lambda read: bool(read.named("panels")))
-        assert set(json.loads(reader.named("panels")[0])) == {"alarms", "doors", "areas"}
+        assert set(json.loads(reader.named("panels")[0])) == {"notices", "alarms", "waiting", "doors", "areas"}
         hub.unsubscribe(subscription)
 
     asyncio.run(story())
