@@ -90,7 +90,7 @@ def _is_late(now_us: int, after_us: int) -> ColumnElement[bool]:
     return or_(
         last <= now_us - after_us,
         last > now_us + AHEAD_US,
-        and_(col(LedgerAlarm.repeats) > 0, raised <= now_us - after_us, ~seen),
+        and_(raised <= now_us - after_us, ~seen),
     )
 
 

@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from controller.events import AlarmAcknowledged, AlarmCleared, AlarmRaised, AnyEvent
 from server.db.clock import to_us
 from server.ledger.models import LedgerEvent
+from server.ledger.writer import Ledger
 from tests.server.conftest import ON_SQLITE
+from tests.server.edges import WireEdge
 from tests.server.escalation.conftest import Escalation, Make, settings
 
 
@@ -112,6 +115,29 @@ def test_what_comes_back_after_somebody_had_acknowledged_it_counts_from_its_retu
     assert after(escalation, 60) == []
     assert after(escalation, 50) == ["hall-door unacknowledged"]
     assert escalation.shown()[0]["alarm_id"] == alarm
+
+
+def test_what_an_edge_records_of_somebody_alone_is_told_when_overdue_and_of_duress_at_once(made: Make) -> None:
+    escalation = made(after_s=120)
+    edge, ledger = WireEdge(), Ledger(escalation.context.database, "test-1")
+
+    def lone(overdue: int) -> AlarmRaised:
+        return AlarmRaised("LONE_OCCUPANT", "hall", "R2", {"area": "hall", "until_us": 1, "overdue": overdue})
+
+    def heard(*events: AnyEvent) -> list[str]:
+        edge.record(*events)
+        assert escalation.edge_id is not None
+        with ledger.writing(to_us(escalation.clock.now())) as writer:
+            writer.take(escalation.edge_id, edge.batch(len(edge.journal), len(edge.journal)))
+        return after(escalation, 0)
+
+    assert heard(lone(0)) == []
+    assert heard(AlarmAcknowledged("LONE_OCCUPANT", "hall", "guard", "on my way")) == []
+    assert after(escalation, 300) == []
+    assert heard(lone(1)) == ["hall overdue"]
+    duress = AlarmRaised("DURESS", "000017", "R1", {"access_point": "hall-in"})
+    assert heard(duress) == ["hall overdue", "000017 at_once"]
+    assert heard(AlarmCleared("LONE_OCCUPANT", "hall")) == ["hall overdue", "000017 at_once"]
 
 
 @ON_SQLITE
