@@ -17,6 +17,7 @@ from controller.fold import fold
 from controller.policy import Customer, Int64
 from controller.site import Site
 from controller.state import State, decode_state
+from edge import journal_schema, policy_store
 from edge.muster.facts import Situation
 
 BUSY_TIMEOUT_S = 0.2
@@ -62,7 +63,7 @@ def _read_state(path: Path) -> tuple[State, int]:
     if not path.is_file():
         raise StoredError(f"{path}: no such journal; correct state_dir, or start the edge once")
     try:
-        with _reading(path) as db:
+        with _reading(path, journal_schema.VERSION) as db:
             db.execute("BEGIN")  # checkpoint and records of one moment
             kept = db.execute("SELECT seq, state FROM checkpoint").fetchone()
             seq, state = (kept[0], decode_state(kept[1])) if kept is not None else (0, State())
@@ -89,7 +90,7 @@ def _read_policy(path: Path) -> tuple[Site | None, dict[int, str], str]:
     if not path.is_file():
         return None, {}, f"{path}: no policy is stored; areas go by their ids, customers by numbers"
     try:
-        with _reading(path) as db:
+        with _reading(path, policy_store.VERSION) as db:
             db.execute("BEGIN")
             stored = db.execute("SELECT sha256, body FROM snapshot").fetchone()
             deltas = db.execute("SELECT sha256, body FROM deltas ORDER BY position").fetchall()
@@ -115,12 +116,15 @@ def _checked(row: tuple[bytes, bytes]) -> bytes:
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+def _reading(path: Path, version: int) -> Iterator[sqlite3.Connection]:
     """A connection that cannot write. With no log beside it (an orderly stop moved it) SQLite wants to make one: the file alone is the whole then."""
     alone = not path.with_name(path.name + "-wal").exists()
     address = f"file:{quote(str(path.resolve()))}?mode=ro" + ("&immutable=1" if alone else "")
     connection = sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
     try:
+        found = connection.execute("PRAGMA user_version").fetchone()[0]
+        if found > version:
+            raise ValueError(f"version {found} was written by a newer menjin, this one knows {version}")
         yield connection
     finally:
         connection.close()

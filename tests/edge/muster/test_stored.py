@@ -77,7 +77,7 @@ def test_deltas_after_the_snapshot_count(tmp_path: Path) -> None:
     assert muster_of(read(tmp_path)).people[0].customer == "#3"
 
 
-@pytest.mark.parametrize("what", ["gone", "noise", "altered"])
+@pytest.mark.parametrize("what", ["gone", "noise", "newer", "altered"])
 def test_a_policy_that_cannot_be_read_costs_names_only(tmp_path: Path, what: str) -> None:
     write_state(tmp_path)
     path = tmp_path / "policy.db"
@@ -87,7 +87,7 @@ def test_a_policy_that_cannot_be_read_costs_names_only(tmp_path: Path, what: str
         path.write_bytes(b"noise" * 1_000)
     else:
         with sqlite3.connect(path) as db:
-            db.execute("UPDATE snapshot SET sha256 = zeroblob(32)")
+            db.execute("PRAGMA user_version = 99" if what == "newer" else "UPDATE snapshot SET sha256 = zeroblob(32)")
         db.close()
     found = read(tmp_path)
     assert found.site is None
@@ -95,7 +95,7 @@ def test_a_policy_that_cannot_be_read_costs_names_only(tmp_path: Path, what: str
     assert [person.customer for person in muster_of(found).people] == ["#3", ""]
 
 
-@pytest.mark.parametrize("what", ["gone", "noise", "hole", "unreadable record", "unreadable checkpoint"])
+@pytest.mark.parametrize("what", ["gone", "noise", "hole", "newer", "unreadable record", "unreadable checkpoint"])
 def test_a_journal_that_cannot_be_read_is_one_line_and_never_a_wrong_list(tmp_path: Path, what: str) -> None:
     write_state(tmp_path, tail=5)
     path = tmp_path / "journal.db"
@@ -105,6 +105,7 @@ def test_a_journal_that_cannot_be_read_is_one_line_and_never_a_wrong_list(tmp_pa
         path.write_bytes(b"noise" * 2_000)
     else:
         statement = {
+            "newer": "PRAGMA user_version = 99",
             "hole": "DELETE FROM records WHERE seq = 3",
             "unreadable record": "UPDATE records SET record = '{}' WHERE seq = 3",
             "unreadable checkpoint": "UPDATE checkpoint SET state = X'00'",
