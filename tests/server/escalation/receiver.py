@@ -1,11 +1,13 @@
 """A receiver on loopback: keeps what it was sent, and fails as it is told to."""
 
 import json
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 
@@ -25,8 +27,8 @@ class Receiver:
 
 
 @contextmanager
-def running_receiver() -> Iterator[Receiver]:
-    """A receiver that answers until the block ends."""
+def running_receiver(certificate: tuple[Path, Path] | None = None) -> Iterator[Receiver]:
+    """A receiver that answers until the block ends; by TLS with a certificate and its key."""
     receiver = Receiver()
 
     class Handler(BaseHTTPRequestHandler):
@@ -41,10 +43,23 @@ def running_receiver() -> Iterator[Receiver]:
             self.send_header("Content-Length", "0")
             self.end_headers()
 
+        def setup(self) -> None:
+            if isinstance(self.request, ssl.SSLSocket):
+                self.request.do_handshake()
+            super().setup()
+
         def log_message(self, *_args: object) -> None: ...
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, *_args: object) -> None:
+            """A client that does not believe the certificate hangs up."""
+
+    server = Server(("127.0.0.1", 0), Handler)
     receiver.port = server.server_address[1]
+    if certificate is not None:
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(*certificate)
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,10 +14,11 @@ from server.escalation import sending
 from server.escalation.service import EscalationService
 from server.fleet.election import ESCALATION_LOCK, Election
 from server.logs import calm_libraries
+from server.tls import site_certificate
 from tests.server.browser import token_client
 from tests.server.conftest import ON_POSTGRESQL, ON_SQLITE, START
 from tests.server.escalation.conftest import SECRET, Make, settings
-from tests.server.escalation.receiver import Receiver
+from tests.server.escalation.receiver import Receiver, running_receiver
 
 ASK = "/api/v1/escalations/test"
 
@@ -137,6 +138,20 @@ def test_no_url_stands_in_a_log_or_answer_whatever_the_level(
 
 
 @ON_SQLITE
+def test_a_webhooks_certificate_is_checked(made: Make, tmp_path: Path) -> None:
+    certificate = site_certificate(tmp_path, "127.0.0.1", datetime.now(UTC))
+    with running_receiver(certificate) as receiver:
+        line = f"https://127.0.0.1:{receiver.port}/hook {SECRET}"
+        known = settings(tmp_path, "known", line, after_s=0, ca=certificate[0])
+        unknown = settings(tmp_path, "unknown", line, after_s=0)
+        escalation = made(channels=(known, unknown))
+        escalation.raised()
+        escalation.turn()
+        assert {row["channel"]: row["result"] for row in escalation.shown()} == {"known": "sent", "unknown": "waiting"}
+        assert len(receiver.got) == 1
+
+
+@ON_SQLITE
 def test_a_redirect_is_not_followed(made: Make) -> None:
     escalation = made("/hook", after_s=0)
     escalation.receiver.status, escalation.receiver.location = 307, "/elsewhere"
@@ -151,7 +166,6 @@ def test_a_receiver_that_hangs_holds_up_no_other_channel(
     made: Make, tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from server.escalation import service
-    from tests.server.escalation.receiver import running_receiver
 
     monkeypatch.setattr(service, "SENDING_WAIT_S", 0.2)
     receiver.held = threading.Event()

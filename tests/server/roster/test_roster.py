@@ -236,3 +236,10 @@ def test_opening_needs_neither_database_nor_network_libraries() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_command_line_has_it(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "menjin", "roster", "open", str(tmp_path / "none.roster")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("menjin roster: ")
