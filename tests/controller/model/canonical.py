@@ -7,7 +7,8 @@ import msgspec
 from controller.limits import Limits
 from controller.now import SECOND_US
 from controller.state import DoorState, State
-from tests.controller.model.world import World
+from tests.controller.model.buildings import START_MONO_US, START_WALL_US
+from tests.controller.model.world import Ground, World
 
 COMPARED = {
     "doors", "presence", "uncertain", "alarms", "reads", "waiting", "lockdowns", "lockdown_inputs", "fire_inputs", "fire_latched",
@@ -23,21 +24,28 @@ ALARMS = {"DoorForcedOpen", "DoorHeldOpen", "LONE_OCCUPANT", "ESCORT_LEFT", "FIR
 _encoder = msgspec.json.Encoder(order="sorted")
 
 
-def key(world: World, limits: Limits) -> bytes:
-    """16 bytes that two worlds share if they have the same future."""
+def key(world: World, ground: Ground) -> bytes:
+    """16 bytes that two worlds share if they have the same future, but for who of two people alike is who."""
+    told = min(_encoder.encode(_told(world, ground.limits, ground.recent_us, names)) for names in ground.alike)
+    return hashlib.blake2b(told, digest_size=16).digest()
+
+
+def _told(world: World, limits: Limits, recent_us: int, names: dict[int, int]) -> tuple[object, ...]:
     state, now = world.state, world.mono_us
+    named = names.get
     confirm_us = round(limits.exit_confirm_s * SECOND_US)
-    recent_us = round(max(limits.same_read_s, limits.duress_until_s) * SECOND_US)
-    told = (
-        sorted((door, _door(facts, now, limits)) for door, facts in state.doors.items()),
+    paired_us = round(limits.pairing_window_s * SECOND_US)
+    truth = world.truth
+    return (
+        sorted((door, _door(facts, now, limits, names)) for door, facts in state.doors.items()),
         sorted(
-            (holder, one.area, one.sure, one.escort, one.unescorted, one.overstayed)
+            (named(holder, holder), one.area, one.sure, one.escort and named(one.escort), one.unescorted, one.overstayed)
             for holder, one in state.presence.items()
         ),
         sorted(state.uncertain.items()),
         sorted(_alarm(name, state, now) for name in state.alarms if name.split("/")[0] in ALARMS),
         sorted(
-            (point, one.badge, one.mono_us - now)
+            (point, named(one.badge, one.badge), one.mono_us - now)
             for point, reads in state.reads.items()
             for one in reads
             if now - one.mono_us < recent_us
@@ -47,9 +55,9 @@ def key(world: World, limits: Limits) -> bytes:
                 point,
                 [
                     (
-                        one.pending.holder, one.pending.because.reason, one.pending.emergency,
-                        max(one.asked_at_mono_us - now, -confirm_us), one.pending.until_mono_us - now,
-                        max(one.asked_at_mono_us - now, -round(limits.pairing_window_s * SECOND_US)),
+                        named(one.pending.holder, one.pending.holder), one.pending.because.reason, one.pending.emergency,
+                        max(one.asked_at_mono_us - now, -max(confirm_us, paired_us)),
+                        one.pending.until_mono_us - now,
                     )
                     for one in waiting
                 ],
@@ -64,45 +72,37 @@ def key(world: World, limits: Limits) -> bytes:
         state.link_up,
         state.degraded,
         state.boot_id == "boot-0",
-        world.truth,
+        truth and sorted((named(who, who), area) for who, area in truth.at),
+        truth and sorted((door, named(who, who)) for door, who in truth.pressed),
+        truth and sorted(named(who, who) for who in truth.slipped),
     )  # fmt: skip
-    return hashlib.blake2b(_encoder.encode(told), digest_size=16).digest()
 
 
-def _door(facts: DoorState, now: int, limits: Limits) -> tuple[object, ...]:
+def _door(facts: DoorState, now: int, limits: Limits, names: dict[int, int]) -> tuple[object, ...]:
     held_us = round(limits.held_open_s * SECOND_US)
+    named = names.get
     return (
         facts.lock,
         facts.position,
         facts.mode,
         [
             (
-                one.holder,
-                one.access_point,
-                sorted(one.partners),
-                one.escort,
-                one.presumed_left,
-                one.emergency,
-                one.until_mono_us - now,
+                named(one.holder, one.holder), one.access_point, sorted(named(who, who) for who in one.partners),
+                one.escort and named(one.escort), one.presumed_left, one.emergency, one.until_mono_us - now,
             )
             for one in facts.grants
         ],
         facts.exit_requested,
+        facts.commanded,
         None if facts.window_until_mono_us is None else facts.window_until_mono_us - now,
         None if facts.open_since_mono_us is None else max(facts.open_since_mono_us - now, -held_us),
         facts.warned,
         facts.maintenance_until_us,
-    )
+    )  # fmt: skip
 
 
 def _alarm(name: str, state: State, now: int) -> tuple[object, ...]:
     alarm = state.alarms[name]
     until = alarm.inputs.get("until_us")
-    from_now = until - state_wall(now) if isinstance(until, int) else None
-    return name, alarm.inputs.get("overdue"), from_now
-
-
-def state_wall(mono_us: int) -> int:
-    from tests.controller.model.buildings import START_MONO_US, START_WALL_US
-
-    return START_WALL_US + mono_us - START_MONO_US
+    from_now = until - (START_WALL_US + now - START_MONO_US) if isinstance(until, int) else None
+    return name, alarm.inputs.get("overdue"), alarm.inputs.get("unknown_exit"), from_now

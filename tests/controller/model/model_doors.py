@@ -281,8 +281,12 @@ def reconcile(rooms: Rooms, asked: ReconcileOccupancy) -> None:
     ]  # whoever has no badge is one of the others
     there = sorted(there, key=lambda who: (rooms.people[who].since, rooms.order.index(who)))[: asked.others]
     found += there
+    around = rooms.areas[asked.area].inside
     for who in rooms.listed(asked.area) - set(found):
-        del rooms.people[who]
+        if around is None or rooms.areas[around].public:
+            del rooms.people[who]
+        else:  # nothing says that they left that one
+            rooms.people[who].area, rooms.people[who].sure = around, False
     for who in found:
         person = rooms.people.get(who)
         if person is None:

@@ -18,6 +18,8 @@ from tests.controller.model.steps import Step
 from tests.controller.model.world import Ground, Truth, pack, unpack
 
 Packed = tuple[bytes, int, Truth | None]
+Origin = dict[bytes, tuple[Step, ...] | tuple[bytes, Step]]
+"""How a world was reached first: from a start by these steps, or from another world by one."""
 
 
 @dataclass
@@ -59,9 +61,14 @@ def explore(
     """Breadth first from the beginning, to ``depth`` or until told to stop. Ends at the first violation."""
     found = Found(ground.building.name, honest)
     begun = clock()
-    first = ground.begin(honest)
-    origin: dict[bytes, tuple[bytes, Step] | None] = {canonical.key(first, ground.limits): None}
-    layer: list[tuple[bytes, Packed]] = [(next(iter(origin)), pack(first))]
+    origin: Origin = {}
+    layer: list[tuple[bytes, Packed]] = []
+    for way, world in ground.starts(honest):
+        at = canonical.key(world, ground)
+        if at not in origin:
+            origin[at] = way
+            layer.append((at, pack(world)))
+    found.layers = [len(layer)]
     while layer and (depth is None or len(found.layers) <= depth):
         after: list[tuple[bytes, Packed]] = []
         for at, packed in layer:
@@ -73,7 +80,7 @@ def explore(
             for step in ground.steps(world):
                 taken = ground.move(world, step)
                 found.moves += 1
-                reached = canonical.key(taken.after, ground.limits)
+                reached = canonical.key(taken.after, ground)
                 fault = next(invariants.of_move(ground, taken), None)
                 if reached not in origin:
                     origin[reached] = at, step
@@ -92,12 +99,14 @@ def explore(
     return found
 
 
-def _path(origin: dict[bytes, tuple[bytes, Step] | None], at: bytes) -> tuple[Step, ...]:
+def _path(origin: Origin, at: bytes) -> tuple[Step, ...]:
     steps: list[Step] = []
-    while (came := origin[at]) is not None:
-        at, step = came
-        steps.append(step)
-    return tuple(reversed(steps))
+    while True:
+        came = origin[at]
+        if not (len(came) == 2 and isinstance(came[0], bytes)):
+            return (*came, *reversed(steps))
+        at = came[0]
+        steps.append(came[1])
 
 
 def plan() -> Iterator[tuple[str, bool]]:

@@ -2,6 +2,7 @@
 
 from controller.site import Area, Door, Interlock
 from tests.controller.model.buildings import Building, building
+from tests.controller.model.steps import Step, tap, wait
 
 SHORT = {
     "same_read_s": 1, "pairing_window_s": 4, "exit_confirm_s": 3, "exit_prompt_s": 8, "lone_occupant_s": 12,
@@ -117,6 +118,45 @@ def store_behind() -> Building:
         entries_both_ways=["between"],
     )
 
+
+def go(point: str, *people: str) -> tuple[Step, ...]:
+    """They tap there in this order, go through, and some time passes."""
+    door = point.rsplit("-", 1)[0]
+    return (*(tap(who, point) for who in people), Step("open", door), Step("close", door), wait(5))
+
+
+STARTS: dict[str, tuple[tuple[Step, ...], ...]] = {
+    "hall-with-cage": (
+        go("hall-door-in", "li", "wang"),
+        go("hall-door-in", "li", "wang") + go("hall-door-in", "guo"),
+        go("hall-door-in", "li", "wang") + go("cage-door-in", "li"),
+    ),
+    "hall-with-two-doors": (
+        go("north-in", "li", "wang"),
+        go(
+            "north-in",
+            "li",
+            "wang",
+        )
+        + go("south-in", "guo"),
+    ),
+    "escorted": (go("hall-door-in", "xu", "guo"), go("hall-door-in", "xu", "guo") + go("hall-door-in", "zhou")),
+    "mantrap": (
+        go("outer-in", "li") + go("outer-in", "wang"),
+        go("outer-in", "li") + go("outer-in", "wang") + go("inner-in", "li", "wang"),
+    ),
+    "full": (go("hall-door-in", "guo"), go("hall-door-in", "guo") + go("hall-door-in", "li")),
+    "one-customer": (go("back-in", "li", "wang"), go("back-in", "sun", "guo")),
+    "staff-first": (
+        go("lobby-door-in", "guo") + go("lobby-door-in", "li"),
+        go("lobby-door-in", "guo") + go("lobby-door-in", "li") + go("hall-door-in", "li", "guo"),
+    ),
+    "store-behind": (
+        go("hall-door-in", "li", "wang"),
+        go("hall-door-in", "li", "wang") + go("store-door-in", "sun", "guo"),
+    ),
+}
+"""Where the search sets out beside the empty building, by building."""
 
 ALL = {
     make.__name__.replace("_", "-"): make

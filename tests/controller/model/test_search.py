@@ -32,7 +32,7 @@ def test_the_same_situation_later_is_the_same_world_and_another_is_not() -> None
     first = ground.begin(honest=True)
     later = ground.move(first, wait(100)).after
     tapped = ground.move(later, Step("tap", "hall-door-in", "li")).after
-    keys = [canonical.key(world, ground.limits) for world in (first, later, tapped)]
+    keys = [canonical.key(world, ground) for world in (first, later, tapped)]
     assert keys[0] == keys[1] != keys[2]
 
 

@@ -1,6 +1,7 @@
 """One reachable situation: the engine's state, the time, and where honest people really are. Moves from one to the next by a step."""
 
 from dataclasses import dataclass, replace
+from itertools import permutations
 
 import msgspec
 
@@ -11,6 +12,7 @@ from controller.inputs import AnyInput, LeaseArrived, Started, TimeElapsed
 from controller.limits import limits_from
 from controller.now import SECOND_US, Now
 from controller.state import DoorState, State, decode_state, encode_state, snapshot
+from tests.controller.model import sites
 from tests.controller.model.buildings import BY_NAME, START_MONO_US, START_WALL_US, Building
 from tests.controller.model.steps import Step, stimulus, wait
 
@@ -22,10 +24,12 @@ MAX_TIMERS = 50
 
 class Truth(msgspec.Struct, frozen=True, gc=False):
     """Where honest people are, by holder, and who pressed the button at a door. They pass when a door opens under their grant or their
-    button, and not otherwise; they stay where they wait."""
+    button, and not otherwise; they stay where they wait. ``slipped``: who came into another room by a button, where nobody knows of
+    them until they tap."""
 
     at: tuple[tuple[int, str], ...]
     pressed: tuple[tuple[str, int], ...] = ()
+    slipped: tuple[int, ...] = ()
 
     def where(self) -> dict[int, str]:
         return dict(self.at)
@@ -66,6 +70,9 @@ class Ground:
         self.zones = sorted({zone for wired in building.hardware for zone in wired.fire_zones})
         self.holder = {name: BY_NAME[name].holder for name in BY_NAME}
         self.name = {BY_NAME[name].holder: name for name in BY_NAME}
+        self.alike = _alike(building)
+        gesture = any(door.duress != "off" for door in building.site.doors)
+        self.recent_us = round((self.limits.duress_until_s if gesture else self.limits.same_read_s) * SECOND_US)
 
     def holds(self, outer: str, inner: str) -> bool:
         at: str | None = inner
@@ -74,6 +81,16 @@ class Ground:
                 return True
             at = self.inside_of[at]
         return False
+
+    def starts(self, honest: bool) -> list[tuple[tuple[Step, ...], World]]:
+        """Where the search sets out: everybody outside, and with some people in rooms already; each with the steps that lead there."""
+        found = []
+        for way in ((), *sites.STARTS.get(self.building.name, ())):
+            world = self.begin(honest)
+            for step in way:
+                world = self.move(world, step).after
+            found.append((way, world))
+        return found
 
     def begin(self, honest: bool) -> World:
         """Started, leased, every door known to be closed, everybody outside."""
@@ -96,6 +113,7 @@ class Ground:
         engine = Engine(snapshot(state), "j" * 8, self.building.hardware, "edge-1")
         engine._index = self.index
         engine._begun = True
+        engine._committed = state  # what it goes back to, so it need not copy that again
         return engine
 
     def door(self, state: State, door: str) -> DoorState:
@@ -131,7 +149,7 @@ class Ground:
         return Taken(world, step, tuple(outcomes), World(engine.state, mono_us, truth))
 
     def _follow(self, truth: Truth, step: Step, outcomes: list[tuple[AnyInput, Outcome]]) -> Truth:
-        where, pressed = truth.where(), dict(truth.pressed)
+        where, pressed, slipped = truth.where(), dict(truth.pressed), set(truth.slipped)
         if step.act == "rex":
             pressed[step.what] = self.holder[step.who]
         if step.act == "flee":
@@ -144,16 +162,21 @@ class Ground:
             for event in outcome.record.events if outcome.record else ():
                 if isinstance(event, AccessTaken) and where.get(event.holder) == event.from_area:
                     where[event.holder] = event.to_area
+                    slipped.discard(event.holder)
                 elif isinstance(event, ExitByRequest) and event.door in pressed:
                     who = pressed.pop(event.door)
                     way = next(p for p in self.ways_out if p.door == event.door)
                     if where[who] == way.from_area:
                         where[who] = way.to_area
+                        slipped.add(who)
                 elif isinstance(event, DoorLocked) or (isinstance(event, DoorUnlocked) and event.cause == "fire"):
                     pressed.pop(event.door, None)
         if step.act == "restart":
             pressed = {}
-        return Truth(tuple(sorted(where.items())), tuple(sorted(pressed.items())))
+        slipped -= {who for who, area in where.items() if area in self.public}
+        if step.act == "reconcile":
+            slipped -= {self.holder[name] for name in step.names}
+        return Truth(tuple(sorted(where.items())), tuple(sorted(pressed.items())), tuple(sorted(slipped)))
 
     # --- what can happen next
 
@@ -243,6 +266,22 @@ class Ground:
                 if facts.mode == "released" and facts.position == "open":
                     steps.append(Step("flee", door))
         return steps
+
+
+def _alike(building: Building) -> list[dict[int, int]]:
+    """All ways to exchange people about whom the rules know nothing different, and nobody."""
+    kinds: dict[tuple[object, ...], list[int]] = {}
+    for name in building.people:
+        cast = BY_NAME[name]
+        kinds.setdefault((cast.kind, cast.customer, cast.may_escort, cast.keyholder, cast.duties), []).append(
+            cast.holder
+        )
+    exchanges: list[dict[int, int]] = [{}]
+    for group in kinds.values():
+        exchanges = [
+            {**known, **dict(zip(group, order, strict=True))} for known in exchanges for order in permutations(group)
+        ]
+    return exchanges
 
 
 def pack(world: World) -> tuple[bytes, int, Truth | None]:
