@@ -1,4 +1,4 @@
-"""The numbered rules: each refusal, their order, and what a way out makes of them (R1, B2-B6, L4, MEANINGS 3, 8)."""
+"""The numbered rules: each refusal, their order, and what a way out makes of them (R1, R7, B2-B6, L4, MEANINGS 3, 8)."""
 
 from typing import Any
 

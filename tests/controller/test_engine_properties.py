@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from controller.actions import AnyAction, HoldUnlocked, Indicate, Lock, Unlock
 from controller.commands import (
     AcknowledgeAlarm,
+    Admit,
     Identify,
     LockDown,
+    ReconcileOccupancy,
     Release,
     ResetFire,
     SetMaintenance,
@@ -20,6 +22,7 @@ from controller.door import TABLE, DoorCondition, DoorInput, condition
 from controller.engine import Engine, Outcome
 from controller.events import (
     AccessGranted,
+    AccessPending,
     DoorUnlocked,
     EdgeStarted,
     Record,
@@ -44,6 +47,7 @@ from controller.inputs import (
     LinkChanged,
     LockdownInput,
     LockFeedback,
+    PersonCounted,
     PowerInput,
     RecordsLost,
     RexPressed,
@@ -54,11 +58,13 @@ from controller.inputs import (
 )
 from controller.now import SECOND_US, Now
 from controller.policy import Lease
+from controller.presence import occupancy
 from controller.site import HeldOpen, Interlock
-from controller.state import State, decode_state, encode_state
+from controller.state import State, count, decode_state, encode_state
 from tests.controller.building import (
     GUO,
     HARDWARE,
+    HOLDERS,
     KEYHOLDER,
     LI,
     SITE,
@@ -77,6 +83,12 @@ POINTS = st.sampled_from([point.id for point in SITE.access_points])
 ZONES = st.sampled_from(["z1", "z2", "z9"])
 LOCKED = st.sampled_from(["", "hall", "cage-a"])
 LOST = badge(7, "lost", holder=6, status="lost", slot=2, generation=0)
+AREAS: dict[str, dict[str, object]] = {
+    "lobby": {"anti_passback": "soft", "escort_for": "customers"},
+    "hall": {"two_person": True, "anti_passback": "hard", "capacity": 3},
+    "cage-a": {"two_person": True, "composition": "same_customer", "first_in": True},
+}
+DUTIES = {5: ("supervisor",), 4: ("guard",)}
 DEMANDING = msgspec.structs.replace(
     SITE,
     doors=tuple(
@@ -84,9 +96,14 @@ DEMANDING = msgspec.structs.replace(
         for door in SITE.doors
     ),
     interlocks=(Interlock("trap", ("hall-door", "cage-door")),),
+    areas=tuple(msgspec.structs.replace(area, **AREAS.get(area.id, {})) for area in SITE.areas),
+    settings={"lone_occupant_s": 30.0},
 )
-"""The building with all that doors can ask for."""
-IN_FORCE = policy(LI, WANG, SUN, GUO, KEYHOLDER, XU, LOST, site=DEMANDING)
+"""The building with all that doors and areas can ask for."""
+IN_FORCE = msgspec.structs.replace(
+    policy(LI, WANG, SUN, GUO, KEYHOLDER, XU, LOST, site=DEMANDING),
+    holders=tuple(msgspec.structs.replace(holder, duties=DUTIES.get(holder.id, ())) for holder in HOLDERS),
+)
 NEXT = policy(msgspec.structs.replace(LI, status="revoked"), WANG, SUN, GUO, n=2)
 LEASES = st.sampled_from([Lease(entry.version, digest(entry), START_US) for entry in (IN_FORCE, NEXT)])
 
@@ -115,6 +132,14 @@ COMMANDS = st.one_of(
     st.builds(Release, st.just("over"), LOCKED),
     st.builds(SetMaintenance, DOORS, st.sampled_from([0, 1, 60]), st.just("closer")),
     st.builds(Identify, POINTS),
+    st.builds(Admit, POINTS, st.sampled_from(["P-1", "P-2"]), st.just("repair"), st.booleans()),
+    st.builds(
+        ReconcileOccupancy,
+        st.sampled_from(["hall", "cage-a", "attic"]),
+        st.just("counted"),
+        st.lists(st.sampled_from(["li", "wang", "guo", "xu"]), max_size=3).map(tuple),
+        st.integers(0, 2),
+    ),
 )
 STEPS: st.SearchStrategy[Step] = st.one_of(
     st.builds(
@@ -138,6 +163,7 @@ STEPS: st.SearchStrategy[Step] = st.one_of(
         st.builds(DeviceFaulted, st.just("hall-in"), st.just("reader"), st.just("unplugged")),
         st.builds(DeviceRecovered, st.just("hall-in"), st.just("reader")),
         st.builds(LinkChanged, st.booleans()),
+        st.builds(PersonCounted, st.sampled_from(["hall", "attic"]), st.integers(0, 3)),
         st.builds(CommandArrived, st.just("c1"), COMMANDS, st.just("op"), st.just(0), st.booleans()),
         st.builds(LeaseArrived, LEASES),
         st.builds(Stopped, st.just("SIGTERM")),
@@ -171,6 +197,54 @@ AT_ONE_DOOR = st.tuples(
     st.sampled_from(["hold", "hold", "step", "fail", "recover"]),
 )
 """Much at one door within few transactions: where actions can overtake each other."""
+Moment = tuple[Step, float, float, str]
+
+
+def at_once(*steps: Step, after_s: float = 1.0) -> list[Moment]:
+    """Steps that follow each other within the pairing window."""
+    return [(step, after_s, 0.0, "step") for step in steps]
+
+
+def through(point: str, *people: str) -> list[Moment]:
+    """They tap one after the other, and the door opens and closes."""
+    door = point.rpartition("-")[0] + "-door"
+    taps = [card_read(point, who, "authenticated", 0.0) for who in people]
+    return at_once(*taps, fixed(DoorContact(door, open=True)), fixed(DoorContact(door, open=False)))
+
+
+PEOPLE = st.sampled_from(["li", "wang", "guo", "key", "xu"])
+INNER = st.sampled_from(["hall-in", "hall-in", "hall-in", "hall-out", "hall-out", "cage-in", "cage-out"])
+CLOSED = at_once(*(fixed(DoorContact(door, open=False)) for door in ("lobby-door", "hall-door", "cage-door")))
+IN_THE_HALL = st.lists(
+    st.one_of(
+        st.builds(through, INNER, PEOPLE, PEOPLE),
+        st.builds(through, INNER, PEOPLE, PEOPLE),
+        st.builds(through, INNER, PEOPLE),
+        st.builds(lambda point, who: at_once(card_read(point, who, "authenticated", 0.0)), INNER, PEOPLE),
+        st.builds(lambda command: at_once(fixed(CommandArrived("c1", command, "op", supervisor=True))), COMMANDS),
+        st.sampled_from(
+            [
+                through("hall-in", "li", "wang"),
+                through("hall-in", "xu", "guo"),
+                through("hall-out", "guo", "key"),
+                at_once(fixed(LinkChanged(up=False))) + through("hall-in", "key", "guo"),
+                at_once(fixed(CommandArrived("c2", Admit("hall-in", "P-1", "repair"), "op")))
+                + through("hall-in", "guo"),
+                at_once(
+                    fixed(RexPressed("hall-door")), *(fixed(DoorContact("hall-door", open=on)) for on in (True, False))
+                ),
+                at_once(fixed(TimeElapsed()), after_s=8.0),
+                at_once(fixed(TimeElapsed()), after_s=31.0),
+                at_once(fixed(TimeElapsed()), after_s=3.0),
+                [(fixed(TimeElapsed()), 0.0, 0.0, "restart"), *CLOSED],
+                [(fixed(TimeElapsed()), 0.0, 0.0, "fail"), *through("hall-out", "li", "wang")],
+                [(fixed(TimeElapsed()), 0.0, 0.0, "recover")],
+            ]
+        ),
+    ),
+    max_size=12,
+).map(lambda pieces: CLOSED + [moment for piece in pieces for moment in piece])
+"""People at the hall's doors: pairs, parties, last pairs, late visitors, people admitted and counted."""
 THOROUGH = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -258,7 +332,7 @@ def _fold(records: list[Record], state: State | None = None) -> State:
 
 
 @THOROUGH
-@given(st.lists(MOMENTS, max_size=40), st.integers(0, 60))
+@given(st.lists(MOMENTS, max_size=40) | IN_THE_HALL, st.integers(0, 60))
 def test_the_fold_of_the_records_is_the_live_state_also_from_any_checkpoint(
     moments: list[tuple[Step, float, float, str]], cut: int
 ) -> None:
@@ -274,7 +348,7 @@ def test_the_fold_of_the_records_is_the_live_state_also_from_any_checkpoint(
 
 
 @THOROUGH
-@given(st.lists(MOMENTS, max_size=40))
+@given(st.lists(MOMENTS, max_size=40) | IN_THE_HALL)
 def test_the_same_inputs_give_the_same_bytes(moments: list[tuple[Step, float, float, str]]) -> None:
     first, second = Run(), Run()
     for moment in moments:
@@ -361,7 +435,7 @@ def test_a_door_always_ends_where_its_table_says(moments: list[tuple[Step, float
 
 
 @THOROUGH
-@given(st.lists(MOMENTS, max_size=40))
+@given(st.lists(MOMENTS, max_size=40) | IN_THE_HALL)
 def test_no_deadline_stays_due_after_it_was_handled(moments: list[tuple[Step, float, float, str]]) -> None:
     run = Run()
     for moment in moments:
@@ -408,3 +482,44 @@ def test_a_restart_unlocks_nothing_but_doors_that_a_fire_still_releases(
         assert facts.grants == ()
         released = any(zone in run.engine.state.fire_latched for zone in door.fire_zones)
         assert facts.lock == ("unlocked" if released else "locked")
+
+
+@THOROUGH
+@given(IN_THE_HALL)
+def test_one_person_alone_in_a_room_for_two_is_never_without_an_alarm(
+    moments: list[tuple[Step, float, float, str]],
+) -> None:
+    run = Run()
+    for moment in moments:
+        run.play(moment)
+        state = run.engine.state
+        for area in ("hall", "cage-a"):
+            people = occupancy(state, DEMANDING, area)
+            assert len(people.holders) != 1 or f"LONE_OCCUPANT/{area}" in state.alarms
+            assert people.uncertain or people.sure == people.holders
+            assert people.highest is None or people.lowest <= people.highest
+
+
+@THOROUGH
+@given(IN_THE_HALL)
+def test_nobody_without_a_badge_is_ever_two_people(moments: list[tuple[Step, float, float, str]]) -> None:
+    run = Run()
+    for moment in moments:
+        run.play(moment)
+    names: dict[int, str] = {}
+    for record in run.records():
+        for event in record.events:
+            if isinstance(event, AccessGranted | AccessPending) and event.holder < 0:
+                assert names.setdefault(event.holder, event.number) == event.number
+
+
+@THOROUGH
+@given(st.lists(MOMENTS, max_size=40))
+def test_people_are_counted_as_they_are_listed(moments: list[tuple[Step, float, float, str]]) -> None:
+    run = Run()
+    for moment in moments:
+        run.play(moment)
+        assert run.engine.state.people == count(run.engine.state.presence)
+    old = msgspec.json.decode(encode_state(run.engine.state))
+    assert old["people"] == {}  # a checkpoint of before has none, and none is kept
+    assert decode_state(encode_state(run.engine.state)).people == run.engine.state.people
