@@ -12,14 +12,15 @@ from itertools import count
 
 import msgspec
 
-from controller.commands import ResetFire, UnlockDoor
+from controller.commands import ReconcileOccupancy, ResetFire, UnlockDoor
 from controller.events import Record
 from controller.fold import fold
 from controller.now import SECOND_US, Now
 from controller.policy import Badge, Customer, Grant, GrantArea, Holder, Policy, Version, credential_key
-from controller.site import AccessPoint, DoorHardware, Site
+from controller.site import DoorHardware, Site
 from controller.state import State, encode_state
-from edge.ports import DeviceChanged, InputChanged, Presented
+from edge.ports import DeviceChanged, InputChanged
+from sim.day_people import DayPeople, EdgeWatch, what_broke
 from sim.memory_server import MemoryServer, next_version
 from sim.node import BrokenPromise, Node
 
@@ -27,6 +28,7 @@ HOUR_US = 3_600 * SECOND_US
 START_WALL_US = 1_772_409_600 * SECOND_US  # 2026-03-02, a Monday
 LEASE_EVERY_US = 300 * SECOND_US
 TAP_EVERY_US = 40 * SECOND_US
+COUNT_EVERY_US = 1_800 * SECOND_US
 FAULT_EVERY_US = 900 * SECOND_US
 MENDING_US = 600 * SECOND_US
 LATENCY_US = (1_000, 40_000)
@@ -65,10 +67,19 @@ class Day:
         self._nodes: dict[str, Node] = {}
         self._servers: dict[str, MemoryServer] = {}
         self._wakes: dict[str, int] = {}
-        self._edge_of: dict[str, str] = {}
         self._arrivals: dict[str, int] = {}
-        self._where = dict.fromkeys(range(1, HOLDERS + 1), "outside")
-        self._taps = self._passages = self._faults = self._steps = 0
+        self._watches: dict[str, EdgeWatch] = {}
+        self._people = DayPeople(
+            site,
+            range(1, HOLDERS + 1),
+            card_of,
+            self._chance,
+            at=self._at,
+            step=self._step,
+            soon=self._soon,
+            now_us=lambda: self._now_us,
+        )
+        self._faults = self._steps = 0
         self._policy = first_policy(site)
         for number, (edge, doors) in enumerate(edges.items()):
             self._add_edge(edge, doors, seed * 100 + number)
@@ -80,7 +91,8 @@ class Day:
             self._servers[edge].publish(self._policy, self._server_now())
             node.connect()
             self._soon(edge)
-        self._every(TAP_EVERY_US, self._somebody_taps)
+        self._every(TAP_EVERY_US, self._people.somebody_taps)
+        self._every(COUNT_EVERY_US, self._somebody_counts)
         self._every(FAULT_EVERY_US, self._something_fails)
         self._every(LEASE_EVERY_US, self._leases)
         self._every(2 * HOUR_US, self._policy_changes)
@@ -93,8 +105,8 @@ class Day:
             seed=self.seed,
             journals={edge: node.journal.content for edge, node in self._nodes.items()},
             records=sum(node.journal.last_seq for node in self._nodes.values()),
-            taps=self._taps,
-            passages=self._passages,
+            taps=self._people.taps,
+            passages=self._people.passages,
             faults=self._faults,
             policies=self._policy.version.n,
             steps=self._steps,
@@ -126,6 +138,10 @@ class Day:
     def _step(self, edge: str) -> None:
         self._steps += 1
         self._wake(edge, self._nodes[edge].step(self._now_us))
+        try:
+            self._watches[edge].look(self._now_us, self._people.count())
+        except BrokenPromise as broken:
+            raise what_broke(self.seed, edge, broken) from broken
 
     def _wake(self, edge: str, deadline_us: int | None) -> None:
         if deadline_us is None:
@@ -157,8 +173,8 @@ class Day:
 
         self._servers[edge] = MemoryServer(self.site.id, edge, carry_down)
         self._nodes[edge] = Node(self.site, edge, hardware, seed, START_WALL_US, carry_up)
-        for door in doors:
-            self._edge_of[door] = edge
+        self._watches[edge] = EdgeWatch(self.site, self._nodes[edge])
+        self._people.meet(self._nodes[edge], self._watches[edge])
 
     def _carry(self, way: str, arrive: Callable[[], None]) -> None:
         """Late, but in order: a broker keeps the order of what one client says."""
@@ -166,42 +182,15 @@ class Day:
         self._arrivals[way] = arrival_us
         self._at(arrival_us - self._now_us, arrive)
 
-    def _somebody_taps(self) -> None:
-        holder = self._chance.randint(1, HOLDERS)
-        points = [p for p in self.site.access_points if p.from_area == self._where[holder] and p.door in self._edge_of]
-        if not points:
-            return
-        point = self._chance.choice(points)
-        edge = self._edge_of[point.door]
-        node = self._nodes[edge]
-        self._taps += 1
-        number = card_of(holder) if self._chance.random() < 0.95 else "unknown"
-        late_us = 3 * SECOND_US if self._chance.random() < 0.02 else self._chance.randint(0, 100_000)
-        read_at_us = node.now(self._now_us).mono_us - late_us
-        node.waiting.append(Presented(point.id, "desfire", number, "authenticated", read_at_us))
-        if self._chance.random() < 0.05:
-            node.waiting.append(InputChanged("rex", point.door, True))
-        self._soon(edge)
-        self._at(self._chance.randint(500_000, 6 * SECOND_US), lambda: self._push(holder, point))
-
-    def _push(self, holder: int, point: AccessPoint) -> None:
-        node = self._nodes[self._edge_of[point.door]]
-        if self._where[holder] != point.from_area or point.door in node.open_doors:
-            return
-        forced = self._chance.random() < 0.005
-        if not node.is_unlocked(point.door, self._now_us) and not forced:
-            return
-        self._passages += 1
-        self._where[holder] = point.to_area
-        self._move_leaf(point.door, is_open=True)
-        open_us = self._chance.randint(SECOND_US, 5 * SECOND_US) if self._chance.random() < 0.97 else 60 * SECOND_US
-        self._at(open_us, lambda: self._move_leaf(point.door, is_open=False))
-
-    def _move_leaf(self, door: str, is_open: bool) -> None:
-        node = self._nodes[self._edge_of[door]]
-        (node.open_doors.add if is_open else node.open_doors.discard)(door)
-        node.waiting.append(InputChanged("contact", door, is_open))
-        self._soon(self._edge_of[door])
+    def _somebody_counts(self) -> None:
+        """A guard looks who is inside. Whoever moves meanwhile makes the count wrong, as it is."""
+        for edge, server in self._servers.items():
+            doors = {door.door for door in self._nodes[edge].doors}
+            points = [point for point in self.site.access_points if point.door in doors and not point.out]
+            for area in dict.fromkeys(point.to_area for point in points):
+                if server.status is not None and self._chance.random() < 0.5:
+                    numbers = tuple(f"{holder:04d}" for holder in self._people.inside(area))
+                    server.command(ReconcileOccupancy(area=area, reason="counted", numbers=numbers), self._server_now())
 
     def _leases(self) -> None:
         for edge, server in self._servers.items():

@@ -37,7 +37,7 @@ from controller.inputs import CardRead, FireInput, JournalChanged, RexPressed
 from controller.now import SECOND_US, Now
 from controller.policy import Badge, Policy
 from controller.presence import areas_within
-from controller.room_events import InterlockBroken
+from controller.room_events import InterlockBroken, OccupancyReconciled
 from controller.site import AccessPoint, DoorHardware, Site
 from controller.state import State, encode_state, snapshot
 from sim.facts import bounds
@@ -262,19 +262,19 @@ class Truth:
         elif strangers:  # they were never seen to come where they come from
             self.fooled |= self._holding(point.from_area)
 
-    def counted(self, area: str, found: int, people: Mapping[str, int]) -> None:
-        """Somebody counted an area: when they counted right, it is known again."""
-        within = areas_within(self._site, area)
-        if found == sum(people.get(each, 0) for each in within):
-            self.fooled -= within
-        else:
-            self.fooled |= within
+    def counted(self, count: OccupancyReconciled, people: Mapping[str, int]) -> None:
+        """Somebody counted: where that is as it is, it is known again. (A count of a room does not say who of it is in which inner area.)"""
+        for area in (count.area, *count.within):
+            within = areas_within(self._site, area)
+            really = sum(people.get(each, 0) for each in within)
+            found = sum(1 for one in count.present if one.area in within)
+            (self.fooled.discard if found == really else self.fooled.add)(area)
 
     def check(self, state: State, people: Mapping[str, int]) -> None:
         """2: the people really there lie within what is known. Raises :class:`BrokenPromise`."""
         for area in self._site.areas:
             within = areas_within(self._site, area.id)
-            if area.public or within & self.fooled:
+            if area.public or area.id in self.fooled:
                 continue
             really = sum(people.get(each, 0) for each in within)
             lowest, highest = bounds(state, self._site, area.id)

@@ -34,7 +34,7 @@ class Watch:
             beyond_quota(record, self._engine.policy)
             for event in record.events:
                 if isinstance(event, OccupancyReconciled):
-                    self._truth.counted(event.area, len(event.present), building.people)
+                    self._truth.counted(event, building.people)
         if not self._engine.pending:
             same_state(self._checks.state, self._engine.state)
         now = building.node.now(building.now_us)
