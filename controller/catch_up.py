@@ -2,7 +2,8 @@
 
 While the journal fails and no room is left for waiting records, ways out go on and their state lives in memory alone. The next record
 tells what became of doors, fire, inputs, devices and alarms, or a timer of the old state would lock a door that somebody has just
-opened from inside. Who passed meanwhile is not told: the areas are uncertain.
+opened from inside. Who passed meanwhile, and who was asked to wait for a partner, is not told: the areas are uncertain and nobody there is
+sure, so that no single person enters on the strength of people who have left; and nobody is held at an area that is uncertain.
 """
 
 from typing import Literal, cast
@@ -54,6 +55,9 @@ def catch_up(turn: Turn, live: State) -> None:
     if live.degraded != turn.state.degraded:
         turn.emit(DegradedChanged(live.degraded))
     _alarms(turn, live)
+    for door in turn.hardware:
+        for area in turn.areas_behind(door):
+            turn.doubt(area, "records_dropped")
 
 
 def _inputs(turn: Turn, live: State) -> None:
