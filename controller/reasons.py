@@ -41,153 +41,31 @@ _AREA: dict[str, type[str] | type[int]] = {"number": str, "area": str}
 class Reason(enum.Enum):
     """Every reason there is. The name is the code on the wire, in the register, in tests and on the console."""
 
+    # fmt: off
     # granted
-    PERMITTED = Meaning(
-        "R1",
-        "edge",
-        "允许出入 {area}。",
-        "Access to {area} is permitted.",
-        {"area": str, "grant": int},
-        "granted",
-    )
-    PUBLIC_AREA = Meaning(
-        "R1",
-        "edge",
-        "{area} 为公共区域,有效出入证即可进入。",
-        "{area} is public to every valid badge.",
-        {"area": str},
-        "granted",
-    )
-    WAY_OUT = Meaning(
-        "L1",
-        "edge",
-        "离开 {area} 总是允许。",
-        "Leaving {area} is always allowed.",
-        {"area": str, "irregular": str},
-        "granted",
-    )
+    PERMITTED = Meaning("R1", "edge", "允许出入 {area}。", "Access to {area} is permitted.", {"area": str, "grant": int}, "granted")
+    PUBLIC_AREA = Meaning("R1", "edge", "{area} 为公共区域,有效出入证即可进入。", "{area} is public to every valid badge.", {"area": str}, "granted")
+    WAY_OUT = Meaning("L1", "edge", "离开 {area} 总是允许。", "Leaving {area} is always allowed.", {"area": str, "irregular": str}, "granted")
     # the read and the card
-    LATE_READ = Meaning(
-        "L4",
-        "edge",
-        "读卡已过时({late_ms} 毫秒),请重新刷卡。",
-        "The read came {late_ms} ms late. Tap again.",
-        {"late_ms": int},
-    )
-    TWO_CARDS = Meaning(
-        "R1",
-        "edge",
-        "同时有两张卡,请只出示一张。",
-        "Two cards in the field. Present one card only.",
-        {"technology": str},
-    )
-    NOT_AUTHENTICATED = Meaning(
-        "R1",
-        "edge",
-        "卡片未通过密钥认证({technology}),请换用正式出入证或到服务台换卡。",
-        "The card did not prove its key ({technology}). Use the issued badge or exchange it at the desk.",
-        {"technology": str},
-    )
-    UNKNOWN_BADGE = Meaning(
-        "R1",
-        "edge",
-        "系统中没有此卡,请到服务台办理。",
-        "This card is not known. Apply at the desk.",
-        {"technology": str},
-    )
+    LATE_READ = Meaning("L4", "edge", "读卡已过时({late_ms} 毫秒),请重新刷卡。", "The read came {late_ms} ms late. Tap again.", {"late_ms": int})
+    TWO_CARDS = Meaning("R1", "edge", "同时有两张卡,请只出示一张。", "Two cards in the field. Present one card only.", {"technology": str})
+    NOT_AUTHENTICATED = Meaning("R1", "edge", "卡片未通过密钥认证({technology}),请换用正式出入证或到服务台换卡。", "The card did not prove its key ({technology}). Use the issued badge or exchange it at the desk.", {"technology": str})
+    UNKNOWN_BADGE = Meaning("R1", "edge", "系统中没有此卡,请到服务台办理。", "This card is not known. Apply at the desk.", {"technology": str})
     # the badge
-    BADGE_LOST = Meaning(
-        "B4",
-        "edge",
-        "出入证 {number} 已挂失,请保留此卡并通知值班人员。",
-        "Badge {number} is reported lost. Keep it and call the guard.",
-        _BADGE,
-    )
-    BADGE_REVOKED = Meaning(
-        "B5",
-        "edge",
-        "出入证 {number} 已注销,请到服务台交回。",
-        "Badge {number} is deregistered. Hand it in at the desk.",
-        _BADGE,
-    )
-    BADGE_SUSPENDED = Meaning(
-        "R9",
-        "edge",
-        "出入证 {number} 已暂停,请联系客服。",
-        "Badge {number} is suspended. Ask customer service.",
-        _BADGE,
-    )
-    BADGE_NOT_ACTIVE = Meaning(
-        "B4",
-        "edge",
-        "出入证 {number} 尚未启用,请到服务台确认。",
-        "Badge {number} is not active yet. Ask at the desk.",
-        _BADGE,
-    )
-    BADGE_EXPIRED = Meaning(
-        "B3",
-        "edge",
-        "出入证 {number} 已过期,请到服务台延期。",
-        "Badge {number} has expired. Renew it at the desk.",
-        {"number": str, "until_us": int},
-    )
-    BADGE_NOT_YET_VALID = Meaning(
-        "B3",
-        "edge",
-        "出入证 {number} 尚未生效。",
-        "Badge {number} is not valid yet.",
-        {"number": str, "from_us": int},
-    )
-    QUOTA_SLOT_INVALID = Meaning(
-        "B2",
-        "edge",
-        "出入证 {number} 不在客户的名额之内({cause}),请客服核对。",
-        "Badge {number} has no place in the customer's quota ({cause}). Ask customer service.",
-        {"number": str, "cause": str},
-    )
-    TIME_UNTRUSTED = Meaning(
-        "B3",
-        "edge",
-        "控制器重启后时间未校准,暂只允许内部人员进入,请联系值班人员。",
-        "The controller has had no trusted time since it started; only staff may enter. Call the guard.",
-        {"kind": str},
-    )
+    BADGE_LOST = Meaning("B4", "edge", "出入证 {number} 已挂失,请保留此卡并通知值班人员。", "Badge {number} is reported lost. Keep it and call the guard.", _BADGE)
+    BADGE_REVOKED = Meaning("B5", "edge", "出入证 {number} 已注销,请到服务台交回。", "Badge {number} is deregistered. Hand it in at the desk.", _BADGE)
+    BADGE_SUSPENDED = Meaning("R9", "edge", "出入证 {number} 已暂停,请联系客服。", "Badge {number} is suspended. Ask customer service.", _BADGE)
+    BADGE_NOT_ACTIVE = Meaning("B4", "edge", "出入证 {number} 尚未启用,请到服务台确认。", "Badge {number} is not active yet. Ask at the desk.", _BADGE)
+    BADGE_EXPIRED = Meaning("B3", "edge", "出入证 {number} 已过期,请到服务台延期。", "Badge {number} has expired. Renew it at the desk.", {"number": str, "until_us": int})
+    BADGE_NOT_YET_VALID = Meaning("B3", "edge", "出入证 {number} 尚未生效。", "Badge {number} is not valid yet.", {"number": str, "from_us": int})
+    QUOTA_SLOT_INVALID = Meaning("B2", "edge", "出入证 {number} 不在客户的名额之内({cause}),请客服核对。", "Badge {number} has no place in the customer's quota ({cause}). Ask customer service.", {"number": str, "cause": str})
+    TIME_UNTRUSTED = Meaning("B3", "edge", "控制器重启后时间未校准,暂只允许内部人员进入,请联系值班人员。", "The controller has had no trusted time since it started; only staff may enter. Call the guard.", {"kind": str})
     # customer and permission
-    CONTRACT_ENDED = Meaning(
-        "B6",
-        "edge",
-        "客户 {customer} 的合同已终止,请联系客服并交回出入证。",
-        "The contract of customer {customer} has ended. Ask customer service and return the badge.",
-        {"customer": str, "area": str},
-    )
-    CONTRACT_SUSPENDED = Meaning(
-        "B6",
-        "edge",
-        "客户 {customer} 的合同已中止,请联系客服。",
-        "The contract of customer {customer} is suspended. Ask customer service.",
-        {"customer": str},
-    )
-    NO_PERMISSION = Meaning(
-        "R1",
-        "edge",
-        "出入证 {number} 没有进入 {area} 的权限。",
-        "Badge {number} has no permission for {area}.",
-        _AREA,
-    )
-    OUTSIDE_SCHEDULE = Meaning(
-        "R1",
-        "edge",
-        "当前不在 {area} 的允许时段({schedule})内。",
-        "Not within the hours ({schedule}) for {area}.",
-        {"area": str, "schedule": str},
-    )
-    OUTSIDE_PERMIT_WINDOW = Meaning(
-        "B8",
-        "edge",
-        "不在临时进入许可的时间范围内({area})。",
-        "Outside the window of the permit for {area}.",
-        _AREA,
-    )
+    CONTRACT_ENDED = Meaning("B6", "edge", "客户 {customer} 的合同已终止,请联系客服并交回出入证。", "The contract of customer {customer} has ended. Ask customer service and return the badge.", {"customer": str, "area": str})
+    CONTRACT_SUSPENDED = Meaning("B6", "edge", "客户 {customer} 的合同已中止,请联系客服。", "The contract of customer {customer} is suspended. Ask customer service.", {"customer": str})
+    NO_PERMISSION = Meaning("R1", "edge", "出入证 {number} 没有进入 {area} 的权限。", "Badge {number} has no permission for {area}.", _AREA)
+    OUTSIDE_SCHEDULE = Meaning("R1", "edge", "当前不在 {area} 的允许时段({schedule})内。", "Not within the hours ({schedule}) for {area}.", {"area": str, "schedule": str})
+    OUTSIDE_PERMIT_WINDOW = Meaning("B8", "edge", "不在临时进入许可的时间范围内({area})。", "Outside the window of the permit for {area}.", _AREA)
     ESCORT_REQUIRED = Meaning(
         "R4",
         "edge",
@@ -219,152 +97,39 @@ class Reason(enum.Enum):
             "{area} takes two persons at least. Tap together with the second.",
         ),
     )
-    COMPOSITION = Meaning(
-        "R2",
-        "edge",
-        "同行人员不符合 {area} 的要求({composition}),请与符合要求的人员一同刷卡。",
-        "The persons together do not satisfy the rule of {area} ({composition}). Tap with somebody who does.",
-        {"area": str, "composition": str},
-    )
-    FIRST_IN_REQUIRED = Meaning(
-        "R4",
-        "edge",
-        "须由工作人员先进入 {area},请等待或联系值班人员。",
-        "Own staff must be in {area} first. Wait, or call the guard.",
-        {"area": str},
-    )
-    AREA_FULL = Meaning(
-        "R3",
-        "edge",
-        "{area} 限 {capacity} 人,加上您为 {people} 人,请待他人离开后再进。",
-        "{area} takes {capacity} people; with you they would be {people}. Enter when somebody has left.",
-        {"area": str, "capacity": int, "people": int},
-    )
-    ANTI_PASSBACK = Meaning(
-        "B3",
-        "edge",
-        "出入证 {number} 已在 {area} 内,请先刷卡离开;如有不符请联系值班人员清点。",
-        "Badge {number} is already inside {area}. Tap out first; if that is wrong, have the guard count.",
-        _AREA,
-    )
-    ADMITTED = Meaning(
-        "B8",
-        "edge",
-        "{number} 经人工核准,由陪同人带入 {area}。",
-        "{number} was admitted by command and goes into {area} with an escort.",
-        {"number": str, "area": str},
-        "granted",
-    )
-    EMERGENCY_ADMITTED = Meaning(
-        "B7",
-        "edge",
-        "断网紧急进入 {area}:主管出入证 {number} 核准,值班人员陪同。",
-        "Emergency entry to {area} with the link down: approved by the supervisor's badge {number}, escorted by the guard.",
-        {"number": str, "area": str},
-        "granted",
-    )
+    COMPOSITION = Meaning("R2", "edge", "同行人员不符合 {area} 的要求({composition}),请与符合要求的人员一同刷卡。", "The persons together do not satisfy the rule of {area} ({composition}). Tap with somebody who does.", {"area": str, "composition": str})
+    FIRST_IN_REQUIRED = Meaning("R4", "edge", "须由工作人员先进入 {area},请等待或联系值班人员。", "Own staff must be in {area} first. Wait, or call the guard.", {"area": str})
+    AREA_FULL = Meaning("R3", "edge", "{area} 限 {capacity} 人,加上您为 {people} 人,请待他人离开后再进。", "{area} takes {capacity} people; with you they would be {people}. Enter when somebody has left.", {"area": str, "capacity": int, "people": int})
+    ANTI_PASSBACK = Meaning("B3", "edge", "出入证 {number} 已在 {area} 内,请先刷卡离开;如有不符请联系值班人员清点。", "Badge {number} is already inside {area}. Tap out first; if that is wrong, have the guard count.", _AREA)
+    ADMITTED = Meaning("B8", "edge", "{number} 经人工核准,由陪同人带入 {area}。", "{number} was admitted by command and goes into {area} with an escort.", {"number": str, "area": str}, "granted")
+    EMERGENCY_ADMITTED = Meaning("B7", "edge", "断网紧急进入 {area}:主管出入证 {number} 核准,值班人员陪同。", "Emergency entry to {area} with the link down: approved by the supervisor's badge {number}, escorted by the guard.", {"number": str, "area": str}, "granted")
     # the area and the edge
+    INTERLOCKED = Meaning("R3", "edge", "互锁的门 {door} 未关好,请等它关闭并锁上后再试。", "The interlocked door {door} is not locked and closed. Wait until it is, then try again.", {"door": str})
+    LOCKDOWN = Meaning("R1", "edge", "已封锁,请等待解除;离开不受影响。", "Lockdown: no entry until it is released. Ways out work.", {"area": str})
     AREA_CLOSED = Meaning("R1", "edge", "{area} 已关闭。", "{area} is closed.", {"area": str})
-    AREA_UNSAFE = Meaning(
-        "L1",
-        "edge",
-        "{zone} 区气体灭火已启动,禁止进入,请立即离开。",
-        "Gas discharge in zone {zone}: do not enter, leave at once.",
-        {"zone": str},
-    )
-    JOURNAL_UNAVAILABLE = Meaning(
-        "B9",
-        "edge",
-        "控制器无法写入记录,暂停进入;离开不受影响。请联系值班人员。",
-        "The controller cannot write its journal: no entry. Ways out work. Call the guard.",
-    )
-    LEASE_ENDED = Meaning(
-        "B6",
-        "edge",
-        "与服务器失联过久({kind} 类授权已到期),请联系值班人员。",
-        "No contact with the server for too long: the lease for {kind} badges has ended. Call the guard.",
-        {"kind": str},
-    )
+    AREA_UNSAFE = Meaning("L1", "edge", "{zone} 区气体灭火已启动,禁止进入,请立即离开。", "Gas discharge in zone {zone}: do not enter, leave at once.", {"zone": str})
+    JOURNAL_UNAVAILABLE = Meaning("B9", "edge", "控制器无法写入记录,暂停进入;离开不受影响。请联系值班人员。", "The controller cannot write its journal: no entry. Ways out work. Call the guard.")
+    LEASE_ENDED = Meaning("B6", "edge", "与服务器失联过久({kind} 类授权已到期),请联系值班人员。", "No contact with the server for too long: the lease for {kind} badges has ended. Call the guard.", {"kind": str})
     # commands
     REASON_REQUIRED = Meaning("B9", "edge", "请填写原因。", "Give a reason.", {}, "command")
-    NO_SUCH_DOOR = Meaning(
-        "B9", "edge", "此控制器没有门 {door}。", "This edge has no door {door}.", {"door": str}, "command"
-    )
-    NO_SUCH_POINT = Meaning(
-        "B9",
-        "edge",
-        "此控制器没有通行点 {access_point}。",
-        "This edge has no access point {access_point}.",
-        {"access_point": str},
-        "command",
-    )
-    NO_SUCH_BADGE = Meaning(
-        "B9",
-        "edge",
-        "没有编号为 {number} 的出入证。",
-        "There is no badge numbered {number}.",
-        {"number": str},
-        "command",
-    )
-    COUNT_INVALID = Meaning(
-        "B9",
-        "edge",
-        "清点数据有误({cause}),请核对后重填。",
-        "The count cannot be right ({cause}). Check it and enter it again.",
-        {"cause": str},
-        "command",
-    )
-    NO_SUCH_ALARM = Meaning(
-        "B9",
-        "edge",
-        "没有这样的报警:{alarm} {subject}。",
-        "No such alarm stands: {alarm} {subject}.",
-        {"alarm": str, "subject": str},
-        "command",
-    )
-    FIRE_INPUT_ACTIVE = Meaning(
-        "L1",
-        "edge",
-        "{zone} 区消防信号仍未恢复,不能复位。",
-        "The fire input of zone {zone} is still active; restore it first.",
-        {"zone": str},
-        "command",
-    )
-    FIRE_NOT_LATCHED = Meaning(
-        "L1",
-        "edge",
-        "{zone} 区没有待复位的消防释放。",
-        "Zone {zone} has no fire release to reset.",
-        {"zone": str},
-        "command",
-    )
-    # fmt: off
+    NO_SUCH_DOOR = Meaning("B9", "edge", "此控制器没有门 {door}。", "This edge has no door {door}.", {"door": str}, "command" )
+    NO_SUCH_POINT = Meaning("B9", "edge", "此控制器没有通行点 {access_point}。", "This edge has no access point {access_point}.", {"access_point": str}, "command")
+    NO_SUCH_BADGE = Meaning("B9", "edge", "没有编号为 {number} 的出入证。", "There is no badge numbered {number}.", {"number": str}, "command")
+    COUNT_INVALID = Meaning("B9", "edge", "清点数据有误({cause}),请核对后重填。", "The count cannot be right ({cause}). Check it and enter it again.", {"cause": str}, "command")
+    NO_SUCH_ALARM = Meaning("B9", "edge", "没有这样的报警:{alarm} {subject}。", "No such alarm stands: {alarm} {subject}.", {"alarm": str, "subject": str}, "command")
+    FIRE_INPUT_ACTIVE = Meaning("L1", "edge", "{zone} 区消防信号仍未恢复,不能复位。", "The fire input of zone {zone} is still active; restore it first.", {"zone": str}, "command")
+    FIRE_NOT_LATCHED = Meaning("L1", "edge", "{zone} 区没有待复位的消防释放。", "Zone {zone} has no fire release to reset.", {"zone": str}, "command")
     SUPERVISOR_REQUIRED = Meaning("B9", "edge", "此操作须由主管执行。", "Only a supervisor may do this. Ask one.", {}, "command")
     NO_SUCH_AREA = Meaning("B9", "edge", "没有区域 {area}。", "This site has no area {area}.", {"area": str}, "command")
     NOT_LOCKED_DOWN = Meaning("R1", "edge", "{area} 没有封锁;请核对区域(留空表示整个站点)。", "{area} is not locked down. Check the area (empty: the site).", {"area": str}, "command")
     LOCKDOWN_INPUT_ACTIVE = Meaning("R1", "edge", "封锁按钮仍处于按下状态,请先复位按钮。", "The lockdown input is still active. Restore it first.", {"area": str}, "command")
     FIRE_INPUT_UNKNOWN = Meaning("L1", "edge", "{zone} 区消防输入所在的继电器板 {board} 没有应答,不能确认火警已解除,请先修复。", "Board {board}, which carries the fire input of zone {zone}, does not answer: nobody knows whether it is over. Repair it first.", {"zone": str, "board": str}, "command")
     MAINTENANCE_OUT_OF_RANGE = Meaning("R1", "edge", "维护时间为 0 至 {most_minutes} 分钟。", "Give 0 to {most_minutes} minutes of maintenance.", {"most_minutes": int}, "command")
-    # fmt: on
     # given at the desk, by the server
-    QUOTA_EXCEEDED = Meaning(
-        "B2",
-        "server",
-        "客户 {customer} 的出入证名额({quota})已满,请先注销旧证。",
-        "Customer {customer} already holds its {quota} badges. Deregister one first.",
-        {"customer": str, "quota": int},
-    )
-    PERMIT_NOT_APPROVED = Meaning(
-        "B8", "server", "临时进入许可 {permit} 尚未批准。", "Permit {permit} is not approved.", {"permit": str}
-    )
-    ALLOCATION_EXCEEDS_CONTRACT = Meaning(
-        "E3",
-        "server",
-        "申请超出合同约定(一台服务器一个 IP、一个端口)。",
-        "More than the contract allows: one server, one address, one port.",
-    )
+    QUOTA_EXCEEDED = Meaning("B2", "server", "客户 {customer} 的出入证名额({quota})已满,请先注销旧证。", "Customer {customer} already holds its {quota} badges. Deregister one first.", {"customer": str, "quota": int})
+    PERMIT_NOT_APPROVED = Meaning("B8", "server", "临时进入许可 {permit} 尚未批准。", "Permit {permit} is not approved.", {"permit": str} )
+    ALLOCATION_EXCEEDS_CONTRACT = Meaning("E3", "server", "申请超出合同约定(一台服务器一个 IP、一个端口)。", "More than the contract allows: one server, one address, one port.")
     # writing a card at the desk (DESIGN 21)
-    # fmt: off
     NOT_A_DESK = Meaning("B1", "edge", "控制器 {edge} 不是发卡台。", "Edge {edge} is not a desk.", {"edge": str}, "command")
     NUMBER_INVALID = Meaning("B1", "edge", "卡内编号须为 1–24 个可见 ASCII 字符,不含空格。", "A card's number is 1 to 24 printable ASCII characters without spaces.", {}, "command")
     DESK_BUSY = Meaning("B1", "edge", "发卡台正在写另一张卡,请稍后再试。", "The desk is writing another card. Try again when it is done.", {}, "command")
@@ -381,8 +146,6 @@ class Reason(enum.Enum):
     # rules of later issues
     NO_PERMIT = Meaning("B7", "later", "没有有效的进入许可。", "There is no permit for this entry.")
     HOLDER_MISMATCH = Meaning("R8", "later", "持证人与照片不符。", "The holder does not match the photo.", _BADGE)
-    INTERLOCKED = Meaning("R3", "edge", "互锁的门 {door} 未关好,请等它关闭并锁上后再试。", "The interlocked door {door} is not locked and closed. Wait until it is, then try again.", {"door": str})
-    LOCKDOWN = Meaning("R1", "edge", "已封锁,请等待解除;离开不受影响。", "Lockdown: no entry until it is released. Ways out work.", {"area": str})
     WORK_ORDER_LATE = Meaning("E1", "later", "开工单须提前 24 小时送达机房。", "The work order must reach the machine room 24 hours before.")
     ITEM_NOT_ON_ORDER = Meaning("E2", "later", "设备 {serial} 不在开工单上。", "Item {serial} is not on the work order.", {"serial": str})
     PACKAGING_NOT_REMOVED = Meaning("E2", "later", "请先拆除包装。", "Remove the packaging first.")
