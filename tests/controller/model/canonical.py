@@ -74,7 +74,6 @@ def _told(world: World, limits: Limits, recent_us: int, names: dict[int, int]) -
         state.boot_id == "boot-0",
         truth and sorted((named(who, who), area) for who, area in truth.at),
         truth and sorted((door, named(who, who)) for door, who in truth.pressed),
-        truth and sorted(named(who, who) for who in truth.slipped),
     )  # fmt: skip
 
 

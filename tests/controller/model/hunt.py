@@ -15,8 +15,8 @@ from tests.controller.model.walks import begin, pieces
 from tests.controller.model.world import Ground
 
 WALKS = 40
-PIECES = 16
-DEPTH = 3
+PIECES = 14
+DEPTH = 2
 CAUGHT = 3
 
 
@@ -26,9 +26,9 @@ def hunt(names: Sequence[str], walks: int = WALKS) -> str:
     for seed in range(walks):
         for name, building in buildings.items():
             drawn = random.Random(f"{name} {seed}")
-            both = Both(building)
             groups = pieces(building)
             try:
+                both = Both(building)
                 both.play(begin(building))
                 for _ in range(PIECES):
                     both.play(drawn.choice(drawn.choice(groups)))

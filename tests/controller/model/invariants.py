@@ -85,9 +85,8 @@ def _truth(ground: Ground, world: World) -> Iterator[Violation]:
             for inner in ground.inside_of
             if ground.holds(area.id, inner) and inner in state.uncertain
         }
-        missing = really - listed - set(world.truth.slipped)
-        if causes <= {"rex"} and missing:
-            yield Violation("certain-is-complete", f"{area.id}: {sorted(missing)} inside and not listed")
+        if area.id in ground.counting and causes <= {"rex"} and not really <= listed:
+            yield Violation("certain-is-complete", f"{area.id}: {sorted(really - listed)} inside and not listed")
 
 
 def _never_locked_in(ground: Ground, world: World) -> Iterator[Violation]:

@@ -72,7 +72,7 @@ def leaf_opened(rooms: Rooms, door: str) -> None:
     if facts.lock == "locked":
         if was == "closed":
             rooms.alarms.add(("DoorForcedOpen", door))
-            rooms.doubt(rooms.behind(door), "forced")
+            rooms.doubt(rooms.behind(door) | rooms.before(door), "forced")
         return
     facts.commanded |= not (facts.passes or facts.rex)  # nothing else explains it
     take(rooms, door)
@@ -118,8 +118,9 @@ def take(rooms: Rooms, door: str) -> None:
         rooms.doubt(twice, "ambiguous")
     if rex:
         rooms.doubt(rooms.behind(door), "ambiguous" if passes else "rex")
+        rooms.doubt(rooms.before(door), "ambiguous")
     if facts.commanded:
-        rooms.doubt(rooms.behind(door), "command")
+        rooms.doubt(rooms.behind(door) | rooms.before(door), "command")
 
 
 def walk(rooms: Rooms, one: Pass) -> None:
@@ -170,7 +171,7 @@ def unlock_by_command(rooms: Rooms, asked: UnlockDoor, supervisor: bool) -> None
     unlock(rooms, asked.door)
     facts.commanded = True
     if facts.position == "open":
-        rooms.doubt(rooms.behind(asked.door), "command")
+        rooms.doubt(rooms.behind(asked.door) | rooms.before(asked.door), "command")
         restart_held(rooms, asked.door)
 
 

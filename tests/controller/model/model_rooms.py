@@ -145,6 +145,17 @@ class Rooms:
         entries = [point.to_area for point in self.points.values() if point.door == door and not point.out]
         return {area for entry in entries for area in self.within(entry) if not self.areas[area].public}
 
+    def before(self, door: str) -> set[str]:
+        """The rooms that a way out through this door leads into, if they count people: who came there unseen is missing."""
+        ways = [point for point in self.points.values() if point.door == door and point.out]
+        entered = {area.id for way in ways for area in self.entered(way)}
+        return {inner for area in entered if self.counts_people(area) for inner in self.within(area)}
+
+    def counts_people(self, area: str) -> bool:
+        """Whether a rule of the area, or of one around it, hangs on who is there."""
+        around = [one for one in self.areas.values() if self.holds(one.id, area)]
+        return any(one.two_person or one.capacity is not None or one.anti_passback != "off" for one in around)
+
     # --- people
 
     def listed(self, area: str) -> set[Who]:

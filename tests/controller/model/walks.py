@@ -42,7 +42,7 @@ def pieces(building: Building, people: tuple[str, ...] = ()) -> list[list[Piece]
         if first != second
     ]
     again: list[Piece] = [
-        (tap(who, point), wait(seconds), tap(who, point)) for who in main for point in points for seconds in (2, 3)
+        (tap(who, point), wait(seconds), tap(who, point)) for who in main for point in points for seconds in (1, 2, 3)
     ]
     leaves: list[Piece] = [(Step(act, door),) for door in doors for act in ("open", "close")]
     rex: list[Piece] = [(Step("rex", door),) for door in doors]

@@ -24,12 +24,10 @@ MAX_TIMERS = 50
 
 class Truth(msgspec.Struct, frozen=True, gc=False):
     """Where honest people are, by holder, and who pressed the button at a door. They pass when a door opens under their grant or their
-    button, and not otherwise; they stay where they wait. ``slipped``: who came into another room by a button, where nobody knows of
-    them until they tap."""
+    button, and not otherwise; they stay where they wait."""
 
     at: tuple[tuple[int, str], ...]
     pressed: tuple[tuple[str, int], ...] = ()
-    slipped: tuple[int, ...] = ()
 
     def where(self) -> dict[int, str]:
         return dict(self.at)
@@ -65,6 +63,7 @@ class Ground:
         self.points = {point.id: point for point in building.site.access_points}
         self.ways_out = [point for point in building.site.access_points if point.out]
         self.inside_of = {area.id: area.inside for area in building.site.areas}
+        self.counting = {area.id for area in building.site.areas if self._counts(area.id)}
         self.public = {area.id for area in building.site.areas if area.public}
         self.doors = [wired.door for wired in building.hardware]
         self.zones = sorted({zone for wired in building.hardware for zone in wired.fire_zones})
@@ -81,6 +80,11 @@ class Ground:
                 return True
             at = self.inside_of[at]
         return False
+
+    def _counts(self, area: str) -> bool:
+        """Whether a rule of the area, or of one around it, hangs on who is there."""
+        around = [one for one in self.site.areas if self.holds(one.id, area)]
+        return any(one.two_person or one.capacity is not None or one.anti_passback != "off" for one in around)
 
     def starts(self, honest: bool) -> list[tuple[tuple[Step, ...], World]]:
         """Where the search sets out: everybody outside, and with some people in rooms already; each with the steps that lead there."""
@@ -149,7 +153,7 @@ class Ground:
         return Taken(world, step, tuple(outcomes), World(engine.state, mono_us, truth))
 
     def _follow(self, truth: Truth, step: Step, outcomes: list[tuple[AnyInput, Outcome]]) -> Truth:
-        where, pressed, slipped = truth.where(), dict(truth.pressed), set(truth.slipped)
+        where, pressed = truth.where(), dict(truth.pressed)
         if step.act == "rex":
             pressed[step.what] = self.holder[step.who]
         if step.act == "flee":
@@ -162,21 +166,16 @@ class Ground:
             for event in outcome.record.events if outcome.record else ():
                 if isinstance(event, AccessTaken) and where.get(event.holder) == event.from_area:
                     where[event.holder] = event.to_area
-                    slipped.discard(event.holder)
                 elif isinstance(event, ExitByRequest) and event.door in pressed:
                     who = pressed.pop(event.door)
                     way = next(p for p in self.ways_out if p.door == event.door)
                     if where[who] == way.from_area:
                         where[who] = way.to_area
-                        slipped.add(who)
                 elif isinstance(event, DoorLocked) or (isinstance(event, DoorUnlocked) and event.cause == "fire"):
                     pressed.pop(event.door, None)
         if step.act == "restart":
             pressed = {}
-        slipped -= {who for who, area in where.items() if area in self.public}
-        if step.act == "reconcile":
-            slipped -= {self.holder[name] for name in step.names}
-        return Truth(tuple(sorted(where.items())), tuple(sorted(pressed.items())), tuple(sorted(slipped)))
+        return Truth(tuple(sorted(where.items())), tuple(sorted(pressed.items())))
 
     # --- what can happen next
 
