@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from starlette.applications import Starlette
@@ -24,7 +24,21 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sim.doors import LeafHeld
 from sim.hall import Hall, HallError
-from sim.people import HOLD_S, WAIT_S, People
+from sim.hall_bodies import (
+    Body,
+    CardBody,
+    DeviceBody,
+    DoorBody,
+    InterruptBody,
+    LayBody,
+    LockdownBody,
+    PassBody,
+    PresentBody,
+    ReaderBody,
+    RexBody,
+    ZoneBody,
+)
+from sim.people import People
 from sim.site_folder import SiteFolder
 
 PAGE = Path(__file__).parent / "page"
@@ -41,103 +55,7 @@ SECURITY_HEADERS = (
     (b"cache-control", b"no-store"),
 )  # fmt: skip
 
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]*\Z")]
-Seconds = Annotated[float, msgspec.Meta(ge=0, le=3600)]
-Count = Annotated[int, msgspec.Meta(ge=0, le=50)]
-
-
-class _Body(msgspec.Struct, forbid_unknown_fields=True):
-    pass
-
-
-class CardBody(_Body):
-    """``POST /cards``: ``uid`` in hexadecimal."""
-
-    id: Name
-    technology: str
-    number: str
-    uid: Annotated[str, msgspec.Meta(pattern=r"^([0-9A-Fa-f]{2}){4,10}\Z")] | None = None
-    wrong_key: bool = False
-
-
-class PresentBody(_Body):
-    """``POST /present``: both times in seconds."""
-
-    card: Name
-    reader: Name
-    hold_s: Seconds = HOLD_S
-    wait_s: Annotated[float, msgspec.Meta(ge=0, le=30)] = WAIT_S
-    timed: bool = False
-
-
-class LayBody(_Body):
-    """``POST /lay``: leaves the card there, for ``hold_s`` or until it is taken."""
-
-    card: Name
-    reader: Name
-    hold_s: Seconds | None = None
-
-
-class InterruptBody(_Body):
-    """``POST /interrupt``: the card's power fails in its ``command``-th command from now."""
-
-    card: Name
-    command: Annotated[int, msgspec.Meta(ge=1, le=1000)]
-    effect: Literal["before", "after"]
-    away: bool = False
-
-
-class ReaderBody(_Body):
-    """``POST /remove``."""
-
-    reader: Name
-
-
-class DoorBody(_Body):
-    """``POST /door``."""
-
-    door: Name
-    act: str
-
-
-class PassBody(_Body):
-    """``POST /pass``: ``tailgate`` people follow the first ``people`` in the same opening."""
-
-    door: Name
-    people: Annotated[int, msgspec.Meta(ge=1, le=50)] = 1
-    out: bool = False
-    tailgate: Count = 0
-
-
-class RexBody(_Body):
-    """``POST /rex``."""
-
-    door: Name
-
-
-class ZoneBody(_Body):
-    """``POST /fire`` and ``/gas`` (a zone, or a door for its fire zones), ``/tamper`` (a door)."""
-
-    zone: Name | None = None
-    door: Name | None = None
-    clear: bool = False
-
-
-class LockdownBody(_Body):
-    """``POST /lockdown``: ``area`` empty: the whole site's button."""
-
-    area: Annotated[str, msgspec.Meta(max_length=64)] = ""
-    clear: bool = False
-
-
-class DeviceBody(_Body):
-    """``POST /device``."""
-
-    device: Name
-    act: str
-
-
-_T = TypeVar("_T", bound=_Body)
+_T = TypeVar("_T", bound=Body)
 
 
 class Watchers:

@@ -44,6 +44,8 @@ class RecordExpectations:
         if expected.audited is not None:
             act = expected.audited
             self._settles("audited", lambda: act if self._audited(act) else None, act)
+        for subject, kinds in (expected.overdue or {}).items():
+            self._settles("overdue", lambda subject=subject: self._overdue(subject), tuple(sorted(kinds)))  # type: ignore[misc]
         if expected.no_personal_data is not None:
             found = traces(self._stack.directory, personal_texts(self._given))
             self._judge.see("no_personal_data", not found)
@@ -112,6 +114,10 @@ class RecordExpectations:
             missing = [text for text in wanted.texts if text not in repr(changes)]
             last = changes[-1]["by"] if changes else None
             self._judge.fail(f"history: {len(changes)} changes, the last by {last!r}; not among them: {missing}")
+
+    def _overdue(self, subject: str) -> tuple[str, ...]:
+        items = self._stack.api.get("/api/v1/duty-items", subject=subject, overdue="true")["items"]
+        return tuple(sorted(str(item["kind"]) for item in items))
 
     def _audited(self, act: str) -> bool:
         return act in {entry["act"] for entry in self._audit()}

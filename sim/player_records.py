@@ -12,6 +12,7 @@ from sim.scenario_verbs import (
     BadgeVerb,
     ContractVerb,
     CustomerVerb,
+    DutyVerb,
     HolderVerb,
     Interrupted,
     RegistryVerb,
@@ -123,6 +124,11 @@ class RecordVerbs:
         if rows < 1:
             self._judge.fail("the statement touched no row")
 
+    def duty(self, verb: DutyVerb) -> None:
+        item = duty_item(self._api, verb.subject, verb.kind)
+        body = {"result": verb.result, **({"note": verb.note} if verb.note else {})}
+        self._api.post(f"/api/v1/duty-items/{item['id']}/tests", body)
+
     def _encode(self, verb: BadgeVerb) -> None:
         """Lay a blank card, or the same again, on the desk's reader, and wait for what the desk says."""
         order = self._desk.encode(verb.id, DESK, verb.number)
@@ -160,6 +166,14 @@ class RecordVerbs:
     @property
     def _api(self) -> Any:
         return self._stack.api
+
+
+def duty_item(api: Any, subject: str, kind: str) -> dict[str, Any]:
+    """What must be tested of a door or an edge. Raises :class:`sim.clients.Refused` where there is no such item."""
+    items: list[dict[str, Any]] = api.get("/api/v1/duty-items", subject=subject, kind=kind)["items"]
+    if not items:
+        raise Refused(404, "no_such_item", f"nothing of kind {kind} is to be tested at {subject!r}")
+    return items[0]
 
 
 def _time(text: str | None) -> str | None:

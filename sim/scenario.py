@@ -14,6 +14,7 @@ from sim.scenario_verbs import (
     Count,
     CustomerVerb,
     DoorVerb,
+    DutyVerb,
     HolderVerb,
     Lockdown,
     Pass,
@@ -97,6 +98,7 @@ class Expect(Strict, frozen=True):
     to_be_returned: tuple[str, ...] | None = None
     history: History | None = None
     audited: str | None = None
+    overdue: dict[str, tuple[str, ...]] | None = None
     no_personal_data: bool | None = None
     events_lost: int | None = None
     events_duplicated: int | None = None
@@ -161,6 +163,7 @@ EXPECTED_KEYS: dict[str, tuple[str, ...]] = {
     "customer": _ACT_KEYS,
     "holder": (*_ACT_KEYS, "clear"),
     "registry": _ACT_KEYS,
+    "duty": ("refused", "ok"),
     "permit": _ACT_KEYS,
     "slip": _ACT_KEYS,
     "order": _ACT_KEYS,
@@ -177,7 +180,7 @@ EXPECTED_KEYS: dict[str, tuple[str, ...]] = {
 """Verb → the keys that ``expect`` beside it may hold. A step with ``expect`` alone takes :data:`ALONE_KEYS`."""
 
 ALONE_KEYS = (
-    "occupancy", "uncertain", "alarms", "waiting", "lockdowns", "muster", "cleared", "register", "recorded", "in_force", "shows", "to_be_returned", "history", "audited",
+    "occupancy", "uncertain", "alarms", "waiting", "lockdowns", "muster", "cleared", "register", "recorded", "in_force", "shows", "to_be_returned", "history", "audited", "overdue",
     "no_personal_data", "events_lost", "events_duplicated", "policy_version_current", "locked",
 )  # fmt: skip
 
@@ -197,6 +200,7 @@ ARGUMENTS: dict[str, Any] = {
     "customer": CustomerVerb,
     "holder": HolderVerb,
     "registry": RegistryVerb,
+    "duty": DutyVerb,
     **dict.fromkeys(("permit", "slip", "order", "emergency"), Act),
     "command": CommandVerb,
     "cut": Literal["mqtt", "edge", "server", "broker"],

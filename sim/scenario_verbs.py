@@ -198,6 +198,15 @@ class HolderVerb(Strict, frozen=True):
     look: Look | None = None
 
 
+class DutyVerb(Strict, frozen=True):
+    """A duty test of a door's exit, button or release, or of an edge's battery (L5), with its result and signature."""
+
+    subject: str
+    kind: Literal["exit", "rex", "manual_release", "fire_release", "battery"]
+    result: Literal["pass", "fail"]
+    note: str = ""
+
+
 class RegistryVerb(Strict, frozen=True):
     """What a CRM does to the shared tables: one SQL statement."""
 

@@ -48,6 +48,7 @@ _EXPECTATIONS_OF_THE_SERVER = (
     "to_be_returned",
     "history",
     "audited",
+    "overdue",
     "no_personal_data",
     "refused",
     "missing",
@@ -75,7 +76,18 @@ def needs_processes(scenario: Scenario) -> str:
 
 def _why_real(step: Step) -> str:
     argument, expected = step.argument, step.expect
-    if step.verb in ("contract", "customer", "holder", "registry", "permit", "slip", "order", "emergency", "scan"):
+    if step.verb in (
+        "contract",
+        "customer",
+        "holder",
+        "registry",
+        "duty",
+        "permit",
+        "slip",
+        "order",
+        "emergency",
+        "scan",
+    ):
         return f"{step.verb} needs the server"
     if isinstance(argument, BadgeVerb) and (acts_in(argument) != ["report"] or argument.report not in _REPORTS):
         return f"badge: {acts_in(argument)[0]} needs the server"
