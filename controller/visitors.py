@@ -118,10 +118,11 @@ def _staying_behind(state: State, index: PolicyIndex, point: Point, escort: Memb
 
 
 def _is_with(state: State, index: PolicyIndex, holder: int, visitors: Sequence[int]) -> bool:
-    """Whether they are listed in each visitor's area, or inside it."""
+    """Whether they are listed in each visitor's area, or inside it, and not on the way out of it."""
     presence = state.presence.get(holder)
+    rooms = [index.rooms[state.presence[visitor].area] for visitor in visitors]
     return presence is not None and all(
-        presence.area in index.rooms[state.presence[visitor].area].within for visitor in visitors
+        presence.area in room.within and holder not in on_the_way_out(state, index, room) for room in rooms
     )
 
 

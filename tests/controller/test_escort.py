@@ -374,6 +374,18 @@ def test_a_customer_takes_nobody_over() -> None:
     assert answer(outcome) == ("granted", "WAY_OUT")
 
 
+def test_who_is_on_the_way_out_takes_nobody_over() -> None:
+    at = room()
+    go(at, XU, GUO)
+    go(at, CHEN)
+    at.tap(CHEN, "hall-out")
+    at.wait(1)
+    at.tap(GUO, "hall-out")
+    outcome = at.tap(CHEN, "hall-out")
+    assert events(outcome, EscortChanged) == []
+    assert answer(outcome) == ("granted", "WAY_OUT")
+
+
 def test_who_is_not_listed_inside_takes_nobody_over() -> None:
     at = room()
     go(at, XU, GUO)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from controller.index import CARD_OF_TWO, PolicyIndex
 from controller.policy import Badge, BadgeKind, BadgeStatus, Customer, Grant, GrantArea, Holder, Policy, Version
 from controller.policy_delta import make_delta
-from controller.site import Door, Site
+from controller.site import Area, Door, Site
 from tests.controller.building import CUSTOMERS, LI, SITE, WANG, badge, policy
 
 STATUS: list[BadgeStatus] = ["issued", "active", "suspended", "lost", "revoked", "expired"]
@@ -36,6 +36,7 @@ BADGES = st.builds(
 SITES: list[Site] = [
     SITE,
     msgspec.structs.replace(SITE, settings={"late_read_s": 1.0}),
+    msgspec.structs.replace(SITE, areas=(*SITE.areas[:2], Area("hall", two_person=True, capacity=3), SITE.areas[3])),
     msgspec.structs.replace(SITE, doors=(Door("lobby-door", unlock_s=9.0), *SITE.doors[1:])),
 ]
 POLICIES = st.builds(
@@ -53,7 +54,16 @@ POLICIES = st.builds(
         ),
         3,
     ),
-    holders=some(st.builds(Holder, st.integers(1, 4), keyholder=st.booleans()), 4),
+    holders=some(
+        st.builds(
+            Holder,
+            st.integers(1, 4),
+            keyholder=st.booleans(),
+            may_escort=st.sampled_from([(), ("a",), ("a", "b")]),
+            duties=st.sampled_from([(), ("guard",), ("supervisor", "guard")]),
+        ),
+        4,
+    ),
     grants=some(
         st.builds(
             Grant, st.integers(1, 3), st.lists(st.builds(GrantArea, st.sampled_from("ab")), max_size=2).map(tuple)
@@ -66,11 +76,15 @@ POLICIES = st.builds(
 
 def facts(index: PolicyIndex) -> dict[str, Any]:
     """All that an index says."""
-    site = {name: getattr(index, name) for name in ("points", "points_of_door", "doors", "limits", "late_read_us")}
+    site = {
+        name: getattr(index, name) for name in ("points", "points_of_door", "doors", "limits", "late_read_us", "rooms")
+    }
     return site | {
         "policy": index.policy,
         "customers": index.customers,
         "keyholders": index.keyholders,
+        "may_escort": index.may_escort,
+        "duties": index.duties,
         "areas": index.areas_of_grant,
         "badges": index.badges,
         "places": {one.id: index.fault_of_place(one) for one in index.policy.badges},
