@@ -67,6 +67,7 @@ from controller.state import (
     State,
     Waiting,
     alarm_key,
+    place,
 )
 
 
@@ -120,8 +121,11 @@ def apply(state: State, event: AnyEvent, at_us: int, mono_us: int) -> None:
         case EscortChanged():
             for visitor in event.visitors:
                 if visitor in state.presence:
-                    state.presence[visitor] = msgspec.structs.replace(
-                        state.presence[visitor], escort=event.escort, unescorted=event.escort is None
+                    known = state.presence[visitor]
+                    place(
+                        state,
+                        visitor,
+                        msgspec.structs.replace(known, escort=event.escort, unescorted=event.escort is None),
                     )
         case EscortConfirmed():
             _note_read(state, event.access_point, event.badge, mono_us)
@@ -253,24 +257,23 @@ def _apply_uncertain(state: State, event: AreaUncertain) -> None:
     for area in areas:
         if state.uncertain.get(area, "rex") == "rex":
             state.uncertain[area] = event.cause
-    for holder, presence in state.presence.items():
+    for holder, presence in list(state.presence.items()):
         if presence.sure and presence.area in areas:
-            state.presence[holder] = msgspec.structs.replace(presence, sure=False)
+            place(state, holder, msgspec.structs.replace(presence, sure=False))
 
 
 def _apply_count(state: State, event: OccupancyReconciled, at_us: int) -> None:
     for area in (event.area, *event.within):
         state.uncertain.pop(area, None)
     for holder in event.gone:
-        state.presence.pop(holder, None)
+        place(state, holder, None)
     for found in event.present:
         known = state.presence.get(found.holder)
         if known is None:
-            state.presence[found.holder] = Presence(
-                found.area, at_us, found.badge, found.number, found.customer, kind=found.kind
-            )
+            new = Presence(found.area, at_us, found.badge, found.number, found.customer, kind=found.kind)
         else:
-            state.presence[found.holder] = msgspec.structs.replace(known, area=found.area, sure=True)
+            new = msgspec.structs.replace(known, area=found.area, sure=True)
+        place(state, found.holder, new)
 
 
 def _apply_cleared(state: State, key: str, mono_us: int) -> None:
@@ -303,11 +306,12 @@ def _apply_taken(state: State, event: AccessTaken, at_us: int, mono_us: int) -> 
         for access_point in list(state.waiting):
             _end_waiting(state, access_point, event.holder)
     if event.presence == "gone":
-        state.presence.pop(event.holder, None)
+        place(state, event.holder, None)
     elif event.presence == "inside":
-        state.presence[event.holder] = Presence(
+        now = Presence(
             event.to_area, at_us, event.badge, event.number, event.customer, kind=event.kind, escort=event.escort
         )
+        place(state, event.holder, now)
 
 
 _NO_READ = frozenset(("LATE_READ", "SECOND_PERSON_REQUIRED", "ESCORT_REQUIRED"))
@@ -333,7 +337,7 @@ def _apply_alarm(state: State, event: AlarmRaised, at_us: int) -> None:
         state.denials[event.subject] = ()
     holder = event.inputs.get("holder")
     if event.alarm == "OVERSTAY" and isinstance(holder, int) and holder in state.presence:
-        state.presence[holder] = msgspec.structs.replace(state.presence[holder], overstayed=True)
+        place(state, holder, msgspec.structs.replace(state.presence[holder], overstayed=True))
 
 
 def _apply_input(state: State, event: InputRecorded) -> None:

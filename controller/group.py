@@ -11,7 +11,7 @@ import msgspec
 from controller.event_base import AlarmName, Explanation
 from controller.index import Point, PolicyIndex, Room
 from controller.policy import BadgeKind
-from controller.presence import listed, on_the_way_in, on_the_way_out, sure
+from controller.presence import is_sure, on_the_way_in, on_the_way_out, people_of
 from controller.reasons import Reason, because
 from controller.state import State
 
@@ -95,11 +95,14 @@ def second_person(
     """The two-person area into which they may not go: two go together, or two are inside beyond doubt already, not counting whoever is on the
     way out, nor who stands here outside, whatever the list says (R2, MEANINGS 11). ``inside``: who has just proved to be there."""
     if len(group) < 2:
-        here = {member.holder for member in group}
         for room in point.entered:
             if room.two_person:
-                there = (sure(state, room) | inside) - on_the_way_out(state, index, room) - here
-                if len(there) < 2:
+                elsewhere = on_the_way_out(state, index, room)
+                elsewhere.update(member.holder for member in group)
+                there = sum(people.sure for people in people_of(state, room))
+                there -= sum(is_sure(state, room, holder) for holder in elsewhere)
+                there += sum(not is_sure(state, room, holder) for holder in inside - elsewhere)
+                if there < 2:
                     return room
     return None
 
@@ -118,37 +121,50 @@ def refused_together(
         return None
     staff = any(member.kind == "staff" for member in group)
     for room in point.entered:
-        if room.first_in and not (staff or _staff_among(state, sure(state, room) | inside)):
+        if room.first_in and not (staff or _staff_among(state, room, inside)):
             return because(Reason.FIRST_IN_REQUIRED, area=room.id)
     for room in point.entered:
         if room.composition != "any" and not staff:
-            there = sure(state, room) | inside
-            met = _staff_among(state, there)
+            met = _staff_among(state, room, inside)
             if not met and room.composition == "same_customer":
-                met = _of_one_customer(state, company, there)
+                met = _of_one_customer(state, room, company, inside)
             if not met:
                 return because(Reason.COMPOSITION, area=room.id, composition=room.composition)
     for room in point.entered:
         if room.capacity is not None:
-            holders = {member.holder for member in group}
-            people = len(listed(state, room) | (on_the_way_in(state, index, room) - {not_coming}) | holders)
+            coming = on_the_way_in(state, index, room)
+            coming.discard(not_coming)
+            coming.update(member.holder for member in group)
+            people = sum(people.listed for people in people_of(state, room))
+            people += sum(not _is_listed(state, room, holder) for holder in coming)
             if people > room.capacity:
                 return because(Reason.AREA_FULL, area=room.id, capacity=room.capacity, people=people)
     return None
 
 
-def _staff_among(state: State, holders: set[int] | frozenset[int]) -> bool:
-    return any(state.presence[holder].kind == "staff" for holder in holders if holder in state.presence)
+def _is_listed(state: State, room: Room, holder: int) -> bool:
+    presence = state.presence.get(holder)
+    return presence is not None and presence.area in room.within
 
 
-def _of_one_customer(state: State, company: Sequence[Member], there: set[int] | frozenset[int]) -> bool:
+def _staff_among(state: State, room: Room, inside: frozenset[int]) -> bool:
+    """Whether own staff is in the area beyond doubt, or among those who have just proved to be there."""
+    if any(people.staff for people in people_of(state, room)):
+        return True
+    return any(state.presence[holder].kind == "staff" for holder in inside if holder in state.presence)
+
+
+def _of_one_customer(state: State, room: Room, company: Sequence[Member], inside: frozenset[int]) -> bool:
     """All of one customer, and two of them, or one of that customer is inside."""
     customers = {member.customer for member in company}
-    if len(customers) != 1 or None in customers:
+    if len(customers) != 1:
         return False
-    if len(company) >= 2:
+    (customer,) = customers
+    if customer is None:
+        return False
+    if len(company) >= 2 or any(customer in people.customers for people in people_of(state, room)):
         return True
-    return any(state.presence[holder].customer in customers for holder in there if holder in state.presence)
+    return any(state.presence[holder].customer == customer for holder in inside if holder in state.presence)
 
 
 def second_person_required(room: Room, wait_s: int, way: str = "in") -> Explanation:

@@ -25,7 +25,8 @@ CARD_OF_TWO = "card of two badges"
 
 
 class Room(msgspec.Struct, frozen=True, gc=False):
-    """An area that is not public, with what the rules about several people ask there. ``within``: itself and all areas inside it."""
+    """An area that is not public, with what the rules about several people ask there. ``within``: itself and all areas inside it. ``doors``: those
+    that lead into or out of it."""
 
     id: str
     within: frozenset[str]
@@ -35,6 +36,7 @@ class Room(msgspec.Struct, frozen=True, gc=False):
     composition: Literal["any", "same_customer", "with_staff"]
     first_in: bool
     escort_customers: bool
+    doors: tuple[str, ...] = ()
 
 
 class Point(msgspec.Struct, frozen=True, gc=False):
@@ -274,10 +276,21 @@ def _rooms(site: Site) -> dict[str, Room]:
             composition=area.composition,
             first_in=area.first_in,
             escort_customers=area.escort_for == "customers",
+            doors=_doors_of(area.id, site, areas),
         )
         for area in site.areas
         if not area.public
     }
+
+
+def _doors_of(area: str, site: Site, areas: Mapping[str, Area]) -> tuple[str, ...]:
+    """The doors whose access points enter or leave an area."""
+    crossing = (
+        point.door
+        for point in site.access_points
+        if (area in _around(point.from_area, areas)) != (area in _around(point.to_area, areas))
+    )
+    return tuple(dict.fromkeys(crossing))
 
 
 def _points(site: Site, rooms: Mapping[str, Room]) -> dict[str, Point]:

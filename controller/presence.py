@@ -2,10 +2,11 @@
 
 import msgspec
 
-from controller.index import PolicyIndex, Room
+from controller.events import AccessGranted
+from controller.index import Point, PolicyIndex, Room
 from controller.policy import FOREVER_US, Badge, GrantArea
 from controller.site import Site
-from controller.state import Presence, State
+from controller.state import People, Presence, State
 
 
 class Occupancy(msgspec.Struct, frozen=True):
@@ -61,22 +62,33 @@ def sure(state: State, room: Room) -> set[int]:
 
 def on_the_way_out(state: State, index: PolicyIndex, room: Room) -> set[int]:
     """Who holds a grant that leaves the area and whose door has not opened since: as good as gone (MEANINGS 11)."""
-    return {
-        grant.holder
-        for door in state.doors.values()
-        for grant in door.grants
-        if (point := index.points.get(grant.access_point)) is not None and room in point.left
-    }
+    return {grant.holder for grant, point in _granted(state, index, room) if room in point.left}
 
 
 def on_the_way_in(state: State, index: PolicyIndex, room: Room) -> set[int]:
     """Who holds a grant into the area and whose door has not opened since: not yet inside."""
-    return {
-        grant.holder
-        for door in state.doors.values()
+    return {grant.holder for grant, point in _granted(state, index, room) if room in point.entered}
+
+
+def _granted(state: State, index: PolicyIndex, room: Room) -> list[tuple[AccessGranted, Point]]:
+    return [
+        (grant, point)
+        for name in room.doors
+        if (door := state.doors.get(name)) is not None and door.grants
         for grant in door.grants
-        if (point := index.points.get(grant.access_point)) is not None and room in point.entered
-    }
+        if (point := index.points.get(grant.access_point)) is not None
+    ]
+
+
+def people_of(state: State, room: Room) -> list[People]:
+    """The counts of the area and of all areas inside it."""
+    return [people for area in room.within if (people := state.people.get(area)) is not None]
+
+
+def is_sure(state: State, room: Room, holder: int) -> bool:
+    """Whether this holder is listed in the area, and nothing makes it doubtful."""
+    presence = state.presence.get(holder)
+    return presence is not None and presence.sure and presence.area in room.within
 
 
 def stay_end_us(index: PolicyIndex, presence: Presence) -> int:

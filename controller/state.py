@@ -3,6 +3,7 @@
 Its parts are frozen, so a snapshot is a copy of a few dictionaries.
 """
 
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
@@ -47,6 +48,16 @@ class Presence(msgspec.Struct, frozen=True):
     sure: bool = True
     escort: int | None = None
     unescorted: bool = False
+
+
+class People(msgspec.Struct, frozen=True, gc=False):
+    """How many are listed in one area itself, not in those inside it: all of them; those of them who are sure; of the sure ones own staff,
+    and by customer."""
+
+    listed: int = 0
+    sure: int = 0
+    staff: int = 0
+    customers: dict[int, int] = {}
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -102,7 +113,7 @@ class State(msgspec.Struct):
     """Everything folded. Keys: doors, areas, zones, devices, access points by their ids; ``presence`` by holder; ``alarms`` by
     ``alarm/subject``. ``wall_high_us`` is the high-water mark of journalled times that were vouched for (MEANINGS 19). ``uncertain``: area to
     cause; ``rex`` gives way to any other, which may have brought people in. ``reads``, ``waiting``: by access point, oldest first.
-    ``lockdowns``: area, or empty for the site, to cause."""
+    ``lockdowns``: area, or empty for the site, to cause. ``people``: ``presence`` counted by area, so that no tap counts a full hall."""
 
     seq: int = 0
     wall_high_us: int = 0
@@ -116,6 +127,7 @@ class State(msgspec.Struct):
     link_up: bool | None = None
     doors: dict[str, DoorState] = {}
     presence: dict[int, Presence] = {}
+    people: dict[str, People] = {}
     uncertain: dict[str, str] = {}
     alarms: dict[str, StandingAlarm] = {}
     devices: dict[str, Device] = {}
@@ -134,6 +146,50 @@ class State(msgspec.Struct):
     cleared: dict[str, Cleared] = {}
     degraded: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        if self.presence and not self.people:
+            self.people = count(self.presence)
+
+
+def place(state: State, holder: int, presence: Presence | None) -> None:
+    """Where a holder is from here on; None: nowhere that is listed. The only way to change ``presence``."""
+    before = state.presence.get(holder)
+    if before is not None:
+        _count_in(state.people, before, -1)
+    if presence is None:
+        state.presence.pop(holder, None)
+    else:
+        state.presence[holder] = presence
+        _count_in(state.people, presence, 1)
+
+
+def count(presence: Mapping[int, Presence]) -> dict[str, People]:
+    """``State.people`` of these."""
+    people: dict[str, People] = {}
+    for one in presence.values():
+        _count_in(people, one, 1)
+    return people
+
+
+def _count_in(people: dict[str, People], presence: Presence, by: int) -> None:
+    known = people.get(presence.area, _NOBODY)
+    listed = known.listed + by
+    if not listed:
+        people.pop(presence.area, None)
+    elif not presence.sure:
+        people[presence.area] = People(listed, known.sure, known.staff, known.customers)
+    else:
+        customers = known.customers
+        if presence.customer is not None:
+            customers = customers | {presence.customer: customers.get(presence.customer, 0) + by}
+            if not customers[presence.customer]:
+                del customers[presence.customer]
+        staff = known.staff + by * (presence.kind == "staff")
+        people[presence.area] = People(listed, known.sure + by, staff, customers)
+
+
+_NOBODY = People()
+
 
 def snapshot(state: State) -> State:
     """A copy that later changes of ``state`` do not touch."""
@@ -147,8 +203,10 @@ _TABLES = tuple(name for name in State.__struct_fields__ if isinstance(getattr(S
 
 
 def encode_state(state: State) -> bytes:
-    """A checkpoint."""
-    return msgspec.json.encode(state)
+    """A checkpoint. Counts are made anew when it is read."""
+    plain = msgspec.structs.replace(state)
+    plain.people = {}
+    return msgspec.json.encode(plain)
 
 
 def decode_state(encoded: bytes) -> State:
