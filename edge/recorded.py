@@ -173,11 +173,12 @@ def is_database(path: Path) -> bool:
 def _opened(path: Path, application_id: int, newest: int, what: str) -> Iterator[sqlite3.Connection]:
     if not is_database(path):
         raise RecordedFault(f"{path}: is no {what}; correct the path")
+    # With no log beside it SQLite would want to make one, which a read-only folder forbids: the file alone is the whole then.
+    alone = not path.with_name(path.name + "-wal").exists()
+    address = f"file:{quote(str(path.resolve()))}?mode=ro" + ("&immutable=1" if alone else "")
     try:
         # Closed before each page is used: a reader that stays would keep a running edge's log from shrinking.
-        with contextlib.closing(
-            sqlite3.connect(f"file:{quote(str(path.resolve()))}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S)
-        ) as database:
+        with contextlib.closing(sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT_S)) as database:
             if database.execute("PRAGMA application_id").fetchone()[0] != application_id:
                 raise RecordedFault(f"{path}: is no menjin {what}; correct the path")
             version = database.execute("PRAGMA user_version").fetchone()[0]
