@@ -60,7 +60,7 @@ from controller.now import SECOND_US, Now
 from controller.policy import Lease
 from controller.presence import occupancy
 from controller.site import HeldOpen, Interlock
-from controller.state import State, count, decode_state, encode_state
+from controller.state import State, decode_state, encode_state
 from tests.controller.building import (
     GUO,
     HARDWARE,
@@ -511,15 +511,3 @@ def test_nobody_without_a_badge_is_ever_two_people(moments: list[tuple[Step, flo
         for event in record.events:
             if isinstance(event, AccessGranted | AccessPending) and event.holder < 0:
                 assert names.setdefault(event.holder, event.number) == event.number
-
-
-@THOROUGH
-@given(st.lists(MOMENTS, max_size=40))
-def test_people_are_counted_as_they_are_listed(moments: list[tuple[Step, float, float, str]]) -> None:
-    run = Run()
-    for moment in moments:
-        run.play(moment)
-        assert run.engine.state.people == count(run.engine.state.presence)
-    old = msgspec.json.decode(encode_state(run.engine.state))
-    assert old["people"] == {}  # a checkpoint of before has none, and none is kept
-    assert decode_state(encode_state(run.engine.state)).people == run.engine.state.people
