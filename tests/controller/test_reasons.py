@@ -29,6 +29,12 @@ def test_a_reason_has_both_texts_and_uses_declared_inputs_only(reason: Reason) -
     assert meaning.en
     assert not re.search("[\u4e00-\u9fff]", meaning.en)
     assert placeholders(meaning.zh) | placeholders(meaning.en) <= set(meaning.inputs)
+    for other in (meaning.out, meaning.over):
+        if other is not None:
+            zh, en = other
+            assert re.search("[\u4e00-\u9fff]", zh)
+            assert not re.search("[\u4e00-\u9fff]", en)
+            assert placeholders(zh) | placeholders(en) <= set(meaning.inputs)
     assert set(meaning.inputs.values()) <= {str, int}
     assert re.fullmatch(r"[BRECDL]\d", meaning.rule)
 
@@ -67,6 +73,18 @@ def test_a_remedy_is_a_sentence_with_the_inputs_in_it() -> None:
     assert explanation == Explanation("NO_PERMISSION", "R1", {"number": "0007", "area": "hall"})
     assert remedy(explanation) == "Badge 0007 has no permission for hall."
     assert remedy(explanation, "zh-CN") == "出入证 0007 没有进入 hall 的权限。"
+
+
+def test_a_remedy_tells_waiting_to_enter_waiting_to_leave_and_waiting_in_vain_apart() -> None:
+    inputs: dict[str, str | int] = {"area": "hall", "way": "in", "wait_s": 8}
+    waiting = Explanation("SECOND_PERSON_REQUIRED", "R2", inputs)
+    leaving = Explanation("SECOND_PERSON_REQUIRED", "R2", {**inputs, "way": "out"})
+    in_vain = Explanation("SECOND_PERSON_REQUIRED", "R2", {**inputs, "wait_s": 0})
+    texts = [remedy(one, language) for one in (waiting, leaving, in_vain) for language in ("zh-CN", "en")]
+    assert len(set(texts)) == 6
+    assert "8 s left" in remedy(waiting)
+    assert "Your leaving" in remedy(leaving)
+    assert "two persons at least" in remedy(in_vain)
 
 
 def test_a_remedy_of_an_older_or_newer_record_is_still_shown() -> None:
