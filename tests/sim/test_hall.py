@@ -205,6 +205,16 @@ def test_fire_gas_and_tamper_open_their_loops(bench: HallBench) -> None:
         assert inputs[number] is True
 
 
+def test_a_lockdown_button_closes_its_loop(bench: HallBench) -> None:
+    inputs = bench.hall.boards["relay-2"].relays.inputs
+    assert bench.post("/lockdown", {"area": "hall"}) == {"area": "hall", "active": True}
+    assert inputs[4] is True
+    assert bench.state()["inputs"]["lockdown"] == {"hall": True}
+    bench.post("/lockdown", {"area": "hall", "clear": True})
+    assert inputs[4] is False
+    assert "no lockdown zone 'attic'" in bench.post("/lockdown", {"area": "attic"}, 404)["error"]
+
+
 def test_a_cable_pulled_and_put_back(bench: HallBench) -> None:
     for device in ("hall-in", "relay-2"):
         kind = "readers" if device == "hall-in" else "boards"

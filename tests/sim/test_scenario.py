@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sim.scenario import ALONE_KEYS, EXPECTED_KEYS, ScenarioError
 from sim.scenario_file import load, parse
 from sim.scenario_times import duration_s, moment
-from sim.scenario_verbs import ACTS, BadgeVerb, HolderVerb, Look, Reissue, Tap, acts_in
+from sim.scenario_verbs import ACTS, BadgeVerb, HolderVerb, Lockdown, Look, Reissue, Tap, acts_in
 
 ROOT = Path(__file__).parents[2]
 NOW = dt.datetime(2026, 11, 21, 12, tzinfo=dt.UTC)
@@ -74,6 +74,76 @@ def test_what_the_language_does_not_know_names_line_and_key(old: str, new: str, 
     assert text.startswith(f"two.yaml:{line}: ")
     assert named in text
     assert "\n" not in text
+
+
+ROOMS = """\
+name: rooms
+time: virtual
+starts: 2026-03-02T17:59:00+08:00
+rules: {hall: {capacity: 3}}
+given:
+  customers: [{code: C001, kind: organisation, name: A}]
+  holders: [{id: li, customer: C001, name: B}]
+  badges: [{id: b-li, holder: li}]
+  permits: [{id: V1, holder: li, areas: [lobby]}]
+steps:
+  - tap: {badge: b-li, at: hall-in, late: 2.1s}
+    expect: {granted: [b-li], events: [DoorUnlocked]}
+  - lockdown: {area: hall, clear: true}
+  - count: {area: hall, people: 2}
+    expect: {alarm: OCCUPANCY_MISMATCH}
+  - command: {name: UnlockDoor, by: guard, fields: {door: hall-door, reason: x}}
+  - wait: 7.999s
+  - expect: {occupancy: {hall: 2, lobby: [0, null]}, waiting: {hall-in: [b-li]}, alarms: [FIRE]}
+"""
+
+
+def test_rooms_read_into_their_steps() -> None:
+    scenario = parse(ROOMS, "rooms.yaml")
+    assert scenario.virtual
+    assert scenario.rules == {"hall": {"capacity": 3}}
+    assert scenario.steps[1].argument == Lockdown("hall", clear=True)
+    assert scenario.steps[5].expect is not None
+    assert scenario.steps[5].expect.occupancy == {"hall": 2, "lobby": (0, None)}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "named"),
+    [
+        ("time: virtual", "time: soon", 2, "time"),
+        ("time: virtual\n", "", 2, "time: virtual"),
+        ("2026-03-02T17:59:00+08:00", "+1h", 3, "hangs on now"),
+        ("hall: {capacity: 3}", "attic: {capacity: 3}", 4, "attic"),
+        ("hall: {capacity: 3}", "hall: {capacity: 0}", 4, "capacity"),
+        ("rules: {hall: {capacity: 3}}", "settings: {patience_s: 3}", 4, "patience_s"),
+        ("customer: C001, name: B", "customer: C002, name: B", 7, "C002"),
+        ("badges: [{id: b-li, holder: li}]", "badges: [{id: b-li, holder: lu}]", 8, "'lu'"),
+        ("permits: [{id: V1, holder: li", "permits: [{id: b-li, holder: li", 9, "twice"),
+        ("areas: [lobby]}]", "areas: [lobby], escort: false}]", 9, "escort"),
+        ("late: 2.1s", "late: 2.1", 11, "late"),
+        ("events: [DoorUnlocked]", "events: [DoorExploded]", 12, "DoorExploded"),
+        ("alarm: OCCUPANCY_MISMATCH", "alarm: PANIC", 15, "PANIC"),
+        ("name: UnlockDoor", "name: OpenDoor", 16, "OpenDoor"),
+        ("door: hall-door, reason: x", "door: hall-door", 16, "reason"),
+        ("door: hall-door, reason: x", "door: hall-door, why: x", 16, "why"),
+        ("by: guard", "by: boss", 16, "boss"),
+        ("alarms: [FIRE]", "alarms: [FLOOD]", 18, "FLOOD"),
+        ("lobby: [0, null]", "lobby: many", 18, "occupancy"),
+    ],
+)
+def test_rooms_that_the_language_does_not_know_name_line_and_key(old: str, new: str, line: int, named: str) -> None:
+    assert old in ROOMS
+    with pytest.raises(ScenarioError) as caught:
+        parse(ROOMS.replace(old, new), "rooms.yaml")
+    assert str(caught.value).startswith(f"rooms.yaml:{line}: ")
+    assert named in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("line", ["count: {area: hall, people: 2}", "tap: {badge: b-li, at: hall-in, late: 2s}"])
+def test_what_no_process_has_is_refused_in_real_time(line: str) -> None:
+    with pytest.raises(ScenarioError, match="time: virtual"):
+        parse(f"name: x\nsteps:\n  - {line}\n", "x.yaml")
 
 
 RECORDS = """\
