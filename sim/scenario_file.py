@@ -220,6 +220,8 @@ class _Reader:
                 raise self.error((*path, "late"), "late: no reader of the hall keeps a read back; add `time: virtual`")
         if isinstance(argument, CommandVerb):
             self._raise(path, faults_of_command(argument))
+        if verb in ("cut", "restore") and argument == "journal" and not self._virtual:
+            raise self.error(path, "journal: no disk of a process is filled by a scenario; add `time: virtual`")
         if isinstance(argument, Count) and not self._virtual:
             raise self.error(path, "count: no counter is wired to an edge; add `time: virtual`")
         if verb == "wait":

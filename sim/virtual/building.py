@@ -240,8 +240,10 @@ class Building:
     # what lives and dies
 
     def cut(self, what: str) -> None:
-        """``mqtt`` or ``edge``: the cable; ``broker`` and ``server`` fall silent."""
-        if what == "server":
+        """``mqtt`` or ``edge``: the cable; ``broker`` and ``server`` fall silent; the ``journal`` cannot commit."""
+        if what == "journal":
+            self.node.journal.failing = "disk full"
+        elif what == "server":
             self._server_alive = False
         elif what == "broker":
             self._broker_alive = False
@@ -259,7 +261,9 @@ class Building:
 
     def restore(self, what: str) -> None:
         """Whatever was cut or killed is back, and has said so."""
-        if what == "server":
+        if what == "journal":
+            self.node.journal.failing = None
+        elif what == "server":
             self._server_alive = True
         elif what in ("broker", "mqtt"):
             self._broker_alive = True
