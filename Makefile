@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup packages demo test check format bench screenshots soak wheel lock clean
+.PHONY: setup packages demo test check format bench screenshots search scenarios soak wheel lock clean
 .DELETE_ON_ERROR:
 
 setup: .venv/ready
@@ -47,6 +47,14 @@ bench: setup
 # Pictures of docs/console.md, from a demo of their own.
 screenshots: packages setup
 	$(BIN)/python -m tests.server.console.screenshots
+
+# Every state of the small sites that can be reached in ten minutes, the invariants in each.
+search: setup
+	$(BIN)/python -m tests.controller.model.search --minutes 10
+
+# Every scenario through real processes.
+scenarios: packages setup
+	$(BIN)/menjin sim run scenarios/*.yaml
 
 soak: packages setup
 	$(BIN)/python -m pytest -q -m soak --timeout 7200

@@ -16,7 +16,7 @@ COMMANDS = {
     "demo": ("sim.run_cli:demo", "Broker, server, edge and a simulated hall, ready to tap."),
     "server": ("server.cli:app", "The central server: API, ledger, fleet, console."),
     "broker": ("server.cli:broker", "The embedded MQTT broker."),
-    "edge": ("edge.cli:app", "The agent of one machine room; enrol, rest."),
+    "edge": ("edge.cli:app", "The agent of one machine room; enrol, rest, muster."),
     "sim": ("sim.cli:app", "Scenarios and the simulated hall."),
     "bench": ("sim.bench.cli:bench", "Measure; figures and ratios of one run."),
     "replay": ("edge.replay:replay", "Decide recorded inputs again, under another policy or their own."),
