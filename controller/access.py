@@ -8,6 +8,7 @@ On a way out only the rules marked ``refuse`` refuse; the others grant the exit 
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Literal
 
 import msgspec
@@ -241,20 +242,23 @@ def journal(case: Case) -> Explanation | None:
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """One line of the list. ``on_way_out``: what becomes of its refusal there."""
+    """One line of the list. ``on_way_out``: what becomes of its refusal there. ``asked_at``: the trait of a point (:class:`controller.index.Point`)
+    without which the rule cannot refuse, so is not asked. ``in_trouble``: it can refuse only in what :func:`_is_calm` rules out."""
 
     check: Check
     reasons: tuple[Reason, ...]
     on_way_out: OnWayOut
+    asked_at: str = ""
+    in_trouble: bool = False
 
 
 RULES: tuple[Rule, ...] = (
     Rule(late_read, (Reason.LATE_READ,), "refuse"),
-    Rule(refused_card, (Reason.TWO_CARDS, Reason.NOT_AUTHENTICATED), "refuse"),
+    Rule(refused_card, (Reason.TWO_CARDS, Reason.NOT_AUTHENTICATED), "refuse", in_trouble=True),
     Rule(unknown_badge, (Reason.UNKNOWN_BADGE,), "refuse"),
     Rule(lost_badge, (Reason.BADGE_LOST,), "refuse"),
-    Rule(bare_number, (Reason.NOT_AUTHENTICATED,), "refuse"),
-    Rule(area_unsafe, (Reason.AREA_UNSAFE,), "ignore"),
+    Rule(bare_number, (Reason.NOT_AUTHENTICATED,), "refuse", "authenticated_only"),
+    Rule(area_unsafe, (Reason.AREA_UNSAFE,), "ignore", in_trouble=True),
     Rule(
         badge_status,
         (Reason.BADGE_REVOKED, Reason.BADGE_SUSPENDED, Reason.BADGE_EXPIRED, Reason.BADGE_NOT_ACTIVE),
@@ -262,23 +266,22 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(quota_slot, (Reason.QUOTA_SLOT_INVALID,), "alarm"),
     Rule(contract, (Reason.CONTRACT_ENDED, Reason.CONTRACT_SUSPENDED), "alarm"),
-    Rule(untrusted_time, (Reason.TIME_UNTRUSTED,), "alarm"),
+    Rule(untrusted_time, (Reason.TIME_UNTRUSTED,), "alarm", in_trouble=True),
     Rule(badge_validity, (Reason.BADGE_NOT_YET_VALID, Reason.BADGE_EXPIRED), "alarm"),
-    Rule(cage, (Reason.NO_PERMISSION,), "alarm"),
+    Rule(cage, (Reason.NO_PERMISSION,), "alarm", "customers"),
     Rule(
         permission,
         (Reason.OUTSIDE_SCHEDULE, Reason.CONTRACT_ENDED, Reason.OUTSIDE_PERMIT_WINDOW, Reason.NO_PERMISSION),
         "alarm",
     ),
-    Rule(area_closed, (Reason.AREA_CLOSED,), "ignore"),
-    Rule(lockdown, (Reason.LOCKDOWN,), "ignore"),
-    Rule(anti_passback, (Reason.ANTI_PASSBACK,), "ignore"),
+    Rule(area_closed, (Reason.AREA_CLOSED,), "ignore", "closed"),
+    Rule(lockdown, (Reason.LOCKDOWN,), "ignore", in_trouble=True),
+    Rule(anti_passback, (Reason.ANTI_PASSBACK,), "ignore", "anti_passback"),
     Rule(lease, (Reason.LEASE_ENDED,), "alarm"),
-    Rule(journal, (Reason.JOURNAL_UNAVAILABLE,), "ignore"),
+    Rule(journal, (Reason.JOURNAL_UNAVAILABLE,), "ignore", in_trouble=True),
 )
 """The rules in their order; their numbers are their places, from 1."""
 
-_CHECKS: tuple[Check, ...] = tuple(rule.check for rule in RULES)
 _REFUSE_EXIT: tuple[Check, ...] = tuple(rule.check for rule in RULES if rule.on_way_out == "refuse")
 _ALARM_EXIT: tuple[Check, ...] = tuple(rule.check for rule in RULES if rule.on_way_out == "alarm")
 _ADMISSION: tuple[Check, ...] = (area_unsafe, area_closed, lockdown, journal)
@@ -292,15 +295,35 @@ _PERMITTED_RULE = Reason.PERMITTED.value.rule
 
 def decide(case: Case) -> Decision:
     """The decision with its explanation. Pure."""
-    if case.point.out:
+    point = case.point
+    if point.out:
         return _decide_way_out(case)
-    for check in _CHECKS:
+    for check in checks_at(point.traits, _is_calm(case)):
         refusal = check(case)
         if refusal is not None:
             return Denied(refusal)
-    if case.point.public:
-        return Granted(because(Reason.PUBLIC_AREA, area=case.point.area))
-    return Granted(Explanation(_PERMITTED, _PERMITTED_RULE, {"area": case.point.area, "grant": case.badge.grant}))
+    if point.public:
+        return Granted(because(Reason.PUBLIC_AREA, area=point.area))
+    return Granted(Explanation(_PERMITTED, _PERMITTED_RULE, {"area": point.area, "grant": case.badge.grant}))
+
+
+def _is_calm(case: Case) -> bool:
+    """Nothing is out of the ordinary with the edge, the building or the read, as far as a glance tells."""
+    return (
+        not (case.refused or case.gas_zone or case.locked_down is not None)
+        and case.wall_trusted
+        and case.journal_available
+    )
+
+
+@cache
+def checks_at(traits: frozenset[str], calm: bool) -> tuple[Check, ...]:
+    """The rules in their order, without those that cannot refuse at a point with these traits while all is calm."""
+    return tuple(
+        rule.check
+        for rule in RULES
+        if (not rule.asked_at or rule.asked_at in traits) and not (calm and rule.in_trouble)
+    )
 
 
 def refuse_admission(case: Case) -> Explanation | None:

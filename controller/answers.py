@@ -9,7 +9,7 @@ from controller.access import NOBODY, Case, Granted, decide, refuse_admission
 from controller.actions import Indicate
 from controller.anti_passback import inside_already, left_unseen
 from controller.door import DoorInput
-from controller.escort import may_escort, needs_escort
+from controller.escort import escorted_in, may_escort, needs_escort
 from controller.event_base import AlarmName, Explanation
 from controller.events import AccessDenied, AccessGranted, AccessPending
 from controller.group import Member
@@ -34,31 +34,31 @@ def case_of(
 ) -> Case:
     """All that the decision about one person depends on, from what is known now. ``read`` None: it was in order when it came."""
     state = turn.state
+    lease = state.lease
+    door = state.doors.get(point.door)
     return Case(
-        index=index,
-        point=point,
-        badge=badge,
-        customer=None if badge.customer is None else index.customers.get(badge.customer),
-        technology="" if read is None else read.technology,
-        authenticated=read is None or (isinstance(read, CardRead) and read.assurance == "authenticated"),
-        refused=read.cause if isinstance(read, CardRefused) else "",
-        read_age_us=0 if read is None else turn.mono_us - read.read_at_mono_us,
-        wall_us=turn.wall_us,
-        wall_trusted=state.wall_trusted,
-        journal_available=state.journal_available,
-        gas_zone=turn.gas_zone(point.door),
-        lease=state.lease,
-        lease_age_us=0 if state.lease is None else age_us(state.lease, turn.wall_us, turn.mono_us, state.boot_id),
-        presence=state.presence.get(badge.holder),
-        released=turn.door(point.door).mode == "released",
-        locked_down=_locked_down(turn, index, point, badge),
-        vouched=vouched,
+        index,
+        point,
+        badge,
+        None if badge.customer is None else index.customers.get(badge.customer),
+        "" if read is None else read.technology,
+        read is None or (isinstance(read, CardRead) and read.assurance == "authenticated"),
+        read.cause if isinstance(read, CardRefused) else "",
+        0 if read is None else turn.mono_us - read.read_at_mono_us,
+        turn.wall_us,
+        state.wall_trusted,
+        state.journal_available,
+        turn.gas_zone(point.door) if state.gas else "",
+        lease,
+        0 if lease is None else age_us(lease, turn.wall_us, turn.mono_us, state.boot_id),
+        state.presence.get(badge.holder),
+        door is not None and door.mode == "released",
+        _locked_down(turn, index, point, badge) if state.lockdowns else None,
+        vouched,
     )
 
 
 def _locked_down(turn: Turn, index: PolicyIndex, point: Point, badge: Badge) -> str | None:
-    if not turn.state.lockdowns:
-        return None
     kind = None if badge is NOBODY else badge.kind
     return lockdown.locked_area(turn.state.lockdowns, index, point, kind, badge.holder in index.keyholders)
 
@@ -66,21 +66,21 @@ def _locked_down(turn: Turn, index: PolicyIndex, point: Point, badge: Badge) -> 
 def member_of(turn: Turn, index: PolicyIndex, point: Point, badge: Badge, granted: Granted) -> Member:
     """Whom the numbered rules let pass, as the group rules see them."""
     areas = point.leaves if point.out else point.enters
-    alarms: list[tuple[AlarmName, str]] = []
+    alarms: tuple[tuple[AlarmName, str], ...] = ()
     if granted.alarm and granted.irregular is not None:
-        alarms.append((granted.alarm, granted.irregular.reason))
-    if passed_back(turn, point, badge.holder):
-        alarms.append(("EXIT_IRREGULAR", Reason.ANTI_PASSBACK.name))
+        alarms = ((granted.alarm, granted.irregular.reason),)
+    if (point.out or point.anti_passback) and passed_back(turn, point, badge.holder):
+        alarms = (*alarms, ("EXIT_IRREGULAR", Reason.ANTI_PASSBACK.name))
     return Member(
-        holder=badge.holder,
-        badge=badge.id,
-        number=badge.number,
-        because=granted.because,
-        kind=badge.kind,
-        customer=badge.customer,
+        badge.holder,
+        badge.id,
+        badge.number,
+        granted.because,
+        badge.kind,
+        badge.customer,
         needs_escort=not point.out and needs_escort(point, badge.kind),
         may_escort=may_escort(index, areas, badge.kind, badge.holder),
-        alarms=tuple(alarms),
+        alarms=alarms,
     )
 
 
@@ -105,7 +105,9 @@ def still_waiting(turn: Turn, point: Point, besides: int) -> list[Waiting]:
 
 def judge_waiting(turn: Turn, index: PolicyIndex, point: Point, besides: int) -> list[Member]:
     """Who waits at this point, judged again: whoever may not pass any more is denied and is not among them."""
-    members = []
+    members: list[Member] = []
+    if point.id not in turn.state.waiting:
+        return members
     for one in still_waiting(turn, point, besides):
         asked = one.pending
         if asked.badge:
@@ -149,7 +151,10 @@ def grant(turn: Turn, point: Point, members: Sequence[Member], escort: int | Non
     holders = tuple(member.holder for member in members)
     for member in members:
         known = state.presence.get(member.holder)
-        answers_for = escort if member.needs_escort else (known.escort if point.out and known is not None else None)
+        answers_for = escort if member.needs_escort else None
+        if point.out and known is not None and known.escort is not None and turn.index is not None:
+            if point.to_public or escorted_in(turn.index, point.to_area, member.kind):
+                answers_for = known.escort
         turn.emit(
             AccessGranted(
                 access_point=point.id,

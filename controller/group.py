@@ -11,7 +11,7 @@ import msgspec
 from controller.event_base import AlarmName, Explanation
 from controller.index import Point, PolicyIndex, Room
 from controller.policy import BadgeKind
-from controller.presence import is_sure, on_the_way_in, on_the_way_out, people_of
+from controller.presence import is_sure, on_the_way_in, on_the_way_out, outstanding, people_of
 from controller.reasons import Reason, because
 from controller.state import State
 
@@ -65,9 +65,14 @@ def decide_entry(
     """``waiting``: who waits at this point, oldest first, without the tapper. ``blocked``: the interlock that keeps the door shut."""
     if tapper.needs_escort:
         return Wait(escort_required(point, tapper, seconds(index.limits.pairing_window_s)))
-    company = [*(member for member in waiting if not member.needs_escort), tapper]
-    escort = tapper if tapper.may_escort else next((member for member in company if member.may_escort), None)
-    group = (*taken_along(index, waiting, escort is not None), tapper)
+    if waiting:
+        company = [*(member for member in waiting if not member.needs_escort), tapper]
+        escort = tapper if tapper.may_escort else next((member for member in company if member.may_escort), None)
+        group = (*taken_along(index, waiting, escort is not None), tapper)
+    else:
+        escort = tapper if tapper.may_escort else None
+        group = (tapper,)
+        company = [tapper]
     lacking = second_person(state, index, point, group)
     if lacking is not None:
         return Wait(second_person_required(lacking, seconds(index.limits.pairing_window_s)))
@@ -97,9 +102,11 @@ def second_person(
     if len(group) < 2:
         for room in point.entered:
             if room.two_person:
+                there = people_of(state, room).sure
+                if there - outstanding(state, room) - len(group) >= 2:
+                    continue  # two of them at least are neither on the way out nor here
                 elsewhere = on_the_way_out(state, index, room)
                 elsewhere.update(member.holder for member in group)
-                there = sum(people.sure for people in people_of(state, room))
                 there -= sum(is_sure(state, room, holder) for holder in elsewhere)
                 there += sum(not is_sure(state, room, holder) for holder in inside - elsewhere)
                 if there < 2:
@@ -117,9 +124,28 @@ def refused_together(
     not_coming: int = 0,
 ) -> Explanation | None:
     """Why this complete group may not go in: first in, composition, capacity. ``not_coming``: a holder whose grant is void."""
-    if not point.asks:
-        return None
-    staff = any(member.kind == "staff" for member in group)
+    staff = "staff" in [member.kind for member in group]
+    for room in point.entered:
+        people = people_of(state, room)
+        if not (staff or people.staff) and (room.first_in or room.composition != "any"):
+            break
+        if room.capacity is not None and people.listed + outstanding(state, room) + len(group) > room.capacity:
+            break
+    else:
+        return None  # in no area can anything be wanting, whoever of them is counted twice
+    return _refusal(state, index, point, group, company, inside, not_coming, staff)
+
+
+def _refusal(
+    state: State,
+    index: PolicyIndex,
+    point: Point,
+    group: Sequence[Member],
+    company: Sequence[Member],
+    inside: frozenset[int],
+    not_coming: int,
+    staff: bool,
+) -> Explanation | None:
     for room in point.entered:
         if room.first_in and not (staff or _staff_among(state, room, inside)):
             return because(Reason.FIRST_IN_REQUIRED, area=room.id)
@@ -135,8 +161,7 @@ def refused_together(
             coming = on_the_way_in(state, index, room)
             coming.discard(not_coming)
             coming.update(member.holder for member in group)
-            people = sum(people.listed for people in people_of(state, room))
-            people += sum(not _is_listed(state, room, holder) for holder in coming)
+            people = people_of(state, room).listed + sum(not _is_listed(state, room, holder) for holder in coming)
             if people > room.capacity:
                 return because(Reason.AREA_FULL, area=room.id, capacity=room.capacity, people=people)
     return None
@@ -149,7 +174,7 @@ def _is_listed(state: State, room: Room, holder: int) -> bool:
 
 def _staff_among(state: State, room: Room, inside: frozenset[int]) -> bool:
     """Whether own staff is in the area beyond doubt, or among those who have just proved to be there."""
-    if any(people.staff for people in people_of(state, room)):
+    if people_of(state, room).staff:
         return True
     return any(state.presence[holder].kind == "staff" for holder in inside if holder in state.presence)
 
@@ -162,7 +187,7 @@ def _of_one_customer(state: State, room: Room, company: Sequence[Member], inside
     (customer,) = customers
     if customer is None:
         return False
-    if len(company) >= 2 or any(customer in people.customers for people in people_of(state, room)):
+    if len(company) >= 2 or customer in people_of(state, room).customers:
         return True
     return any(state.presence[holder].customer == customer for holder in inside if holder in state.presence)
 

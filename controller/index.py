@@ -45,7 +45,8 @@ class Point(msgspec.Struct, frozen=True, gc=False):
     ``enters``: the areas that hold ``to_area`` (itself and all it lies in) but not ``from_area``, ``leaves`` the reverse, the innermost
     first; public ones are not among them: they ask for nothing (docs/rooms.md). ``entered`` and ``left``: the same where people pass, none at
     a cabinet. ``asks``: an area entered asks something of the group. ``opposite``: the points that lead the other way through the
-    door. ``closures``: when an area that it leads into, itself or around it, is closed, ``[from_us, until_us)``."""
+    door. ``closures``: when an area that it leads into, itself or around it, is closed, ``[from_us, until_us)``. ``traits``: what rules of
+    :mod:`controller.access` may be asked here besides those asked everywhere: ``authenticated_only``, ``customers``, ``closed``, ``anti_passback``."""
 
     id: str
     door: str
@@ -68,6 +69,7 @@ class Point(msgspec.Struct, frozen=True, gc=False):
     escort_customers: bool = False
     opposite: tuple[str, ...] = ()
     closures: tuple[tuple[int, int, str], ...] = ()
+    traits: frozenset[str] = frozenset()
 
 
 class PolicyIndex:
@@ -314,14 +316,24 @@ def _point(
     leaves = _without(point.from_area, point.to_area, areas)
     entered = tuple(rooms[name] for name in enters) if passage else ()
     into = _around(point.to_area, areas)
+    authenticated_only = area.authenticated_only or area.two_person
+    closed_area = "" if point.out else _closed(area, areas)
+    closed_at = () if point.out else tuple(entry for entry in closures if entry[2] in into)
+    anti_passback = any(room.anti_passback != "off" for room in entered)
+    traits = {
+        "authenticated_only": authenticated_only,
+        "customers": bool(area.customers),
+        "closed": bool(closed_area or closed_at),
+        "anti_passback": anti_passback,
+    }
     return Point(
         id=point.id,
         door=point.door,
         out=point.out,
         area=area.id,
         public=area.public,
-        authenticated_only=area.authenticated_only or area.two_person,
-        closed_area="" if point.out else _closed(area, areas),
+        authenticated_only=authenticated_only,
+        closed_area=closed_area,
         customers=area.customers,
         from_area=point.from_area,
         to_area=point.to_area,
@@ -335,14 +347,15 @@ def _point(
             room.two_person or room.capacity is not None or room.composition != "any" or room.first_in
             for room in entered
         ),
-        anti_passback=any(room.anti_passback != "off" for room in entered),
+        anti_passback=anti_passback,
         escort_customers=any(room.escort_customers for room in entered),
         opposite=tuple(
             other.id
             for other in site.access_points
             if other.door == point.door and (other.from_area, other.to_area) == (point.to_area, point.from_area)
         ),
-        closures=() if point.out else tuple(entry for entry in closures if entry[2] in into),
+        closures=closed_at,
+        traits=frozenset(name for name, there in traits.items() if there),
     )
 
 

@@ -80,9 +80,35 @@ def _granted(state: State, index: PolicyIndex, room: Room) -> list[tuple[AccessG
     ]
 
 
-def people_of(state: State, room: Room) -> list[People]:
-    """The counts of the area and of all areas inside it."""
-    return [people for area in room.within if (people := state.people.get(area)) is not None]
+def people_of(state: State, room: Room) -> People:
+    """The counts of the area with all areas inside it."""
+    found = state.people.get(room.id, _NONE)
+    if len(room.within) > 1:
+        for area in room.within:
+            inner = state.people.get(area)
+            if inner is not None and area != room.id:
+                found = People(
+                    found.listed + inner.listed,
+                    found.sure + inner.sure,
+                    found.staff + inner.staff,
+                    found.customers
+                    | {one: found.customers.get(one, 0) + sure for one, sure in inner.customers.items()},
+                )
+    return found
+
+
+def outstanding(state: State, room: Room) -> int:
+    """How many grants are outstanding at the area's doors, whichever way they lead."""
+    doors = state.doors
+    found = 0
+    for name in room.doors:
+        door = doors.get(name)
+        if door is not None and door.grants:
+            found += len(door.grants)
+    return found
+
+
+_NONE = People()
 
 
 def is_sure(state: State, room: Room, holder: int) -> bool:
