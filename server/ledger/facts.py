@@ -76,16 +76,15 @@ class Facts:
 
     def apply(self, event: AnyEvent, at_us: int, seq: int, source: str = EDGE, mono_us: int = 0) -> None:
         """Fold one event, at ``seq`` of the ledger's events, when the edge's boot time was ``mono_us``."""
-        if isinstance(event, AlarmRaised):
+        fold = _FOLDS.get(type(event))
+        if fold is not None:
+            fold(self, event, at_us, mono_us)
+        elif isinstance(event, AlarmRaised):
             self._alarms.raised(event, at_us, seq, source)
         elif isinstance(event, AlarmAcknowledged):
             self._alarms.acknowledged(event, at_us, seq, source)
         elif isinstance(event, AlarmCleared):
             self._alarms.cleared(event, at_us, seq, source)
-        else:
-            fold = _FOLDS.get(type(event))
-            if fold is not None:
-                fold(self, event, at_us, mono_us)
 
     def _unlocked(self, event: DoorUnlocked, at_us: int, *_: object) -> None:
         self._door_facts[event.door, "lock"] = ("unlocked", at_us)
@@ -192,7 +191,7 @@ class Facts:
         )
 
     def _decided(self, event: AccessGranted | AccessDenied, *_: object) -> None:
-        if event.holder is not None:
+        if self._waiting.rows() and event.holder is not None:
             self._waiting.drop(_place(event))
 
     def _started(self, _event: EdgeStarted, *_: object) -> None:

@@ -172,17 +172,18 @@ class LedgerWriter:
         anything is added."""
         rows = event_rows(record, self._event_seq + 1, record_seq, edge_id)
         self._events += rows
+        facts = self.facts(edge_id)
         for seq, event in enumerate(record.events, self._event_seq + 1):
-            if type(event) in REGISTERED:
+            event_type = type(event)
+            if event_type in REGISTERED:
                 self._register.take(edge_id, event, record.at_us, seq, record_seq, folds=folds)
-        if folds:
-            facts = self.facts(edge_id)
-            for seq, event in enumerate(record.events, self._event_seq + 1):
-                facts.apply(event, record.at_us, seq, mono_us=record.mono_us)
-                if type(event) is CommandDone:
-                    self.commands_done.append((edge_id, event))
-                elif type(event) is CardEncoded:
-                    self.cards_encoded.append((edge_id, event))
+            if not folds:
+                continue
+            facts.apply(event, record.at_us, seq, mono_us=record.mono_us)
+            if event_type is CommandDone:
+                self.commands_done.append((edge_id, event))  # type: ignore[arg-type]
+            elif event_type is CardEncoded:
+                self.cards_encoded.append((edge_id, event))  # type: ignore[arg-type]
         self._event_seq += len(rows)
 
     def save(self) -> None:

@@ -10,6 +10,8 @@ from server.db.model import Model
 
 DIRECTIONS = ("in", "out", "opened", "found", "missed")
 ENDINGS = ("exit", "count", "unseen")
+STAYS_PER_ENTRY = 16
+"""How many stays one entry may begin: as deep as rooms lie in each other."""
 OPEN = text("ended_by IS NULL")
 _HAS_CUSTOMER, _HAS_HOLDER, _HAS_NUMBER = (text(f"{name} IS NOT NULL") for name in ("customer", "holder", "number"))
 
@@ -23,16 +25,17 @@ class RegisterEntry(Model, table=True):
 
     ``direction``: ``in``, ``out``; ``opened``: a cabinet, which nobody enters; ``found``, ``missed``: not a passage, a count found somebody
     who was not listed, or did not find who was. ``holder`` None: somebody left by the button. ``partners``: holders, as JSON.
-    ``purpose``, ``person``: what an operator gave who admitted them, or counted. ``badge`` 0: somebody without a badge."""
+    ``purpose``: what an operator gave who admitted them, or counted. ``badge`` 0: somebody without a badge. ``began``: how many stays it
+    began, whose ids follow from its own; ``ended``: the ids of those that it ended, as JSON."""
 
     __tablename__ = "register_entry"
     __table_args__ = (
         CheckConstraint(f"direction IN ({_quoted(DIRECTIONS)})", name="direction"),
-        Index("ix_register_entry_at", "at_us", "id"),
-        Index("ix_register_entry_area", "area", "at_us", "id"),
-        Index("ix_register_entry_customer", "customer", "at_us", "id", sqlite_where=_HAS_CUSTOMER, postgresql_where=_HAS_CUSTOMER),
-        Index("ix_register_entry_holder", "holder", "at_us", "id", sqlite_where=_HAS_HOLDER, postgresql_where=_HAS_HOLDER),
-        Index("ix_register_entry_number", "number", "at_us", "id", sqlite_where=_HAS_NUMBER, postgresql_where=_HAS_NUMBER),
+        Index("ix_register_entry_at", "at_us"),
+        Index("ix_register_entry_area", "area", "at_us"),
+        Index("ix_register_entry_customer", "customer", "at_us", sqlite_where=_HAS_CUSTOMER, postgresql_where=_HAS_CUSTOMER),
+        Index("ix_register_entry_holder", "holder", "at_us", sqlite_where=_HAS_HOLDER, postgresql_where=_HAS_HOLDER),
+        Index("ix_register_entry_number", "number", "at_us", sqlite_where=_HAS_NUMBER, postgresql_where=_HAS_NUMBER),
     )  # fmt: skip
 
     id: int = Field(primary_key=True, sa_type=BIG_INT)
@@ -57,10 +60,13 @@ class RegisterEntry(Model, table=True):
     emergency: bool = False
     purpose: str | None = None
     operator: str | None = None
+    began: int = 0
+    ended: str = "[]"
 
 
 class RegisterStay(Model, table=True):
-    """One person's time in one room, from the entry that began it to the one that ended it. Derived: it changes when they leave.
+    """One person's time in one room, from the entry that began it to the one that ended it. Derived: it changes when they leave. ``id``: the
+    entry's, times :data:`STAYS_PER_ENTRY`, and which of its stays it is.
 
     ``ended_by``: ``exit``; ``count``: they were not found; ``unseen``: they came in again, so they had left by the button, in a fire, or
     while the edge was down, and ``out_us`` is not known. None: still inside, as far as is known."""
@@ -68,14 +74,13 @@ class RegisterStay(Model, table=True):
     __tablename__ = "register_stay"
     __table_args__ = (
         CheckConstraint(f"ended_by IS NULL OR ended_by IN ({_quoted(ENDINGS)})", name="ended_by"),
-        Index("ix_register_stay_exit", "exit_id"),
         Index(
             "ux_register_stay_open", "edge_id", "holder", "area", unique=True, sqlite_where=OPEN, postgresql_where=OPEN
         ),
     )
 
-    entry_id: int = Field(primary_key=True, sa_type=BIG_INT)
-    area: str = Field(primary_key=True)
+    id: int = Field(primary_key=True, sa_type=BIG_INT)
+    area: str
     edge_id: int
     holder: int = Field(sa_type=BIG_INT)
     in_us: int = Field(sa_type=BIG_INT)

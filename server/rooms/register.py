@@ -1,41 +1,69 @@
 """The register's entries and stays, made from records while they are ingested (R3).
 
-One transaction's facts are collected and written together: a stay that began earlier is looked up once for all holders.
+One transaction's facts are collected and written together: a stay that began earlier is looked up once for all holders. No row
+objects here: a backlog brings thousands of passages a second.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from controller.commands import Admit
 from controller.events import AccessTaken, AnyEvent, CommandDone, ExitByRequest
 from controller.room_events import Found, OccupancyReconciled
-from server.ledger.bulk import insert_rows, upsert_rows
+from server.ledger.bulk import insert_rows, run, upsert_rows
 from server.ledger.keyed_rows import table_of
 from server.rooms.areas import Areas
-from server.rooms.models import RegisterAdmission, RegisterEntry, RegisterStay
+from server.rooms.models import STAYS_PER_ENTRY, RegisterAdmission, RegisterEntry, RegisterStay
 
 REGISTERED: frozenset[type] = frozenset({AccessTaken, ExitByRequest, OccupancyReconciled, CommandDone})
 """Events that the register looks at."""
 IDS_AT_ONCE = 500
-Row = dict[str, Any]
 _ENTRIES, _STAYS, _ADMISSIONS = table_of(RegisterEntry), table_of(RegisterStay), table_of(RegisterAdmission)
-_ENTRY_COLUMNS, _STAY_COLUMNS = tuple(_ENTRIES.c.keys()), tuple(_STAYS.c.keys())
-_ADMISSION_COLUMNS = tuple(_ADMISSIONS.c.keys())
-_NEVER: Row = dict.fromkeys(_ENTRY_COLUMNS) | {"partners": "[]", "emergency": False}
+_ENTRY_COLUMNS = (
+    "id", "event_seq", "record_seq", "edge_id", "at_us", "direction", "area", "door", "access_point", "from_area", "to_area", "holder",
+    "badge", "number", "customer", "kind", "partners", "escort", "permit", "emergency", "purpose", "operator", "began", "ended",
+)  # fmt: skip
+_WHO = ("holder", "badge", "number", "customer", "kind")
+_ADMISSION_COLUMNS = ("edge_id", "person", "reason", "operator", "command_id", "at_us")
+_LAST = "SELECT coalesce((SELECT max(id) FROM register_entry), 0)"
 _encode = msgspec.json.Encoder().encode
+_Who = tuple[int | None, int | None, str | None, int | None, str | None]
+_NOBODY: _Who = (None, None, None, None, None)
+_Moved = tuple[int, Sequence[int]]
+_NOT_MOVED: _Moved = (0, ())
 
 
-class _Fact(msgspec.Struct, frozen=True):
+class _Fact(msgspec.Struct, frozen=True, gc=False):
     edge_id: int
     at_us: int
     event_seq: int
     record_seq: int
     event: Any
     folds: bool
+
+
+class _Stay(msgspec.Struct, gc=False):
+    """A row of ``register_stay``, in the order of its columns; ``stored``: it began in an earlier transaction."""
+
+    id: int
+    area: str
+    edge_id: int
+    holder: int
+    in_us: int
+    exit_id: int | None = None
+    out_us: int | None = None
+    ended_by: str | None = None
+    stored: bool = False
+
+
+_STAY_COLUMNS = _Stay.__struct_fields__[:-1]
+_OPEN_STAYS = (
+    f"SELECT {', '.join(_STAY_COLUMNS)} FROM register_stay WHERE ended_by IS NULL AND edge_id = ? AND holder IN "  # noqa: S608 - our own names
+)
 
 
 class Register:
@@ -47,10 +75,11 @@ class Register:
         self._facts: list[_Fact] = []
         self._last_id = 0
         self._entries: list[tuple[Any, ...]] = []
-        self._open: dict[tuple[int, int], dict[str, Row]] = {}
-        self._began: list[Row] = []
-        self._changed: list[Row] = []
-        self._admitted: dict[tuple[int, str], Row] = {}
+        self._open: dict[tuple[int, int], dict[str, _Stay]] = {}
+        self._began: list[_Stay] = []
+        self._changed: list[_Stay] = []
+        self._admitted: dict[tuple[int, str], tuple[str, str]] = {}
+        self._new_admissions: dict[tuple[int, str], tuple[Any, ...]] = {}
 
     def take(
         self, edge_id: int, event: AnyEvent, at_us: int, event_seq: int, record_seq: int, *, folds: bool = True
@@ -65,7 +94,7 @@ class Register:
         """Write entries and stays. The caller commits."""
         if not self._facts:
             return
-        self._last_id = self._connection.scalar(select(func.max(_ENTRIES.c.id))) or 0
+        self._last_id = run(self._connection, _LAST).scalar_one()
         self._load_stays()
         self._load_admissions()
         for fact in self._facts:
@@ -73,16 +102,16 @@ class Register:
                 case AccessTaken() as taken:
                     self._taken(fact, taken)
                 case ExitByRequest() as left:
-                    self._enter(fact, direction="out", area=left.area, door=left.door, from_area=left.area)
+                    self._enter(fact, "out", left.area, left.door, None, left.area, None)
                 case OccupancyReconciled() as count:
                     self._counted(fact, count)
                 case CommandDone() as done:
                     self._admit(fact, done)
         insert_rows(self._connection, _ENTRIES, _ENTRY_COLUMNS, self._entries)
-        ended = [_tuple(row, _STAY_COLUMNS) for row in self._changed]  # first: of one holder and area one stay is open
-        upsert_rows(self._connection, _STAYS, _STAY_COLUMNS, ("entry_id", "area"), ended)
-        insert_rows(self._connection, _STAYS, _STAY_COLUMNS, [_tuple(row, _STAY_COLUMNS) for row in self._began])
-        admissions = [_tuple(row, _ADMISSION_COLUMNS) for row in self._admitted.values() if row.pop("new", False)]
+        # first those that ended: of one holder and area one stay is open
+        upsert_rows(self._connection, _STAYS, _STAY_COLUMNS, ("id",), list(map(_row, self._changed)))
+        insert_rows(self._connection, _STAYS, _STAY_COLUMNS, list(map(_row, self._began)))
+        admissions = list(self._new_admissions.values())
         upsert_rows(self._connection, _ADMISSIONS, _ADMISSION_COLUMNS, ("edge_id", "person"), admissions)
         self._facts = []
 
@@ -93,105 +122,127 @@ class Register:
             direction, area = "out", taken.from_area
         else:
             direction, area = "in", taken.to_area
-        admitted = self._admitted.get((fact.edge_id, taken.number), {}) if taken.badge == 0 else {}
-        entry_id = self._enter(
-            fact,
-            direction=direction,
-            area=area,
-            door=taken.door,
-            access_point=taken.access_point,
-            from_area=taken.from_area,
-            to_area=taken.to_area,
-            holder=taken.holder,
-            badge=taken.badge,
-            number=taken.number,
-            customer=taken.customer,
-            kind=taken.kind,
-            partners=_encode(taken.partners).decode(),
-            escort=taken.escort,
-            permit=taken.grant,
-            emergency=taken.emergency,
-            purpose=admitted.get("reason"),
-            operator=admitted.get("operator"),
-        )
+        began, ended = _NOT_MOVED
         if direction != "opened" and fact.folds:
             rooms = () if taken.presence == "gone" else self._areas.rooms(taken.to_area)
-            came_from = self._areas.rooms(taken.from_area)
-            self._move(fact, taken.holder, entry_id, rooms, came_from, "exit")
+            began, ended = self._move(fact, taken.holder, rooms, self._areas.rooms(taken.from_area), "exit")
+        purpose, operator = None, None
+        if taken.badge == 0:
+            purpose, operator = self._admitted.get((fact.edge_id, taken.number), (None, None))
+        self._enter(
+            fact,
+            direction,
+            area,
+            taken.door,
+            taken.access_point,
+            taken.from_area,
+            taken.to_area,
+            (taken.holder, taken.badge, taken.number, taken.customer, taken.kind),
+            _encode(taken.partners).decode() if taken.partners else "[]",
+            taken.escort,
+            taken.grant,
+            taken.emergency,
+            purpose,
+            operator,
+            began,
+            ended,
+        )
 
     def _counted(self, fact: _Fact, count: OccupancyReconciled) -> None:
-        why = {"purpose": count.reason, "operator": count.operator}
         for found in count.present:
             rooms = self._areas.rooms(found.area)
-            listed = set(self._open.get((fact.edge_id, found.holder), ())) & set(rooms)
-            entry_id = 0
+            listed = bool(set(self._open.get((fact.edge_id, found.holder), ())) & set(rooms))
+            moved = _NOT_MOVED
+            if fact.folds:
+                moved = self._move(fact, found.holder, () if listed else rooms, rooms, "count", rooms, not listed)
             if not listed:
-                entry_id = self._enter(fact, direction="found", area=found.area, **_who(found), **why)
-            if fact.folds:
-                self._move(fact, found.holder, entry_id, rooms, rooms, "count")
+                self._count(fact, count, "found", found.area, _who(found), moved)
         for holder in count.gone:
-            stays = self._open.get((fact.edge_id, holder), {})
-            known = self._entry_of(next(iter(stays.values()))["entry_id"]) if stays else {}
-            entry_id = self._enter(fact, direction="missed", area=count.area, **(known | {"holder": holder}), **why)
-            if fact.folds:
-                self._move(fact, holder, entry_id, (), (), "count")
+            stay = next(iter(self._open.get((fact.edge_id, holder), {}).values()), None)
+            known = self._who_entered(stay.id // STAYS_PER_ENTRY) if stay is not None else _NOBODY
+            moved = self._move(fact, holder, (), (), "count") if fact.folds else _NOT_MOVED
+            self._count(fact, count, "missed", count.area, (holder, *known[1:]), moved)
+
+    def _count(
+        self, fact: _Fact, count: OccupancyReconciled, direction: str, area: str, who: _Who, moved: _Moved
+    ) -> None:
+        began, ended = moved
+        self._enter(
+            fact, direction, area, None, None, None, None, who,
+            purpose=count.reason, operator=count.operator, began=began, ended=ended,
+        )  # fmt: skip
 
     def _admit(self, fact: _Fact, done: CommandDone) -> None:
         command = done.command
         assert isinstance(command, Admit)
-        self._admitted[fact.edge_id, command.person] = {
-            "edge_id": fact.edge_id,
-            "person": command.person,
-            "reason": command.reason,
-            "operator": done.operator,
-            "command_id": done.command_id,
-            "at_us": fact.at_us,
-            "new": True,
-        }
+        key = fact.edge_id, command.person
+        self._admitted[key] = command.reason, done.operator
+        self._new_admissions[key] = (*key, command.reason, done.operator, done.command_id, fact.at_us)
 
-    def _enter(self, fact: _Fact, **values: Any) -> int:
+    def _enter(
+        self,
+        fact: _Fact,
+        direction: str,
+        area: str,
+        door: str | None,
+        access_point: str | None,
+        from_area: str | None,
+        to_area: str | None,
+        who: _Who = _NOBODY,
+        partners: str = "[]",
+        escort: int | None = None,
+        permit: int | None = None,
+        emergency: bool = False,
+        purpose: str | None = None,
+        operator: str | None = None,
+        began: int = 0,
+        ended: Sequence[int] = (),
+    ) -> None:
+        """The next entry, in the order of :data:`_ENTRY_COLUMNS`."""
         self._last_id += 1
-        row = _NEVER | values
-        row |= {
-            "id": self._last_id,
-            "event_seq": fact.event_seq,
-            "record_seq": fact.record_seq,
-            "edge_id": fact.edge_id,
-            "at_us": fact.at_us,
-        }
-        self._entries.append(_tuple(row, _ENTRY_COLUMNS))
-        return self._last_id
+        self._entries.append(
+            (
+                self._last_id, fact.event_seq, fact.record_seq, fact.edge_id, fact.at_us, direction, area, door, access_point,
+                from_area, to_area, *who, partners, escort, permit, emergency, purpose, operator, began,
+                _encode(ended).decode() if ended else "[]",
+            )
+        )  # fmt: skip
 
     def _move(
-        self, fact: _Fact, holder: int, entry_id: int, rooms: Sequence[str], came_from: Sequence[str], how: str
-    ) -> None:
-        """The holder is in ``rooms`` from here on. ``entry_id`` 0: found where the list had them, in part."""
-        stays = self._open.setdefault((fact.edge_id, holder), {})
-        for area in [area for area in stays if area not in rooms]:
-            self._end(stays.pop(area), fact, entry_id or None, how)
+        self,
+        fact: _Fact,
+        holder: int,
+        rooms: Sequence[str],
+        came_from: Sequence[str],
+        how: str,
+        keeps: Sequence[str] = (),
+        entry_follows: bool = True,
+    ) -> _Moved:
+        """By the entry that comes next, if one ``entry_follows``, the holder is in ``rooms``; stays in ``keeps`` go on. How many stays it
+        begins, and those that it ends."""
+        stays = self._open.get((fact.edge_id, holder))
+        if stays is None:
+            stays = self._open[fact.edge_id, holder] = {}
+        entry_id, began = self._last_id + 1, 0
+        ended: list[int] = []
+        for area in [area for area in stays if area not in rooms and area not in keeps]:
+            stay = stays.pop(area)
+            self._end(stay, entry_id if entry_follows else None, fact.at_us, how)
+            ended.append(stay.id)
         for area in rooms:
             if area in stays:
                 if area in came_from:
                     continue
                 self._end(stays.pop(area), None, None, "unseen")
-            if entry_id == 0:
-                continue  # a count that moves somebody between rooms makes no entry
-            row: Row = {
-                "entry_id": entry_id,
-                "area": area,
-                "edge_id": fact.edge_id,
-                "holder": holder,
-                "in_us": fact.at_us,
-                "exit_id": None,
-                "out_us": None,
-                "ended_by": None,
-            }
-            stays[area] = row
-            self._began.append(row)
+            stay = _Stay(entry_id * STAYS_PER_ENTRY + began, area, fact.edge_id, holder, fact.at_us)
+            stays[area] = stay
+            self._began.append(stay)
+            began += 1
+        return began, ended
 
-    def _end(self, stay: Row, fact: _Fact | None, exit_id: int | None, how: str) -> None:
-        stay |= {"exit_id": exit_id, "out_us": fact.at_us if fact is not None else None, "ended_by": how}
-        if stay.pop("stored", False):
+    def _end(self, stay: _Stay, exit_id: int | None, out_us: int | None, how: str) -> None:
+        stay.exit_id, stay.out_us, stay.ended_by = exit_id, out_us, how
+        if stay.stored:
             self._changed.append(stay)
 
     def _load_stays(self) -> None:
@@ -200,38 +251,41 @@ class Register:
             holders.setdefault(fact.edge_id, set()).update(_holders(fact.event))
         for edge_id, wanted in holders.items():
             for some in _parts(wanted):
-                open_now = (_STAYS.c.edge_id == edge_id, _STAYS.c.holder.in_(some), _STAYS.c.ended_by.is_(None))
-                for row in self._connection.execute(select(_STAYS).where(*open_now)):
-                    stays = self._open.setdefault((edge_id, row.holder), {})
-                    stays[row.area] = dict(row._mapping) | {"stored": True}
+                marks = ", ".join("?" * len(some))
+                for row in run(self._connection, f"{_OPEN_STAYS}({marks})", (edge_id, *some)):
+                    stay = _Stay(*row)
+                    stay.stored = True
+                    self._open.setdefault((edge_id, stay.holder), {})[stay.area] = stay
 
     def _load_admissions(self) -> None:
         wanted = {
             (fact.edge_id, fact.event.number)
             for fact in self._facts
-            if isinstance(fact.event, AccessTaken) and fact.event.badge == 0
+            if type(fact.event) is AccessTaken and fact.event.badge == 0
         }
         for edge_id, person in sorted(wanted):
-            found = self._connection.execute(
-                select(_ADMISSIONS).where(_ADMISSIONS.c.edge_id == edge_id, _ADMISSIONS.c.person == person)
-            ).first()
-            if found is not None:
-                self._admitted[edge_id, person] = dict(found._mapping)
+            of_person = _ADMISSIONS.c.edge_id == edge_id, _ADMISSIONS.c.person == person
+            query = select(_ADMISSIONS.c.reason, _ADMISSIONS.c.operator).where(*of_person)
+            for row in self._connection.execute(query):
+                self._admitted[edge_id, person] = row.reason, row.operator
 
-    def _entry_of(self, entry_id: int) -> Row:
-        """Who made an earlier entry."""
-        names = ("holder", "badge", "number", "customer", "kind")
+    def _who_entered(self, entry_id: int) -> _Who:
+        """Of an earlier entry, in this transaction or before."""
         for row in self._entries:
             if row[0] == entry_id:
-                return {name: row[_ENTRY_COLUMNS.index(name)] for name in names}
-        columns = [_ENTRIES.c[name] for name in names]
-        found = self._connection.execute(select(*columns).where(_ENTRIES.c.id == entry_id)).first()
-        return dict(found._mapping) if found is not None else {}
+                first = _ENTRY_COLUMNS.index(_WHO[0])
+                return row[first : first + len(_WHO)]
+        query = select(*(_ENTRIES.c[name] for name in _WHO)).where(_ENTRIES.c.id == entry_id)
+        found = self._connection.execute(query).first()
+        return tuple(found) if found is not None else _NOBODY
 
 
-def _who(found: Found) -> Row:
-    names = ("holder", "badge", "number", "customer", "kind")
-    return {name: getattr(found, name) for name in names}
+def _row(stay: _Stay) -> tuple[Any, ...]:
+    return stay.id, stay.area, stay.edge_id, stay.holder, stay.in_us, stay.exit_id, stay.out_us, stay.ended_by
+
+
+def _who(found: Found) -> _Who:
+    return found.holder, found.badge, found.number, found.customer, found.kind
 
 
 def _holders(event: Any) -> Iterable[int]:
@@ -246,7 +300,3 @@ def _parts(wanted: set[int]) -> Iterator[list[int]]:
     ordered = sorted(wanted)
     for start in range(0, len(ordered), IDS_AT_ONCE):
         yield ordered[start : start + IDS_AT_ONCE]
-
-
-def _tuple(row: Row, columns: Sequence[str]) -> tuple[Any, ...]:
-    return tuple(map(row.__getitem__, columns))

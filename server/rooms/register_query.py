@@ -1,5 +1,6 @@
 """Pages of the register (R3). Every filter has an index that ends with the time."""
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -10,8 +11,9 @@ from sqlalchemy.engine import Connection
 from server.fleet.models import Edge
 from server.ledger.keyed_rows import table_of
 from server.ledger.models import LedgerRecord
-from server.rooms.models import OPEN, RegisterEntry, RegisterNote, RegisterStay
+from server.rooms.models import OPEN, STAYS_PER_ENTRY, RegisterEntry, RegisterNote, RegisterStay
 
+IDS_AT_ONCE = 500
 ENTRIES, STAYS, NOTES = table_of(RegisterEntry), table_of(RegisterStay), table_of(RegisterNote)
 _EDGES, _RECORDS = table_of(Edge), table_of(LedgerRecord)
 OPERATION = "operation"
@@ -62,7 +64,7 @@ def page_query(sought: Sought, after: Place | None, limit: int, *, newest_first:
     if sought.until_us is not None:
         query = query.where(entries.at_us < sought.until_us)
     if sought.open:
-        query = query.where(entries.id.in_(select(STAYS.c.entry_id).where(OPEN)))
+        query = query.where(entries.id.in_(select(STAYS.c.id / STAYS_PER_ENTRY).where(OPEN)))
     if sought.incomplete is not None:
         noted = exists().where(NOTES.c.entry_id == entries.id, NOTES.c.kind == OPERATION)
         query = query.where(entries.direction == "in", entries.area.in_(sought.incomplete), ~noted)
@@ -74,16 +76,18 @@ def page_query(sought: Sought, after: Place | None, limit: int, *, newest_first:
     return query.order_by(*order).limit(limit)
 
 
-def stays_of(connection: Connection, entry_ids: Sequence[int]) -> dict[int, list[Any]]:
+def stays_of(connection: Connection, rows: Sequence[Any]) -> dict[int, list[Any]]:
     """The stays that these entries began or ended, by entry."""
-    found: dict[int, list[Any]] = {}
-    if entry_ids:
-        began, ended = STAYS.c.entry_id.in_(entry_ids), STAYS.c.exit_id.in_(entry_ids)
-        for row in connection.execute(select(STAYS).where(began)):
-            found.setdefault(row.entry_id, []).append(row)
-        for row in connection.execute(select(STAYS).where(ended)):
-            found.setdefault(row.exit_id, []).append(row)
-    return found
+    of_entry = {
+        row.id: [row.id * STAYS_PER_ENTRY + number for number in range(row.began)] + json.loads(row.ended)
+        for row in rows
+    }
+    wanted = sorted({stay for stays in of_entry.values() for stay in stays})
+    found: dict[int, Any] = {}
+    for start in range(0, len(wanted), IDS_AT_ONCE):
+        some = wanted[start : start + IDS_AT_ONCE]
+        found |= {row.id: row for row in connection.execute(select(STAYS).where(STAYS.c.id.in_(some)))}
+    return {entry: [found[stay] for stay in stays if stay in found] for entry, stays in of_entry.items()}
 
 
 def notes_of(connection: Connection, entry_ids: Sequence[int]) -> dict[int, list[Any]]:

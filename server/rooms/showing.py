@@ -14,6 +14,7 @@ from server.context import Context
 from server.ledger.keyed_rows import table_of
 from server.ledger.models import LedgerPresence
 from server.rfc3339 import rfc3339
+from server.rooms.models import STAYS_PER_ENTRY
 from server.rooms.notes import signature_holds
 from server.rooms.register_query import OPERATION, notes_of, record_hashes, stays_of
 
@@ -42,7 +43,7 @@ def show_entries(session: Session, context: Context, rows: Sequence[Any]) -> lis
     people = people_of(session, context.personal, holders, (row.customer for row in rows))
     numbers = _numbers(session, holders)
     purposes = _purposes(session, {row.badge for row in rows if row.badge})
-    stays, notes = stays_of(connection, ids), notes_of(connection, ids)
+    stays, notes = stays_of(connection, rows), notes_of(connection, ids)
     hashes = record_hashes(connection, (row.record_seq for row in rows))
     main = main_rooms(context.site)
     shown = []
@@ -122,7 +123,7 @@ def _stay(stay: Any) -> dict[str, Any]:
         "in_at": rfc3339(stay.in_us),
         "out_at": rfc3339(stay.out_us),
         "ended_by": stay.ended_by,
-        "entry": stay.entry_id,
+        "entry": stay.id // STAYS_PER_ENTRY,
         "exit": stay.exit_id,
     }
 

@@ -95,6 +95,10 @@ def test_a_count_ends_the_stay_of_who_was_missed_and_begins_one_for_who_was_foun
     assert (went["direction"], went["number"], went["customer_code"]) == ("missed", "M1", "C001")
     house.edge.happen(count, at_s=30)
     assert len(house.register()) == 5, "who is found where they were listed makes no entry"
+    house.edge.happen(taken("cage-in", WANG), at_s=40)
+    house.edge.happen(OccupancyReconciled("hall", ("cage-a",), (found,), (), "opr_9", "again"), at_s=50)
+    [stay] = house.register(area="cage-a")[-1]["stays"]
+    assert (stay["ended_by"], stay["exit"]) == ("count", None), "moved by a count that made no entry"
 
 
 def test_an_admitted_person_carries_the_reason_and_who_admitted_them(house: House) -> None:

@@ -98,7 +98,7 @@ def test_stays_are_what_the_records_say_however_they_are_cut(
                 writer.take(1, edge.batch(start + 1, stop))
         with database.read() as session:
             found: dict[tuple[int, str], list[str | None]] = {}
-            for stay in session.exec(select(RegisterStay).order_by(RegisterStay.entry_id)):  # type: ignore[arg-type]
+            for stay in session.exec(select(RegisterStay).order_by(RegisterStay.id)):  # type: ignore[arg-type]
                 found.setdefault((stay.holder, stay.area), []).append(stay.ended_by)
             entries = session.exec(select(RegisterEntry)).all()
             present = {row.holder: row.area for row in session.exec(select(LedgerPresence))}

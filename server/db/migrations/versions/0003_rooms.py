@@ -46,17 +46,19 @@ def upgrade() -> None:
         sa.Column("emergency", sa.Boolean(), nullable=False),
         sa.Column("purpose", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
         sa.Column("operator", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("began", sa.Integer(), nullable=False),
+        sa.Column("ended", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.CheckConstraint(
             "direction IN ('in', 'out', 'opened', 'found', 'missed')", name=op.f("ck_register_entry_direction")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_register_entry")),
     )
-    op.create_index("ix_register_entry_area", "register_entry", ["area", "at_us", "id"], unique=False)
-    op.create_index("ix_register_entry_at", "register_entry", ["at_us", "id"], unique=False)
+    op.create_index("ix_register_entry_area", "register_entry", ["area", "at_us"], unique=False)
+    op.create_index("ix_register_entry_at", "register_entry", ["at_us"], unique=False)
     op.create_index(
         "ix_register_entry_customer",
         "register_entry",
-        ["customer", "at_us", "id"],
+        ["customer", "at_us"],
         unique=False,
         sqlite_where=sa.text("customer IS NOT NULL"),
         postgresql_where=sa.text("customer IS NOT NULL"),
@@ -64,7 +66,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_register_entry_holder",
         "register_entry",
-        ["holder", "at_us", "id"],
+        ["holder", "at_us"],
         unique=False,
         sqlite_where=sa.text("holder IS NOT NULL"),
         postgresql_where=sa.text("holder IS NOT NULL"),
@@ -72,7 +74,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_register_entry_number",
         "register_entry",
-        ["number", "at_us", "id"],
+        ["number", "at_us"],
         unique=False,
         sqlite_where=sa.text("number IS NOT NULL"),
         postgresql_where=sa.text("number IS NOT NULL"),
@@ -80,7 +82,7 @@ def upgrade() -> None:
 
     op.create_table(
         "register_stay",
-        sa.Column("entry_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("area", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("edge_id", sa.Integer(), nullable=False),
         sa.Column("holder", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -91,9 +93,8 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "ended_by IS NULL OR ended_by IN ('exit', 'count', 'unseen')", name=op.f("ck_register_stay_ended_by")
         ),
-        sa.PrimaryKeyConstraint("entry_id", "area", name=op.f("pk_register_stay")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_register_stay")),
     )
-    op.create_index("ix_register_stay_exit", "register_stay", ["exit_id"], unique=False)
     op.create_index(
         "ux_register_stay_open",
         "register_stay",
