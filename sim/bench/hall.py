@@ -54,7 +54,9 @@ def hall_state(policy: Policy) -> State:
         rooms = [room_of(grant_of(badge.id), step) for step in range(3)]
         open_rooms = [room for room in rooms if room < EMPTY_ROOM]
         full = sum(1 for one in presence.values() if one.area == f"room-{FULL_ROOM}") >= CAPACITY
-        room = FULL_ROOM if FULL_ROOM in rooms and not full else open_rooms[badge.id // 4 % len(open_rooms)]
+        turn = sum(1 for one in presence.values() if one.kind == badge.kind)
+        to_full = FULL_ROOM in rooms and not full and badge.kind == "customer"
+        room = FULL_ROOM if to_full else open_rooms[turn % len(open_rooms)]
         presence[badge.holder] = Presence(
             f"room-{room}", NOON_US, badge.id, badge.number, badge.customer, kind=badge.kind
         )
