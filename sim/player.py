@@ -33,8 +33,8 @@ ALARM_TIMEOUT_S = 20.0
 STATE_TIMEOUT_S = 10.0
 COMMAND_TIMEOUT_S = 10.0
 POLICY_TIMEOUT_S = 15.0
-FORBIDDEN = 403
-"""The operator may not give this command: refused before it reaches the edge."""
+AT_THE_RIM = (403, 422)
+"""The operator may not give this command, or it lacks something: refused before it reaches the edge."""
 
 NOT_YET = {
     "scan": "equipment (sixth issue)",
@@ -198,7 +198,7 @@ class Player:
         try:
             order = operator.post("/api/v1/commands", body)
         except Refused as error:
-            if error.status != FORBIDDEN:
+            if error.status not in AT_THE_RIM:
                 raise
             return {"result": "refused", "because": {"reason": error.code}}
         answer: dict[str, Any] = {}

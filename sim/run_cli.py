@@ -14,8 +14,8 @@ from sim.scenario import ScenarioError
 from sim.scenario_file import load
 from sim.scenario_times import duration_s
 from sim.stack import BrokerKind
+from sim.virtual.needs import needs_processes
 from sim.virtual.play import play_virtually
-from sim.virtual.player import needs_processes
 
 
 def broker_kind(text: str) -> BrokerKind:

@@ -55,7 +55,7 @@ def hall_state(policy: Policy) -> State:
         open_rooms = [room for room in rooms if room < EMPTY_ROOM]
         full = sum(1 for one in presence.values() if one.area == f"room-{FULL_ROOM}") >= CAPACITY
         turn = sum(1 for one in presence.values() if one.kind == badge.kind)
-        to_full = FULL_ROOM in rooms and not full and badge.kind == "customer"
+        to_full = FULL_ROOM in rooms and not full and (badge.kind == "customer" or turn < 2)
         room = FULL_ROOM if to_full else open_rooms[turn % len(open_rooms)]
         presence[badge.holder] = Presence(
             f"room-{room}", NOON_US, badge.id, badge.number, badge.customer, kind=badge.kind

@@ -15,7 +15,7 @@ from sim.wiring import WiringError
 def play_virtually(
     scenario: Scenario, seed: int = 1, watch: Callable[[StepResult], None] | None = None
 ) -> ScenarioResult:
-    """Stops at the first step that fails. The caller has asked :func:`sim.virtual.player.needs_processes`."""
+    """Stops at the first step that fails. The caller has asked :func:`sim.virtual.needs.needs_processes`."""
     clock = Stopwatch()
     result = ScenarioResult(scenario.name, scenario.path, "virtual", ok=False, steps=[], took_s=0.0)
     try:

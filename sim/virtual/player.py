@@ -1,6 +1,6 @@
 """Plays a scenario on the real agent in virtual time, with in-memory ports: no process, no socket, no waiting.
 
-What needs the server itself (applications, contracts, the API) cannot be played so: :func:`needs_processes` says why. Where a file's times are exact
+What needs the server itself (applications, contracts, the API) cannot be played so: :func:`sim.virtual.needs.needs_processes` says why. Where a file's times are exact
 (``time: virtual``) every expectation holds at once or fails; elsewhere it is awaited as the real player does, in virtual time.
 """
 
@@ -10,7 +10,6 @@ from typing import Any
 
 from controller.inputs import CardRead, CardRefused
 from controller.now import SECOND_US
-from controller.policy import BadgeStatus
 from edge.ports import Counted, InputChanged
 from sim.facts import Facts, alarm_raised, command_done, decision_in, events_of, granted_in
 from sim.judge import Judge, StepResult
@@ -28,11 +27,11 @@ from sim.scenario_verbs import (
     Pass,
     Tap,
     Zone,
-    acts_in,
 )
 from sim.site_folder import SiteFolder
 from sim.site_rules import changed_site
 from sim.virtual.building import STARTS, Building
+from sim.virtual.needs import REPORTS
 from sim.virtual.policy import Cast, cast_of
 from sim.virtual.watch import Watch
 
@@ -41,62 +40,12 @@ STATE_US = 10 * SECOND_US
 AGAIN_US = 1_100_000
 """Before one card is laid on one reader again, unless the file waits there by itself: within a second that would be one read."""
 _SHOWN = {"granted": "granted", "pending": "pending", "denied": "denied", "alarm": "alarm"}
-_REPORTS: dict[str, BadgeStatus] = {"lost": "lost", "suspended": "suspended", "active": "active"}
-_EXPECTATIONS_OF_THE_SERVER = (
-    "in_force",
-    "shows",
-    "to_be_returned",
-    "history",
-    "audited",
-    "overdue",
-    "no_personal_data",
-    "refused",
-    "missing",
-)
 _QUIET = ("cut", "restore", "kill", "plug", "unplug", "clock", "count", "gas", "tamper", "badge", "lockdown", "expect")
 """Verbs after which nothing may have been unlocked (L2)."""
 
 
 class Unplayable(ValueError):
     """The scenario asks for what is not there, in one line."""
-
-
-def needs_processes(scenario: Scenario) -> str:
-    """Why a scenario cannot be played in virtual time, in one line; empty when it can."""
-    given = scenario.given
-    for key in ("contacts", "applications", "inventory", "slips", "orders"):
-        if getattr(given, key):
-            return f"{scenario.path}: given.{key} needs the server; play it without --virtual"
-    for step in scenario.steps:
-        why = _why_real(step)
-        if why:
-            return f"{scenario.path}:{step.line}: {why}; play it without --virtual"
-    return ""
-
-
-def _why_real(step: Step) -> str:
-    argument, expected = step.argument, step.expect
-    if step.verb in (
-        "contract",
-        "customer",
-        "holder",
-        "registry",
-        "duty",
-        "permit",
-        "slip",
-        "order",
-        "emergency",
-        "scan",
-    ):
-        return f"{step.verb} needs the server"
-    if isinstance(argument, BadgeVerb) and (acts_in(argument) != ["report"] or argument.report not in _REPORTS):
-        return f"badge: {acts_in(argument)[0]} needs the server"
-    if step.verb in ("kill", "restore") and argument == "desk":
-        return "the desk is a process"
-    for key in _EXPECTATIONS_OF_THE_SERVER:
-        if expected is not None and getattr(expected, key) is not None:
-            return f"expect: {key} is asked of the server"
-    return ""
 
 
 class VirtualPlayer:
@@ -277,7 +226,7 @@ class VirtualPlayer:
     def _do_badge(self, verb: BadgeVerb) -> None:
         if verb.id not in self.cast.badges:
             raise Unplayable(f"badge: no badge {verb.id!r}; there are {', '.join(sorted(self.cast.badges))}")
-        self.building.change_badge(self.cast.badges[verb.id], status=_REPORTS[verb.report or ""])
+        self.building.change_badge(self.cast.badges[verb.id], status=REPORTS[verb.report or ""])
 
     def _do_cut(self, what: str) -> None:
         self.building.cut(what)

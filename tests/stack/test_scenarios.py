@@ -12,7 +12,7 @@ from sim.play import ScenarioResult, play
 from sim.scenario import Scenario, Step
 from sim.scenario_file import load
 from sim.stack import BrokerKind
-from sim.virtual.player import needs_processes
+from sim.virtual.needs import needs_processes
 from tests.server.postgresql import postgresql_cluster
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(180)]

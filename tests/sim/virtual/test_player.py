@@ -8,8 +8,8 @@ from typer.testing import CliRunner
 from sim.cli import app
 from sim.play import ScenarioResult
 from sim.scenario_file import parse
+from sim.virtual.needs import needs_processes
 from sim.virtual.play import play_virtually
-from sim.virtual.player import needs_processes
 
 GIVEN = """\
 name: x

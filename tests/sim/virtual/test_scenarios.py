@@ -6,8 +6,8 @@ import pytest
 
 from sim.scenario import Scenario
 from sim.scenario_file import load
+from sim.virtual.needs import needs_processes
 from sim.virtual.play import play_virtually
-from sim.virtual.player import needs_processes
 
 FOLDER = Path(__file__).parents[3] / "scenarios"
 SCENARIOS = [load(path) for path in sorted(FOLDER.glob("*.yaml"))]

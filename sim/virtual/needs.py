@@ -1,0 +1,57 @@
+"""Which scenarios need processes: what they ask of the server, the desk or the CRM is nowhere in memory."""
+
+from controller.policy import BadgeStatus
+from sim.scenario import Scenario, Step
+from sim.scenario_verbs import BadgeVerb, acts_in
+
+REPORTS: dict[str, BadgeStatus] = {"lost": "lost", "suspended": "suspended", "active": "active"}
+"""What a badge can be reported as where there is no desk."""
+_EXPECTATIONS_OF_THE_SERVER = (
+    "in_force",
+    "shows",
+    "to_be_returned",
+    "history",
+    "audited",
+    "overdue",
+    "no_personal_data",
+    "refused",
+    "missing",
+)
+
+
+def needs_processes(scenario: Scenario) -> str:
+    """Why a scenario cannot be played in virtual time, in one line; empty when it can."""
+    given = scenario.given
+    for key in ("contacts", "applications", "inventory", "slips", "orders"):
+        if getattr(given, key):
+            return f"{scenario.path}: given.{key} needs the server; play it without --virtual"
+    for step in scenario.steps:
+        why = _why_real(step)
+        if why:
+            return f"{scenario.path}:{step.line}: {why}; play it without --virtual"
+    return ""
+
+
+def _why_real(step: Step) -> str:
+    argument, expected = step.argument, step.expect
+    if step.verb in (
+        "contract",
+        "customer",
+        "holder",
+        "registry",
+        "duty",
+        "permit",
+        "slip",
+        "order",
+        "emergency",
+        "scan",
+    ):
+        return f"{step.verb} needs the server"
+    if isinstance(argument, BadgeVerb) and (acts_in(argument) != ["report"] or argument.report not in REPORTS):
+        return f"badge: {acts_in(argument)[0]} needs the server"
+    if step.verb in ("kill", "restore") and argument == "desk":
+        return "the desk is a process"
+    for key in _EXPECTATIONS_OF_THE_SERVER:
+        if expected is not None and getattr(expected, key) is not None:
+            return f"expect: {key} is asked of the server"
+    return ""
