@@ -9,7 +9,7 @@ from controller.inputs import AnyInput, LinkChanged, RexPressed, Started
 from controller.now import SECOND_US
 from controller.room_events import EscortChanged, EscortConfirmed, InterlockBroken
 from controller.site import AccessPoint
-from controller.state import DoorState, State
+from controller.state import DoorState, State, count
 from tests.controller.model.steps import Step, wait
 from tests.controller.model.world import TICK_US, Ground, Taken, World
 
@@ -26,7 +26,8 @@ class Violation:
 def of_world(ground: Ground, world: World) -> Iterator[Violation]:
     """Everything that a single world breaks."""
     yield from _two_persons(ground, world.state)
-    yield from _grants_have_a_door(ground, world.state)
+    yield from _grants_have_a_door(world.state)
+    yield from _counts_are_right(world.state)
     yield from _truth(ground, world)
     yield from _never_locked_in(ground, world)
     yield from _link_unlocks_nothing(ground, world)
@@ -58,12 +59,18 @@ def _two_persons(ground: Ground, state: State) -> Iterator[Violation]:
             yield Violation("two-person", f"{area.id}: {inside} alone, certain, and no LONE_OCCUPANT stands")
 
 
-def _grants_have_a_door(ground: Ground, state: State) -> Iterator[Violation]:
+def _grants_have_a_door(state: State) -> Iterator[Violation]:
     for door, facts in state.doors.items():
         if facts.grants and facts.lock == "locked":
             yield Violation("grant-without-door", f"{door} is locked with grants outstanding")
         if facts.lock == "unlocked" and facts.mode != "released" and facts.window_until_mono_us is None:
             yield Violation("unlocked-for-good", f"{door} is unlocked and nothing ends it")
+
+
+def _counts_are_right(state: State) -> Iterator[Violation]:
+    """The count that is kept as people come and go is the count of the list."""
+    if state.people != count(state.presence):
+        yield Violation("counts", f"{state.people} kept, {count(state.presence)} listed")
 
 
 def _truth(ground: Ground, world: World) -> Iterator[Violation]:

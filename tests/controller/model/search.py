@@ -68,6 +68,10 @@ def explore(
         if at not in origin:
             origin[at] = way
             layer.append((at, pack(world)))
+            found.violation = found.violation or next(invariants.of_world(ground, world), None)
+            if found.violation is not None:
+                found.trace = way
+                return found
     found.layers = [len(layer)]
     while layer and (depth is None or len(found.layers) <= depth):
         after: list[tuple[bytes, Packed]] = []

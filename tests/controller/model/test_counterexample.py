@@ -12,8 +12,9 @@ from controller.state import State, snapshot
 from sim.scenario_file import load
 from sim.virtual.play import play_virtually
 from tests.controller.model import sites
+from tests.controller.model.buildings import Building
 from tests.controller.model.counterexample import minimal, save, site_toml
-from tests.controller.model.search import Found, explore
+from tests.controller.model.search import explore
 from tests.controller.model.steps import Step, wait
 from tests.controller.model.world import Ground
 
@@ -27,27 +28,42 @@ class Forgetful(Engine):
         return outcome
 
 
+class Stubborn(Engine):
+    """Another: prompts are not remembered, so nobody's second tap confirms anything."""
+
+    def handle(self, stimulus: AnyInput, now: Now) -> Outcome:
+        outcome = super().handle(stimulus, now)
+        self._state.waiting.pop("hall-door-out", None)
+        return outcome
+
+
 class Faulty(Ground):
-    """A building whose edge has the fault."""
+    """A building whose edge has a fault."""
+
+    def __init__(self, building: Building, engine: type[Engine]) -> None:
+        super().__init__(building)
+        self._engine = engine
 
     def engine(self, state: State) -> Engine:
-        engine = Forgetful(snapshot(state), "j" * 8, self.building.hardware, "edge-1")
+        engine = self._engine(snapshot(state), "j" * 8, self.building.hardware, "edge-1")
         engine._index = self.index
         engine._begun = True
         return engine
 
 
 DETOURS = (
-    wait(1), Step("tap", "hall-door-in", "li"), Step("fire", "z1"), Step("reset", "z1"),
-    Step("reconcile", "hall", names=("li", "wang")), wait(1), Step("lockdown", "hall"), Step("tap", "hall-door-out", "li"),
-    wait(3), Step("tap", "hall-door-out", "li"), Step("open", "hall-door"),
+    wait(1), Step("tap", "cage-door-in", "sun"), Step("tap", "hall-door-in", "li"), wait(1), Step("tap", "hall-door-in", "wang"),
+    Step("open", "hall-door"), Step("close", "hall-door"), Step("lockdown", "cage"), Step("tap", "cage-door-in", "li"),
+    wait(9), Step("release", "cage"), Step("tap", "hall-door-out", "sun"), wait(3), Step("tap", "hall-door-out", "li"), wait(1),
+    Step("tap", "hall-door-out", "li"), wait(3), Step("tap", "hall-door-out", "li"), Step("open", "hall-door"),
 )  # fmt: skip
+"""Somebody alone in the hall, by a long way."""
 
 
 def test_a_planted_fault_is_found_made_minimal_saved_and_plays(tmp_path: Path) -> None:
-    ground = Faulty(sites.hall_with_cage())
+    ground = Faulty(sites.hall_with_cage(), Forgetful)
     steps, violation = minimal(ground, False, DETOURS, "two-person")
-    assert len(steps) <= 5 < len(DETOURS)
+    assert len(steps) <= 7 < len(DETOURS)
     assert violation.rule == "two-person"
     path = save(ground, steps, violation, tmp_path)
     scenario = load(path)
@@ -57,11 +73,14 @@ def test_a_planted_fault_is_found_made_minimal_saved_and_plays(tmp_path: Path) -
     assert result.ok, f"{result.error} {[step for step in result.steps if not step.ok]}"
 
 
-def test_the_search_itself_finds_the_planted_fault() -> None:
-    found: Found = explore(Faulty(sites.hall_with_cage()), honest=True, depth=6)
+def test_the_search_itself_finds_a_planted_fault_and_tells_the_way() -> None:
+    ground = Faulty(sites.hall_with_cage(), Stubborn)
+    found = explore(ground, honest=True, depth=6)
     assert found.violation is not None
-    assert found.violation.rule == "two-person"
-    assert len(found.trace) <= 6
+    assert found.violation.rule == "locked-in"
+    steps, violation = minimal(ground, True, found.trace, "locked-in")
+    assert len(steps) <= len(found.trace)
+    assert [step.act for step in violation.probe if step.act != "wait"] == ["tap", "tap"]
 
 
 def test_steps_that_break_nothing_are_refused() -> None:

@@ -9,8 +9,8 @@ from tests.controller.model.search import explore
 from tests.controller.model.steps import Step, wait
 from tests.controller.model.world import Ground, pack, unpack
 
-DEPTH = {True: 4, False: 2}
-"""Honest people take fewer steps each, so the same time goes deeper."""
+DEPTH = {True: 2, False: 1}
+"""From several starts; ``python -m tests.controller.model.search`` goes deeper."""
 
 
 @pytest.mark.parametrize("honest", [True, False], ids=["honest", "anybody"])
@@ -19,7 +19,7 @@ def test_the_invariants_hold_in_every_world_that_can_be_reached(name: str, hones
     found = explore(Ground(sites.ALL[name]()), honest=honest, depth=DEPTH[honest])
     assert found.violation is None, f"{found.violation}: {[str(step) for step in found.trace]}"
     assert len(found.layers) == DEPTH[honest] + 1
-    assert found.states > 100
+    assert found.states > 40
 
 
 def test_every_field_of_a_state_is_compared_or_left_out_on_purpose() -> None:
