@@ -61,6 +61,7 @@ class Player:
         self._numbers = {badge.id: badge.number for badge in scenario.given.badges if badge.number}
         self._operators: dict[str, HttpClient] = {}
         self._checks = RecordChecks(self.site)
+        self._away: set[str] = set()
         self._taps = Taps(stack.hall)
         self._judge = Judge()
         self._population = Population(stack.api, stack.hall, self.now)
@@ -213,15 +214,18 @@ class Player:
     # verbs on the world
 
     def cut(self, what: str) -> None:
+        self._away.add(what)
         if what in ("mqtt", "edge"):
             self.stack.hall.post("/device", {"device": "network", "act": "unplug"})
         else:
             self.stack.children[what].stop()
 
     def kill(self, what: str) -> None:
+        self._away.add(what)
         self.stack.kill("broker" if what == "mqtt" else what)
 
     def restore(self, what: str) -> None:
+        self._away.discard(what)
         if what == "mqtt":
             self.stack.restore("broker")
         else:
@@ -291,7 +295,10 @@ class Player:
             name = expected.cleared
             self._settles("cleared", lambda: name if self._facts().cleared(name) else None, name, ALARM_TIMEOUT_S)
         if expected.register is not None:
-            self._judge.register(self._facts().register(), expected.register)
+            rows = self._facts().register()
+            self._judge.register(rows, expected.register)
+            if expected.register and not self._away:
+                self._expectations.register(rows[-len(expected.register) :])
 
     def _settles(self, key: str, look: Callable[[], Any], wanted: Any, timeout_s: float = STATE_TIMEOUT_S) -> None:
         until(lambda: bool(look() == wanted), timeout_s)

@@ -1,7 +1,7 @@
 """What a scenario may expect of records, wherever they are kept: the API, the ledger, the edge's files."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from controller.policy import Version
@@ -17,6 +17,10 @@ from sim.waiting import until
 
 RECORD_TIMEOUT_S = 15.0
 LIST_LIMIT = 500
+
+
+_REGISTERED = {"number": "number", "door": "door", "at": "access_point", "from": "from_area", "to": "to_area"}
+"""What the register of the simulator's own facts and the server's call the same."""
 
 
 class RecordExpectations:
@@ -51,6 +55,21 @@ class RecordExpectations:
             self._judge.see("no_personal_data", not found)
             if found:
                 self._judge.fail(f"personal data in {', '.join(found)}")
+
+    def register(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """The server's register (R3) shows these passages last, oldest first: as the edge's own records tell them."""
+        told = [{key: row[key] for key in _REGISTERED} | {"with": len(row["with"])} for row in rows]
+
+        def shown() -> list[dict[str, Any]]:
+            items = self._stack.api.get("/api/v1/register", newest_first="true", limit=LIST_LIMIT)["items"]
+            passages = [item for item in reversed(items) if item["direction"] in ("in", "out") and item["number"]]
+            found = [
+                {key: item[name] for key, name in _REGISTERED.items()} | {"with": len(item["partners"])}
+                for item in passages
+            ]
+            return found[-len(told) :]
+
+        self._settles("registered", shown, told)
 
     def _recorded(self, wanted: Recorded) -> None:
         """The last decision of the edge's journal, as the ledger keeps it byte by byte."""
