@@ -134,9 +134,9 @@ class PolicyIndex:
 
     def fault_of_place(self, badge: Badge) -> str | None:
         """Why this badge holds no valid place in its customer's quota, or shares its card with another in use."""
-        if badge.id in self._cards_of_two:
-            return CARD_OF_TWO
-        return self.no_place.get(badge.id) if self.no_place else None
+        if not self.no_place and not self._cards_of_two:
+            return None
+        return CARD_OF_TWO if badge.id in self._cards_of_two else self.no_place.get(badge.id)
 
     def follow(self, policy: Policy, delta: Delta) -> None:
         """Become the index of ``policy``, which ``delta`` made of the policy indexed until now; both as decoded, so sorted. Costs

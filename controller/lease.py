@@ -49,4 +49,4 @@ def left_us(held: AcceptedLease | None, kind: BadgeKind, keyholder: bool, age: i
 
 def lets_in(held: AcceptedLease | None, badge: Badge, keyholder: bool, age: int) -> bool:
     """Whether this badge may still enter under the lease."""
-    return left_us(held, badge.kind, keyholder, age) > 0
+    return held is not None and class_limit_s(held.lease, badge.kind, keyholder) * SECOND_US > age
