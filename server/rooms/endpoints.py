@@ -88,7 +88,7 @@ def register(
     return _json({"items": show_entries(session, context, shown), "next": following})
 
 
-@register_router.get("/export.csv")
+@register_router.get("/export.csv", response_class=Response, responses={200: {"content": {"text/csv": {}}}})
 def export(
     context: AppContext,
     actor: ReadsRegister,
@@ -104,7 +104,6 @@ def export(
         sought = _sought(session, context, actor, area, customer, holder, badge, from_, until)
         asked = {key: value for key, value in msgspec.to_builtins(sought).items() if value}
         record(session, actor, context.clock.now(), "register.export", context.site.id, after=asked)
-        session.commit()
     name = f"register-{context.site.id}.csv"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return StreamingResponse(_lines(context, sought), media_type="text/csv; charset=utf-8", headers=headers)
