@@ -99,13 +99,13 @@ RULES: tuple[Rule, ...] = (
         "R3", "the register: granted is not taken",
         "Only a door that opened after the grant makes an entry, with partner, permission and purpose; a correction is a signed note beside it.", 4,
         edge=("controller.passage:happen", "controller.presence:occupancy"),
-        server=("server.rooms.register:Register", "server.rooms.notes:add_note"),
+        server=("server.rooms.register:Register", "server.rooms.notes:add_note", "server.rooms.append_only:refuse_changes"),
         scenarios=("granted-is-not-taken",),
     ),
     Rule(
         "R4", "staff by name, customers by badge, all others escorted",
         "Own staff enter by the head's permission, customers by their badge; everybody else waits for an escort, who taps last and stays.", 4,
-        edge=("controller.escort:needs_escort", "controller.escort:may_escort", "controller.escort:settle_escorts"),
+        edge=("controller.escort:needs_escort", "controller.escort:may_escort", "controller.escort:settle_escorts", "controller.visitors:fetch", "controller.visitors:hand_over"),
         server=("server.badges.approval:refuse_forbidden_staff",),
     ),
     Rule(
@@ -212,7 +212,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "L3", "a muster list within a second",
         "From the edge alone, on its own page and on paper: who, where, since when; during a fire, as it began.", 4,
-        edge=("controller.presence:muster", "edge.muster.facts:muster_of"),
+        edge=("controller.presence:muster", "edge.muster.facts:muster_of", "edge.muster.stored:read_situation"),
         server=("server.ledger.reading:presence",),
     ),
     Rule(
@@ -223,7 +223,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "L5", "life-safety devices are tested on a date",
         "Exits, REX, releases and batteries, with result and signature; what is overdue shows.", 4,
-        server=("server.duty.models:DutyTest",),
+        server=("server.duty.testing:note_test", "server.duty.overdue:overdue"),
     ),
 )
 # fmt: on
