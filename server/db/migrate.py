@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -53,6 +54,7 @@ def _make_private(url: URL) -> None:
             os.close(os.open(url.database, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
+@cache
 def newest_revision() -> str:
     """The revision that this program's models belong to."""
     return ScriptDirectory.from_config(alembic_config()).get_current_head() or ""

@@ -1,19 +1,27 @@
 """Fixtures of the server's tests. ``database`` runs a test on SQLite and on PostgreSQL, each time on an empty schema."""
 
+import functools
 import itertools
+import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
+from anyio.from_thread import start_blocking_portal
 from fastapi import FastAPI
+from fastapi.testclient import TestClient
 from psycopg import sql
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
+from sqlalchemy import Engine, event, make_url
+from sqlalchemy.exc import ArgumentError
 
 from server.app import create_app
 from server.config import Config, load_config
+from server.db import engine
 from server.db.clock import FixedClock
 from server.db.engine import Database
 from server.db.migrate import migrate
@@ -72,6 +80,73 @@ def cheap_passwords() -> Iterator[None]:
         cheap = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=64, parallelism=1),))
         patch.setattr(passwords, "_hasher", cheap)
         patch.setattr(passwords, "_NOBODY", cheap.hash("no operator has this password"))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_waiting_for_the_disk() -> Iterator[None]:
+    """Nothing here outlives its process: SQLite and key files need not wait for the disk, as little as the tests' PostgreSQL does. What a
+    power cut leaves is the business of tests/stack, with real processes."""
+
+    def prepare_sqlite(connection: Any, record: object) -> None:
+        prepared(connection, record)
+        connection.execute("PRAGMA synchronous = OFF")
+
+    prepared = engine._prepare_sqlite
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "_prepare_sqlite", prepare_sqlite)
+        patch.setattr(os, "fsync", lambda _fd: None)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def statements_are_compiled_once() -> Iterator[None]:
+    """SQLAlchemy compiles every statement for each engine anew, which was a quarter of the tests' time: a database that is closed leaves its
+    engine, without a connection, to the next one of its kind."""
+    idle: dict[str, list[Engine]] = {}
+    made = engine._make_engine
+
+    def make_engine(url: str) -> Engine:
+        try:
+            parsed = make_url(url)
+        except ArgumentError:
+            return made(url)  # says what is wrong with it
+        kind = "sqlite" if parsed.get_backend_name() == "sqlite" else url
+        if parsed.query and kind == "sqlite":
+            return made(url)
+        if idle.get(kind):
+            found = idle[kind].pop()
+        else:
+            found = made(url)
+            found._compiled_cache.capacity = 10_000  # type: ignore[union-attr] # every engine has one
+            if kind == "sqlite":
+                event.listen(found, "do_connect", functools.partial(_connect_where_it_points_now, found))
+        found.url = parsed if kind == "sqlite" else found.url
+        return found
+
+    def close(self: Database) -> None:
+        self.engine.dispose()
+        kind = "sqlite" if self.is_sqlite else self.url
+        if not self.engine.url.query or not self.is_sqlite:
+            waiting = idle.setdefault(kind, [])
+            if self.engine not in waiting:
+                waiting.append(self.engine)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "_make_engine", make_engine)
+        patch.setattr(Database, "close", close)
+        yield
+
+
+def _connect_where_it_points_now(of: Engine, _dialect: Any, _record: Any, arguments: list[Any], _named: Any) -> None:
+    arguments[0] = of.url.database
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_loop_for_all_clients() -> Iterator[None]:
+    """A client that is not entered would start a thread with a loop, and worker threads in it, for every request."""
+    with start_blocking_portal() as portal, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TestClient, "portal", portal)
         yield
 
 
@@ -144,14 +219,31 @@ def database_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: P
     url: str = request.getfixturevalue("postgresql_database")
     yield url
     with psycopg.connect(url, autocommit=True) as connection:
-        names = [
-            name
-            for (name,) in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-            if name != "alembic_version"
-        ]
-        connection.execute(
-            sql.SQL("TRUNCATE {} RESTART IDENTITY CASCADE").format(sql.SQL(", ").join(map(sql.Identifier, names)))
-        )
+        used = _used_tables(connection)
+        if used:
+            connection.execute(
+                sql.SQL("TRUNCATE {} RESTART IDENTITY CASCADE").format(sql.SQL(", ").join(map(sql.Identifier, used)))
+            )
+
+
+def _used_tables(connection: psycopg.Connection[Any]) -> list[str]:
+    """The tables that hold anything or have handed out a number: emptying all of them takes longer than most tests."""
+    names = [
+        name
+        for (name,) in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        if name != "alembic_version"
+    ]
+    asked = sql.SQL(" UNION ALL ").join(
+        sql.SQL("SELECT {} WHERE EXISTS (SELECT FROM {})").format(sql.Literal(name), sql.Identifier(name))
+        for name in names
+    )
+    used = {name for (name,) in connection.execute(asked)}
+    counted = connection.execute(
+        "SELECT t.relname FROM pg_sequences q JOIN pg_class s ON s.relname = q.sequencename AND s.relkind = 'S'"
+        " JOIN pg_depend d ON d.objid = s.oid AND d.deptype IN ('a', 'i') JOIN pg_class t ON t.oid = d.refobjid"
+        " WHERE q.schemaname = 'public' AND q.last_value IS NOT NULL"
+    )
+    return sorted(used | {name for (name,) in counted})
 
 
 @pytest.fixture
