@@ -31,6 +31,7 @@ from edge.ports import (
     JournalFault,
     LinkDown,
     LinkUp,
+    LockRead,
     MessageArrived,
     Stimulus,
     StopAsked,
@@ -178,6 +179,9 @@ class Agent:
             self._health.device(stimulus)
             level = logging.INFO if stimulus.working else logging.ERROR
             _log.log(level, "%s %s %s", stimulus.kind, stimulus.device, stimulus.cause or "works")
+        elif isinstance(stimulus, LockRead):
+            if stimulus.asked != (self._engine.door(stimulus.door).lock == "unlocked"):
+                return []  # a question of before: the lock is being told otherwise, and the board will say again
         elif isinstance(stimulus, StopAsked):
             _log.info("stopping: %s", stimulus.cause)
             self.stopped = True

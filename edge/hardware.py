@@ -17,13 +17,13 @@ from time import monotonic
 from controller.actions import Pattern
 from controller.now import SECOND_US
 from edge.boards.board import Board
-from edge.boards.board_thread import BoardFact, BoardFailed, BoardRecovered, BoardThread, InputLevel
+from edge.boards.board_thread import BoardFact, BoardFailed, BoardRecovered, BoardThread, InputLevel, RelayRead
 from edge.boards.drivers import DRIVERS
 from edge.boards.indicators import Step
 from edge.boards.modbus_rtu import MAX_PULSE_TENTHS
 from edge.clock import mono_us
 from edge.config import BoardLine, DoorLine, EdgeConfig, InputLine, ReaderLine
-from edge.ports import DeviceChanged, InputChanged
+from edge.ports import DeviceChanged, InputChanged, LockRead
 
 START_TIMEOUT_S = 2.0
 STOP_TIMEOUT_S = 1.0
@@ -40,7 +40,7 @@ BLIP_EVERY_S = 10.0
 PENDING_S = 30.0
 """How long ``pending`` blinks when nothing follows; the agent ends it with the window."""
 
-HardwareStimulus = InputChanged | DeviceChanged
+HardwareStimulus = InputChanged | DeviceChanged | LockRead
 
 
 def make_board(line: BoardLine) -> Board:
@@ -52,8 +52,8 @@ def make_board(line: BoardLine) -> Board:
 class Hardware:
     """Implements :class:`edge.ports.Locks` over the boards of a configuration.
 
-    ``deliver`` gets :class:`InputChanged` and :class:`DeviceChanged` from the boards' threads: it must not raise. At the
-    start, and after each reopening, every input is told once, so that the agent knows all levels. ``clock_us``: boot time.
+    ``deliver`` gets :class:`InputChanged`, :class:`DeviceChanged` and :class:`LockRead` from the boards' threads: it must not raise. At
+    the start, and after each reopening, every input and lock is told once, so that the agent knows all levels. ``clock_us``: boot time.
     """
 
     def __init__(
@@ -68,10 +68,12 @@ class Hardware:
         self._doors = {door.id: door for door in config.doors}
         self._readers = {reader.access_point or reader.id: reader for reader in config.readers}
         self._meanings = _input_meanings(config)
+        self._by_lock = {(door.lock.board, door.lock.channel): door for door in config.doors}
         self._boards: dict[str, BoardThread] = {}
         for line in config.boards:
             held = frozenset(d.lock.channel for d in config.doors if d.lock.board == line.id and d.fail == "safe")
-            self._boards[line.id] = BoardThread(line.id, make(line), self._hear, held)
+            locks = frozenset(channel for board, channel in self._by_lock if board == line.id)
+            self._boards[line.id] = BoardThread(line.id, make(line), self._hear, held, locks)
 
     def start(self, timeout_s: float = START_TIMEOUT_S) -> None:
         """Start the boards and wait, boundedly, until each has its outputs at rest or has failed."""
@@ -128,6 +130,10 @@ class Hardware:
                 if meaning is not None:
                     kind, subject, active_when_closed = meaning
                     self._deliver(InputChanged(kind, subject, closed == active_when_closed))
+            case RelayRead(board, channel, on, asked):
+                door = self._by_lock[board, channel]
+                level = _unlocked_level(door)
+                self._deliver(LockRead(door.id, on == level, asked == level))
             case BoardFailed(board, cause):
                 self._deliver(DeviceChanged(board, "board", False, cause))
             case BoardRecovered(board):

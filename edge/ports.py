@@ -224,6 +224,15 @@ class DeviceChanged(msgspec.Struct, frozen=True):
     cause: str = ""
 
 
+class LockRead(msgspec.Struct, frozen=True):
+    """A door's lock output as its board reads it back, and what the board had been asked by then; both True for unlocked. Told once
+    after each opening of the board and each command; that it differs only when it has lasted, and now and then while it does."""
+
+    door: str
+    unlocked: bool
+    asked: bool
+
+
 class LinkUp(msgspec.Struct, frozen=True):
     """Connected and subscribed."""
 
@@ -254,6 +263,7 @@ Stimulus = (
     | InputChanged
     | Counted
     | DeviceChanged
+    | LockRead
     | LinkUp
     | LinkDown
     | MessageArrived

@@ -16,6 +16,7 @@ from controller.inputs import (
     GasInput,
     LinkChanged,
     LockdownInput,
+    LockFeedback,
     PersonCounted,
     PowerInput,
     RexPressed,
@@ -29,6 +30,7 @@ from edge.ports import (
     InputChanged,
     LinkDown,
     LinkUp,
+    LockRead,
     Presented,
     Rejected,
     Stimulus,
@@ -81,6 +83,8 @@ def inputs_of(stimulus: Stimulus, hash_key: bytes) -> Iterator[AnyInput]:
                 yield DeviceRecovered(stimulus.device, kind)
             else:
                 yield DeviceFaulted(stimulus.device, kind, stimulus.cause)
+        case LockRead():
+            yield LockFeedback(stimulus.door, stimulus.unlocked)
         case LinkUp():
             yield LinkChanged(up=True)
         case LinkDown():

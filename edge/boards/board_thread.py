@@ -6,8 +6,8 @@ What holds whatever the agent does:
 - A pulse that the board does not time itself ends here, also while the agent's loop is busy.
 - A held output (fire release, the lock of a fail-safe door) is restored when a board comes back; a pulse never is (L2), but
   that of a way out, for what is left of its time (L1): somebody stands behind that door, and the record says unlocked.
-- After a write, and every second, the relays are compared with what was asked. A relay that does not follow is a fault of
-  the board, which goes on working with the others.
+- After a write, when a pulse is over, and every second, the relays are compared with what was asked. A relay that does not
+  follow is a fault of the board, which goes on working with the others; of a lock's relay it is told besides what it does.
 - A board that fails, or whose driver does, is closed and reopened with backoff for as long as the thread lives.
 - :meth:`BoardThread.stop` puts the outputs to rest.
 """
@@ -20,6 +20,7 @@ from time import monotonic
 
 from edge.boards.board import Board, BoardFault
 from edge.boards.indicators import PULSE_MARGIN_S, TENTH_S, Indicators, Reminder, Step
+from edge.boards.relay_watch import LASTS_S, RelayWatch
 
 POLL_S = 0.05
 """Inputs are read at 20 Hz."""
@@ -58,7 +59,17 @@ class BoardRecovered:
     board: str
 
 
-BoardFact = InputLevel | BoardFailed | BoardRecovered
+@dataclass(frozen=True, slots=True)
+class RelayRead:
+    """A lock's relay as the board reads it back, and what was asked of it (:mod:`edge.boards.relay_watch`); True is energised."""
+
+    board: str
+    channel: int
+    on: bool
+    asked: bool
+
+
+BoardFact = InputLevel | BoardFailed | BoardRecovered | RelayRead
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +95,8 @@ class _Pulse:
 class BoardThread:
     """Owns one :class:`Board`. ``deliver`` is called from this thread, must not raise and should not block.
 
-    ``energised_at_rest``: channels that carry current while the edge runs (locks of fail-safe doors)."""
+    ``energised_at_rest``: channels that carry current while the edge runs (locks of fail-safe doors). ``locks``: channels of which
+    :class:`RelayRead` is told, where the board reads back."""
 
     def __init__(
         self,
@@ -92,6 +104,7 @@ class BoardThread:
         board: Board,
         deliver: Callable[[BoardFact], object],
         energised_at_rest: frozenset[int] = frozenset(),
+        locks: frozenset[int] = frozenset(),
     ) -> None:
         self.name = name
         self._board = board
@@ -110,6 +123,8 @@ class BoardThread:
         self._levels: tuple[bool, ...] | None = None
         self._relock_at: dict[int, float] = {}
         self._unknown_until: dict[int, float] = {}
+        self._pulsed: dict[int, tuple[bool, float]] = {}
+        self._watch = RelayWatch(locks)
         self._indicators = Indicators(board, self._unknown_until)
         self._disobeyed: dict[int, bool] = {}
         self._fault = ""
@@ -215,6 +230,8 @@ class BoardThread:
             self._report_dropped(late, "came while the board was away")
         self._relock_at.clear()
         self._unknown_until.clear()
+        self._pulsed.clear()
+        self._watch.reopened()
         self._disobeyed.clear()
         self._indicators.reopened()
         self._levels = None
@@ -271,6 +288,7 @@ class BoardThread:
             self._wanted[channel] = command.on
             self._relock_at.pop(channel, None)
             self._unknown_until.pop(channel, None)
+            self._watch.commanded(channel)
             self._board.set(channel, command.on)
             self._check_follows(channel, command.on)
             return
@@ -282,13 +300,17 @@ class BoardThread:
                 return
         if self._wanted[channel] == command.on:
             return  # held that way already: a pulse would end the hold
+        self._watch.commanded(channel)
         if command.board_timed:
             self._relock_at.pop(channel, None)
             self._board.pulse(channel, tenths, command.on)
         else:
             self._relock_at[channel] = monotonic() + tenths * TENTH_S
             self._board.set(channel, command.on)
-        self._unknown_until[channel] = monotonic() + tenths * TENTH_S + PULSE_MARGIN_S
+        lasts_s = tenths * TENTH_S
+        self._pulsed[channel] = (command.on, monotonic() + lasts_s / 2)
+        self._unknown_until[channel] = monotonic() + lasts_s + PULSE_MARGIN_S
+        self._verify_at = min(self._verify_at, self._unknown_until[channel])
         self._check_follows(channel, command.on)
 
     def _relock_due(self) -> None:
@@ -308,14 +330,15 @@ class BoardThread:
 
     def _verify(self) -> None:
         """Compare every relay that is not in a pulse with what is held."""
-        self._verify_at = monotonic() + VERIFY_S
+        now = monotonic()  # before the read: an answer that comes late is of then
         wrong: list[int] = []
         if self._board.reads_back:
-            relays = self._board.read_back()
-            now = monotonic()
+            relays = self._read_back()
             for channel in [channel for channel, at in self._unknown_until.items() if at <= now]:
                 del self._unknown_until[channel]
             wrong = [c for c, on in enumerate(relays) if c not in self._unknown_until and on != self._wanted[c]]
+        ends = [until for channel in self._watch.channels if (until := self._unknown_until.get(channel, 0.0)) > now]
+        self._verify_at = min([now + (LASTS_S if self._watch.doubtful else VERIFY_S), *ends])
         for channel in wrong:  # once more: one disturbed write must not leave a door unlocked
             self._board.set(channel, self._wanted[channel])
         if wrong:
@@ -328,11 +351,30 @@ class BoardThread:
         """A relay that did not follow stays suspect until it was seen doing what it did not."""
         if not self._board.reads_back:
             return
-        if self._board.read_back()[channel] != on:
+        relays = self._read_back()
+        if self._watch.doubtful:
+            self._verify_at = min(self._verify_at, monotonic() + LASTS_S)
+        if relays[channel] != on:
             self._disobeyed[channel] = on
             self._fail(self._not_following(channel, on))
         elif self._disobeyed.get(channel) == on:
             del self._disobeyed[channel]
+
+    def _read_back(self) -> tuple[bool, ...]:
+        """The relays; what the locks among them do is told where it is news."""
+        before = monotonic()
+        relays = self._board.read_back()
+        asked = [self._asked(channel, before) for channel in range(self._board.outputs)]
+        for seen in self._watch.take(relays, asked, before):
+            self._deliver(RelayRead(self.name, seen.channel, seen.on, seen.asked))
+        return relays
+
+    def _asked(self, channel: int, at: float) -> bool | None:
+        """The position in which a relay should be then; None in a pulse's second half, which the board may end a little early or late."""
+        if self._unknown_until.get(channel, 0.0) <= at:
+            return self._wanted[channel]
+        on, sure_until = self._pulsed.get(channel, (False, 0.0))
+        return on if at < sure_until and monotonic() < sure_until else None
 
     def _not_following(self, channel: int, on: bool) -> str:
         asked, stays = ("energised", "released") if on else ("released", "energised")

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from controller.commands import UnlockDoor
-from controller.events import InputRecorded
+from controller.events import AlarmCleared, AlarmRaised, InputRecorded
 from controller.inputs import CommandArrived, ContactRattling, DoorContact, LockdownInput, RexPressed
 from controller.now import SECOND_US
 from controller.policy import encode_policy
@@ -12,7 +12,7 @@ from edge.agent import Agent
 from edge.contact_filter import REST_US, SINGLE_CHANGES
 from edge.guarantees import GUARANTEES, HOLDS
 from edge.muster.facts import Situation, muster_of
-from edge.ports import DeviceChanged, InputChanged
+from edge.ports import DeviceChanged, InputChanged, LockRead
 from edge.report import SHOW_AGAIN_US
 from edge.station import Ports, Station
 from sim.day import first_policy
@@ -225,3 +225,54 @@ def test_a_broken_board_is_a_warning_and_doors_open(rig: AgentRig, board: Board)
     rig.settle()
     assert rig.server.status is not None
     assert rig.server.status.warnings[-1] == "muster page: port taken"
+
+
+def board_faults(rig: AgentRig) -> list[tuple[str, object]]:
+    """(raised or cleared, cause) of the door's BOARD_FAULT, in order."""
+    found = [event for record in rig.records() for event in record.events]
+    return [
+        ("raised", event.inputs["cause"]) if isinstance(event, AlarmRaised) else ("cleared", None)
+        for event in found
+        if isinstance(event, AlarmRaised | AlarmCleared)
+        and (event.alarm, event.subject) == ("BOARD_FAULT", "hall-door")
+    ]
+
+
+def test_a_lock_that_is_read_back_unlocked_after_its_time_is_a_fault_of_the_door_until_it_locks(rig: AgentRig) -> None:
+    rig.post(rig.card(STAFF))
+    rig.post(LockRead("hall-door", unlocked=True, asked=True))
+    rig.wait(6)
+    rig.post(LockRead("hall-door", unlocked=True, asked=False))
+    assert board_faults(rig) == [("raised", "not relocked")]
+    before = len(rig.records())
+    rig.post(LockRead("hall-door", unlocked=True, asked=False))
+    assert len(rig.records()) == before, "the same word again makes no record"
+    rig.post(LockRead("hall-door", unlocked=False, asked=False))
+    assert board_faults(rig) == [("raised", "not relocked"), ("cleared", None)]
+
+
+def test_a_read_of_before_the_last_command_to_the_lock_neither_raises_nor_clears(rig: AgentRig) -> None:
+    rig.post(LockRead("hall-door", unlocked=True, asked=False))
+    rig.post(rig.card(STAFF))
+    rig.post(LockRead("hall-door", unlocked=True, asked=False), LockRead("hall-door", unlocked=False, asked=False))
+    assert board_faults(rig) == [("raised", "not relocked")], "the board did not know of the grant yet"
+    rig.wait(6)
+    rig.post(LockRead("hall-door", unlocked=True, asked=True))
+    assert board_faults(rig) == [("raised", "not relocked")], "nor that it is over"
+
+
+def test_a_door_that_fire_holds_is_unlocked_as_asked(rig: AgentRig) -> None:
+    rig.post(InputChanged("fire", "z1", True))
+    before = len(rig.records())
+    rig.post(LockRead("hall-door", unlocked=True, asked=True))
+    assert len(rig.records()) == before
+    rig.post(LockRead("hall-door", unlocked=False, asked=True))
+    assert board_faults(rig) == [("raised", "not unlocked")]
+
+
+def test_a_lock_that_works_is_read_back_without_a_record(rig: AgentRig) -> None:
+    rig.post(rig.card(STAFF))
+    before = len(rig.records())
+    for _ in range(50):
+        rig.post(LockRead("hall-door", unlocked=True, asked=True))
+    assert len(rig.records()) == before

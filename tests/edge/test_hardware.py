@@ -10,7 +10,7 @@ from controller.now import SECOND_US
 from edge.clock import mono_us
 from edge.config import EdgeConfig, parse_config
 from edge.hardware import Hardware, HardwareStimulus
-from edge.ports import DeviceChanged, InputChanged, Locks
+from edge.ports import DeviceChanged, InputChanged, LockRead, Locks
 from sim.boards.board import SimulatedBoard
 from tests.edge.boards.rig import energise_all, energised, set_input, simulated, wait_until
 
@@ -84,6 +84,14 @@ class Heard:
     def inputs(self, kind: str) -> list[bool]:
         return [each.active for each in self.all() if isinstance(each, InputChanged) and each.kind == kind]
 
+    def locks(self, door: str) -> list[tuple[bool, bool]]:
+        """(unlocked, asked) as told."""
+        return [(each.unlocked, each.asked) for each in self.all() if isinstance(each, LockRead) and each.door == door]
+
+    def wait_lock(self, door: str, unlocked: bool) -> None:
+        """Until the last word is this, where locked was asked."""
+        wait_until(lambda: self.locks(door)[-1] == (unlocked, False), f"{door} told as {'un' * unlocked}locked")
+
     def devices(self) -> list[bool]:
         return [each.working for each in self.all() if isinstance(each, DeviceChanged)]
 
@@ -139,6 +147,24 @@ def test_an_unlock_that_waited_as_long_as_a_late_read_opens_nothing_and_is_told(
     assert energised(sim) == [1]
     hardware.unlock("strike", 60 * SECOND_US, mono_us())
     wait_until(lambda: energised(sim) == [0, 1])
+
+
+def test_a_lock_that_stays_unlocked_is_told_as_such_for_a_strike_and_for_a_magnet(
+    hardware: Hardware, sim: SimulatedBoard, heard: Heard
+) -> None:
+    at_rest = [(False, False)] if sim.driver != "lcus" else []
+    wait_until(lambda: (heard.locks("strike"), heard.locks("magnet")) == (at_rest, at_rest), "one word at the start")
+    hardware.unlock("strike", SECOND_US)
+    hardware.unlock("magnet", SECOND_US)
+    wait_until(lambda: energised(sim) == [0], "both unlocked")
+    sim.act("stuck")
+    if sim.driver == "lcus":
+        return  # it cannot be asked
+    for door in ("strike", "magnet"):
+        heard.wait_lock(door, unlocked=True)
+    sim.act("normal")
+    for door in ("strike", "magnet"):
+        heard.wait_lock(door, unlocked=False)
 
 
 def test_fire_holds_both_kinds_of_door_unlocked_until_they_are_locked(hardware: Hardware, sim: SimulatedBoard) -> None:

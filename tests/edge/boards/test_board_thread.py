@@ -1,6 +1,7 @@
 """The thread of a board, over the simulated boards: what it promises in its module's docstring."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from threading import Lock
 
@@ -13,6 +14,7 @@ from edge.boards.board_thread import (
     BoardRecovered,
     BoardThread,
     InputLevel,
+    RelayRead,
 )
 from edge.boards.indicators import Step
 from sim.boards.board import SimulatedBoard
@@ -42,6 +44,10 @@ class Heard:
     def levels(self, number: int) -> list[bool]:
         return [fact.closed for fact in self.all() if isinstance(fact, InputLevel) and fact.input == number]
 
+    def relays(self, channel: int) -> list[tuple[bool, bool]]:
+        """(on, asked) as told of a lock's relay."""
+        return [(fact.on, fact.asked) for fact in self.all() if isinstance(fact, RelayRead) and fact.channel == channel]
+
     def wait_failed(self) -> str:
         wait_until(lambda: bool(self.failures()), "a fault")
         return self.failures()[0]
@@ -50,7 +56,7 @@ class Heard:
         wait_until(lambda: isinstance(self.conditions()[-1:][0], BoardRecovered), "the recovery")
 
     def conditions(self) -> list[BoardFact]:
-        return [fact for fact in self.all() if not isinstance(fact, InputLevel)]
+        return [fact for fact in self.all() if not isinstance(fact, InputLevel | RelayRead)]
 
 
 def watch(sim: SimulatedBoard) -> list[tuple[int, bool]]:
@@ -65,6 +71,10 @@ def watch(sim: SimulatedBoard) -> list[tuple[int, bool]]:
 
     sim.relays.on_output = moved
     return moves
+
+
+def has_moved(moves: list[tuple[int, bool]], often: dict[tuple[int, bool], int]) -> bool:
+    return all(moves.count(move) == times for move, times in often.items())
 
 
 @pytest.fixture
@@ -97,8 +107,10 @@ class Starter:
         self.heard = heard
         self.threads: list[BoardThread] = []
 
-    def __call__(self, sim: SimulatedBoard, energised_at_rest: frozenset[int] = frozenset()) -> BoardThread:
-        thread = BoardThread("relay-1", board_for(sim), self.heard, energised_at_rest)
+    def __call__(
+        self, sim: SimulatedBoard, energised_at_rest: frozenset[int] = frozenset(), locks: frozenset[int] = frozenset()
+    ) -> BoardThread:
+        thread = BoardThread("relay-1", board_for(sim), self.heard, energised_at_rest, locks)
         self.threads.append(thread)
         thread.start()
         assert thread.wait_settled(5.0)
@@ -244,6 +256,84 @@ def test_a_relay_that_stays_on_after_its_pulse_is_a_fault(modbus: SimulatedBoard
     modbus.act("normal")
     heard.wait_recovered()
     assert energised(modbus) == []
+
+
+@pytest.mark.parametrize("driver", ["modbus-rtu", "kmtronic"])
+def test_a_locks_relay_that_stays_on_is_told_until_it_lets_go(
+    driver: str, tmp_path: Path, start: Starter, heard: Heard
+) -> None:
+    with simulated(driver, tmp_path) as sim:
+        thread = start(sim, locks=frozenset({0}))
+        assert heard.relays(0) == [(False, False)]
+        thread.pulse(0, True, 5, board_timed=driver == "modbus-rtu")
+        wait_until(lambda: heard.relays(0)[1:] == [(True, True)], "the word that it follows")
+        sim.act("stuck")
+        wait_until(lambda: heard.relays(0)[2:] == [(True, False)], "the word that it stays on")
+        sim.act("normal")
+        wait_until(lambda: heard.relays(0)[3:] == [(False, False)], "the word that it let go")
+        assert thread.stop(5.0)
+
+
+@pytest.mark.parametrize("driver", ["modbus-rtu", "kmtronic"])
+def test_a_locks_relay_that_does_not_move_is_told_and_is_well_when_it_moved(
+    driver: str, tmp_path: Path, start: Starter, heard: Heard
+) -> None:
+    with simulated(driver, tmp_path) as sim:
+        thread = start(sim, frozenset({1}), locks=frozenset({0, 1}))
+        sim.act("stuck")
+        thread.pulse(1, False, 100, board_timed=driver == "modbus-rtu")
+        wait_until(lambda: heard.relays(1) == [(True, True), (True, False)], "the word that it stays on")
+        thread.hold(1, True)
+        sim.act("normal")
+        thread.pulse(1, False, 100, board_timed=driver == "modbus-rtu")
+        wait_until(lambda: heard.relays(1)[2:] == [(False, False)], "the word that it moved")
+        assert heard.relays(0) == [(False, False)]
+        assert thread.stop(5.0)
+
+
+@pytest.mark.parametrize("driver", ["modbus-rtu", "kmtronic"])
+def test_pulses_holds_and_lights_that_work_are_never_told_as_different(
+    driver: str, tmp_path: Path, start: Starter, heard: Heard
+) -> None:
+    with simulated(driver, tmp_path) as sim:
+        thread = start(sim, frozenset({1}), locks=frozenset({0, 1, 2}))
+        timed = driver == "modbus-rtu"
+        thread.hold(2, True)
+        thread.indicate("in", (Step(0.0, 4, 2), Step(0.3, 5, 2)))
+        moves = watch(sim)
+        for count, tenths in enumerate((1, 2, 3, 4), start=1):
+            thread.pulse(0, True, tenths, board_timed=timed)
+            thread.pulse(1, False, tenths, board_timed=timed)
+            thread.pulse(2, True, tenths, board_timed=timed)
+            ended = {(0, False): count, (1, True): count}
+            wait_until(partial(has_moved, moves, ended), "the end of the pulses")
+        thread.hold(2, False)
+        wait_until(lambda: heard.relays(2)[-1:] == [(False, False)])
+        assert [fact for fact in heard.all() if isinstance(fact, RelayRead) and fact.on != fact.asked] == []
+        assert heard.failures() == []
+        assert thread.stop(5.0)
+
+
+def test_a_board_that_cannot_read_back_tells_nothing_of_its_relays(
+    tmp_path: Path, start: Starter, heard: Heard
+) -> None:
+    with simulated("lcus", tmp_path) as sim:
+        thread = start(sim, locks=frozenset({0}))
+        sim.act("stuck")
+        thread.pulse(0, True, 1, board_timed=False)
+        thread.pulse(1, True, 1, board_timed=False)
+        assert thread.stop(5.0)
+        assert heard.relays(0) == []
+
+
+def test_a_locks_relay_is_told_again_when_the_board_is_back(
+    modbus: SimulatedBoard, start: Starter, heard: Heard
+) -> None:
+    start(modbus, frozenset({3}), locks=frozenset({3}))
+    modbus.act("unplug")
+    heard.wait_failed()
+    modbus.act("plug")
+    wait_until(lambda: heard.relays(3) == [(True, True)] * 2)
 
 
 def test_a_relay_somebody_else_moved_is_put_back_and_told(modbus: SimulatedBoard, start: Starter, heard: Heard) -> None:
