@@ -152,9 +152,8 @@ def grant(turn: Turn, point: Point, members: Sequence[Member], escort: int | Non
     for member in members:
         known = state.presence.get(member.holder)
         answers_for = escort if member.needs_escort else None
-        if point.out and known is not None and known.escort is not None and turn.index is not None:
-            if point.to_public or escorted_in(turn.index, point.to_area, member.kind):
-                answers_for = known.escort
+        if point.out and known is not None and known.escort is not None:
+            answers_for = _keeps_escort(turn, point, member, known.escort)
         turn.emit(
             AccessGranted(
                 access_point=point.id,
@@ -182,6 +181,12 @@ def grant(turn: Turn, point: Point, members: Sequence[Member], escort: int | Non
             )
     happen(turn, point.door, DoorInput.GRANT)
     turn.act(Indicate(point.id, "granted"))
+
+
+def _keeps_escort(turn: Turn, point: Point, member: Member, escort: int) -> int | None:
+    """Who goes out into another room where they need an escort, too, keeps theirs; so does, for the record, who leaves for good."""
+    needed = turn.index is not None and escorted_in(turn.index, point.to_area, member.kind)
+    return escort if point.to_public or needed else None
 
 
 def interlocked(turn: Turn, point: Point) -> Explanation | None:

@@ -14,6 +14,13 @@ def needs_escort(point: Point, kind: BadgeKind | None) -> bool:
     return kind is None or kind == "temporary" or (kind == "customer" and point.escort_customers)
 
 
+def escorted_in(index: PolicyIndex, area: str, kind: BadgeKind | None) -> bool:
+    """Whether somebody of this kind needs an escort to be in this area at all."""
+    if kind == "customer":
+        return any(room.escort_customers and area in room.within for room in index.rooms.values())
+    return kind != "staff" and area in index.rooms
+
+
 def may_escort(index: PolicyIndex, areas: tuple[str, ...], kind: BadgeKind | None, holder: int) -> bool:
     """Whether they may answer for others in all these areas, none public: own staff, or who is named for each of them; never who needs an
     escort there themselves."""

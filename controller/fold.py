@@ -274,6 +274,10 @@ def _apply_count(state: State, event: OccupancyReconciled, at_us: int) -> None:
         else:
             new = msgspec.structs.replace(known, area=found.area, sure=True)
         place(state, found.holder, new)
+    for found in event.elsewhere:
+        known = state.presence.get(found.holder)
+        if known is not None:
+            place(state, found.holder, msgspec.structs.replace(known, area=found.area, sure=False))
 
 
 def _apply_cleared(state: State, key: str, mono_us: int) -> None:

@@ -179,15 +179,18 @@ def reconcile(turn: Turn, asked: ReconcileOccupancy, operator: str) -> Explanati
     present = tuple(_found(turn, room, found[number]) for number in asked.numbers)
     present += _found_others(turn, room, asked.others)
     known = {one.holder for one in present}
-    gone = tuple(sorted(listed(turn.state, room) - known))
+    missing = tuple(sorted(listed(turn.state, room) - known))
+    around = index.areas[room.id].inside or ""
+    elsewhere = tuple(_missing(turn.state, holder, around) for holder in missing if around in index.rooms)
     turn.emit(
         OccupancyReconciled(
             area=room.id,
             within=tuple(sorted(room.within - {room.id})),
             present=present,
-            gone=gone,
+            gone=() if elsewhere else missing,
             operator=operator,
             reason=asked.reason,
+            elsewhere=elsewhere,
         )
     )
     return None
@@ -207,6 +210,12 @@ def _found(turn: Turn, room: Room, badge: Badge) -> Found:
     known = turn.state.presence.get(badge.holder)
     area = known.area if known is not None and known.area in room.within else room.id
     return Found(badge.holder, badge.id, badge.number, area, badge.customer, badge.kind)
+
+
+def _missing(state: State, holder: int, around: str) -> Found:
+    """Who is not found in an inner area is in the one around it, for all that is known."""
+    known = state.presence[holder]
+    return Found(holder, known.badge, known.number, around, known.customer, known.kind)
 
 
 def _found_others(turn: Turn, room: Room, others: int) -> tuple[Found, ...]:

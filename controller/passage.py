@@ -6,7 +6,7 @@ from typing import Literal
 from controller import escort, interlock
 from controller.actions import HoldUnlocked, Indicate, Lock, Unlock
 from controller.door import TABLE, DoorCondition, DoorInput, Effect
-from controller.escort import may_escort
+from controller.escort import escorted_in, may_escort
 from controller.events import (
     AccessGranted,
     AccessLapsed,
@@ -80,7 +80,7 @@ def _unlock(turn: Turn, door: str, cause: Literal["grant", "rex", "command"]) ->
     turn.emit(DoorUnlocked(door, cause, turn.mono_us + unlock_us))
     turn.act(Unlock(door, unlock_us, before_journal=way_out))
     if cause == "command" and turn.door(door).position == "open":  # nothing more will tell of who comes
-        _doubt(turn, turn.areas_behind(door), "command")
+        turn.doubt_opening(door, "command")
 
 
 def _release(turn: Turn, door: str) -> None:
@@ -110,9 +110,9 @@ def _take(turn: Turn, door: str) -> None:
         return
     _doubt(turn, twice, "ambiguous")
     if facts.exit_requested:
-        _doubt(turn, behind, "ambiguous" if facts.grants else "rex")
+        turn.doubt_opening(door, "ambiguous" if facts.grants else "rex")
     if facts.commanded or not (facts.grants or facts.exit_requested):  # only grants alone say who came and went
-        _doubt(turn, behind, "command")
+        turn.doubt_opening(door, "command")
 
 
 def _doubt(turn: Turn, areas: Sequence[str], cause: Doubt) -> None:
@@ -163,9 +163,10 @@ def _take_grant(turn: Turn, grant: AccessGranted) -> None:
     if index is None or point is None or not point.passage:
         return
     turn.passed.update((point.from_area, point.to_area), (before.area,) if before else ())
-    if before is not None and before.unescorted and grant.escort is None and grant.holder in turn.state.presence:
+    alone = before is not None and before.unescorted and grant.escort is None and point.out
+    if alone and grant.holder in turn.state.presence and escorted_in(index, point.to_area, grant.kind):
         turn.emit(EscortChanged((grant.holder,), None))
-    if not point.out and may_escort(index, point.enters, grant.kind, grant.holder):
+    if point.entered and may_escort(index, point.enters, grant.kind, grant.holder):
         escort.take_over(turn, point, grant.holder)
 
 
@@ -182,15 +183,13 @@ def _lapse(turn: Turn, door: str) -> None:
     hardware = turn.hardware.get(door)
     used = facts.grants or facts.exit_requested
     if used and hardware is not None and not hardware.has_contact:  # nothing proves that nobody went through
-        for area in turn.areas_behind(door):
-            turn.doubt(area, "no_contact")
+        turn.doubt_opening(door, "no_contact")
 
 
 def _forced(turn: Turn, door: str) -> None:
     if turn.raise_alarm("DoorForcedOpen", door):
         _show(turn, door, "alarm")
-    for area in turn.areas_behind(door):
-        turn.doubt(area, "forced")
+    turn.doubt_opening(door, "forced")
 
 
 def _warn(turn: Turn, door: str) -> None:

@@ -39,7 +39,8 @@ class Found(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class OccupancyReconciled(Event, frozen=True):
-    """Somebody counted: exactly ``present`` are in the area and ``within``; ``gone`` were listed and are not. Certain from here."""
+    """Somebody counted: exactly ``present`` are in the area and ``within``. Certain from here. ``gone`` were listed and are not there;
+    ``elsewhere`` neither, but they are taken to be in the area around it, which nothing says they left: listed there, not sure."""
 
     area: str
     within: tuple[str, ...]
@@ -47,6 +48,7 @@ class OccupancyReconciled(Event, frozen=True):
     gone: tuple[int, ...]
     operator: str
     reason: str
+    elsewhere: tuple[Found, ...] = ()
 
 
 class PeopleCounted(Event, frozen=True):

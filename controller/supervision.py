@@ -176,8 +176,7 @@ def rattling(turn: Turn, told: ContactRattling) -> None:
         return
     turn.emit(DoorRattled(told.door, told.changes))
     happen(turn, told.door, DoorInput.OPENED)
-    for area in turn.areas_behind(told.door):
-        turn.doubt(area, "rattling")
+    turn.doubt_opening(told.door, "rattling")
 
 
 def lock_feedback(turn: Turn, feedback: LockFeedback) -> None:

@@ -11,7 +11,7 @@ from controller.group import Member, Pass, Refuse, Wait, decide_entry
 from controller.index import Point, PolicyIndex
 from controller.inputs import CardRead, CardRefused
 from controller.now import SECOND_US
-from controller.pairing import confirms, decide_exit, leaves_one_alone, prompt_of
+from controller.pairing import confirms, decide_exit, leaves_one_alone, led_out, prompt_of
 from controller.policy import Badge
 from controller.reasons import Reason, because
 from controller.turn import Turn
@@ -49,8 +49,8 @@ def card_read(turn: Turn, read: CardRead | CardRefused) -> None:
     refusal = None
     if not case.released:
         refusal = _enter(turn, index, point, member)
-    else:
-        grant(turn, point, (member,))
+    else:  # fire released the door: nothing is asked, and who came without a badge leaves with the escort
+        grant(turn, point, (*(led_out(turn.state, point, member) if point.out else ()), member))
     if refusal is not None:
         deny(turn, point, badge, refusal)
     elif gesture:

@@ -130,6 +130,25 @@ class Turn:
         behind = [room.id for point in self.points(door) for room in (point.left if point.out else point.entered)]
         return tuple(dict.fromkeys(behind))
 
+    def areas_before(self, door: str) -> tuple[str, ...]:
+        """The areas that a way out through this door leads into, where a rule hangs on who is there, in them or around them: whoever comes
+        there unseen is missing on their list."""
+        if self.index is None:
+            return ()
+        rooms = self.index.rooms.values()
+        entered = {room.id for point in self.points(door) if point.out for room in point.entered}
+        counting = [
+            room for room in rooms if room.two_person or room.capacity is not None or room.anti_passback != "off"
+        ]
+        return tuple(sorted(area for area in entered if any(area in room.within for room in counting)))
+
+    def doubt_opening(self, door: str, cause: Doubt) -> None:
+        """Somebody may have gone through this door unseen. ``rex``: out of the area behind it, into the one before it."""
+        for area in self.areas_behind(door):
+            self.doubt(area, cause)
+        for area in self.areas_before(door):
+            self.doubt(area, "ambiguous" if cause == "rex" else cause)
+
     def nobody_known(self) -> int:
         """A holder's number for somebody without a badge: negative, and never the same again, for it is made of the record's."""
         self._nameless += 1

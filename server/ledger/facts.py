@@ -165,6 +165,12 @@ class Facts:
                 )
             else:
                 self._presence.touch(found.holder).update(area=found.area, sure=True)
+        for found in event.elsewhere:
+            if self._presence.get(found.holder) is not None:
+                self._presence.touch(found.holder).update(area=found.area, sure=False)
+        for found in event.elsewhere:
+            if self._presence.get(found.holder) is not None:
+                self._presence.touch(found.holder).update(area=found.area, sure=False)
 
     def _escort(self, event: EscortChanged, *_: object) -> None:
         for visitor in event.visitors:

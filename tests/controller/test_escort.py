@@ -5,7 +5,7 @@ import pytest
 from controller.actions import Indicate, Unlock
 from controller.commands import LockDown
 from controller.events import AccessPending, AlarmCleared, AlarmRaised
-from controller.inputs import GasInput, LeaseArrived, Started
+from controller.inputs import FireInput, GasInput, LeaseArrived, Started
 from controller.now import SECOND_US, Now
 from controller.policy import Holder, Lease
 from controller.reasons import remedy
@@ -442,6 +442,26 @@ def test_people_without_a_badge_leave_with_the_escort_who_brought_them() -> None
     assert numbers(at, "lobby") == {"P-1", "guo"}
     go(at, GUO, point="lobby-out")
     assert at.engine.state.presence == {}
+
+
+def test_at_a_door_that_fire_released_too_they_leave_with_their_escort() -> None:
+    at = room()
+    admit(at)
+    go(at, GUO)
+    at.give(FireInput("z1", active=True))
+    assert {one.number for one in granted(at.tap(GUO, "hall-out"))} == {"P-1", "guo"}
+
+
+def test_an_escort_who_comes_out_into_a_room_takes_over_who_stands_alone_there() -> None:
+    at = room()
+    go(at, CHEN)
+    go(at, XU, GUO, point="lobby-in")
+    at.tap(GUO, "lobby-out")
+    at.wait(3)
+    go(at, GUO, point="lobby-out")
+    assert "ESCORT_LEFT/lobby" in at.alarms
+    go(at, CHEN, point="hall-out")
+    assert (escort_of(at, "xu"), at.alarms) == (9, set())
 
 
 def test_whoever_is_listed_under_that_name_is_admitted_as_the_same_person() -> None:

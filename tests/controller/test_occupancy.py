@@ -123,6 +123,15 @@ def test_any_other_doubt_stays_until_somebody_counts() -> None:
     assert inside(at).uncertain == ""
 
 
+def test_whoever_comes_unseen_into_a_room_that_counts_people_makes_that_doubtful_too() -> None:
+    at = room(lobby={"capacity": 9})
+    rex(at)
+    assert (inside(at).uncertain, inside(at, "lobby").uncertain) == ("rex", "ambiguous")
+    plain = room()
+    rex(plain)
+    assert (inside(plain).uncertain, inside(plain, "lobby").uncertain) == ("rex", "")
+
+
 def test_a_restart_doubts_every_area_but_not_the_very_first() -> None:
     at = pair_hall()
     assert at.engine.state.uncertain == {}
@@ -309,6 +318,17 @@ def test_a_count_makes_the_area_certain_with_exactly_those_found() -> None:
     hall = inside(at)
     assert (hall.lowest, hall.highest, hall.uncertain) == (3, 3, "")
     assert LONE not in at.alarms
+
+
+def test_who_is_not_found_in_an_inner_area_is_in_the_one_around_it_and_not_sure() -> None:
+    at = room()
+    go(at, LI)
+    go(at, LI, point="cage-in")
+    (told,) = events(count(at, area="cage-a"), OccupancyReconciled)
+    assert isinstance(told, OccupancyReconciled)
+    assert told.gone == ()
+    assert [(one.number, one.area) for one in told.elsewhere] == [("li", "hall")]
+    assert (numbers(at, "cage-a"), numbers(at), inside(at).sure) == (set(), {"li"}, ())
 
 
 def test_a_count_of_one_room_moves_who_was_listed_in_another() -> None:
