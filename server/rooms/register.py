@@ -162,6 +162,13 @@ class Register:
             known = self._who_entered(stay.id // STAYS_PER_ENTRY) if stay is not None else _NOBODY
             moved = self._move(fact, holder, (), (), "count") if fact.folds else _NOT_MOVED
             self._count(fact, count, "missed", count.area, (holder, *known[1:]), moved)
+        for found in count.elsewhere:
+            moved = (
+                self._move(fact, found.holder, (), (), "count", self._areas.rooms(found.area))
+                if fact.folds
+                else _NOT_MOVED
+            )
+            self._count(fact, count, "missed", count.area, _who(found), moved)
 
     def _count(
         self, fact: _Fact, count: OccupancyReconciled, direction: str, area: str, who: _Who, moved: _Moved
@@ -292,7 +299,7 @@ def _holders(event: Any) -> Iterable[int]:
     if isinstance(event, AccessTaken):
         return (event.holder,)
     if isinstance(event, OccupancyReconciled):
-        return (*event.gone, *(found.holder for found in event.present))
+        return (*event.gone, *(found.holder for found in (*event.present, *event.elsewhere)))
     return ()
 
 

@@ -66,6 +66,7 @@ EVENTS: Any = st.one_of(
     st.builds(
         OccupancyReconciled, AREAS, st.sampled_from([(), ("cage-a",)]), st.lists(FOUND, max_size=2).map(tuple),
         st.lists(HOLDERS, max_size=2).map(tuple), st.just("opr_1"), st.just("counted"),
+        st.lists(FOUND, max_size=1).map(tuple),
     ),
     st.builds(EscortChanged, st.tuples(HOLDERS), st.one_of(st.none(), HOLDERS)),
     st.builds(LockdownChanged, st.sampled_from(["", "hall"]), st.booleans(), st.just("command")),
@@ -120,6 +121,9 @@ def plain_fold(records: list[bytes]) -> dict[str, Any]:
             for found in event["present"]:
                 known = people.get(found["holder"], {"escort": None, "unescorted": False})
                 people[found["holder"]] = known | {"area": found["area"], "sure": True}
+            for found in event.get("elsewhere", []):
+                if found["holder"] in people:
+                    people[found["holder"]] |= {"area": found["area"], "sure": False}
         elif kind == "EscortChanged":
             for visitor in event["visitors"]:
                 if visitor in people:

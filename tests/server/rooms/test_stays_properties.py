@@ -34,6 +34,7 @@ EVENTS: Any = st.one_of(
     st.builds(
         OccupancyReconciled, st.just("hall"), st.just(("cage-a",)), st.lists(FOUND, max_size=2).map(tuple),
         st.lists(HOLDERS, max_size=2).map(tuple), st.just("opr_1"), st.just("counted"),
+        st.lists(st.builds(Found, HOLDERS, HOLDERS, st.just("M"), st.just("hall")), max_size=1).map(tuple),
     ),
 )  # fmt: skip
 
@@ -71,6 +72,9 @@ def plain(events: list[dict[str, Any]]) -> dict[tuple[int, str], list[str | None
             for holder in event["gone"]:
                 for room in inside(holder):
                     end(holder, room, "count")
+            for found in event.get("elsewhere", []):
+                for room in inside(found["holder"]) - set(ROOMS[found["area"]]):
+                    end(found["holder"], room, "count")
     return stays
 
 
