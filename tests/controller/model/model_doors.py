@@ -166,7 +166,12 @@ def unlock_by_command(rooms: Rooms, asked: UnlockDoor, supervisor: bool) -> None
         return
     entries = [point.id for point in rooms.points.values() if point.door == asked.door]
     locked_down = any(concerns(rooms, area, point) for area in rooms.locked_down for point in entries)
-    if interlocked(rooms, asked.door) or facts.released or (locked_down and not supervisor):
+    if (
+        interlocked(rooms, asked.door)
+        or facts.released
+        or (locked_down and not supervisor)
+        or rooms.gas & set(rooms.zones[asked.door])
+    ):
         return
     unlock(rooms, asked.door)
     facts.commanded = True
@@ -312,8 +317,7 @@ def settle(rooms: Rooms) -> None:
     for area in [area.id for area in rooms.areas.values() if area.two_person]:
         by_rex = area in rooms.rexed or rooms.doubts.get(area) == "rex"
         unknown_exit = by_rex and area in rooms.doubts and len(rooms.sure(area)) < 2
-        if not unknown_exit:
-            rooms.rexed.discard(area)
+        (rooms.rexed.add if unknown_exit else rooms.rexed.discard)(area)
         alone = len(rooms.listed(area)) == 1 or unknown_exit
         if not alone:
             rooms.lone_since.pop(area, None)

@@ -274,7 +274,8 @@ def leave(rooms: Rooms, who: Who, point: AccessPoint) -> None:
         let_out(rooms, [who], point)
         return
     sure_to_go = confirmed(rooms, who, point)
-    if not sure_to_go and (fetch_visitors(rooms, who, point) or hand_over(rooms, who, point, areas)):
+    in_order = not irregular(rooms, who, point)
+    if in_order and not sure_to_go and (fetch_visitors(rooms, who, point) or hand_over(rooms, who, point, areas)):
         return
     here = [
         wait.who for wait in rooms.waits if wait.point == point.id and wait.who != who and rooms.now < wait.paired_until
@@ -354,12 +355,20 @@ def irregular_exit(rooms: Rooms, who: int, point: AccessPoint, areas: list[Area]
         area.anti_passback != "off" and area.id not in rooms.doubts and who not in rooms.listed(area.id)
         for area in areas
     )
-    if badge.until_us <= START_WALL_US:
-        rooms.alarms.add(("OVERSTAY", badge.number))
-    elif "NO_PERMISSION" in faults(rooms, who, reverse(point)):
-        rooms.alarms.add(("EXIT_IRREGULAR", badge.number))
+    alarm = irregular(rooms, who, point)
+    if alarm:
+        rooms.alarms.add((alarm, badge.number))
     if unlisted and not rooms.suspended(point.door):
         rooms.alarms.add(("EXIT_IRREGULAR", badge.number))
+
+
+def irregular(rooms: Rooms, who: Who, point: AccessPoint) -> str:
+    """The alarm that an exit raises because entry here would be refused for the badge's sake; nobody like that is an escort."""
+    if not isinstance(who, int):
+        return ""
+    if rooms.badge_of[who].until_us <= START_WALL_US:
+        return "OVERSTAY"
+    return "EXIT_IRREGULAR" if "NO_PERMISSION" in faults(rooms, who, reverse(point)) else ""
 
 
 def reverse(point: AccessPoint) -> AccessPoint:
@@ -374,7 +383,7 @@ def fetch_visitors(rooms: Rooms, who: Who, point: AccessPoint) -> bool:
         if entry.door != point.door or entry.out or not rooms.may_escort(who, areas):
             continue
         waiting = [wait.who for wait in rooms.waits if wait.point == entry.id and rooms.needs_escort(wait.who, areas)]
-        if not waiting or not all(who in rooms.listed(area.id) for area in areas):
+        if not waiting or not all(who in rooms.listed(area.id) - rooms.going(area.id) for area in areas):
             continue
         rooms.decided[point.id, who] = rooms.now
         visitors: list[Who] = []
@@ -395,25 +404,25 @@ def fetch_visitors(rooms: Rooms, who: Who, point: AccessPoint) -> bool:
 
 
 def hand_over(rooms: Rooms, who: Who, point: AccessPoint, areas: list[Area]) -> bool:
-    """An escort waits here because visitors would stay, and the tapper may be their escort: the tap is no exit."""
+    """An escort waits here because visitors would stay, and the tapper is with them and may be their escort: the tap is no exit."""
     for wait in rooms.waits:
         if wait.point != point.id or wait.who == who or rooms.now >= wait.paired_until:
             continue
-        gone = brought_by(rooms, [wait.who])
-        for area in areas:
-            visitors = [
-                one
-                for one in rooms.listed(area.id) - rooms.going(area.id) - gone
-                if rooms.people[one].escort == wait.who
-                and who in rooms.listed(rooms.people[one].area)
-                and rooms.may_escort(who, [rooms.areas[rooms.people[one].area]])
-            ]
-            if not visitors:
-                continue
-            for one in visitors:
-                rooms.people[one].escort, rooms.people[one].unescorted = who, False
-            rooms.decided[point.id, who] = rooms.now
-            if not held_back(rooms, [wait.who], areas):
-                let_out(rooms, [wait.who], point)
-            return True
+        led_out = brought_by(rooms, [wait.who])
+        staying = {one for area in areas for one in rooms.listed(area.id) - rooms.going(area.id) - led_out}
+        visitors = [one for one in staying if rooms.people[one].escort == wait.who]
+        where = {rooms.people[one].area for one in visitors}
+        if not visitors or who in visitors or not all(stands_for(rooms, who, area) for area in where):
+            continue
+        for one in visitors:
+            rooms.people[one].escort, rooms.people[one].unescorted = who, False
+        rooms.decided[point.id, who] = rooms.now
+        if not held_back(rooms, [wait.who], areas):
+            let_out(rooms, [wait.who], point)
+        return True
     return False
+
+
+def stands_for(rooms: Rooms, who: Who, area: str) -> bool:
+    """Whether they are in the area, stay there, and may escort there."""
+    return who in rooms.listed(area) - rooms.going(area) and rooms.may_escort(who, [rooms.areas[area]])

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from tests.controller.model import sites
 from tests.controller.model.agreement import Both
+from tests.controller.model.hunt import hunt
 from tests.controller.model.steps import Step
 from tests.controller.model.walks import Piece, begin, pieces
 
@@ -14,6 +15,11 @@ WALKS = {
     name: st.lists(st.sampled_from(pieces(building)).flatmap(st.sampled_from), max_size=20)
     for name, building in BUILDINGS.items()
 }
+
+
+@pytest.mark.parametrize("name", sorted(BUILDINGS))
+def test_engine_and_model_agree_on_fixed_walks(name: str) -> None:
+    assert hunt([name], walks=15) == ""
 
 
 @pytest.mark.parametrize("name", sorted(BUILDINGS))

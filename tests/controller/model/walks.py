@@ -1,11 +1,18 @@
 """Pieces of what people do, for walks on a building: a tap, a pair that goes through, a wait to just before, at and after a limit."""
 
 from collections.abc import Iterator
+from itertools import permutations
 
 from tests.controller.model.buildings import BY_NAME, Building
 from tests.controller.model.steps import Step, tap, wait
 
 Piece = tuple[Step, ...]
+
+
+def go_in(door: str, *people: str) -> Piece:
+    """They tap in this order, and go in."""
+    return (*(tap(who, f"{door}-in") for who in people), Step("open", door), Step("close", door), wait(1))
+
 
 LIMITS = (
     "same_read_s",
@@ -16,6 +23,26 @@ LIMITS = (
     "held_open_s",
     "lone_occupant_s",
 )
+
+
+TOLD: dict[str, tuple[Piece, ...]] = {
+    "escorted": (
+        (*go_in("hall-door", "xu", "guo"), *go_in("hall-door", "zhou"), tap("guo", "hall-door-out"), tap("zhou", "hall-door-out")),
+        (*go_in("hall-door", "xu", "guo"), tap("yan", "hall-door-in"), tap("guo", "hall-door-out"), Step("open", "hall-door")),
+        (*go_in("hall-door", "zhou", "guo"), *go_in("vault-door", "zhou", "guo"), tap("guo", "vault-door-out"), wait(3),
+         tap("guo", "vault-door-out"), Step("open", "vault-door"), tap("zhou", "vault-door-out")),
+    ),
+    "hall-with-cage": (
+        (Step("link", on=False), tap("deng", "hall-door-in"), tap("hui", "hall-door-in")),
+        (Step("link", on=False), tap("hui", "hall-door-in"), tap("bao", "hall-door-in"), Step("open", "hall-door")),
+        (*go_in("hall-door", "li", "wang"), *go_in("cage-door", "li"), Step("rex", "cage-door"), Step("open", "cage-door"),
+         Step("reconcile", "cage")),
+    ),
+    "hall-with-two-doors": (
+        (*go_in("north", "li", "wang"), tap("li", "north-out"), wait(2), tap("li", "north-out"), wait(1), tap("li", "north-out")),
+    ),
+}  # fmt: skip
+"""What random walks come to too seldom."""
 
 
 def begin(building: Building) -> Piece:
@@ -31,7 +58,9 @@ def pieces(building: Building, people: tuple[str, ...] = ()) -> list[list[Piece]
     doors = [wired.door for wired in building.hardware]
     areas = [area.id for area in site.areas if not area.public]
     main = building.people
-    go = {point.id: (Step("open", point.door), Step("close", point.door)) for point in site.access_points}
+    go: dict[str, Piece] = {
+        point.id: (Step("open", point.door), Step("close", point.door)) for point in site.access_points
+    }
     singles: list[Piece] = [(tap(who, point),) for who in main for point in points]
     through: list[Piece] = [(tap(who, point), *go[point]) for who in main for point in points]
     pairs: list[Piece] = [
@@ -52,9 +81,24 @@ def pieces(building: Building, people: tuple[str, ...] = ()) -> list[list[Piece]
         singles, singles, through, through, pairs, pairs, pairs, again, leaves, rex,
         list(_waits(building)),
         list(_waits(building)),
+        list(_stories(building, go)),
         strangers,
-        list(_seldom(building, areas, doors, points)),
+        list(_seldom(building, areas, doors, points, go)),
     ]  # fmt: skip
+
+
+def _stories(building: Building, go: dict[str, Piece]) -> Iterator[Piece]:
+    """Several people, one after the other, at the two sides of a door."""
+    for point in building.site.access_points:
+        if point.out or not point.id.endswith("-in"):
+            continue
+        come, leave = point.id, point.id.removesuffix("-in") + "-out"
+        for first, second, third in permutations(building.people, 3):
+            together = (tap(first, come), tap(second, come), *go[come])
+            yield (*together, tap(third, come), *go[come], tap(second, leave), tap(third, leave))
+            yield (*together, tap(second, leave), *go[leave])
+            yield (tap(first, come), tap(second, come), Step("lockdown", point.to_area), *go[come])
+            yield (Step("unlock", point.door), tap(first, come), *go[come])
 
 
 def _waits(building: Building) -> Iterator[Piece]:
@@ -66,7 +110,9 @@ def _waits(building: Building) -> Iterator[Piece]:
     yield (wait(2),)
 
 
-def _seldom(building: Building, areas: list[str], doors: list[str], points: list[str]) -> Iterator[Piece]:
+def _seldom(
+    building: Building, areas: list[str], doors: list[str], points: list[str], go: dict[str, Piece]
+) -> Iterator[Piece]:
     zones = sorted({zone for wired in building.hardware for zone in wired.fire_zones})
     main = building.people
     yield (Step("restart"), *begin(building))
@@ -94,8 +140,9 @@ def _seldom(building: Building, areas: list[str], doors: list[str], points: list
     for point in points:
         yield (Step("admit", point, "V1"),)
         yield (Step("admit", point, "V2", on=False),)
-        yield (tap("hui", point), tap("deng", point))
-        yield (tap("hui", point), tap("bao", point))
+        for guard in ("deng", "bao"):
+            yield (Step("link", on=False), tap("hui", point), tap(guard, point))
+            yield (Step("link", on=False), tap("hui", point), tap(guard, point), *go[point])
     for door in doors:
         yield (Step("unlock", door),)
         yield (Step("unlock", door, on=False),)
