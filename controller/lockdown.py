@@ -103,7 +103,7 @@ def _lapse_entries(turn: Turn, door: str, shut: Mapping[str, Point]) -> None:
 
 def _deny_waiting(turn: Turn, shut: Mapping[str, Point], area: str) -> None:
     for name in shut:
-        waiting = turn.state.waiting.get(name, ())
+        waiting = [one for one in turn.state.waiting.get(name, ()) if turn.mono_us < one.pending.until_mono_us]
         for one in waiting:
             asked = one.pending
             turn.emit(

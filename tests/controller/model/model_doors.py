@@ -242,7 +242,7 @@ def lock_down(rooms: Rooms, area: str) -> None:
         return
     rooms.locked_down.add(area)
     for wait in list(rooms.waits):
-        if concerns(rooms, area, wait.point):
+        if concerns(rooms, area, wait.point) and rooms.now < wait.paired_until:
             rooms.waits.remove(wait)
             rooms.say("denied", wait.who, wait.point, "LOCKDOWN")
     for door, facts in rooms.doors.items():
