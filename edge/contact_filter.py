@@ -1,6 +1,6 @@
-"""Keeps a chattering contact or exit button from flooding the journal, and loses nothing that matters (docs/rooms.md, Rattling).
+"""Keeps a chattering contact, button or alarm input from flooding the journal, and loses nothing that matters (docs/rooms.md, Rattling).
 
-Pure: told the time (boot time). One :class:`ContactFilter` for all doors; its memory is bounded by the doors of ``edge.toml``. ::
+Pure: told the time (boot time). One :class:`ContactFilter` for all doors; its memory is bounded by the inputs of ``edge.toml``. ::
 
     single    each change passes as DoorContact; more than SINGLE_CHANGES within SINGLE_WITHIN_US: rattling
     rattling  ContactRattling at most once in TOLD_EVERY_US: how many changes since the last word, and the level
@@ -8,12 +8,25 @@ Pure: told the time (boot time). One :class:`ContactFilter` for all doors; its m
 
 While a contact rattles the core counts its door as open, so a change that is only counted never hides an open door. Each press of a REX acts; presses
 within SAME_PRESS_US after one that was passed on are that one: the door is still unlocked by it.
+
+Fire, gas, lockdown, tamper and supply inputs: ``active`` always passes at once (L1). After more than SINGLE_CHANGES changes within
+SINGLE_WITHIN_US the input counts as active until it has been at rest for REST_US; only then a level that is not active passes.
 """
 
 from collections import deque
 from dataclasses import dataclass, field
 
-from controller.inputs import AnyInput, ContactRattling, DoorContact, RexPressed
+from controller.inputs import (
+    AnyInput,
+    ContactRattling,
+    DoorContact,
+    FireInput,
+    GasInput,
+    LockdownInput,
+    PowerInput,
+    RexPressed,
+    TamperInput,
+)
 from controller.now import SECOND_US
 
 SINGLE_CHANGES = 20
@@ -21,6 +34,21 @@ SINGLE_WITHIN_US = 60 * SECOND_US
 TOLD_EVERY_US = 30 * SECOND_US
 REST_US = 10 * SECOND_US
 SAME_PRESS_US = SECOND_US // 5
+
+
+AlarmInput = FireInput | GasInput | LockdownInput | TamperInput | PowerInput
+
+
+@dataclass(slots=True)
+class _AlarmLevel:
+    """``level``: as last heard, None before. ``changes_at_us``: its last changes. ``held``, while ``flooding``: the level, not active, that
+    waits for rest."""
+
+    level: bool | None = None
+    changes_at_us: deque[int] = field(default_factory=lambda: deque(maxlen=SINGLE_CHANGES))
+    held: AlarmInput | None = None
+    flooding: bool = False
+    changed_at_us: int = 0
 
 
 @dataclass(slots=True)
@@ -41,6 +69,7 @@ class ContactFilter:
     def __init__(self) -> None:
         self._contacts: dict[str, _Contact] = {}
         self._pressed_at_us: dict[str, int] = {}
+        self._levels: dict[tuple[str, ...], _AlarmLevel] = {}
 
     def take(self, item: AnyInput, mono_us: int) -> list[AnyInput]:
         """What the core is told of this input now: itself, a count in its place, or nothing."""
@@ -51,6 +80,8 @@ class ContactFilter:
             if last_us is not None and mono_us - last_us < SAME_PRESS_US:
                 return []
             self._pressed_at_us[item.door] = mono_us
+        if isinstance(item, AlarmInput):
+            return self._alarm(item, mono_us)
         return [item]
 
     def due(self, mono_us: int) -> list[AnyInput]:
@@ -65,6 +96,10 @@ class ContactFilter:
                 told.append(DoorContact(door, contact.level))
             elif contact.changes and mono_us - contact.told_at_us >= TOLD_EVERY_US:
                 told.append(_count(door, contact, mono_us))
+        for known in self._levels.values():
+            if known.held is not None and mono_us - known.changed_at_us >= REST_US:
+                told.append(known.held)
+                _calm(known)
         return told
 
     def deadline_us(self) -> int | None:
@@ -75,6 +110,7 @@ class ContactFilter:
                 ends.append(contact.changed_at_us + REST_US)
                 if contact.changes:
                     ends.append(contact.told_at_us + TOLD_EVERY_US)
+        ends += [known.changed_at_us + REST_US for known in self._levels.values() if known.held is not None]
         return min(ends, default=None)
 
     def _contact(self, told: DoorContact, mono_us: int) -> list[AnyInput]:
@@ -84,7 +120,7 @@ class ContactFilter:
         if not contact.rattling:
             if not changed:
                 return [told]  # a board that was reopened tells all its levels again
-            if not _is_full(contact, mono_us):
+            if not _is_full(contact.passed_at_us, mono_us):
                 contact.passed_at_us.append(mono_us)
                 return [told]
             contact.rattling = True
@@ -95,9 +131,36 @@ class ContactFilter:
             contact.changed_at_us = mono_us
         return []
 
+    def _alarm(self, told: AlarmInput, mono_us: int) -> list[AnyInput]:
+        known = self._levels.setdefault(_name(told), _AlarmLevel())
+        if known.flooding and known.held is None and mono_us - known.changed_at_us >= REST_US:
+            _calm(known)
+        if known.level != told.active:
+            known.level, known.changed_at_us = told.active, mono_us
+            known.flooding = known.flooding or _is_full(known.changes_at_us, mono_us)
+            known.changes_at_us.append(mono_us)
+        known.held = told if known.flooding and not told.active else None
+        return [] if known.held is not None else [told]
 
-def _is_full(contact: _Contact, mono_us: int) -> bool:
-    passed = contact.passed_at_us
+
+def _calm(known: _AlarmLevel) -> None:
+    known.flooding, known.held = False, None
+    known.changes_at_us.clear()
+
+
+def _name(told: AlarmInput) -> tuple[str, ...]:
+    match told:
+        case FireInput() | GasInput():
+            return type(told).__name__, told.zone
+        case LockdownInput():
+            return type(told).__name__, told.area
+        case TamperInput():
+            return type(told).__name__, told.subject
+        case PowerInput():
+            return told.kind, told.subject
+
+
+def _is_full(passed: deque[int], mono_us: int) -> bool:
     return len(passed) == SINGLE_CHANGES and mono_us - passed[0] < SINGLE_WITHIN_US
 
 

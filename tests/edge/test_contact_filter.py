@@ -1,11 +1,25 @@
-"""A rattling contact is counted, a chattering button is one press, and no open door ever looks closed."""
+"""A rattling contact is counted, a chattering button is one press, no open door ever looks closed and no alarm waits."""
 
+from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.inputs import AnyInput, ContactRattling, DoorContact, FireInput, RexPressed
+from controller.inputs import (
+    AnyInput,
+    ContactRattling,
+    DoorContact,
+    FireInput,
+    GasInput,
+    LockdownInput,
+    PersonCounted,
+    PowerInput,
+    RexPressed,
+    TamperInput,
+)
 from controller.now import SECOND_US
 from edge.contact_filter import (
     REST_US,
@@ -89,9 +103,51 @@ def test_a_chattering_button_is_one_press_each_fifth_of_a_second_and_doors_do_no
 
 def test_everything_else_passes_as_it_is() -> None:
     kept = ContactFilter()
-    fire = FireInput("z1", True)
-    assert [kept.take(fire, 0) for _ in range(100)] == [[fire]] * 100
+    counted = PersonCounted("hall", 2)
+    assert [kept.take(counted, 0) for _ in range(100)] == [[counted]] * 100
     assert kept.deadline_us() is None
+
+
+ALARM_INPUTS = (
+    partial(FireInput, "z1"),
+    partial(GasInput, "z1"),
+    partial(TamperInput, "box"),
+    partial(LockdownInput, "hall"),
+    partial(PowerInput, "box", "mains"),
+    partial(PowerInput, "box", "battery"),
+)
+
+
+@pytest.mark.parametrize("level", ALARM_INPUTS)
+def test_an_alarm_input_that_chatters_counts_as_active_until_it_rests(level: Callable[[bool], AnyInput]) -> None:
+    kept = ContactFilter()
+    apart_us = SECOND_US // 20
+    chatter = changes(400, apart_us)
+    told = [item for at_us, active in chatter for item in kept.take(level(active), at_us)]
+    assert told[:SINGLE_CHANGES] == [level(active) for _, active in chatter[:SINGLE_CHANGES]]
+    assert set(map(str, told[SINGLE_CHANGES:])) == {str(level(True))}
+    assert run_until(kept, chatter[-1][0] + 2 * REST_US) == [(chatter[-1][0] + REST_US, level(False))]
+    later_us = chatter[-1][0] + 2 * REST_US
+    assert [kept.take(level(active), later_us + n) for n, active in enumerate((True, False))] == [
+        [level(True)],
+        [level(False)],
+    ]
+
+
+def test_an_alarm_input_that_rests_active_is_free_again() -> None:
+    kept = ContactFilter()
+    for at_us, active in changes(41, 1):
+        kept.take(FireInput("z1", active), at_us)
+    assert kept.deadline_us() is None
+    assert kept.take(FireInput("z1", False), 41 + REST_US) == [FireInput("z1", False)]
+
+
+def test_one_chattering_zone_does_not_hold_another() -> None:
+    kept = ContactFilter()
+    for at_us, active in changes(60, 1):
+        kept.take(FireInput("z1", active), at_us)
+    for other in (FireInput("z2", False), GasInput("z1", False), TamperInput("z1", False)):
+        assert kept.take(other, 60) == [other]
 
 
 bursts = st.tuples(
@@ -144,3 +200,24 @@ def test_what_is_told_is_bounded_and_every_change_is_told_or_counted(
     assert sum(item.changes for _, item in counts) <= flips
     if not counts:
         assert [item for _, item in told] == [DoorContact("d", is_open) for _, is_open in heard]
+
+
+@given(stories)
+def test_every_active_alarm_passes_at_once_and_what_the_core_sees_changes_seldom(
+    story: list[tuple[int, int, int, bool, bool]],
+) -> None:
+    heard = at_times(story)
+    kept = ContactFilter()
+    told: list[tuple[int, AnyInput]] = []
+    for at_us, active in heard:
+        told += run_until(kept, at_us)
+        passed = kept.take(FireInput("z1", active), at_us)
+        assert passed == [FireInput("z1", True)] if active else len(passed) <= 1
+        told += [(at_us, item) for item in passed]
+    end_us = (heard[-1][0] if heard else 0) + REST_US
+    told += run_until(kept, end_us)
+    seen = [(at_us, item.active) for at_us, item in told if isinstance(item, FireInput)]
+    flips = [at_us for (_, before), (at_us, after) in pairwise(seen) if before != after]
+    assert all(later - first >= REST_US for first, later in zip(flips, flips[2 * SINGLE_CHANGES + 2 :], strict=False))
+    if heard:
+        assert seen[-1][1] == heard[-1][1], "at rest its true level is told"
