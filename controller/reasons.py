@@ -183,7 +183,7 @@ ALARMS: dict[AlarmName, AlarmMeaning] = {
     "EXIT_IRREGULAR": AlarmMeaning("B3", 3, "acknowledged", "非正常离开:核对此人何时、如何进入。", "An irregular exit: find out how and when this person came in."),
     "OCCUPANCY_MISMATCH": AlarmMeaning("R3", 2, "cause", "人数不符:到现场清点。", "The count does not match: count on site."),
     "BADGE_LOST": AlarmMeaning("B4", 1, "acknowledged", "挂失的出入证被使用:到现场核对持证人照片,收回该证。", "A lost badge was used: go there, compare the photo, take the badge."),
-    "BADGE_IN_TWO_PLACES": AlarmMeaning("B3", 1, "acknowledged", "同一出入证出现在两处:核对两处人员。", "One badge in two places: check both persons.", "later"),
+    "BADGE_IN_TWO_PLACES": AlarmMeaning("B3", 1, "acknowledged", "同一出入证出现在两处:核对两处人员。", "One badge in two places: check both persons.", "server"),
     "EQUIPMENT_UNCHECKED": AlarmMeaning("E4", 1, "acknowledged", "未经核对的设备出口开启:到现场核对设备。", "The goods door opened unchecked: inspect what left.", "later"),
     "EMERGENCY_ENTRY": AlarmMeaning("B7", 2, "acknowledged", "紧急进入:补办手续并核对在场人员。", "Emergency entry: complete the papers and reconcile who is inside."),
     "TAMPER": AlarmMeaning("R1", 1, "cause", "防拆报警:到现场检查设备。", "Tamper: inspect the device on site."),
