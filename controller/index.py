@@ -22,6 +22,7 @@ from controller.schedule import Calendar
 from controller.site import AccessPoint, Area, Door, Site
 
 CARD_OF_TWO = "card of two badges"
+TRAITS = ("authenticated_only", "customers", "closed", "anti_passback")
 
 
 class Room(msgspec.Struct, frozen=True, gc=False):
@@ -46,7 +47,7 @@ class Point(msgspec.Struct, frozen=True, gc=False):
     first; public ones are not among them: they ask for nothing (docs/rooms.md). ``entered`` and ``left``: the same where people pass, none at
     a cabinet. ``asks``: an area entered asks something of the group. ``opposite``: the points that lead the other way through the
     door. ``closures``: when an area that it leads into, itself or around it, is closed, ``[from_us, until_us)``. ``traits``: what rules of
-    :mod:`controller.access` may be asked here besides those asked everywhere: ``authenticated_only``, ``customers``, ``closed``, ``anti_passback``."""
+    :mod:`controller.access` may be asked here besides those asked everywhere, of :data:`TRAITS`."""
 
     id: str
     door: str
@@ -287,12 +288,10 @@ def _rooms(site: Site) -> dict[str, Room]:
 
 def _doors_of(area: str, site: Site, areas: Mapping[str, Area]) -> tuple[str, ...]:
     """The doors whose access points enter or leave an area."""
-    crossing = (
-        point.door
-        for point in site.access_points
-        if (area in _around(point.from_area, areas)) != (area in _around(point.to_area, areas))
+    sides = (
+        (point.door, _around(point.from_area, areas), _around(point.to_area, areas)) for point in site.access_points
     )
-    return tuple(dict.fromkeys(crossing))
+    return tuple(dict.fromkeys(door for door, one, other in sides if (area in one) != (area in other)))
 
 
 def _points(site: Site, rooms: Mapping[str, Room]) -> dict[str, Point]:
@@ -320,12 +319,7 @@ def _point(
     closed_area = "" if point.out else _closed(area, areas)
     closed_at = () if point.out else tuple(entry for entry in closures if entry[2] in into)
     anti_passback = any(room.anti_passback != "off" for room in entered)
-    traits = {
-        "authenticated_only": authenticated_only,
-        "customers": bool(area.customers),
-        "closed": bool(closed_area or closed_at),
-        "anti_passback": anti_passback,
-    }
+    asked = (authenticated_only, area.customers, closed_area or closed_at, anti_passback)
     return Point(
         id=point.id,
         door=point.door,
@@ -355,7 +349,7 @@ def _point(
             if other.door == point.door and (other.from_area, other.to_area) == (point.to_area, point.from_area)
         ),
         closures=closed_at,
-        traits=frozenset(name for name, there in traits.items() if there),
+        traits=frozenset(name for name, there in zip(TRAITS, asked, strict=True) if there),
     )
 
 
