@@ -51,7 +51,7 @@ class BuildingState:
                 self._uncertain -= {event.area, *event.within}
                 for holder in event.gone:
                     self._where.pop(holder, None)
-                for found in event.present:
+                for found in (*event.present, *event.elsewhere):
                     self._where[found.holder] = found.area
             case AlarmRaised(alarm=alarm, subject=subject):
                 self._alarms.add((alarm, subject))

@@ -242,6 +242,8 @@ class Truth:
 
     def __init__(self, site: Site) -> None:
         self._site = site
+        counting = [a.id for a in site.areas if a.two_person or a.capacity is not None or a.anti_passback != "off"]
+        self._counting = {within for area in counting for within in areas_within(site, area)}
         self.fooled: set[str] = set()
 
     def passing(self, state: State, point: AccessPoint, people: int, tailgate: int) -> None:
@@ -257,8 +259,8 @@ class Truth:
         strangers = point.from_area not in public and any(grant.number not in known for grant in grants)
         if not honest:
             self.fooled |= self._around(point)
-        elif by_button:  # nobody lists who came this way
-            self.fooled |= self._around(point) - self._holding(point.from_area)
+        elif by_button:  # nobody lists who came this way; rooms that count people are doubted for it
+            self.fooled |= self._around(point) - self._holding(point.from_area) - self._counting
         elif strangers:  # they were never seen to come where they come from
             self.fooled |= self._holding(point.from_area)
 
