@@ -235,6 +235,7 @@ def end_waiting(turn: Turn, asked: AccessPending, refusal: Explanation) -> None:
             number=asked.number,
             out=asked.out,
             customer=asked.customer,
+            waited=True,
         )
     )
     if refusal.reason == Reason.BADGE_LOST.name:

@@ -66,7 +66,7 @@ class AccessPending(Event, frozen=True):
 
 
 class AccessDenied(Event, frozen=True):
-    """Refused. ``badge`` and ``holder`` are None when the credential is unknown."""
+    """Refused. ``badge`` and ``holder`` are None when the credential is unknown. ``waited``: this ends a wait, and no card was laid down for it."""
 
     access_point: str
     door: str
@@ -76,6 +76,7 @@ class AccessDenied(Event, frozen=True):
     number: str = ""
     out: bool = False
     customer: int | None = None
+    waited: bool = False
 
 
 class AccessTaken(Event, frozen=True):

@@ -319,14 +319,16 @@ def _apply_taken(state: State, event: AccessTaken, at_us: int, mono_us: int) -> 
 
 
 _NO_READ = frozenset(("LATE_READ", "SECOND_PERSON_REQUIRED", "ESCORT_REQUIRED"))
-"""Denials that are no decision about a read made now: a late one, and the end of a wait."""
+"""Denials that are no decision about a read made now: a late one, and the end of a wait, also as journals before ``waited`` tell it."""
 
 
 def _apply_denial(state: State, event: AccessDenied, mono_us: int) -> None:
-    if event.badge is not None and event.because.reason not in _NO_READ:
+    if event.badge is not None and not event.waited and event.because.reason not in _NO_READ:
         _note_read(state, event.access_point, event.badge, mono_us)
     if event.holder is not None:
         _end_waiting(state, event.access_point, event.holder)
+    if event.waited and event.because.reason == "LOCKDOWN":
+        return  # no attempt: the lockdown came to who stood there
     earlier = state.denials.get(event.access_point, ())
     state.denials[event.access_point] = (*earlier[-(MAX_DENIALS_KEPT - 1) :], mono_us)
 

@@ -115,6 +115,7 @@ def _deny_waiting(turn: Turn, shut: Mapping[str, Point], area: str) -> None:
                     holder=asked.holder,
                     number=asked.number,
                     customer=asked.customer,
+                    waited=True,
                 )
             )
         if waiting:

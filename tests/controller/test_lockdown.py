@@ -206,6 +206,32 @@ def test_who_waits_to_enter_is_denied_and_who_waits_to_leave_is_not() -> None:
     assert reason(at.tap(WANG, "hall-out")) == "WAY_OUT"
 
 
+def test_who_was_waiting_when_the_lockdown_came_is_answered_at_once_when_it_is_over() -> None:
+    at = Hall(policy(site=site(two_person=True)))
+    at.tap(LI)
+    at.wait(2)
+    (denied,) = events(at.give(order(LockDown("intruder", "hall"))), AccessDenied)
+    assert denied.waited
+    assert release(at) == ("done", "")
+    assert reason(at.tap(LI)) == "SECOND_PERSON_REQUIRED", "no card was laid down for the denial: this is a new read"
+
+
+def test_denials_of_who_waited_are_no_attempts_and_taps_in_a_lockdown_are() -> None:
+    at = Hall(policy(site=site(two_person=True)))
+    for _ in range(6):
+        at.tap(LI)
+        at.wait(2)
+        lock_down(at)
+        release(at)
+    assert at.engine.state.denials == {}
+    lock_down(at)
+    for _ in range(5):
+        assert not events(at.tap(LI), AccessDenied)[0].waited
+        assert at.tap(LI).record is None, "the same read"
+        at.wait(2)
+    assert "REPEATED_DENIALS/hall-in" in at.alarms
+
+
 def test_a_rex_under_a_lockdown_is_relocked_when_its_time_is_over() -> None:
     at = hall()
     at.give(RexPressed("hall-door"))

@@ -86,6 +86,8 @@ def test_a_second_person_who_never_comes_is_a_denial_at_the_end_of_the_window() 
     outcome = elapsed(at, 0.1)
     assert answers(outcome) == [("li", "denied", "SECOND_PERSON_REQUIRED")]
     (denied,) = events(outcome, AccessDenied)
+    assert denied.waited
+    assert len(at.engine.state.denials["hall-in"]) == 1, "a wait in vain counts as one attempt"
     assert "two persons" in remedy(denied.because)
     assert actions(outcome, Indicate) == [Indicate("hall-in", "denied")]
     assert elapsed(at, 30).record is None

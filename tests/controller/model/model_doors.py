@@ -198,7 +198,7 @@ def run_timers(rooms: Rooms) -> None:
         if wait.until <= rooms.now:
             rooms.waits.remove(wait)
             if not wait.prompt:
-                rooms.say("denied", wait.who, wait.point, wait.reason)
+                rooms.say("denied", wait.who, wait.point, wait.reason, waited=True)
     for door, facts in rooms.doors.items():
         if facts.until is not None and facts.until <= rooms.now:
             facts.passes, facts.until = [], None
@@ -244,7 +244,7 @@ def lock_down(rooms: Rooms, area: str) -> None:
     for wait in list(rooms.waits):
         if concerns(rooms, area, wait.point) and rooms.now < wait.paired_until:
             rooms.waits.remove(wait)
-            rooms.say("denied", wait.who, wait.point, "LOCKDOWN")
+            rooms.say("denied", wait.who, wait.point, "LOCKDOWN", waited=True)
     for door, facts in rooms.doors.items():
         entries = [p.id for p in rooms.points.values() if p.door == door and concerns(rooms, area, p.id)]
         if not entries or facts.released:

@@ -236,9 +236,16 @@ class Rooms:
         return who
 
     def say(
-        self, what: str, who: Who, point: str, *reasons: str, escort: Who | None = None, emergency: bool = False
+        self,
+        what: str,
+        who: Who,
+        point: str,
+        *reasons: str,
+        escort: Who | None = None,
+        emergency: bool = False,
+        waited: bool = False,
     ) -> None:
-        """A decision. The end of a wait is none about a read made now."""
+        """A decision. The end of a wait (``waited``) is none about a read made now."""
         self.said.append(Said(what, who, point, reasons, escort, emergency))
-        if what != "denied" or not set(reasons) & {"SECOND_PERSON_REQUIRED", "ESCORT_REQUIRED"}:
+        if not waited:
             self.decided[point, who] = self.now

@@ -44,9 +44,9 @@ def duress(rooms: Rooms, who: Who, point: AccessPoint, last: int | None, said_be
         rooms.alarms.add(("DURESS", rooms.badge_of[who].number))  # type: ignore[index]
 
 
-def deny(rooms: Rooms, who: Who, point: AccessPoint, *reasons: str) -> None:
+def deny(rooms: Rooms, who: Who, point: AccessPoint, *reasons: str, waited: bool = False) -> None:
     stop_waiting(rooms, who, point.id)
-    rooms.say("denied", who, point.id, *reasons)
+    rooms.say("denied", who, point.id, *reasons, waited=waited)
 
 
 def stop_waiting(rooms: Rooms, who: Who, point: str) -> None:
@@ -128,7 +128,7 @@ def come_together(rooms: Rooms, who: Who, point: AccessPoint, areas: list[Area])
     for wait in [wait for wait in rooms.waits if wait.point == point.id and wait.who != who]:
         found = faults(rooms, wait.who, point)
         if found:
-            deny(rooms, wait.who, point, *found)
+            deny(rooms, wait.who, point, *found, waited=True)
     here = [
         wait.who for wait in rooms.waits if wait.point == point.id and wait.who != who and rooms.now < wait.paired_until
     ]
@@ -390,13 +390,13 @@ def fetch_visitors(rooms: Rooms, who: Who, point: AccessPoint) -> bool:
         for one in waiting[: int(rooms.limits.escort_visitors)]:
             found = faults(rooms, one, entry)
             if found:
-                deny(rooms, one, entry, *found)
+                deny(rooms, one, entry, *found, waited=True)
             else:
                 visitors.append(one)
         reason = group_refusal(rooms, visitors, [], entry, areas, frozenset({who}))
         if reason:
             for one in visitors:
-                deny(rooms, one, entry, reason)
+                deny(rooms, one, entry, reason, waited=True)
         elif visitors:
             let_in(rooms, visitors, entry, who)
         return True
