@@ -19,6 +19,7 @@ FAULTS = (
     "serial bytes truncated", "serial bytes corrupt", "serial bytes late", "serial bytes duplicated",
     "reader unplugged and replugged", "reader chip stuck", "board silent", "board answering garbage",
     "lockdown input's board dead", "way out through a board that is away", "rattling contact",
+    "lock that does not follow", "chattering fire, gas, lockdown or tamper input",
     "muster page's port taken", "muster page's password file missing",
     "card removed mid-transaction", "card removed while it is written", "desk killed while a card is written", "wrong card key", "factory or empty card key", "two cards on one reader",
     "edge killed", "edge killed during an unlock pulse on modbus-rtu", "edge killed during an unlock pulse on kmtronic",

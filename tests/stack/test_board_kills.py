@@ -1,4 +1,4 @@
-"""kill -9 of the edge during an unlock pulse, on each kind of relay board (MEANINGS 28, DESIGN §5.5)."""
+"""Kills of the edge during an unlock pulse, and a relay that does not let go, on each kind of relay board (MEANINGS 28, DESIGN §5.5)."""
 
 import subprocess
 from collections.abc import Iterator
@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from controller.events import AlarmCleared, AlarmRaised
 from sim.stack import menjin
-from tests.stack.open_site import OpenSite, open_site
+from sim.waiting import until
+from tests.stack.open_site import WAIT_S, OpenSite, open_site
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(180)]
 
@@ -55,6 +57,28 @@ def test_a_latching_board_is_locked_by_edge_rest_while_the_edge_is_dead(site: Op
     assert (done.returncode, done.stderr) == (0, "")
     assert site.all_lock(), "`menjin edge rest` left the door unlocked"
     site.stack.restore("edge")
+
+
+def test_a_lock_that_stays_unlocked_after_its_time_is_a_fault_of_its_door_until_it_locks(site: OpenSite) -> None:
+    after = site.tail.last_seq()
+
+    def faults() -> list[tuple[str, object]]:
+        return [
+            (event.subject, event.inputs["cause"] if isinstance(event, AlarmRaised) else "cleared")
+            for event in site.tail.events(after)
+            if isinstance(event, AlarmRaised | AlarmCleared)
+            and (event.alarm, event.subject) == ("BOARD_FAULT", "modbus-door")
+        ]
+
+    assert site.tap("b-guo", "modbus-in").unlocked
+    site.stack.hall.post("/device", {"device": "relay-modbus", "act": "stuck"})
+    assert until(lambda: faults() == [("modbus-door", "not relocked")], WAIT_S), faults()
+    assert site.unlocked() == {"modbus-door"}
+    assert until(lambda: ("BOARD_FAULT", "modbus-door") in site.standing(), WAIT_S), "the guards see it"
+    site.stack.hall.post("/device", {"device": "relay-modbus", "act": "normal"})
+    assert until(lambda: faults()[1:] == [("modbus-door", "cleared")], WAIT_S), faults()
+    assert site.all_lock()
+    assert until(lambda: ("BOARD_FAULT", "modbus-door") not in site.standing(), WAIT_S)
 
 
 def test_nothing_of_it_is_lost_and_the_doors_decided_before_they_opened(site: OpenSite) -> None:
