@@ -38,16 +38,13 @@ def note_due(session: Session, channels: tuple[Channel, ...], now: datetime) -> 
             of_alarm = select(EscalationDelivery).where(
                 EscalationDelivery.alarm_id == alarm.id, EscalationDelivery.channel == channel.name
             )
-            delivery = session.exec(of_alarm).first()  # withdrawn before, and raised anew since
+            delivery = session.exec(of_alarm).first()
             if delivery is None:
                 delivery = EscalationDelivery(
-                    public_id=new_id("esc", now),
-                    channel=channel.name,
-                    alarm_id=alarm.id,
-                    why=why,
-                    made_at=now,
-                    due_at=now,
+                    public_id="", channel=channel.name, alarm_id=alarm.id, why=why, made_at=now, due_at=now
                 )
+            # or withdrawn before, and raised anew since: another message, which nobody has had
+            delivery.public_id, delivery.reached, delivery.tries, delivery.problem = new_id("esc", now), [], 0, ""
             delivery.state, delivery.why, delivery.due_at, delivery.done_at = "waiting", why, now, None
             session.add(delivery)
 

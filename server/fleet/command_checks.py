@@ -10,6 +10,7 @@ import msgspec
 from sqlmodel import Session
 
 from controller.commands import (
+    AcknowledgeAlarm,
     Admit,
     Command,
     CommandBase,
@@ -59,6 +60,16 @@ def _check_texts(command: CommandBase) -> None:
         raise _wrong("reason", "say why; it is recorded", "请填写原因，原因会被记录")
 
 
+def _check_key(_session: Session, _site: Site, _edge: Edge, command: AcknowledgeAlarm) -> None:
+    """Only there is the key looked up, and its use noted."""
+    if command.key.strip():
+        raise _wrong(
+            "key",
+            "acknowledge with a key by POST /api/v1/alarms/{id}/acknowledge",
+            "填写钥匙请使用 POST /api/v1/alarms/{id}/acknowledge",
+        )
+
+
 def _check_door(_session: Session, site: Site, edge: Edge, command: UnlockDoor | SetMaintenance) -> None:
     _own_door(site, edge, "door", command.door)
     if isinstance(command, SetMaintenance):
@@ -105,6 +116,7 @@ def _check_count(_session: Session, site: Site, _edge: Edge, command: ReconcileO
 
 
 _CHECKS: dict[type, Callable[[Session, Site, Edge, Any], None]] = {
+    AcknowledgeAlarm: _check_key,
     UnlockDoor: _check_door,
     SetMaintenance: _check_door,
     Identify: _check_point,

@@ -79,6 +79,13 @@ class AlarmFacts:
             row["cleared_us"] = at_us
             self._touch(row)
 
+    def end_all(self, at_us: int, source: str) -> None:
+        """Whoever raised what stands knows nothing of it any more: nobody could ever end it."""
+        for key in [key for key in self._standing if key[0] == source]:
+            row = self._standing.pop(key)
+            row["cleared_us"] = at_us
+            self._touch(row)
+
     def save(self) -> None:
         """Write what changed."""
         for row in self._changed:  # before the new ones: only one may stand

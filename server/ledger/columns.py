@@ -50,8 +50,8 @@ from controller.room_events import (
 )
 
 MAX_INT = 2**63 - 1
-MAX_AT_US = 253_402_300_799_999_999
-"""The last microsecond of the year 9999: beyond it no page could show the time."""
+MAX_AT_US = 253_402_214_399_999_999
+"""A day before the year 9999 ends: beyond it no page could show the time, wherever the site lies."""
 MAX_NAME_CHARACTERS = 200
 """Longer ids and names are nobody's, and PostgreSQL's indexes refuse them."""
 _NUL_TEXT = b"\\u0000"
@@ -74,6 +74,8 @@ _FIRST_NAME, _DETAIL = EVENT_COLUMNS.index("door"), EVENT_COLUMNS.index("detail"
 
 def _decided(event: AccessGranted | AccessPending | AccessDenied) -> Columns:
     because = event.because
+    if isinstance(event, AccessGranted):
+        _company(event)
     return (
         event.door, event.access_point, _id(event.badge), _id(event.holder), _id(event.customer), event.number or None,
         because.reason, because.rule, None, None,
@@ -81,10 +83,25 @@ def _decided(event: AccessGranted | AccessPending | AccessDenied) -> Columns:
 
 
 def _taken(event: AccessTaken) -> Columns:
+    _company(event)
     return (
         event.door, event.access_point, _id(event.badge), _id(event.holder), _id(event.customer), event.number or None,
         None, None, None, None,
     )  # fmt: skip
+
+
+def _company(event: AccessGranted | AccessTaken) -> None:
+    """Not in columns of their own, but pages look them up."""
+    if event.escort is not None:
+        _id(event.escort)
+    for partner in event.partners:
+        _id(partner)
+
+
+def _maintenance(event: MaintenanceChanged) -> Columns:
+    if event.until_us is not None and not 0 <= event.until_us <= MAX_AT_US:
+        raise UnreadableRecord(f"until_us {event.until_us} is out of range")
+    return _of_door(event)
 
 
 def _lapsed(event: AccessLapsed | EscortConfirmed) -> Columns:
@@ -141,7 +158,7 @@ _COLUMNS: dict[type, Callable[[Any], Columns]] = {
     CardEncoded: _encoded,
     EncodingStarted: _subject("command_id"),
     EscortConfirmed: _lapsed,
-    MaintenanceChanged: _of_door,
+    MaintenanceChanged: _maintenance,
     DoorHeldWarning: _of_door,
     DoorRattled: _of_door,
     InterlockBroken: _of_door,

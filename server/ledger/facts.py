@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from sqlalchemy.engine import Connection
 
+from controller.commands import AcknowledgeAlarm, Release, ResetFire
 from controller.events import (
     AccessDenied,
     AccessGranted,
@@ -18,6 +19,7 @@ from controller.events import (
     AlarmCleared,
     AlarmRaised,
     AnyEvent,
+    CommandDone,
     DeviceStateChanged,
     DoorClosed,
     DoorLocked,
@@ -168,6 +170,12 @@ class Facts:
         for found in event.elsewhere:
             if self._presence.get(found.holder) is not None:
                 self._presence.touch(found.holder).update(area=found.area, sure=False)
+        # nobody else is there: whom lost records left on this list, the edge cannot name
+        counted = {event.area, *event.within}
+        named = {found.holder for found in (*event.present, *event.elsewhere)}
+        for holder, row in list(self._presence.rows().items()):
+            if row["area"] in counted and holder not in named:
+                self._presence.remove(holder)
         for found in event.elsewhere:
             if self._presence.get(found.holder) is not None:
                 self._presence.touch(found.holder).update(area=found.area, sure=False)
@@ -237,6 +245,32 @@ class Facts:
         if row is None or any(row[name] != value for name, value in known.items()):
             self._door_facts |= {(door, name): (value, at_us) for name, value in known.items()}
 
+    def _answered(self, event: CommandDone, at_us: int, _mono_us: int) -> None:
+        """What the edge says there is not, there is not: lost records may have said so before."""
+        asked, reason = event.command, event.because.reason if event.because is not None else ""
+        if isinstance(asked, AcknowledgeAlarm) and reason == "NO_SUCH_ALARM":
+            self._alarms.cleared(AlarmCleared(asked.alarm, asked.subject), at_us, 0, EDGE)
+        elif isinstance(asked, Release) and reason == "NOT_LOCKED_DOWN":
+            self._lockdowns.drop(asked.area)
+        elif isinstance(asked, ResetFire) and reason == "FIRE_NOT_LATCHED":
+            self._fire_reset(FireReset(asked.zone))
+
+    def begin_anew(self, at_us: int) -> None:
+        """The edge's journal was replaced: it knows nothing of what stood. Whoever was inside may be there yet, so they stay on the list,
+        not sure, until they pass again or a count does not find them."""
+        for place in list(self._waiting.rows()):
+            self._waiting.remove(place)
+        for area in list(self._lockdowns.rows()):
+            self._lockdowns.remove(area)
+        for zone in list(self._fires.rows()):
+            self._fires.remove(zone)
+        for door in self._doors.rows():
+            self._door_facts |= {(door, "maintenance_until_us"): (None, at_us), (door, "mode"): ("controlled", at_us)}
+            self._door_facts |= {(door, name): ("unknown", at_us) for name in ("position", "lock")}
+        self._alarms.end_all(at_us, EDGE)
+        for area in {row["area"] for row in self._presence.rows().values()}:
+            self._uncertain(AreaUncertain(area, "records_dropped"), at_us, 0)
+
     def save(self) -> None:
         """Write what changed."""
         self._settle_doors()
@@ -287,4 +321,5 @@ _FOLDS: dict[type, Callable[[Facts, Any, int, int], None]] = {
     FireReset: Facts._fire_reset,
     EdgeStarted: Facts._started,
     DeviceStateChanged: Facts._device,
+    CommandDone: Facts._answered,
 }

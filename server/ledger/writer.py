@@ -248,6 +248,7 @@ class LedgerWriter:
             replaced = self.connection.execute(of_edge.order_by(table.c.id.desc()).limit(1)).first()
             if replaced is not None:
                 self._declare_lost(edge_id, dict(replaced._mapping), replaced.head_seq + 1, None)
+                self.facts(edge_id).begin_anew(self.now_us)
             journal = self._new_journal(edge_id, journal_id, 0, 1, Head())
         else:
             journal = dict(row._mapping)

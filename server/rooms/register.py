@@ -157,7 +157,7 @@ class Register:
                 moved = self._move(fact, found.holder, () if listed else rooms, rooms, "count", rooms, not listed)
             if not listed:
                 self._count(fact, count, "found", found.area, _who(found), moved)
-        for holder in count.gone:
+        for holder in (*count.gone, *self._unheard(fact.edge_id, count)):
             stay = next(iter(self._open.get((fact.edge_id, holder), {}).values()), None)
             known = self._who_entered(stay.id // STAYS_PER_ENTRY) if stay is not None else _NOBODY
             moved = self._move(fact, holder, (), (), "count") if fact.folds else _NOT_MOVED
@@ -169,6 +169,16 @@ class Register:
                 else _NOT_MOVED
             )
             self._count(fact, count, "missed", count.area, _who(found), moved)
+
+    def _unheard(self, edge_id: int, count: OccupancyReconciled) -> list[int]:
+        """Whose stay lost records left open in a counted room: the edge, which has them nowhere, cannot name them."""
+        named = {found.holder for found in (*count.present, *count.elsewhere)} | set(count.gone)
+        counted = {count.area, *count.within}
+        return sorted(
+            holder
+            for (edge, holder), stays in self._open.items()
+            if edge == edge_id and holder not in named and not counted.isdisjoint(stays)
+        )
 
     def _count(
         self, fact: _Fact, count: OccupancyReconciled, direction: str, area: str, who: _Who, moved: _Moved
@@ -256,6 +266,8 @@ class Register:
         holders: dict[int, set[int]] = {}
         for fact in self._facts:
             holders.setdefault(fact.edge_id, set()).update(_holders(fact.event))
+            if isinstance(fact.event, OccupancyReconciled):
+                holders[fact.edge_id] |= self._staying(fact.edge_id, (fact.event.area, *fact.event.within))
         for edge_id, wanted in holders.items():
             for some in _parts(wanted):
                 marks = ", ".join("?" * len(some))
@@ -263,6 +275,11 @@ class Register:
                     stay = _Stay(*row)
                     stay.stored = True
                     self._open.setdefault((edge_id, stay.holder), {})[stay.area] = stay
+
+    def _staying(self, edge_id: int, areas: Sequence[str]) -> set[int]:
+        stays = _STAYS.c
+        query = select(stays.holder).where(stays.ended_by.is_(None), stays.edge_id == edge_id, stays.area.in_(areas))
+        return set(self._connection.scalars(query))
 
     def _load_admissions(self) -> None:
         wanted = {

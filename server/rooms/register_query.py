@@ -64,7 +64,7 @@ def page_query(sought: Sought, after: Place | None, limit: int, *, newest_first:
     if sought.until_us is not None:
         query = query.where(entries.at_us < sought.until_us)
     if sought.open:
-        query = query.where(entries.id.in_(select(STAYS.c.id / STAYS_PER_ENTRY).where(OPEN)))
+        query = query.where(entries.id.in_(select(STAYS.c.id // STAYS_PER_ENTRY).where(OPEN)))
     if sought.incomplete is not None:
         noted = exists().where(NOTES.c.entry_id == entries.id, NOTES.c.kind == OPERATION)
         query = query.where(entries.direction == "in", entries.area.in_(sought.incomplete), ~noted)

@@ -68,8 +68,8 @@ def show_entries(session: Session, context: Context, rows: Sequence[Any]) -> lis
                 "customer": row.customer,
                 "customer_code": _code(people, row.customer),
                 "kind": row.kind,
-                "partners": [_other(people, numbers, one) for one in partners[row.id]],
-                "escort": _other(people, numbers, row.escort) if row.escort is not None else None,
+                "partners": [_other(people, numbers, row.edge_id, one) for one in partners[row.id]],
+                "escort": _other(people, numbers, row.edge_id, row.escort) if row.escort is not None else None,
                 "permission": None
                 if code is None
                 else {"code": code, "en": PERMISSIONS[code][0], "zh": PERMISSIONS[code][1], "grant": row.permit},
@@ -128,8 +128,13 @@ def _stay(stay: Any) -> dict[str, Any]:
     }
 
 
-def _other(people: People, numbers: dict[int, str], holder: int) -> dict[str, Any]:
-    return {"holder": holder, "name": people.holders.get(holder), "number": numbers.get(holder)}
+def _other(people: People, numbers: dict[tuple[int, int], str], edge_id: int, holder: int) -> dict[str, Any]:
+    return {"holder": holder, "name": people.holders.get(holder), "number": numbers.get(_who(edge_id, holder))}
+
+
+def _who(edge_id: int, holder: int) -> tuple[int, int]:
+    """People without a badge have numbers of one edge only."""
+    return (edge_id if holder < 0 else 0), holder
 
 
 def _code(people: People, customer: int | None) -> str | None:
@@ -149,10 +154,10 @@ def _purposes(session: Session, badges: set[int]) -> dict[int | None, str]:
     return {badge: purpose for badge, purpose in session.connection().execute(query) if purpose}
 
 
-def _numbers(session: Session, holders: set[int]) -> dict[int, str]:
+def _numbers(session: Session, holders: set[int]) -> dict[tuple[int, int], str]:
     """The printed numbers of those of these holders who are inside now."""
     if not holders:
         return {}
     presence = table_of(LedgerPresence)
-    query = select(presence.c.holder, presence.c.number).where(presence.c.holder.in_(holders))
-    return {row.holder: row.number for row in session.connection().execute(query)}
+    query = select(presence.c.edge_id, presence.c.holder, presence.c.number).where(presence.c.holder.in_(holders))
+    return {_who(row.edge_id, row.holder): row.number for row in session.connection().execute(query)}

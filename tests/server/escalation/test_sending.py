@@ -107,7 +107,28 @@ def test_what_is_acknowledged_before_it_could_be_sent_is_withdrawn_and_told_when
     assert [row["result"] for row in escalation.shown()] == ["withdrawn"]
     escalation.change(alarm, acknowledged_us=None, repeats=1, last_raised_us=now_us)
     escalation.turn()
-    assert [(row["result"], row["tries"]) for row in escalation.shown()] == [("sent", 2)]
+    assert [(row["result"], row["tries"]) for row in escalation.shown()] == [("sent", 1)]
+
+
+@ON_SQLITE
+def test_whoever_was_told_before_it_was_withdrawn_is_told_by_another_message_when_it_comes_back(
+    made: Make, tmp_path: Path, receiver: Receiver
+) -> None:
+    """A receiver takes a message's id once: under the old one the alarm's return would be dropped, or not even sent."""
+    lines = [f"http://127.0.0.1:{receiver.port}/good {SECRET}", f"http://127.0.0.1:1/dead {SECRET}"]
+    escalation = made(channels=(settings(tmp_path, "both", *lines, after_s=0),))
+    alarm = escalation.raised()
+    escalation.turn()
+    now_us = to_us(escalation.clock.now())
+    escalation.change(alarm, acknowledged_us=now_us)
+    escalation.clock.advance(sending.RETRY_FIRST)
+    escalation.turn()
+    assert [row["result"] for row in escalation.shown()] == ["withdrawn"]
+    escalation.change(alarm, acknowledged_us=None, repeats=1, last_raised_us=now_us)
+    escalation.turn()
+    first, second = (headers["webhook-id"] for _, headers, _ in receiver.got)
+    assert first != second
+    assert [(row["result"], row["tries"], row["message"]) for row in escalation.shown()] == [("waiting", 1, second)]
 
 
 @ON_SQLITE

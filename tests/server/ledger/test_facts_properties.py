@@ -124,6 +124,9 @@ def plain_fold(records: list[bytes]) -> dict[str, Any]:
             for found in event.get("elsewhere", []):
                 if found["holder"] in people:
                     people[found["holder"]] |= {"area": found["area"], "sure": False}
+            named = {found["holder"] for found in [*event["present"], *event.get("elsewhere", [])]}
+            counted = {event["area"], *event["within"]}
+            people = {who: row for who, row in people.items() if row["area"] not in counted or who in named}
         elif kind == "EscortChanged":
             for visitor in event["visitors"]:
                 if visitor in people:

@@ -153,3 +153,17 @@ def test_a_forced_door_is_explained_by_a_key_of_the_register_only(house: House) 
     with house.context.database.read() as session:
         [row] = session.exec(select(EdgeCommand)).all()
     assert msgspec.json.decode(row.command)["key"] == "K-1"
+
+
+def test_a_key_explains_nothing_where_nobody_looks_it_up(house: House) -> None:
+    """Else any number, or one that is lost, would end a forced door's alarm unseen by the register of keys."""
+    command = {
+        "name": "AcknowledgeAlarm",
+        "alarm": "DoorForcedOpen",
+        "subject": "hall-door",
+        "note": "seen",
+        "key": "K-9",
+    }
+    answer = order(house, "guard", command)
+    assert (answer.status_code, answer.json()["field"]) == (422, "command.key")
+    assert order(house, "guard", command | {"key": ""}).status_code == 202

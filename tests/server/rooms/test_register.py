@@ -289,3 +289,21 @@ def test_one_batch_of_many_records_makes_the_same_register_as_many_batches(house
     }
     assert shapes["edge-1"] == shapes["edge-2"]
     assert len(shapes["edge-1"]) == len(events)
+
+
+def test_whoever_went_from_the_cage_into_the_hall_is_still_inside_by_the_entry_that_began_both(house: House) -> None:
+    house.edge.happen(taken("cage-in", from_area="lobby"), at_s=10)
+    house.edge.happen(taken("cage-out"), at_s=20)
+    assert [one["id"] for one in house.register(open=True)] == [1]
+    house.edge.happen(taken("hall-out"), at_s=30)
+    assert [one["id"] for one in house.register(open=True, area="cage-a")] == []
+
+
+@ON_SQLITE
+def test_people_without_a_badge_at_two_edges_are_not_taken_for_each_other(house: House) -> None:
+    house.edge.happen(taken("hall-in", -1, badge=0, number="P-1", customer=None), at_s=10)
+    house.other.happen(taken("annex-in", -1, badge=0, number="P-2", customer=None), at_s=11)
+    house.edge.happen(taken("hall-in", partners=(-1,)), at_s=12)
+    house.other.happen(taken("annex-in", WANG, partners=(-1,)), at_s=13)
+    company = [entry["partners"] for entry in house.register() if entry["partners"]]
+    assert [partner["number"] for [partner] in company] == ["P-1", "P-2"]

@@ -75,6 +75,11 @@ def plain(events: list[dict[str, Any]]) -> dict[tuple[int, str], list[str | None
             for found in event.get("elsewhere", []):
                 for room in inside(found["holder"]) - set(ROOMS[found["area"]]):
                     end(found["holder"], room, "count")
+            named = {found["holder"] for found in [*event["present"], *event.get("elsewhere", [])]} | set(event["gone"])
+            for holder in {who for who, _ in stays} - named:
+                if inside(holder) & {event["area"], *event["within"]}:
+                    for room in inside(holder):
+                        end(holder, room, "count")
     return stays
 
 
