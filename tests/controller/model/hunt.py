@@ -21,7 +21,7 @@ DEPTH = 2
 CAUGHT = 3
 
 
-def hunt(names: Sequence[str], walks: int = WALKS) -> str:
+def hunt(names: Sequence[str], walks: int = WALKS, depth: int = DEPTH) -> str:
     """What is wrong, in short; empty if nothing was found."""
     buildings = {name: sites.ALL[name]() for name in names}
     groups_of = {name: pieces(building) for name, building in buildings.items()}
@@ -37,9 +37,9 @@ def hunt(names: Sequence[str], walks: int = WALKS) -> str:
             fault = play(building, [drawn.choice(drawn.choice(groups)) for _ in range(PIECES)])
             if fault:
                 return f"walk {seed} in {name}: {fault}"
-    for name, building in buildings.items():
+    for name, building in buildings.items() if depth else ():
         for honest in (True, False):
-            found = explore(Ground(building), honest=honest, depth=DEPTH)
+            found = explore(Ground(building), honest=honest, depth=depth)
             if found.violation is not None:
                 return f"search in {name}: {found.violation.text}"
     return ""

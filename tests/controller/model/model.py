@@ -28,6 +28,7 @@ from controller.inputs import (
     TimeElapsed,
 )
 from tests.controller.model import model_doors as doors
+from tests.controller.model import model_in as entries
 from tests.controller.model import model_taps as taps
 from tests.controller.model.model_rooms import Rooms
 
@@ -86,7 +87,7 @@ class Model(Rooms):
             case ReconcileOccupancy() as asked:
                 doors.reconcile(self, asked)
             case Admit() as asked:
-                taps.admit(self, asked)
+                entries.admit(self, asked)
             case AcknowledgeAlarm() as asked:
                 if asked.alarm in ("EXIT_IRREGULAR", "OVERSTAY", "EMERGENCY_ENTRY", "DURESS"):
                     self.alarms.discard((asked.alarm, asked.subject))

@@ -7,7 +7,7 @@ lead there, and checks the invariants in each. A counterexample is made minimal 
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -119,13 +119,13 @@ def plan() -> Iterator[tuple[str, bool]]:
             yield name, honest
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Exhaustive search over small buildings")
     parser.add_argument("--minutes", type=float, help="share this time among the buildings")
     parser.add_argument("--depth", type=int, help="go no deeper than this")
     parser.add_argument("--building", choices=sorted(sites.ALL), action="append", help="only this one (again for more)")
     parser.add_argument("--save", type=Path, default=Path("."), help="where a counterexample is saved")
-    asked = parser.parse_args()
+    asked = parser.parse_args(arguments)
     if asked.minutes is None and asked.depth is None:
         parser.error("give --minutes or --depth, or both")
     todo = [(name, honest) for name, honest in plan() if not asked.building or name in asked.building]

@@ -12,19 +12,19 @@ from tests.controller.model.walks import Piece, begin, pieces
 
 BUILDINGS = {name: make() for name, make in sites.ALL.items()}
 WALKS = {
-    name: st.lists(st.sampled_from(pieces(building)).flatmap(st.sampled_from), max_size=20)
+    name: st.lists(st.sampled_from(pieces(building)).flatmap(st.sampled_from), max_size=25)
     for name, building in BUILDINGS.items()
 }
 
 
 @pytest.mark.parametrize("name", sorted(BUILDINGS))
 def test_engine_and_model_agree_on_fixed_walks(name: str) -> None:
-    assert hunt([name], walks=15) == ""
+    assert hunt([name], walks=15, depth=0) == ""
 
 
 @pytest.mark.parametrize("name", sorted(BUILDINGS))
 def test_engine_and_reference_model_agree_after_every_input(name: str) -> None:
-    @settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=80, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
     @given(WALKS[name])
     def agree(walk: list[Piece]) -> None:
         both = Both(BUILDINGS[name])

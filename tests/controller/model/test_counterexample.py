@@ -8,11 +8,9 @@ from controller.engine import Engine, Outcome
 from controller.inputs import AnyInput
 from controller.now import Now
 from controller.site_checks import parse_site
-from controller.state import State, snapshot
 from sim.scenario_file import load
 from sim.virtual.play import play_virtually
 from tests.controller.model import sites
-from tests.controller.model.buildings import Building
 from tests.controller.model.counterexample import minimal, save, site_toml
 from tests.controller.model.search import explore
 from tests.controller.model.steps import Step, wait
@@ -37,20 +35,6 @@ class Stubborn(Engine):
         return outcome
 
 
-class Faulty(Ground):
-    """A building whose edge has a fault."""
-
-    def __init__(self, building: Building, engine: type[Engine]) -> None:
-        super().__init__(building)
-        self._engine = engine
-
-    def engine(self, state: State) -> Engine:
-        engine = self._engine(snapshot(state), "j" * 8, self.building.hardware, "edge-1")
-        engine._index = self.index
-        engine._begun = True
-        return engine
-
-
 DETOURS = (
     wait(1), Step("tap", "cage-door-in", "sun"), Step("tap", "hall-door-in", "li"), wait(1), Step("tap", "hall-door-in", "wang"),
     Step("open", "hall-door"), Step("close", "hall-door"), Step("lockdown", "cage"), Step("tap", "cage-door-in", "li"),
@@ -61,7 +45,7 @@ DETOURS = (
 
 
 def test_a_planted_fault_is_found_made_minimal_saved_and_plays(tmp_path: Path) -> None:
-    ground = Faulty(sites.hall_with_cage(), Forgetful)
+    ground = Ground(sites.hall_with_cage(), Forgetful)
     steps, violation = minimal(ground, False, DETOURS, "two-person")
     assert len(steps) <= 7 < len(DETOURS)
     assert violation.rule == "two-person"
@@ -74,7 +58,7 @@ def test_a_planted_fault_is_found_made_minimal_saved_and_plays(tmp_path: Path) -
 
 
 def test_the_search_itself_finds_a_planted_fault_and_tells_the_way() -> None:
-    ground = Faulty(sites.hall_with_cage(), Stubborn)
+    ground = Ground(sites.hall_with_cage(), Stubborn)
     found = explore(ground, honest=True, depth=6)
     assert found.violation is not None
     assert found.violation.rule == "locked-in"

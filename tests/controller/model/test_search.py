@@ -5,20 +5,22 @@ import pytest
 
 from controller.state import State
 from tests.controller.model import canonical, sites
-from tests.controller.model.search import explore
+from tests.controller.model.search import explore, main
 from tests.controller.model.steps import Step, wait
 from tests.controller.model.world import Ground, pack, unpack
 
 DEPTH = {True: 2, False: 1}
+DEEPER = {("hall-with-cage", True)}
 """From several starts; ``python -m tests.controller.model.search`` goes deeper."""
 
 
 @pytest.mark.parametrize("honest", [True, False], ids=["honest", "anybody"])
 @pytest.mark.parametrize("name", sorted(sites.ALL))
 def test_the_invariants_hold_in_every_world_that_can_be_reached(name: str, honest: bool) -> None:
-    found = explore(Ground(sites.ALL[name]()), honest=honest, depth=DEPTH[honest])
+    depth = DEPTH[honest] + ((name, honest) in DEEPER)
+    found = explore(Ground(sites.ALL[name]()), honest=honest, depth=depth)
     assert found.violation is None, f"{found.violation}: {[str(step) for step in found.trace]}"
-    assert len(found.layers) == DEPTH[honest] + 1
+    assert len(found.layers) == depth + 1
     assert found.states > 40
 
 
@@ -54,3 +56,18 @@ def test_honest_people_go_where_the_doors_let_them() -> None:
     assert world.truth is not None
     there = {ground.name[who] for who, area in world.truth.at if area == "hall"}
     assert there == {"li", "wang"}
+
+
+def test_the_command_prints_how_many_worlds_it_saw(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--depth", "1", "--building", "full"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("full (honest people): ")
+    assert "to depth 1" in lines[0]
+    assert lines[-1].startswith("total: ")
+    assert lines[-1].endswith("no counterexample")
+
+
+def test_the_command_wants_an_end(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([])
+    assert "give --minutes or --depth" in capsys.readouterr().err

@@ -55,8 +55,10 @@ class Taken:
 class Ground:
     """A building made ready: worlds begin here, and move."""
 
-    def __init__(self, building: Building) -> None:
+    def __init__(self, building: Building, kind: type[Engine] = Engine) -> None:
+        """``kind``: of engine; a test takes a faulty one."""
         self.building = building
+        self.kind = kind
         self.site = building.site
         self.index = PolicyIndex(building.policy)
         self.limits = limits_from(building.site.settings)
@@ -114,10 +116,14 @@ class Ground:
 
     def engine(self, state: State) -> Engine:
         """An engine that goes on from a copy of this state."""
-        engine = Engine(snapshot(state), "j" * 8, self.building.hardware, "edge-1")
+        engine = self._on(snapshot(state))
+        engine._committed = state  # what it goes back to, so it need not copy that again
+        return engine
+
+    def _on(self, state: State) -> Engine:
+        engine = self.kind(state, "j" * 8, self.building.hardware, "edge-1")
         engine._index = self.index
         engine._begun = True
-        engine._committed = state  # what it goes back to, so it need not copy that again
         return engine
 
     def door(self, state: State, door: str) -> DoorState:
@@ -232,7 +238,7 @@ class Ground:
         """A moment, and to just before, at and (a moment later) after the next limit."""
         state, now_us = world.state, world.mono_us
         soon = {TICK_US}
-        due = [self.engine(state).next_deadline_us(self.now(now_us))]
+        due = [self._on(state).next_deadline_us(self.now(now_us))]
         due += [
             one.asked_at_mono_us + round(self.limits.exit_confirm_s * SECOND_US)
             for waiting in state.waiting.values()
