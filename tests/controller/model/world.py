@@ -205,11 +205,14 @@ class Ground:
         if world.truth is None:
             return [Step("tap", point, name) for name in people for point in self.points]
         where, busy = world.truth.where(), self._busy(world.state)
+        at_button = {who: door for door, who in world.truth.pressed}
         return [
             Step("tap", point.id, name)
             for name in people
             for point in self.points.values()
-            if where[self.holder[name]] == point.from_area and busy.get(self.holder[name], point.id) == point.id
+            if where[self.holder[name]] == point.from_area
+            and busy.get(self.holder[name], point.id) == point.id
+            and at_button.get(self.holder[name], point.door) == point.door
         ]
 
     def _doors(self, world: World) -> list[Step]:
