@@ -20,6 +20,7 @@ from time import monotonic
 
 from edge.boards.board import Board, BoardFault
 from edge.boards.indicators import PULSE_MARGIN_S, TENTH_S, Indicators, Reminder, Step
+from edge.boards.lock_commands import Hold, Pulse
 from edge.boards.relay_watch import LASTS_S, RelayWatch
 
 POLL_S = 0.05
@@ -72,26 +73,6 @@ class RelayRead:
 BoardFact = InputLevel | BoardFailed | BoardRecovered | RelayRead
 
 
-@dataclass(frozen=True, slots=True)
-class _Hold:
-    channel: int
-    on: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Pulse:
-    channel: int
-    on: bool
-    tenths: int
-    board_timed: bool
-    asked_at: float
-    way_out: bool = False
-
-    def left_tenths(self, now: float) -> int:
-        """What is left of it, in whole tenths."""
-        return int((self.asked_at + self.tenths * TENTH_S - now) / TENTH_S)
-
-
 class BoardThread:
     """Owns one :class:`Board`. ``deliver`` is called from this thread, must not raise and should not block.
 
@@ -111,11 +92,11 @@ class BoardThread:
         self._deliver = deliver
         self._wanted = [channel in energised_at_rest for channel in range(board.outputs)]
         self._wake = threading.Condition()
-        self._locks: deque[_Hold | _Pulse] = deque()
+        self._locks: deque[Hold | Pulse] = deque()
         self._indications: dict[str, tuple[Step, ...]] = {}
         self._asked_reminders: dict[str, Reminder | None] = {}
         self._hurry = False
-        self._dropped: _Hold | _Pulse | None = None
+        self._dropped: Hold | Pulse | None = None
         self._stopping = False
         self._settled = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"board {name}", daemon=True)
@@ -143,14 +124,14 @@ class BoardThread:
 
     def hold(self, channel: int, on: bool) -> None:
         """Energise or release until told otherwise; ends a pulse on that channel."""
-        self._command(_Hold(channel, on))
+        self._command(Hold(channel, on))
 
     def pulse(
         self, channel: int, on: bool, tenths: int, board_timed: bool, age_s: float = 0.0, way_out: bool = False
     ) -> None:
         """``on`` for ``tenths`` × 0.1 s, then back to what is held. Ended by the board itself when ``board_timed``.
         ``age_s``: how long ago it was decided. ``way_out``: while its time lasts it is never too late (L1)."""
-        self._command(_Pulse(channel, on, tenths, board_timed, monotonic() - age_s, way_out))
+        self._command(Pulse(channel, on, tenths, board_timed, monotonic() - age_s, way_out))
 
     def indicate(self, key: str, steps: tuple[Step, ...]) -> None:
         """Show a pattern in place of the last one of ``key``; no steps: dark. Never delays a lock: of two that wait
@@ -185,16 +166,16 @@ class BoardThread:
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
-    def _command(self, command: _Hold | _Pulse) -> None:
+    def _command(self, command: Hold | Pulse) -> None:
         with self._wake:
-            if isinstance(command, _Hold):
+            if isinstance(command, Hold):
                 # A hold stands until the next one: whatever still waits for that channel is moot.
                 self._locks = deque(waiting for waiting in self._locks if waiting.channel != command.channel)
-            if isinstance(command, _Hold) or len(self._locks) < MAX_LOCK_COMMANDS:
+            if isinstance(command, Hold) or len(self._locks) < MAX_LOCK_COMMANDS:
                 self._locks.append(command)
             else:
                 self._dropped = command
-            self._hurry = self._hurry or (isinstance(command, _Pulse) and command.way_out)
+            self._hurry = self._hurry or (isinstance(command, Pulse) and command.way_out)
             self._wake.notify()
 
     # The thread.
@@ -270,21 +251,21 @@ class BoardThread:
             if monotonic() >= self._verify_at:
                 self._verify()
 
-    def _try(self, command: _Hold | _Pulse) -> None:
+    def _try(self, command: Hold | Pulse) -> None:
         """A way out whose board fails in this moment is tried again at once, on the board reopened."""
         try:
             self._execute(command)
         except BoardFault:
-            if isinstance(command, _Pulse) and command.way_out:
+            if isinstance(command, Pulse) and command.way_out:
                 with self._wake:
                     if not any(waiting.channel == command.channel for waiting in self._locks):
                         self._locks.appendleft(command)
                         self._hurry = True
             raise
 
-    def _execute(self, command: _Hold | _Pulse) -> None:
+    def _execute(self, command: Hold | Pulse) -> None:
         channel = command.channel
-        if isinstance(command, _Hold):
+        if isinstance(command, Hold):
             self._wanted[channel] = command.on
             self._relock_at.pop(channel, None)
             self._unknown_until.pop(channel, None)
@@ -380,7 +361,7 @@ class BoardThread:
         asked, stays = ("energised", "released") if on else ("released", "energised")
         return f"{self.name}: relay {channel} was {asked} but stays {stays}; check the relay and the board's supply"
 
-    def _report_dropped(self, command: _Hold | _Pulse, why: str) -> None:
+    def _report_dropped(self, command: Hold | Pulse, why: str) -> None:
         """Each time, whatever else is wrong: somebody stands before a door that did not open."""
         self._fault = self._fault or why
         cause = f"{self.name}: a command for relay {command.channel} {why} and was dropped; check the board"
@@ -393,13 +374,13 @@ class BoardThread:
             self._deliver(BoardFailed(self.name, cause))
         self._settled.set()
 
-    def _take_holds(self) -> _Pulse | None:
+    def _take_holds(self) -> Pulse | None:
         """Holds asked while the board was away become what it opens with; a pulse of that time is too late, unless it is of a
         way out and lasts."""
-        late: _Pulse | None = None
+        late: Pulse | None = None
         waiting, self._locks = self._locks, deque()
         for command in waiting:
-            if isinstance(command, _Hold):
+            if isinstance(command, Hold):
                 self._wanted[command.channel] = command.on
             elif command.way_out and command.left_tenths(monotonic()) >= 1:
                 self._locks.append(command)
