@@ -74,7 +74,11 @@ class AlarmFacts:
 
     def cleared(self, event: AlarmCleared, at_us: int, _seq: int, source: str) -> None:
         """Its cause is gone."""
-        row = self._standing.pop((source, event.alarm, event.subject), None)
+        self.end(source, event.alarm, event.subject, at_us)
+
+    def end(self, source: str, alarm: str, subject: str, at_us: int) -> None:
+        """It stands no more, if it did."""
+        row = self._standing.pop((source, alarm, subject), None)
         if row is not None:
             row["cleared_us"] = at_us
             self._touch(row)
@@ -82,9 +86,7 @@ class AlarmFacts:
     def end_all(self, at_us: int, source: str) -> None:
         """Whoever raised what stands knows nothing of it any more: nobody could ever end it."""
         for key in [key for key in self._standing if key[0] == source]:
-            row = self._standing.pop(key)
-            row["cleared_us"] = at_us
-            self._touch(row)
+            self.end(*key, at_us)
 
     def save(self) -> None:
         """Write what changed."""

@@ -249,7 +249,7 @@ class Facts:
         """What the edge says there is not, there is not: lost records may have said so before."""
         asked, reason = event.command, event.because.reason if event.because is not None else ""
         if isinstance(asked, AcknowledgeAlarm) and reason == "NO_SUCH_ALARM":
-            self._alarms.cleared(AlarmCleared(asked.alarm, asked.subject), at_us, 0, EDGE)
+            self._alarms.end(EDGE, asked.alarm, asked.subject, at_us)
         elif isinstance(asked, Release) and reason == "NOT_LOCKED_DOWN":
             self._lockdowns.drop(asked.area)
         elif isinstance(asked, ResetFire) and reason == "FIRE_NOT_LATCHED":

@@ -176,6 +176,10 @@ def upgrade() -> None:
     )
     op.add_column("ledger_presence", sa.Column("unescorted", sa.Boolean(), server_default=sa.false(), nullable=False))
     op.add_column("ledger_presence", sa.Column("from_area", sqlmodel.sql.sqltypes.AutoString(), nullable=True))
+    op.execute(  # in an uncertain area nobody is sure who was listed before
+        "UPDATE ledger_presence SET sure = false WHERE EXISTS (SELECT 1 FROM ledger_area"
+        " WHERE ledger_area.edge_id = ledger_presence.edge_id AND ledger_area.area = ledger_presence.area)"
+    )
     op.create_index("ix_ledger_alarm_name", "ledger_alarm", ["alarm", "id"])
     op.create_index("ix_ledger_alarm_subject", "ledger_alarm", ["subject", "alarm", "id"])
     op.create_index("ix_ledger_presence_holder", "ledger_presence", ["holder"])
