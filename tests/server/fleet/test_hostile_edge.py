@@ -146,7 +146,7 @@ def test_an_edge_that_claims_ever_newer_policies_raises_the_epoch_once_a_minute(
 def test_a_record_over_which_the_program_itself_stumbles_is_kept_unread(
     fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stumbles(self: Facts, event: Any, at_us: int, seq: int, source: str = "edge") -> None:
+    def stumbles(self: Facts, event: Any, at_us: int, seq: int, source: str = "edge", **_more: object) -> None:
         if isinstance(event, FireLatched):
             raise RuntimeError("a defect of ours")
 
