@@ -13,6 +13,7 @@ from controller.commands import AcknowledgeAlarm, Release, ResetFire
 from controller.events import (
     AccessDenied,
     AccessGranted,
+    AccessLapsed,
     AccessPending,
     AccessTaken,
     AlarmAcknowledged,
@@ -107,6 +108,9 @@ class Facts:
         self._door_facts[event.door, "maintenance_until_us"] = (event.until_us, at_us)
 
     def _taken(self, event: AccessTaken, at_us: int, _mono_us: int) -> None:
+        if event.presence != "unchanged":  # who has passed waits nowhere any more
+            for place in [place for place, row in self._waiting.rows().items() if row["holder"] == event.holder]:
+                self._waiting.remove(place)
         if event.presence == "gone":
             self._presence.remove(event.holder)
         elif event.presence == "inside":
@@ -204,7 +208,7 @@ class Facts:
             | ({"since_us": known["since_us"]} if known is not None and known["until_us"] > at_us else {}),
         )
 
-    def _decided(self, event: AccessGranted | AccessDenied, *_: object) -> None:
+    def _decided(self, event: AccessGranted | AccessDenied | AccessLapsed, *_: object) -> None:
         if self._waiting.rows() and event.holder is not None:
             self._waiting.drop(_place(event))
 
@@ -297,7 +301,7 @@ class Facts:
             row["changed_us"] = max(row["changed_us"], at_us)
 
 
-def _place(event: AccessPending | AccessGranted | AccessDenied) -> str:
+def _place(event: AccessPending | AccessGranted | AccessDenied | AccessLapsed) -> str:
     return f"{event.access_point}/{event.holder}"
 
 
@@ -311,6 +315,7 @@ _FOLDS: dict[type, Callable[[Facts, Any, int, int], None]] = {
     AccessPending: Facts._pending,
     AccessGranted: Facts._decided,
     AccessDenied: Facts._decided,
+    AccessLapsed: Facts._decided,
     AreaUncertain: Facts._uncertain,
     AreaCertain: Facts._certain,
     OccupancyReconciled: Facts._counted,

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Select, exists, select, tuple_
+from sqlalchemy import Select, exists, func, select, tuple_
 from sqlalchemy.engine import Connection
 
 from server.fleet.models import Edge
@@ -74,6 +74,12 @@ def page_query(sought: Sought, after: Place | None, limit: int, *, newest_first:
         query = query.where(here < there if newest_first else here > there)
     order = (entries.at_us.desc(), entries.id.desc()) if newest_first else (entries.at_us, entries.id)
     return query.order_by(*order).limit(limit)
+
+
+def is_more_than(connection: Connection, sought: Sought, most: int) -> bool:
+    """Whether more than ``most`` entries are found; looks at no more than it must."""
+    found = page_query(sought, None, most + 1).with_only_columns(ENTRIES.c.id).subquery()
+    return (connection.scalar(select(func.count()).select_from(found)) or 0) > most
 
 
 def stays_of(connection: Connection, rows: Sequence[Any]) -> dict[int, list[Any]]:

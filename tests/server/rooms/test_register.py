@@ -3,6 +3,7 @@
 import csv
 import io
 import itertools
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from controller.room_events import AreaUncertain, Found, OccupancyReconciled
 from server.badges.models import Application, Badge
 from server.ledger.writer import Ledger
 from server.operators.models import AuditEntry
+from server.rooms import endpoints
 from server.rooms.register_query import Place, Sought, page_query
 from tests.server.conftest import ON_SQLITE, START
 from tests.server.rooms.conftest import LI, WANG, House, stays, taken
@@ -307,3 +309,15 @@ def test_people_without_a_badge_at_two_edges_are_not_taken_for_each_other(house:
     house.other.happen(taken("annex-in", WANG, partners=(-1,)), at_s=13)
     company = [entry["partners"] for entry in house.register() if entry["partners"]]
     assert [partner["number"] for [partner] in company] == ["P-1", "P-2"]
+
+
+def test_an_export_that_would_be_cut_off_is_refused(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    for at_s in range(3):
+        house.edge.happen(taken("hall-in"), at_s=at_s)
+    monkeypatch.setattr(endpoints, "MAX_EXPORTED", 2)
+    path = "/api/v1/register/export.csv"
+    answer = house.client().get(path)
+    assert (answer.status_code, answer.json()["code"]) == (422, "too_many_entries")
+    until = (START + timedelta(seconds=2)).isoformat().replace("+00:00", "Z")
+    lines = house.client().get(path, params={"until": until}).text.splitlines()
+    assert len(lines) == 3, "the head and two entries"
