@@ -3,6 +3,7 @@
 The edge judges again, by what it knows: this is so that a slip of the hand gets its one clear answer at once.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -35,6 +36,7 @@ MAX_COUNTED = 1_000
 """People in one count."""
 _NAMES = frozenset({"door", "area", "access_point", "zone", "person", "alarm", "key"})
 _NAMES_MAY_BE_EMPTY = frozenset({"area", "key"})
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _REASONED = (LockDown, Release, Admit, ReconcileOccupancy, SetMaintenance)
 """Refused here without a reason; ``UnlockDoor`` is refused by the edge, on record."""
 
@@ -84,6 +86,12 @@ def _check_point(session: Session, site: Site, edge: Edge, command: Identify | A
         raise _unknown("access_point", "access point", "通行点", command.access_point)
     _own_door(site, edge, "access_point", point.door)
     if isinstance(command, Admit):
+        if not _ID.fullmatch(command.person):
+            raise _wrong(
+                "person",
+                "give the id of the permit or emergency, in letters, digits, . _ -; an edge holds no names",
+                "请填许可或紧急事件的编号（字母、数字、. _ -），控制器不保存姓名",
+            )
         if point.out:
             raise _wrong(
                 "access_point",

@@ -167,3 +167,11 @@ def test_a_key_explains_nothing_where_nobody_looks_it_up(house: House) -> None:
     answer = order(house, "guard", command)
     assert (answer.status_code, answer.json()["field"]) == (422, "command.key")
     assert order(house, "guard", command | {"key": ""}).status_code == 202
+
+
+@pytest.mark.parametrize("person", ["王小明", "Wang Xiaoming", "=cmd()", "-1", "P 7"])
+def test_who_is_admitted_is_named_by_an_id_and_not_by_their_name(house: House, person: str) -> None:
+    """It goes into the edge's journal for good, and from there into register, export and the second channel, where nobody masks it."""
+    command = {"name": "Admit", "access_point": "hall-in", "person": person, "reason": "repair"}
+    answer = order(house, "guard", command)
+    assert (answer.status_code, answer.json()["field"]) == (422, "command.person")
