@@ -24,7 +24,8 @@ Origin = dict[bytes, tuple[Step, ...] | tuple[bytes, Step]]
 
 @dataclass
 class Found:
-    """What a search of one building came to. ``layers``: new worlds per depth. ``closed``: nothing is left to reach."""
+    """What a search of one building came to. ``layers``: new worlds per depth. ``closed``: nothing is left to reach. ``stopped``: the
+    last layer is not whole."""
 
     building: str
     honest: bool
@@ -32,6 +33,7 @@ class Found:
     moves: int = 0
     seconds: float = 0.0
     closed: bool = False
+    stopped: bool = False
     violation: Violation | None = None
     trace: tuple[Step, ...] = ()
 
@@ -41,7 +43,8 @@ class Found:
 
     def __str__(self) -> str:
         who = "honest people" if self.honest else "anybody anywhere"
-        end = "all of it" if self.closed else f"to depth {len(self.layers) - 1}"
+        end = "all of it" if self.closed else f"to depth {len(self.layers) - 1 - self.stopped}"
+        end += f" and part of {len(self.layers) - 1}" if self.stopped else ""
         rate = self.states / self.seconds if self.seconds else 0
         return (
             f"{self.building} ({who}): {self.states} states, {self.moves} transitions, {end}, "
@@ -78,7 +81,7 @@ def explore(
         for at, packed in layer:
             if until():
                 found.layers.append(len(after))
-                found.seconds = clock() - begun
+                found.seconds, found.stopped = clock() - begun, True
                 return found
             world = unpack(packed)
             for step in ground.steps(world):

@@ -71,3 +71,11 @@ def test_the_command_wants_an_end(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main([])
     assert "give --minutes or --depth" in capsys.readouterr().err
+
+
+def test_a_search_that_is_stopped_says_how_deep_it_is_whole() -> None:
+    asked = iter(range(1_000))
+    found = explore(Ground(sites.full()), honest=True, until=lambda: next(asked) >= 10)
+    assert found.stopped
+    assert not found.closed
+    assert "to depth 1 and part of 2" in str(found)
