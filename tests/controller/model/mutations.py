@@ -26,7 +26,7 @@ MUTATIONS = (
     Mutation("forced-and-still-certain", "passage", 'turn.doubt_opening(door, "forced")', "pass", ("hall-with-cage",)),
     Mutation("a-command-leaves-no-doubt", "passage", "if facts.commanded or not (", "if not (", ("mantrap", "full")),
     Mutation("rex-and-grant-are-told-apart", "passage", '"ambiguous" if facts.grants else "rex"', '"rex"', ("hall-with-two-doors",)),
-    Mutation("restart-and-still-certain", "supervision", 'turn.doubt(area, "restart")', "pass", ("hall-with-cage",)),
+    Mutation("restart-and-still-certain", "supervision", "first = not turn.state.boot_id", "first = True", ("hall-with-cage",)),
     Mutation("nobody-is-ever-alone", "occupancy", "one = len(listed(state, room)) == 1", "one = len(listed(state, room)) == 0", ("hall-with-cage",)),
     Mutation("rex-alarms-nobody", "occupancy", "if not one and not doubtful:", "if not one:", ("hall-with-two-doors",)),
     Mutation("visitors-go-alone", "escort", 'return kind is None or kind == "temporary" or', "return kind is None or", ("escorted", "full")),
