@@ -112,6 +112,8 @@ def judge_waiting(turn: Turn, index: PolicyIndex, point: Point, besides: int) ->
         asked = one.pending
         if asked.badge:
             badge = index.badge(asked.badge) or NOBODY
+            if badge.holder != asked.holder:  # passed to somebody else meanwhile (B5), who did not tap
+                badge = NOBODY
             decision = decide(case_of(turn, index, point, badge))
             if isinstance(decision, Granted):
                 members.append(member_of(turn, index, point, badge, decision))

@@ -36,7 +36,7 @@ def declared(turn: Turn, index: PolicyIndex, point: Point, badge: Badge, read: C
     if isinstance(decision, Denied):
         return None
     guard = member_of(turn, index, point, badge, decision)
-    return None if guard.needs_escort else Declared(supervisor, guard)
+    return Declared(supervisor, guard) if guard.may_escort else None
 
 
 def _supervisor_before(turn: Turn, index: PolicyIndex, point: Point, guard: Badge) -> Badge | None:
@@ -51,7 +51,7 @@ def _supervisor_before(turn: Turn, index: PolicyIndex, point: Point, guard: Badg
     ]
     for badge_id in taps:
         badge = index.badge(badge_id) if badge_id else None
-        if badge is None or "supervisor" not in index.duties.get(badge.holder, ()):
+        if badge is None or badge.holder == guard.holder or "supervisor" not in index.duties.get(badge.holder, ()):
             continue
         if not isinstance(decide(case_of(turn, index, point, badge)), Denied):
             return badge

@@ -106,6 +106,7 @@ class Engine:
         self._edge = edge
         self._index: PolicyIndex | None = index
         self._applied: PolicyApplied | None = None
+        self._unwatched: frozenset[str] = frozenset()
         self._begun = False
         self._batch: list[_Step] = []
         self._committed: State | None = None
@@ -165,10 +166,13 @@ class Engine:
         """Put a verified policy in force; ``delta``, if given, made it of the one in force. The caller has checked signature, digest and version; ``check_site``, ``site_mismatch``
         and ``unenforced`` (controller.site_checks) say whether this edge can run it. Handles ``PolicyApplied``; before ``Started`` there is
         no boot to record it under, so the record of ``Started`` tells it."""
+        watched = None if self._index is None else frozenset(self._index.rooms)
         if delta is not None and self._index is not None and self._index.policy.version == delta.base:
             self._index.follow(policy, delta)
         else:
             self._index = PolicyIndex(policy)
+        if self._begun and (watched is not None or self._state.policy_version is not None):
+            self._unwatched |= frozenset(self._index.rooms) - (watched or frozenset())
         self._stays.forget()
         self._applied = PolicyApplied(policy.version, digest)
         return self.handle(self._applied, now) if self._begun else Outcome(None, b"", ())
@@ -178,6 +182,7 @@ class Engine:
         at once on the same door has overtaken."""
         ready = tuple(self._deferred)
         self._forget_batch()
+        self._unwatched = frozenset()
         if self._state.journal_available:
             self._dropped = 0
         return ready
@@ -255,7 +260,7 @@ class Engine:
                 policy_applied(turn, self._applied)
         else:
             if isinstance(stimulus, PolicyApplied):  # before the timers: an ended stay is found under the new policy
-                policy_applied(turn, stimulus)
+                policy_applied(turn, stimulus, self._unwatched)
             clock(turn, now)
             run_timers(turn)
             self._stays.run_timers(turn)

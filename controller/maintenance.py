@@ -29,17 +29,19 @@ def set_maintenance(turn: Turn, asked: SetMaintenance, operator: str) -> Explana
 
 def deadlines_us(turn: Turn) -> list[int]:
     """Boot times at which a maintenance ends, as the wall clock stands now."""
+    most_us = round(turn.limits.maintenance_max_s * SECOND_US)
     return [
-        turn.mono_us + max(0, facts.maintenance_until_us - turn.wall_us)
+        turn.mono_us + (left_us if 0 < (left_us := facts.maintenance_until_us - turn.wall_us) <= most_us else 0)
         for facts in turn.state.doors.values()
         if facts.maintenance_until_us is not None
     ]
 
 
 def run_timers(turn: Turn) -> None:
-    """End what has had its time."""
+    """End what has had its time, and what would last longer than any may: the clock that it was set by was ahead."""
+    latest_us = turn.wall_us + round(turn.limits.maintenance_max_s * SECOND_US)
     for door, facts in list(turn.state.doors.items()):
-        if facts.maintenance_until_us is not None and facts.maintenance_until_us <= turn.wall_us:
+        if facts.maintenance_until_us is not None and not turn.wall_us < facts.maintenance_until_us <= latest_us:
             _end(turn, door)
 
 

@@ -105,10 +105,10 @@ def _enters_two_person_area(turn: Turn, door: str) -> bool:
 
 
 def _lock_down(turn: Turn, asked: LockDown, operator: str) -> Explanation | None:
-    """Also while the journal fails: it only takes rights away."""
+    """Also while the journal fails: it only takes rights away. A public area has no such right to take."""
     if not asked.reason.strip():
         return because(Reason.REASON_REQUIRED)
-    if asked.area != SITE and (turn.index is None or asked.area not in turn.index.areas):
+    if asked.area != SITE and (turn.index is None or asked.area not in turn.index.rooms):
         return because(Reason.NO_SUCH_AREA, area=asked.area)
     begin_lockdown(turn, asked.area, "command", operator, asked.reason)
     return None

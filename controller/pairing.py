@@ -9,7 +9,7 @@ from controller.index import Point, PolicyIndex
 from controller.now import SECOND_US
 from controller.presence import listed, on_the_way_out
 from controller.reasons import Reason, because
-from controller.state import State, Waiting
+from controller.state import MAX_WAITING_KEPT, State, Waiting
 from controller.turn import Turn
 
 
@@ -69,13 +69,23 @@ def led_out(state: State, point: Point, escort: Member) -> list[Member]:
     ]
 
 
-def prompt_of(turn: Turn, point: Point, badge: int) -> Waiting | None:
-    """The prompt that this badge was given here on its way out and that is not forgotten yet."""
+def prompt_of(turn: Turn, point: Point, holder: int) -> Waiting | None:
+    """The prompt that this holder, with whichever badge, was given here on the way out and that is not forgotten yet."""
+    return next((one for one in _prompts(turn, point) if one.pending.holder == holder), None)
+
+
+def can_be_asked(turn: Turn, point: Point) -> bool:
+    """Whether one more prompt would be remembered here: who cannot be remembered is not asked, or the second tap would never count (L1)."""
+    return len(_prompts(turn, point)) < MAX_WAITING_KEPT
+
+
+def _prompts(turn: Turn, point: Point) -> list[Waiting]:
     forgotten_us = round(turn.limits.exit_prompt_s * SECOND_US)
-    for one in turn.state.waiting.get(point.id, ()):
-        if one.pending.badge == badge and is_prompt(one.pending):
-            return one if turn.mono_us < one.asked_at_mono_us + forgotten_us else None
-    return None
+    return [
+        one
+        for one in turn.state.waiting.get(point.id, ())
+        if is_prompt(one.pending) and turn.mono_us < one.asked_at_mono_us + forgotten_us
+    ]
 
 
 def confirms(turn: Turn, prompt: Waiting | None) -> bool:

@@ -1,5 +1,6 @@
 """The edge's own health and its supervised inputs: each becomes an event and an alarm, none stops a door (L1, L2, MEANINGS 1, 27, 29)."""
 
+from collections.abc import Set
 from typing import Literal
 
 from controller.door import DoorInput
@@ -43,7 +44,7 @@ from controller.lease import renews
 from controller.lockdown import show_modes
 from controller.now import SECOND_US, Now
 from controller.passage import happen, release_by_fire
-from controller.room_events import DoorRattled
+from controller.room_events import AreaCertain, DoorRattled
 from controller.turn import Turn
 
 DOOR_ALARMS: tuple[AlarmName, ...] = ("DoorForcedOpen", "DoorHeldOpen")
@@ -215,11 +216,21 @@ def journal_changed(turn: Turn, changed: JournalChanged, dropped: int) -> None:
                 turn.doubt(area, "records_dropped")
 
 
-def policy_applied(turn: Turn, applied: PolicyApplied) -> None:
-    """Another policy is in force."""
+def policy_applied(turn: Turn, applied: PolicyApplied, unwatched: Set[str] = frozenset()) -> None:
+    """Another policy is in force. ``unwatched``: its areas of which no policy told until now, so that nobody knows who is there; what
+    stands for an area that it has not ends, for nobody could ever count there."""
     if (turn.state.policy_version, turn.state.policy_digest) != (applied.version, applied.digest):
         turn.emit(PolicyChanged(applied.version, applied.digest))
         show_modes(turn)
+    if turn.index is None:
+        return
+    for name in sorted(unwatched & turn.index.rooms.keys()):
+        turn.doubt(name, "restart")
+    for area in [area for area in turn.state.uncertain if area not in turn.index.rooms]:
+        turn.emit(AreaCertain(area))
+    for standing in list(turn.state.alarms.values()):
+        if standing.alarm == "OCCUPANCY_MISMATCH" and standing.subject not in turn.index.rooms:
+            turn.clear_alarm(standing.alarm, standing.subject)
 
 
 def lease_arrived(turn: Turn, arrived: LeaseArrived) -> None:

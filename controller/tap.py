@@ -11,7 +11,7 @@ from controller.group import Member, Pass, Refuse, Wait, decide_entry
 from controller.index import Point, PolicyIndex
 from controller.inputs import CardRead, CardRefused
 from controller.now import SECOND_US
-from controller.pairing import confirms, decide_exit, leaves_one_alone, led_out, prompt_of
+from controller.pairing import can_be_asked, confirms, decide_exit, leaves_one_alone, led_out, prompt_of
 from controller.policy import Badge
 from controller.reasons import Reason, because
 from controller.turn import Turn
@@ -79,7 +79,7 @@ def _enter(turn: Turn, index: PolicyIndex, point: Point, member: Member) -> Expl
     holders = {one.holder for one in answer.members}
     lonely = leaves_one_alone(turn.state, index, point, holders) if point.left else None
     if lonely is not None:
-        prompt = prompt_of(turn, point, member.badge)
+        prompt = prompt_of(turn, point, member.holder)
         if not confirms(turn, prompt):
             until_us = turn.mono_us + window_us if prompt is None else prompt.pending.until_mono_us
             ask(turn, point, member, lonely, until_us)
@@ -90,8 +90,8 @@ def _enter(turn: Turn, index: PolicyIndex, point: Point, member: Member) -> Expl
 
 def _leave(turn: Turn, index: PolicyIndex, point: Point, member: Member) -> None:
     """Let the tapper out, alone or with those who wait for a partner, or prompt them (L1, MEANINGS 8, 9)."""
-    prompt = prompt_of(turn, point, member.badge)
-    confirmed = confirms(turn, prompt)
+    prompt = prompt_of(turn, point, member.holder)
+    confirmed = confirms(turn, prompt) or (prompt is None and not can_be_asked(turn, point))
     if not confirmed and fetch(turn, index, point, member):
         return
     waiting = judge_waiting(turn, index, point, member.holder)

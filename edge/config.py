@@ -301,9 +301,9 @@ def policy_mismatches(config: EdgeConfig, site: Site) -> list[str]:
             )
         elif point.door not in own:
             mismatches.append(f"reader {reader.id!r} is for door {point.door!r}, which edge.toml does not wire")
-    areas = {area.id for area in site.areas}
+    areas = {area.id for area in site.areas if not area.public}
     mismatches += [
-        f"lockdown input for area {line.area!r}, which the site has not; correct edge.toml or leave area out for the whole site"
+        f"lockdown input for area {line.area!r}, which the site has not, or which is public; correct edge.toml or leave area out for the whole site"
         for line in config.lockdown
         if line.area and line.area not in areas
     ]

@@ -32,7 +32,20 @@ from controller.now import SECOND_US, Now
 from controller.room_events import DoorHeldWarning, DoorRattled, MaintenanceChanged
 from controller.site import HeldOpen, Site
 from controller.state import State
-from tests.controller.building import GUO, HARDWARE, LI, SITE, START_US, WANG, Hall, actions, badge, events, policy
+from tests.controller.building import (
+    DAY_US,
+    GUO,
+    HARDWARE,
+    LI,
+    SITE,
+    START_US,
+    WANG,
+    Hall,
+    actions,
+    badge,
+    events,
+    policy,
+)
 from tests.controller.stories import hall, open_and_close, order, result
 
 MINUTE_US = 60 * SECOND_US
@@ -431,3 +444,15 @@ def test_a_door_in_order_still_opens_and_closes_as_before() -> None:
     at.tap(LI)
     open_and_close(at)
     assert at.alarms == set()
+
+
+def test_a_maintenance_set_by_a_clock_that_was_years_ahead_ends_when_the_clock_is_right_again() -> None:
+    at = Hall(policy(), trusted=False)
+    right = at.now
+    at.now = Now(right.wall_us + 4_000 * DAY_US, right.mono_us + SECOND_US, wall_trusted=False)
+    at.give(order(SetMaintenance("hall-door", 480, "closer")))
+    assert at.engine.door("hall-door").maintenance_until_us is not None
+    at.now = Now(right.wall_us + 2 * SECOND_US, right.mono_us + 2 * SECOND_US, wall_trusted=True)
+    assert at.engine.next_deadline_us(at.now) == at.now.mono_us
+    at.give(TimeElapsed())
+    assert at.engine.door("hall-door").maintenance_until_us is None

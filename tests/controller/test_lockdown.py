@@ -286,6 +286,7 @@ def test_lock_down_and_release_take_a_reason_and_an_area_and_a_release_a_supervi
     at = hall()
     assert result(at.give(order(LockDown(" ", "hall")))) == ("refused", "REASON_REQUIRED")
     assert result(at.give(order(LockDown("x", "nowhere")))) == ("refused", "NO_SUCH_AREA")
+    assert result(at.give(order(LockDown("x", "outside")))) == ("refused", "NO_SUCH_AREA"), "it would keep nobody out"
     assert at.engine.state.lockdowns == {}
     lock_down(at)
     again = at.give(order(LockDown("x", "hall")))
