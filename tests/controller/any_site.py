@@ -203,7 +203,8 @@ def card_read(point: str, card: str, authenticated: bool = True, age_s: float = 
     )
 
 
-def _fixed(stimulus: AnyInput) -> Step:
+def fixed(stimulus: AnyInput) -> Step:
+    """An input that knows no time."""
     return lambda now: stimulus
 
 
@@ -253,8 +254,8 @@ TAPS: st.SearchStrategy[Step] = st.builds(
 INPUTS: st.SearchStrategy[Step] = st.one_of(
     TAPS,
     TAPS,
-    st.builds(DoorContact, _DOOR, st.booleans()).map(_fixed),
-    st.builds(CommandArrived, st.just("c"), COMMANDS, st.just("op"), st.just(0), st.booleans()).map(_fixed),
+    st.builds(DoorContact, _DOOR, st.booleans()).map(fixed),
+    st.builds(CommandArrived, st.just("c"), COMMANDS, st.just("op"), st.just(0), st.booleans()).map(fixed),
     st.one_of(
         st.builds(DoorContact, _DOOR, st.booleans()),
         st.builds(RexPressed, _DOOR),
@@ -276,5 +277,5 @@ INPUTS: st.SearchStrategy[Step] = st.one_of(
         st.builds(RecordsLost, st.just("j"), _NUMBER, _NUMBER),
         st.builds(CardRefused, _POINT, st.sampled_from(["two_cards", "not_authenticated"]), st.just("x"), st.just(0)),
         st.just(TimeElapsed()),
-    ).map(_fixed),
+    ).map(fixed),
 )

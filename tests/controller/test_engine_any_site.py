@@ -9,23 +9,41 @@ from controller.actions import HoldUnlocked, Unlock
 from controller.engine import Engine, Outcome
 from controller.events import AccessGranted, decode_record
 from controller.fold import fold
-from controller.inputs import AnyInput, FireInput, JournalChanged, LeaseArrived, RexPressed, Started
+from controller.inputs import AnyInput, DoorContact, FireInput, JournalChanged, LeaseArrived, RexPressed, Started
 from controller.now import SECOND_US, Now
 from controller.policy import Lease, Policy
 from controller.state import State, decode_state, encode_state
-from tests.controller.any_site import CARDS, HARDWARE, INPUTS, Step, card_read, policies
+from tests.controller.any_site import CARDS, DOORS, HARDWARE, INPUTS, POINTS, Step, card_read, fixed, policies
 from tests.controller.building import START_US, digest
 
 ACTS = st.sampled_from(["step"] * 12 + ["adopt", "adopt", "restart", "fail", "recover", "recover", "untrusted", "hold"])
-MOMENTS = st.lists(
-    st.tuples(
-        INPUTS,
-        st.sampled_from([0.0, 0.1, 1.0, 1.0, 2.0, 3.0, 5.0, 61.0, 4_000.0]),
-        st.sampled_from([0.0] * 8 + [-3_600.0, 3_600.0, -1_790_000_000.0, 4_000_000_000.0]),
-        ACTS,
-    ),
-    max_size=40,
+_MOMENT = st.tuples(
+    INPUTS,
+    st.sampled_from([0.0, 0.1, 1.0, 1.0, 2.0, 3.0, 5.0, 61.0, 4_000.0]),
+    st.sampled_from([0.0] * 8 + [-3_600.0, 3_600.0, -1_790_000_000.0, 4_000_000_000.0]),
+    ACTS,
 )
+MOMENTS = st.lists(
+    st.one_of(
+        _MOMENT.map(lambda moment: [moment]),
+        st.builds(
+            lambda at, who, opened: [
+                *((card_read(at, card), 1.0, 0.0, "step") for card in who),
+                *((fixed(DoorContact(at.partition("-")[0], open=on)), 1.0, 0.0, "step") for on in opened),
+            ],
+            st.sampled_from(POINTS),
+            st.lists(st.sampled_from(CARDS), min_size=1, max_size=3),
+            st.sampled_from([(True, False), (True, False), (True, False), (True,), ()]),
+        ),
+    ),
+    max_size=25,
+).map(
+    lambda pieces: (
+        [(fixed(DoorContact(door, open=False)), 0.0, 0.0, "step") for door in DOORS]
+        + [moment for piece in pieces for moment in piece]
+    )
+)
+"""Single inputs of any kind, and people who tap together and go through."""
 POLICIES = st.tuples(policies(n=1), policies(n=2), policies(n=3))
 THOROUGH = settings(
     max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), phases=(Phase.explicit, Phase.generate)
