@@ -8,14 +8,14 @@ On a way out only the rules marked ``refuse`` refuse; the others grant the exit 
 """
 
 from collections.abc import Callable
-from functools import cache
+from itertools import combinations
 from typing import Literal
 
 import msgspec
 
 from controller.anti_passback import inside_already
 from controller.event_base import Explanation
-from controller.index import Point, PolicyIndex
+from controller.index import TRAITS, Point, PolicyIndex
 from controller.lease import AcceptedLease, lets_in
 from controller.policy import Badge, Customer
 from controller.reasons import Reason, because
@@ -179,7 +179,8 @@ def permission(case: Case) -> Explanation | None:
     index, wall_us = case.index, case.wall_us
     ended = False
     closed_by: str | None = None
-    for entry in index.grant_areas(badge, point.area):
+    granted = index.areas_of_grant.get(badge.grant)
+    for entry in () if granted is None else granted.get(point.area, ()):
         if wall_us >= entry.until_us:
             ended = True
         elif wall_us >= entry.from_us:
@@ -243,7 +244,7 @@ def journal(case: Case) -> Explanation | None:
 
 class Rule(msgspec.Struct, frozen=True):
     """One line of the list. ``on_way_out``: what becomes of its refusal there. ``asked_at``: the trait of a point (:class:`controller.index.Point`)
-    without which the rule cannot refuse, so is not asked. ``in_trouble``: it can refuse only in what :func:`_is_calm` rules out."""
+    without which the rule cannot refuse, so is not asked. ``in_trouble``: it can refuse only in what :func:`decide` finds out of the ordinary."""
 
     check: Check
     reasons: tuple[Reason, ...]
@@ -255,14 +256,15 @@ class Rule(msgspec.Struct, frozen=True):
 RULES: tuple[Rule, ...] = (
     Rule(late_read, (Reason.LATE_READ,), "refuse"),
     Rule(refused_card, (Reason.TWO_CARDS, Reason.NOT_AUTHENTICATED), "refuse", in_trouble=True),
-    Rule(unknown_badge, (Reason.UNKNOWN_BADGE,), "refuse"),
-    Rule(lost_badge, (Reason.BADGE_LOST,), "refuse"),
+    Rule(unknown_badge, (Reason.UNKNOWN_BADGE,), "refuse", in_trouble=True),
+    Rule(lost_badge, (Reason.BADGE_LOST,), "refuse", in_trouble=True),
     Rule(bare_number, (Reason.NOT_AUTHENTICATED,), "refuse", "authenticated_only"),
     Rule(area_unsafe, (Reason.AREA_UNSAFE,), "ignore", in_trouble=True),
     Rule(
         badge_status,
         (Reason.BADGE_REVOKED, Reason.BADGE_SUSPENDED, Reason.BADGE_EXPIRED, Reason.BADGE_NOT_ACTIVE),
         "alarm",
+        in_trouble=True,
     ),
     Rule(quota_slot, (Reason.QUOTA_SLOT_INVALID,), "alarm"),
     Rule(contract, (Reason.CONTRACT_ENDED, Reason.CONTRACT_SUSPENDED), "alarm"),
@@ -298,7 +300,14 @@ def decide(case: Case) -> Decision:
     point = case.point
     if point.out:
         return _decide_way_out(case)
-    for check in checks_at(point.traits, _is_calm(case)):
+    calm = (  # of badge, read, building and edge, as far as a glance tells; NOBODY is not active
+        case.badge.status == "active"
+        and case.wall_trusted
+        and case.journal_available
+        and case.locked_down is None
+        and not (case.refused or case.gas_zone)
+    )
+    for check in _CALM_CHECKS[point.traits] if calm else _ALL_CHECKS:
         refusal = check(case)
         if refusal is not None:
             return Denied(refusal)
@@ -307,16 +316,6 @@ def decide(case: Case) -> Decision:
     return Granted(Explanation(_PERMITTED, _PERMITTED_RULE, {"area": point.area, "grant": case.badge.grant}))
 
 
-def _is_calm(case: Case) -> bool:
-    """Nothing is out of the ordinary with the edge, the building or the read, as far as a glance tells."""
-    return (
-        not (case.refused or case.gas_zone or case.locked_down is not None)
-        and case.wall_trusted
-        and case.journal_available
-    )
-
-
-@cache
 def checks_at(traits: frozenset[str], calm: bool) -> tuple[Check, ...]:
     """The rules in their order, without those that cannot refuse at a point with these traits while all is calm."""
     return tuple(
@@ -324,6 +323,14 @@ def checks_at(traits: frozenset[str], calm: bool) -> tuple[Check, ...]:
         for rule in RULES
         if (not rule.asked_at or rule.asked_at in traits) and not (calm and rule.in_trouble)
     )
+
+
+_ALL_CHECKS: tuple[Check, ...] = tuple(rule.check for rule in RULES)
+_CALM_CHECKS: dict[frozenset[str], tuple[Check, ...]] = {
+    frozenset(traits): checks_at(frozenset(traits), calm=True)
+    for number in range(len(TRAITS) + 1)
+    for traits in combinations(TRAITS, number)
+}
 
 
 def refuse_admission(case: Case) -> Explanation | None:

@@ -1,6 +1,7 @@
 """What is answered to people at an access point, as events and actions: granted, pending, denied (B9, R3, MEANINGS 8, 9, 14)."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import msgspec
 
@@ -36,15 +37,23 @@ def case_of(
     state = turn.state
     lease = state.lease
     door = state.doors.get(point.door)
+    technology, authenticated, age_of_read_us = "", True, 0
+    refused: Literal["", "not_authenticated", "two_cards"] = ""
+    if read is not None:
+        technology, age_of_read_us = read.technology, turn.mono_us - read.read_at_mono_us
+        if isinstance(read, CardRead):
+            authenticated = read.assurance == "authenticated"
+        else:
+            authenticated, refused = False, read.cause
     return Case(
         index,
         point,
         badge,
         None if badge.customer is None else index.customers.get(badge.customer),
-        "" if read is None else read.technology,
-        read is None or (isinstance(read, CardRead) and read.assurance == "authenticated"),
-        read.cause if isinstance(read, CardRefused) else "",
-        0 if read is None else turn.mono_us - read.read_at_mono_us,
+        technology,
+        authenticated,
+        refused,
+        age_of_read_us,
         turn.wall_us,
         state.wall_trusted,
         state.journal_available,
@@ -65,22 +74,24 @@ def _locked_down(turn: Turn, index: PolicyIndex, point: Point, badge: Badge) -> 
 
 def member_of(turn: Turn, index: PolicyIndex, point: Point, badge: Badge, granted: Granted) -> Member:
     """Whom the numbered rules let pass, as the group rules see them."""
+    kind, holder = badge.kind, badge.holder
     areas = point.leaves if point.out else point.enters
     alarms: tuple[tuple[AlarmName, str], ...] = ()
     if granted.alarm and granted.irregular is not None:
         alarms = ((granted.alarm, granted.irregular.reason),)
-    if (point.out or point.anti_passback) and passed_back(turn, point, badge.holder):
+    if (point.out or point.soft_passback) and passed_back(turn, point, holder):
         alarms = (*alarms, ("EXIT_IRREGULAR", Reason.ANTI_PASSBACK.name))
     return Member(
-        badge.holder,
+        holder,
         badge.id,
         badge.number,
         granted.because,
-        badge.kind,
+        kind,
         badge.customer,
-        needs_escort=not point.out and needs_escort(point, badge.kind),
-        may_escort=may_escort(index, areas, badge.kind, badge.holder),
-        alarms=alarms,
+        not point.out and needs_escort(point, kind),
+        may_escort(index, areas, kind, holder),
+        False,
+        alarms,
     )
 
 

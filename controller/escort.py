@@ -28,10 +28,12 @@ def may_escort(index: PolicyIndex, areas: tuple[str, ...], kind: BadgeKind | Non
         return True
     if kind is None or kind == "temporary":
         return False
+    named = index.may_escort.get(holder)
+    if named is None:
+        return False
     if kind == "customer" and any(index.rooms[area].escort_customers for area in areas):
         return False
-    named = index.may_escort.get(holder)
-    return named is not None and all(area in named for area in areas)
+    return all(area in named for area in areas)
 
 
 def visitors_of(state: State, escort: int) -> list[int]:

@@ -67,6 +67,7 @@ class Point(msgspec.Struct, frozen=True, gc=False):
     left: tuple[Room, ...] = ()
     asks: bool = False
     anti_passback: bool = False
+    soft_passback: bool = False
     escort_customers: bool = False
     opposite: tuple[str, ...] = ()
     closures: tuple[tuple[int, int, str], ...] = ()
@@ -342,6 +343,7 @@ def _point(
             for room in entered
         ),
         anti_passback=anti_passback,
+        soft_passback=any(room.anti_passback == "soft" for room in entered),
         escort_customers=any(room.escort_customers for room in entered),
         opposite=tuple(
             other.id

@@ -1,7 +1,10 @@
 """Interlocked doors (a mantrap): of several at most one is unlocked or open by our doing; a way out breaks that and says so (DESIGN §5.8)."""
 
 from controller.room_events import InterlockBroken
+from controller.state import DoorState
 from controller.turn import Turn
+
+_UNKNOWN = DoorState()
 
 
 def blocked_by(turn: Turn, door: str) -> tuple[str, str] | None:
@@ -19,11 +22,14 @@ def broken(turn: Turn, door: str) -> None:
 
 def _in_the_way(turn: Turn, door: str) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
-    others = () if turn.index is None else turn.index.interlocked.get(door, ())
-    if not others or turn.door(door).mode == "released":
+    others = None if turn.index is None else turn.index.interlocked.get(door)
+    if others is None:
+        return found
+    doors = turn.state.doors
+    if (doors.get(door) or _UNKNOWN).mode == "released":
         return found
     for interlock, other in others:
-        facts = turn.door(other)
+        facts = doors.get(other) or _UNKNOWN
         closed = facts.position == "closed"
         if not closed and facts.position == "unknown":
             wired = turn.hardware.get(other)

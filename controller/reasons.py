@@ -200,7 +200,8 @@ ALARMS: dict[AlarmName, AlarmMeaning] = {
 
 def because(reason: Reason, rule: str = "", **inputs: str | int) -> Explanation:
     """The explanation for a reason. ``rule`` only where a closer rule than the usual one applies."""
-    return Explanation(reason.name, rule or reason.value.rule, inputs)
+    # _name_ and _value_ are what the enum's properties look up, at a tenth of their cost
+    return Explanation(reason._name_, rule or reason._value_.rule, inputs)
 
 
 class _Gaps(dict[str, str | int]):

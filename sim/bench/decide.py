@@ -109,6 +109,7 @@ def _against_engines(
     """All decide the same taps, in turn with ours."""
     engines: tuple[tuple[str, Callable[[], _Engine], float], ...] = (
         ("Cedar", lambda: Cedar(policy, state), 15.0),
+        ("Cedar with reasons", lambda: Cedar(policy, state, reasoned=True), 0.0),
         ("casbin FastEnforcer", lambda: Casbin(policy, state, fast=True), 0.0),
         ("casbin Enforcer", lambda: Casbin(policy, state, fast=False), 300.0),
     )

@@ -36,6 +36,40 @@ when {
 };
 """
 
+CEDAR_REASONS = {
+    "BADGE_REVOKED": 'principal.status != "active"',
+    "QUOTA_SLOT_INVALID": "!principal.slotValid",
+    "CONTRACT_ENDED": 'principal.kind == "customer" && '
+    '(principal.customer.status != "active" || context.now >= principal.customer.until)',
+    "TIME_UNTRUSTED": '!context.wallTrusted && principal.kind != "staff"',
+    "BADGE_EXPIRED": "context.now < principal.from || context.now >= principal.until",
+    "LATE_READ": "context.readAge > 2000000",
+    "NO_PERMISSION": "!(resource in principal.grant.areas)",
+    "OUTSIDE_SCHEDULE": "context.minute < principal.grant.opens || context.minute >= principal.grant.closes",
+    "AREA_CLOSED": "resource.closed",
+    "AREA_UNSAFE": "context.gas",
+    "LOCKDOWN": "context.lockdown",
+    "ANTI_PASSBACK": "context.alreadyInside",
+    "LEASE_ENDED": "context.now >= context.leaseUntil",
+    "JOURNAL_UNAVAILABLE": "!context.journalOk",
+    "ESCORT_REQUIRED": 'principal.kind == "temporary"',
+    "SECOND_PERSON_REQUIRED": "resource.twoPerson && context.sureInside < 2",
+    "FIRST_IN_REQUIRED": 'resource.firstIn && principal.kind != "staff" && context.staffInside == 0',
+    "COMPOSITION": 'resource.composition != "any" && principal.kind != "staff" && context.staffInside == 0 && '
+    '!(resource.composition == "same_customer" && context.customerInside > 0)',
+    "AREA_FULL": "context.people >= resource.capacity",
+    "INTERLOCKED": "context.interlocked",
+}
+"""The same conditions turned round, each a ``forbid`` of its own, so that Cedar's diagnostics can name what refused."""
+
+CEDAR_REASONED_POLICY = (  # a condition about a badge that is not there is an error, and forbids nothing: hence the look
+    'permit (principal is Badge, action == Action::"enter", resource is Area) when { principal has status };\n'
+)
+CEDAR_REASONED_POLICY += "\n".join(
+    f'@id("{reason}")\nforbid (principal is Badge, action == Action::"enter", resource is Area) when {{ {condition} }};'
+    for reason, condition in CEDAR_REASONS.items()
+)
+
 CASBIN_MODEL = """
 [request_definition]
 r = sub, obj, act, now, kind, already, sure, staff, customer, people, blocked
@@ -58,16 +92,17 @@ r.people < int(p.capacity) && r.blocked == False
 
 
 class Cedar:
-    """cedarpy with a parsed PolicySet and a parsed Entities handle."""
+    """cedarpy with a parsed PolicySet and a parsed Entities handle. ``reasoned``: every condition a policy of its own, so that a refusal
+    has its reason as ours has; else one policy for all, which is faster and says only no."""
 
-    def __init__(self, policy: Policy, state: State) -> None:
+    def __init__(self, policy: Policy, state: State, reasoned: bool = False) -> None:
         try:
             import cedarpy
         except ImportError as error:
             raise BenchMissing("bench decide compares with cedarpy: run it from `make setup`'s environment") from error
         self._is_authorized = cedarpy.is_authorized
         self._decision = cedarpy.Decision.Allow
-        self._policies = cedarpy.PolicySet.from_str(CEDAR_POLICY)
+        self._policies = cedarpy.PolicySet.from_str(CEDAR_REASONED_POLICY if reasoned else CEDAR_POLICY)
         self._entities = cedarpy.Entities.from_json_str(json.dumps(_cedar_entities(policy)))
         self._known = {badge.credential: (badge.id, badge.holder, badge.customer) for badge in policy.badges}
         self._rooms = room_counts(policy, state)
