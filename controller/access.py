@@ -216,7 +216,7 @@ def lockdown(case: Case) -> Explanation | None:
 
 def anti_passback(case: Case) -> Explanation | None:
     """The holder is inside already, beyond doubt, and the area takes nobody in twice (B3, MEANINGS 15)."""
-    if not case.point.anti_passback or case.released:
+    if case.presence is None or case.released or not case.point.anti_passback:
         return None
     area = inside_already(case.point, case.presence, "hard")
     return None if area is None else because(Reason.ANTI_PASSBACK, number=case.badge.number, area=area)

@@ -80,7 +80,11 @@ def decide_entry(
     lacking = second_person(state, index, point, group)
     if lacking is not None:
         return Wait(second_person_required(lacking, seconds(index.limits.pairing_window_s)))
-    refusal = refused_together(state, index, point, group, company) or blocked
+    if waiting:
+        refusal = refused_together(state, index, point, group, company)
+    else:  # the bounds have been looked at
+        refusal = _refusal(state, index, point, group, company, frozenset(), 0, tapper.kind == "staff")
+    refusal = refusal or blocked
     if refusal is not None:
         return Refuse(refusal)
     return Pass(group, None if escort is None else escort.holder)
@@ -181,7 +185,7 @@ def _refusal(
                 return because(Reason.COMPOSITION, area=room.id, composition=room.composition)
     for room in point.entered:
         if room.capacity is not None:
-            coming = on_the_way_in(state, index, room)
+            coming = on_the_way_in(state, index, room) if outstanding(state, room) else set()
             coming.discard(not_coming)
             coming.update(member.holder for member in group)
             people = people_of(state, room).listed + sum(not _is_listed(state, room, holder) for holder in coming)
