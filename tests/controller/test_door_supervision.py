@@ -11,7 +11,6 @@ from controller.events import (
     AlarmAcknowledged,
     AlarmCleared,
     AlarmRaised,
-    AreaUncertain,
     DoorOpened,
     decode_record,
 )
@@ -29,7 +28,7 @@ from controller.inputs import (
     TimeElapsed,
 )
 from controller.now import SECOND_US, Now
-from controller.room_events import DoorHeldWarning, DoorRattled, MaintenanceChanged
+from controller.room_events import AreaUncertain, DoorHeldWarning, DoorRattled, MaintenanceChanged
 from controller.site import HeldOpen, Site
 from controller.state import State
 from tests.controller.building import (

@@ -16,11 +16,11 @@ from controller.state import State, decode_state, encode_state
 from tests.controller.any_site import CARDS, DOORS, HARDWARE, INPUTS, POINTS, Step, card_read, fixed, policies
 from tests.controller.building import START_US, digest
 
-ACTS = st.sampled_from(["step"] * 12 + ["adopt", "adopt", "restart", "fail", "recover", "recover", "untrusted", "hold"])
+ACTS = st.sampled_from(["step"] * 16 + ["adopt", "restart", "fail", "recover", "recover", "untrusted", "hold"])
 _MOMENT = st.tuples(
     INPUTS,
     st.sampled_from([0.0, 0.1, 1.0, 1.0, 2.0, 3.0, 5.0, 61.0, 4_000.0]),
-    st.sampled_from([0.0] * 8 + [-3_600.0, 3_600.0, -1_790_000_000.0, 4_000_000_000.0]),
+    st.sampled_from([0.0] * 30 + [-3_600.0, 3_600.0, -1_790_000_000.0, 4_000_000_000.0]),
     ACTS,
 )
 MOMENTS = st.lists(
@@ -36,7 +36,8 @@ MOMENTS = st.lists(
             st.sampled_from([(True, False), (True, False), (True, False), (True,), ()]),
         ),
     ),
-    max_size=25,
+    min_size=12,
+    max_size=30,
 ).map(
     lambda pieces: (
         [(fixed(DoorContact(door, open=False)), 0.0, 0.0, "step") for door in DOORS]
@@ -46,7 +47,7 @@ MOMENTS = st.lists(
 """Single inputs of any kind, and people who tap together and go through."""
 POLICIES = st.tuples(policies(n=1), policies(n=2), policies(n=3))
 THOROUGH = settings(
-    max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), phases=(Phase.explicit, Phase.generate)
+    max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), phases=(Phase.explicit, Phase.generate)
 )
 FEW_RECORDS = 4
 """How many wait here while the journal fails, so that some are dropped."""
