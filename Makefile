@@ -27,8 +27,8 @@ demo: setup
 
 # The unit tests share two workers; tests that start processes, and mostly wait for them, three after those.
 test: packages setup check
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not processes and not browser and not soak"
-	$(BIN)/python -m pytest -q -n 3 --dist worksteal -m "(processes or browser) and not soak"
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --durations 25 --durations-min 3 -m "not processes and not browser and not soak"
+	$(BIN)/python -m pytest -q -n 3 --dist worksteal --durations 25 --durations-min 8 -m "(processes or browser) and not soak"
 
 check: setup
 	$(BIN)/ruff format --check .
