@@ -393,9 +393,4 @@ def _interlocked(site: Site) -> dict[str, tuple[tuple[str, str], ...]]:
 
 
 def _closed(area: Area, areas: Mapping[str, Area]) -> str:
-    at: Area | None = area
-    while at is not None:
-        if at.closed:
-            return at.id
-        at = areas[at.inside] if at.inside is not None else None
-    return ""
+    return next((name for name in _around(area.id, areas) if areas[name].closed), "")
