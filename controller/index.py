@@ -26,8 +26,7 @@ TRAITS = ("authenticated_only", "customers", "closed", "anti_passback")
 
 
 class Room(msgspec.Struct, frozen=True, gc=False):
-    """An area that is not public, with what the rules about several people ask there. ``within``: itself and all areas inside it. ``doors``: those
-    that lead into or out of it."""
+    """An area that is not public, with what the rules about several people ask there. ``within``: itself and all inside it. ``doors``: into or out of it."""
 
     id: str
     within: frozenset[str]
