@@ -184,7 +184,7 @@ def test_a_site_runs_over_tls_with_a_certificate_for_each(deployed: Deployed) ->
     hall = deployed.start_hall()
     token = api.post("/api/v1/edges", {"name": EDGE})["token"]
     edge = deployed.enrol_and_start_edge(server.ready["X_URL"], token, ca)
-    contract = {"from": "2020-01-01", "areas": ["lobby"]}
+    contract = {"from": "2020-01-01", "areas": ["hall"]}
     api.post("/api/v1/customers", {"code": "C001", "kind": "organisation", "name": "华云数据", "contract": contract})
     api.post("/api/v1/holders", {"external_id": "li", "name": "李娜", "customer": "C001"})
     desk = Desk(api, hall)
@@ -198,7 +198,7 @@ def test_a_site_runs_over_tls_with_a_certificate_for_each(deployed: Deployed) ->
         return bool(answer["current"] and not answer["pending"] and reported.get("lease_left_s", {}).get("customer"))
 
     assert until(ready, WAIT_S, poll_s=0.2), edge.log_tail()
-    seen = hall.post("/present", {"card": "c1", "reader": "lobby-in", "wait_s": 5})
+    seen = hall.post("/present", {"card": "c1", "reader": "hall-in", "wait_s": 5})
     assert seen["unlocked"], edge.log_tail()
     tail = JournalTail(deployed.folder / "edge" / "journal.db")
     compared = compare_when_drained(tail, api, EDGE)
