@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-Pattern = Literal["granted", "pending", "denied", "alarm", "degraded", "off"]
+Pattern = Literal["granted", "pending", "denied", "alarm", "degraded", "accepted", "off"]
 
 
 class Action(msgspec.Struct, frozen=True, tag_field="type", tag=str):

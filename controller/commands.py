@@ -1,5 +1,7 @@
 """What an operator may ask of an edge. A command's result is an event (DESIGN 9, MEANINGS 20-22)."""
 
+from typing import Literal
+
 import msgspec
 
 
@@ -23,12 +25,15 @@ class ResetFire(CommandBase, frozen=True):
 
 class AcknowledgeAlarm(CommandBase, frozen=True):
     """An operator has seen an alarm; ``note`` is required. The alarm stands until its cause is gone. ``key``: a forced door was opened
-    with the mechanical key of this number; that ends the alarm as explained (``key_used``)."""
+    with the mechanical key of this number; that ends the alarm as explained (``key_used``). ``attested``: the guard's attestation of what left (its id
+    at the server), which alone ends EQUIPMENT_UNCHECKED, if it covers all its ``openings`` (MEANINGS 26)."""
 
     alarm: str
     subject: str
     note: str
     key: str = ""
+    attested: str = ""
+    openings: int = 0
 
 
 class Identify(CommandBase, frozen=True):
@@ -80,6 +85,27 @@ class SetMaintenance(CommandBase, frozen=True):
     reason: str
 
 
+class ConfirmHolder(CommandBase, frozen=True):
+    """The guard compared photo and person of who waits at an access point of a ``guard_confirms`` door (R8). Not ``accepted``: denied
+    ``HOLDER_MISMATCH``. ``number``: printed on the badge."""
+
+    access_point: str
+    number: str
+    accepted: bool
+    reason: str = ""
+
+
+class CheckEquipment(CommandBase, frozen=True):
+    """The guard's console scans for a door where no scanner works: the document's code as in :class:`controller.inputs.DocumentScanned`, then the
+    items in their order, decided as if scanned at the access point."""
+
+    access_point: str
+    document: Literal["order", "slip"]
+    code: bytes
+    items: tuple[str, ...]
+    reason: str
+
+
 class EncodeCard(CommandBase, frozen=True):
     """Write a DESFire card at a desk (DESIGN 21). ``badge``: its public id at the server; ``number``: what is written, 1-24 printable
     ASCII characters; ``replaces``: the credential that the card may carry already, which the server knows to be bound to no live
@@ -91,5 +117,6 @@ class EncodeCard(CommandBase, frozen=True):
 
 
 Command = (
-    UnlockDoor | ResetFire | AcknowledgeAlarm | Identify | LockDown | Release | Admit | ReconcileOccupancy | SetMaintenance | EncodeCard
+    UnlockDoor | ResetFire | AcknowledgeAlarm | Identify | LockDown | Release | Admit | ReconcileOccupancy | SetMaintenance
+    | ConfirmHolder | CheckEquipment | EncodeCard
 )  # fmt: skip

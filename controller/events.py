@@ -6,6 +6,16 @@ import msgspec
 
 from controller.commands import Command, EncodeCard
 from controller.event_base import AlarmName, Event, Explanation
+from controller.goods_events import (
+    EquipmentCheckEnded,
+    EquipmentCheckStarted,
+    EquipmentRefused,
+    HolderConfirmed,
+    ItemAccepted,
+    ItemsFreed,
+    ItemsMoved,
+    ItemsReserved,
+)
 from controller.inputs import AnyInput
 from controller.policy import BadgeKind, Int64, Lease, Version
 from controller.room_events import (
@@ -204,7 +214,7 @@ class DeviceStateChanged(Event, frozen=True):
     """A reader or board works or does not."""
 
     device: str
-    kind: Literal["reader", "board"]
+    kind: Literal["reader", "board", "scanner"]
     working: bool
     cause: str = ""
 
@@ -307,6 +317,7 @@ AnyEvent = (
     | CommandDone | EncodingStarted | CardEncoded | ClockStateChanged | JournalStateChanged | RangeLost
     | AreaCertain | OccupancyReconciled | PeopleCounted | EscortConfirmed | EscortChanged | LockdownChanged | MaintenanceChanged
     | DoorHeldWarning | DoorRattled | InterlockBroken | DegradedChanged
+    | EquipmentCheckStarted | ItemAccepted | EquipmentRefused | EquipmentCheckEnded | ItemsReserved | ItemsMoved | ItemsFreed | HolderConfirmed
 )  # fmt: skip
 
 

@@ -38,6 +38,17 @@ from controller.events import (
     RangeLost,
     Record,
 )
+from controller.goods_events import (
+    EquipmentCheckEnded,
+    EquipmentCheckStarted,
+    EquipmentRefused,
+    HolderConfirmed,
+    ItemAccepted,
+    ItemsFreed,
+    ItemsMoved,
+    ItemsReserved,
+)
+from controller.goods_fold import apply_goods
 from controller.lease import AcceptedLease
 from controller.room_events import (
     AreaCertain,
@@ -212,6 +223,12 @@ def apply(state: State, event: AnyEvent, at_us: int, mono_us: int) -> None:
         case CommandDone():
             if state.encoding is not None and state.encoding.command_id == event.command_id:
                 state.encoding = None
+        case (
+            EquipmentCheckStarted() | ItemAccepted() | EquipmentCheckEnded() | ItemsReserved() | ItemsMoved() | ItemsFreed()
+        ):
+            apply_goods(state, event, at_us, mono_us)
+        case HolderConfirmed() | EquipmentRefused():
+            pass
         case EdgeStopped() | CardEncoded() | RangeLost() | PeopleCounted() | DoorRattled() | InterlockBroken():
             pass  # facts for the ledger; no state of the edge hangs on them
 

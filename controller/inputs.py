@@ -37,6 +37,41 @@ class CardRefused(Input, frozen=True):
     read_at_mono_us: int
 
 
+class DocumentScanned(Input, frozen=True):
+    """The code of an order or a slip was read at an access point. ``code``: :func:`controller.policy.credential_key` with technology
+    ``document`` of the code, which itself is nowhere recorded."""
+
+    access_point: str
+    document: Literal["order", "slip"]
+    code: bytes
+    read_at_mono_us: int
+
+
+class ItemScanned(Input, frozen=True):
+    """The serial number of a device, or where devices are counted its model, as :func:`controller.codes.serial_key`."""
+
+    access_point: str
+    serial: str
+    read_at_mono_us: int
+
+
+class ScanRefused(Input, frozen=True):
+    """What a scanner read is no code: ``noise`` (no printable text), ``too_long``, ``half`` (no end in time), ``check`` (a document's code with a
+    wrong check character). ``length`` in bytes; what it was is not recorded."""
+
+    access_point: str
+    cause: Literal["noise", "too_long", "half", "check"]
+    length: int
+    read_at_mono_us: int
+
+
+class ScanCancelled(Input, frozen=True):
+    """The control code that ends a check was read."""
+
+    access_point: str
+    read_at_mono_us: int
+
+
 class DoorContact(Input, frozen=True):
     """The door position switch changed."""
 
@@ -106,7 +141,7 @@ class DeviceFaulted(Input, frozen=True):
     """A reader or board stopped working. ``cause`` is one line for a technician."""
 
     device: str
-    kind: Literal["reader", "board"]
+    kind: Literal["reader", "board", "scanner"]
     cause: str
 
 
@@ -114,7 +149,7 @@ class DeviceRecovered(Input, frozen=True):
     """The device works again."""
 
     device: str
-    kind: Literal["reader", "board"]
+    kind: Literal["reader", "board", "scanner"]
 
 
 class LockFeedback(Input, frozen=True):
@@ -214,6 +249,10 @@ class TimeElapsed(Input, frozen=True):
 AnyInput = (
     CardRead
     | CardRefused
+    | DocumentScanned
+    | ItemScanned
+    | ScanRefused
+    | ScanCancelled
     | DoorContact
     | RexPressed
     | FireInput

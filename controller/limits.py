@@ -27,6 +27,10 @@ class Limits(msgspec.Struct, frozen=True):
     """How many visitors one escort takes along (MEANINGS 16)."""
     admit_window_s: float = 60.0
     """How long somebody admitted by command waits for the escort's tap."""
+    equipment_window_s: float = 120.0
+    """A check of equipment ends this long after its last scan (E2, E4)."""
+    guard_window_s: float = 60.0
+    """How long the guard's answer is awaited where a door asks for it (R8)."""
     lone_occupant_s: float = 300.0
     """Somebody alone for this long: LONE_OCCUPANT is raised anew as overdue."""
     duress_from_s: float = 1.5

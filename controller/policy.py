@@ -89,8 +89,70 @@ class Badge(msgspec.Struct, frozen=True, array_like=True, gc=False):
     generation: Int64 = 1
 
 
+class Item(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A device that is in the site's rooms. ``serial``: :func:`controller.codes.serial_key` of what is printed on it. ``customer`` None: the site's own."""
+
+    id: Int64
+    serial: str
+    model: str
+    customer: Int64 | None = None
+
+
+class Line(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a document lets pass. ``serials`` (as in :class:`Item`): one for each of ``quantity``, or none: then devices of ``model`` are
+    counted. ``id``: of the line at the server."""
+
+    id: Int64
+    model: str
+    quantity: Int64
+    serials: tuple[str, ...] = ()
+
+
+class WorkOrder(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Equipment may come in (E1, E2). ``code``: :func:`credential_key` of technology ``order``; ``number`` is printed. It may be used within
+    ``[from_us, until_us)``, not before ``ready_us``, when its notice is over, at the goods doors of ``edge``. ``unpacked``: the guard attested
+    that no cartons are left. ``lines``: what was still to come when it was bound to the edge, ``binding`` counts how often that was."""
+
+    id: Int64
+    code: bytes
+    number: str
+    customer: Int64 | None
+    edge: str
+    binding: Int64
+    ready_us: Int64
+    from_us: Int64
+    until_us: Int64
+    unpacked: bool
+    lines: tuple[Line, ...]
+
+
+SlipKind = Literal["withdrawal", "repair", "site"]
+
+
+class ExitSlip(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Equipment may go out (E4-E6, E8). ``code``: :func:`credential_key` of technology ``slip``. ``customer`` None: the site's own. ``carriers``: holders;
+    empty: any holder of the customer (``site``: any own staff). ``door`` empty: any goods door of ``edge``. ``lines``, ``binding`` as of
+    a :class:`WorkOrder`. ``returns``: what went out and may come back under this slip until ``return_until_us``."""
+
+    id: Int64
+    code: bytes
+    number: str
+    kind: SlipKind
+    customer: Int64 | None
+    edge: str
+    binding: Int64
+    from_us: Int64
+    until_us: Int64
+    lines: tuple[Line, ...]
+    carriers: tuple[Int64, ...] = ()
+    door: str = ""
+    cancelled: bool = False
+    returns: tuple[Line, ...] = ()
+    return_until_us: Int64 = 0
+
+
 class Policy(msgspec.Struct, frozen=True):
-    """One whole policy for one edge. Lists are sorted by id, each id once."""
+    """One whole policy for one edge. Lists are sorted by id, each id once. ``items``, ``orders``, ``slips``: for edges with goods doors."""
 
     version: Version
     site: Site
@@ -98,6 +160,9 @@ class Policy(msgspec.Struct, frozen=True):
     holders: tuple[Holder, ...] = ()
     grants: tuple[Grant, ...] = ()
     badges: tuple[Badge, ...] = ()
+    items: tuple[Item, ...] = ()
+    orders: tuple[WorkOrder, ...] = ()
+    slips: tuple[ExitSlip, ...] = ()
 
 
 class Delta(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -114,10 +179,16 @@ class Delta(msgspec.Struct, frozen=True, omit_defaults=True):
     holders: tuple[Holder, ...] = ()
     grants: tuple[Grant, ...] = ()
     badges: tuple[Badge, ...] = ()
+    items: tuple[Item, ...] = ()
+    orders: tuple[WorkOrder, ...] = ()
+    slips: tuple[ExitSlip, ...] = ()
     gone_customers: tuple[Int64, ...] = ()
     gone_holders: tuple[Int64, ...] = ()
     gone_grants: tuple[Int64, ...] = ()
     gone_badges: tuple[Int64, ...] = ()
+    gone_items: tuple[Int64, ...] = ()
+    gone_orders: tuple[Int64, ...] = ()
+    gone_slips: tuple[Int64, ...] = ()
 
 
 class Lease(msgspec.Struct, frozen=True):
@@ -156,6 +227,9 @@ def encode_policy(policy: Policy) -> bytes:
             holders=tuple(sorted(policy.holders, key=_by_id)),
             grants=tuple(sorted(policy.grants, key=_by_id)),
             badges=tuple(sorted(policy.badges, key=_by_id)),
+            items=tuple(sorted(policy.items, key=_by_id)),
+            orders=tuple(sorted(policy.orders, key=_by_id)),
+            slips=tuple(sorted(policy.slips, key=_by_id)),
         )
     )
 
@@ -164,7 +238,7 @@ def decode_policy(canonical: bytes) -> Policy:
     """The reverse of :func:`encode_policy`. Raises :class:`PolicyError`, also where ids are not in order, each once."""
     try:
         parts = _parts_decoder.decode(canonical)
-        seen: dict[int | None, int | None] = {}
+        seen: dict[int | str | None, int | str | None] = {}
         return Policy(
             version=parts.version,
             site=parts.site,
@@ -172,6 +246,9 @@ def decode_policy(canonical: bytes) -> Policy:
             holders=_in_slices(Holder, parts.holders, seen),
             grants=_in_slices(Grant, parts.grants, seen),
             badges=_in_slices(Badge, parts.badges, seen),
+            items=_in_slices(Item, parts.items, seen),
+            orders=_in_slices(WorkOrder, parts.orders, seen),
+            slips=_in_slices(ExitSlip, parts.slips, seen),
         )
     except (msgspec.DecodeError, RecursionError, ValueError) as error:
         raise PolicyError(f"policy snapshot: {error}") from error
@@ -189,22 +266,26 @@ class _Parts(msgspec.Struct):
     holders: msgspec.Raw = msgspec.Raw(b"[]")
     grants: msgspec.Raw = msgspec.Raw(b"[]")
     badges: msgspec.Raw = msgspec.Raw(b"[]")
+    items: msgspec.Raw = msgspec.Raw(b"[]")
+    orders: msgspec.Raw = msgspec.Raw(b"[]")
+    slips: msgspec.Raw = msgspec.Raw(b"[]")
 
 
 _parts_decoder = msgspec.json.Decoder(_Parts)
 _entries_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 
-_Entry = TypeVar("_Entry", Customer, Holder, Grant, Badge)
+_Entry = TypeVar("_Entry", Customer, Holder, Grant, Badge, Item, WorkOrder, ExitSlip)
 
 _SHARED: dict[type, tuple[str, ...]] = {
     Customer: ("id", "until_us"),
     Holder: ("id", "customer"),
     Badge: ("id", "holder", "customer", "from_us", "until_us"),
+    Item: ("model", "customer"),
 }
-"""Numbers that stand in many entries."""
+"""Numbers and names that stand in many entries."""
 
 
-def _in_slices(entry_type: type[_Entry], listed: msgspec.Raw, seen: dict[int | None, int | None]) -> tuple[_Entry, ...]:
+def _in_slices(entry_type: type[_Entry], listed: msgspec.Raw, seen: dict[int | str | None, int | str | None]) -> tuple[_Entry, ...]:
     """Decode a list, keeping one object of each number that :data:`_SHARED` names: that saves a quarter of a policy's memory.
     Slice by slice, so that what is dropped makes room for the next and no holes stay."""
     shared = _SHARED.get(entry_type, ())
@@ -229,5 +310,5 @@ def _in_slices(entry_type: type[_Entry], listed: msgspec.Raw, seen: dict[int | N
     return tuple(found)
 
 
-def _by_id(entry: Customer | Holder | Grant | Badge) -> int:
+def _by_id(entry: Customer | Holder | Grant | Badge | Item | WorkOrder | ExitSlip) -> int:
     return entry.id

@@ -4,10 +4,21 @@ from bisect import bisect_left
 from operator import attrgetter
 from typing import TypeVar
 
-from controller.policy import Badge, Customer, Delta, Grant, Holder, Policy, PolicyError
+from controller.policy import (
+    Badge,
+    Customer,
+    Delta,
+    ExitSlip,
+    Grant,
+    Holder,
+    Item,
+    Policy,
+    PolicyError,
+    WorkOrder,
+)
 from controller.policy_digest import PolicyDigest, policy_digest
 
-_Entry = TypeVar("_Entry", Customer, Holder, Grant, Badge)
+_Entry = TypeVar("_Entry", Customer, Holder, Grant, Badge, Item, WorkOrder, ExitSlip)
 
 _REBUILD_SHARE = 16
 """A delta of more than one entry in so many is merged by sorting anew: each insertion moves what lies behind it."""
@@ -25,6 +36,9 @@ def advance(policy: Policy, digest: PolicyDigest, delta: Delta) -> tuple[Policy,
         holders=_merge(policy.holders, delta.holders, delta.gone_holders),
         grants=_merge(policy.grants, delta.grants, delta.gone_grants),
         badges=_merge(policy.badges, delta.badges, delta.gone_badges),
+        items=_merge(policy.items, delta.items, delta.gone_items),
+        orders=_merge(policy.orders, delta.orders, delta.gone_orders),
+        slips=_merge(policy.slips, delta.slips, delta.gone_slips),
     )
     after = digest.after(delta, merged)
     if after.hexdigest(merged.version, merged.site) != delta.digest:
@@ -43,6 +57,9 @@ def make_delta(old: Policy, new: Policy) -> Delta:
     holders, gone_holders = _difference(old.holders, new.holders)
     grants, gone_grants = _difference(old.grants, new.grants)
     badges, gone_badges = _difference(old.badges, new.badges)
+    items, gone_items = _difference(old.items, new.items)
+    orders, gone_orders = _difference(old.orders, new.orders)
+    slips, gone_slips = _difference(old.slips, new.slips)
     return Delta(
         base=old.version,
         version=new.version,
@@ -52,10 +69,16 @@ def make_delta(old: Policy, new: Policy) -> Delta:
         holders=holders,
         grants=grants,
         badges=badges,
+        items=items,
+        orders=orders,
+        slips=slips,
         gone_customers=gone_customers,
         gone_holders=gone_holders,
         gone_grants=gone_grants,
         gone_badges=gone_badges,
+        gone_items=gone_items,
+        gone_orders=gone_orders,
+        gone_slips=gone_slips,
     )
 
 

@@ -12,14 +12,16 @@ from operator import attrgetter
 
 import msgspec
 
-from controller.policy import Badge, Customer, Delta, Grant, Holder, Policy, Version
+from controller.policy import Badge, Customer, Delta, ExitSlip, Grant, Holder, Item, Policy, Version, WorkOrder
 from controller.site import Site
 
-LISTS = ("customers", "holders", "grants", "badges")
+LISTS = ("customers", "holders", "grants", "badges", "items", "orders", "slips")
 """The lists of a policy, in the order of the digest."""
+_OF_GOODS = frozenset(LISTS[4:])
+"""Not in the digest while empty: an edge without goods doors has the digest that it had before there were any."""
 BUCKET_IDS = 256
 
-Entry = Customer | Holder | Grant | Badge
+Entry = Customer | Holder | Grant | Badge | Item | WorkOrder | ExitSlip
 _ID = attrgetter("id")
 _encoder = msgspec.json.Encoder(order="deterministic")
 """A table's order in the site file says nothing; equal sites must have one digest."""
@@ -86,6 +88,8 @@ class PolicyDigest:
         hasher.update(_site_digest(site))
         for name in LISTS:
             buckets = self._buckets[name]
+            if name in _OF_GOODS and not buckets:
+                continue
             hasher.update(f"\0{name} {len(buckets)}\0".encode())
             for bucket in sorted(buckets):
                 hasher.update(bucket.to_bytes(8, "big", signed=True))

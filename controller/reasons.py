@@ -127,7 +127,6 @@ class Reason(enum.Enum):
     MAINTENANCE_OUT_OF_RANGE = Meaning("R1", "edge", "维护时间为 0 至 {most_minutes} 分钟。", "Give 0 to {most_minutes} minutes of maintenance.", {"most_minutes": int}, "command")
     # given at the desk, by the server
     QUOTA_EXCEEDED = Meaning("B2", "server", "客户 {customer} 的出入证名额({quota})已满,请先注销旧证。", "Customer {customer} already holds its {quota} badges. Deregister one first.", {"customer": str, "quota": int})
-    PERMIT_NOT_APPROVED = Meaning("B8", "server", "临时进入许可 {permit} 尚未批准。", "Permit {permit} is not approved.", {"permit": str} )
     ALLOCATION_EXCEEDS_CONTRACT = Meaning("E3", "server", "申请超出合同约定(一台服务器一个 IP、一个端口)。", "More than the contract allows: one server, one address, one port.")
     # writing a card at the desk (DESIGN 21)
     NOT_A_DESK = Meaning("B1", "edge", "控制器 {edge} 不是发卡台。", "Edge {edge} is not a desk.", {"edge": str}, "command")
@@ -143,29 +142,71 @@ class Reason(enum.Enum):
     CARD_FOREIGN = Meaning("B1", "edge", "此卡的密钥不是出厂值,也不是本站的(步骤 {step}),请换卡。", "This card's keys are neither the factory's nor this site's (step {step}). Take another.", {"step": str}, "command")
     CARD_REFUSED = Meaning("B1", "edge", "此卡拒绝写入(步骤 {step}),请换卡。", "The card refused to be written (step {step}). Take another.", {"step": str}, "command")
     DESK_READER_FAILED = Meaning("B1", "edge", "发卡台读卡器没有应答,请检查后用同一张卡再写一次。", "The desk's reader does not answer. Check it, then do it again with the same card.", {}, "command")
-    # rules of later issues
-    NO_PERMIT = Meaning("B7", "later", "没有有效的进入许可。", "There is no permit for this entry.")
-    HOLDER_MISMATCH = Meaning("R8", "later", "持证人与照片不符。", "The holder does not match the photo.", _BADGE)
-    WORK_ORDER_LATE = Meaning("E1", "later", "开工单须提前 24 小时送达机房。", "The work order must reach the machine room 24 hours before.")
-    ITEM_NOT_ON_ORDER = Meaning("E2", "later", "设备 {serial} 不在开工单上。", "Item {serial} is not on the work order.", {"serial": str})
-    PACKAGING_NOT_REMOVED = Meaning("E2", "later", "请先拆除包装。", "Remove the packaging first.")
-    NO_EXIT_SLIP = Meaning("E4", "later", "没有出门条。", "There is no exit slip.")
-    ITEM_NOT_ON_SLIP = Meaning("E4", "later", "设备 {serial} 不在出门条上。", "Item {serial} is not on the slip.", {"serial": str})
-    SLIP_SPENT = Meaning("E6", "later", "出门条 {slip} 已使用。", "Slip {slip} has been spent.", {"slip": str})
-    NOT_A_NAMED_CARRIER = Meaning("E5", "later", "您不是出门条 {slip} 指定的携带人。", "You are not a carrier named on slip {slip}.", {"slip": str})
-    SLIP_WRONG_DATE = Meaning("E5", "later", "出门条 {slip} 不在有效日期。", "Slip {slip} is not for this date.", {"slip": str})
-    SLIP_BOUND_ELSEWHERE = Meaning("E6", "later", "出门条 {slip} 绑定在其他出口。", "Slip {slip} is bound to another exit.", {"slip": str})
-    ITEM_OF_ANOTHER_CUSTOMER = Meaning("E6", "later", "设备 {serial} 属于其他客户。", "Item {serial} belongs to another customer.", {"serial": str})
+    # permits, visitors and emergencies: at the desk, by the server
+    NO_PERMIT = Meaning("B7", "server", "没有有效的进入许可或主管核准({permit}),不能放行。", "There is no permit in force and no supervisor's approval ({permit}): nobody is admitted.", {"permit": str})
+    PERMIT_NOT_APPROVED = Meaning("B8", "server", "临时进入许可 {permit} 尚未批准。", "Permit {permit} is not approved.", {"permit": str})
+    # the guard's word on a person (R8)
+    GUARD_CONFIRMATION_REQUIRED = Meaning(
+        "R8",
+        "edge",
+        "请面向摄像头稍候,值班人员正在核对照片(剩余 {wait_s} 秒)。",
+        "Wait while the guard compares your photo, {wait_s} s left.",
+        {"number": str, "area": str, "wait_s": int},
+        "pending",
+        over=(
+            "值班人员没有答复,请联系值班台后再刷卡。",
+            "The guard did not answer. Call the guard, then tap again.",
+        ),
+    )
+    HOLDER_MISMATCH = Meaning("R8", "edge", "持证人与照片不符,出入证 {number} 已停用,请到值班台。", "The holder does not match the photo: badge {number} is suspended. Go to the guard's desk.", _BADGE)
+    CONSOLE_UNREACHABLE = Meaning("R8", "edge", "与值班台的连接中断,暂不能核对;离开时再刷一次可开门,设备须留下。", "The guard's console cannot be reached, so nothing can be checked here now. To leave without equipment tap again in a moment.", {"area": str, "wait_s": int}, "pending")
+    NOBODY_WAITS = Meaning("R8", "edge", "{access_point} 没有持出入证 {number} 的人在等候核对。", "Nobody with badge {number} waits for the guard at {access_point}.", {"access_point": str, "number": str}, "command")
+    # equipment (docs/goods.md)
+    NO_EXIT_SLIP = Meaning(
+        "E4",
+        "edge",
+        "请扫描出门条,再逐件扫描设备;不带设备离开请稍后再刷一次(将通知值班人员)。",
+        "Scan the exit slip, then each device. To leave without equipment tap again in a moment; the guard is told.",
+        {"area": str, "wait_s": int, "way": str},
+        "pending",
+    )
+    GUARD_CHECK_REQUIRED = Meaning("E4", "edge", "此处没有扫描器,请值班台核对出门条与设备;不带设备离开请稍后再刷一次。", "There is no working scanner here: the guard's console checks slip and devices. To leave without equipment tap again in a moment.", {"area": str, "wait_s": int, "way": str}, "pending")
+    ITEMS_MISSING = Meaning("E2", "edge", "{number} 还有 {left} 件未扫描:请继续扫描,或稍后再刷一次只带已扫描的。", "{left} devices of {number} are not scanned. Scan them, or tap again in a moment to take only those scanned.", {"number": str, "left": int, "wait_s": int, "way": str}, "pending")
+    NO_WORK_ORDER = Meaning("E2", "edge", "请先扫描开工单和设备;不带设备请走其他门。", "Scan the work order and the devices first; without equipment use another door.", {"area": str})
+    CARRIER_REQUIRED = Meaning("E5", "edge", "请携带人先刷出入证,再扫描出门条。", "The carrier taps first, then the slip is scanned.", {"slip": str})
+    UNKNOWN_DOCUMENT = Meaning("E4", "edge", "系统中没有此单据,请到服务台核对。", "This document is not known here. Ask at the desk.", {"document": str})
+    SCAN_UNREADABLE = Meaning("E4", "edge", "扫描不清({cause}),请重新扫描。", "The scan was not readable ({cause}). Scan again.", {"cause": str})
+    NO_CHECK_RUNS = Meaning("E2", "edge", "请先扫描单据(开工单或出门条),再扫描设备。", "Scan the order or slip first, then the devices.", {"serial": str})
+    NOT_A_GOODS_DOOR = Meaning("E4", "edge", "{access_point} 不是设备通道。", "{access_point} is no goods door.", {"access_point": str})
+    WRONG_DIRECTION = Meaning("E4", "edge", "单据 {number} 不能用于此方向:开工单用于进入,出门条用于离开或归还。", "Document {number} does not serve this direction: orders bring in, slips take out or bring back.", {"number": str})
+    WORK_ORDER_LATE = Meaning("E1", "edge", "开工单 {order} 须提前送达机房,{ready_us} 之后方可使用;例外须由主管批准。", "Work order {order} reached the machine room too late; a supervisor may approve an exception.", {"order": str, "ready_us": int})
+    ORDER_WRONG_DATE = Meaning("E1", "edge", "开工单 {order} 不在计划时间内。", "Work order {order} is not for this time.", {"order": str})
+    ORDER_DONE = Meaning("E2", "edge", "开工单 {order} 的设备已全部进入。", "All devices of work order {order} are in.", {"order": str})
+    ITEM_NOT_ON_ORDER = Meaning("E2", "edge", "设备 {serial} 不在开工单 {order} 上,不得带入。", "Device {serial} is not on work order {order}: it stays outside.", {"serial": str, "order": str})
+    ITEM_ALREADY_IN = Meaning("E2", "edge", "设备 {serial} 已在机房内,请核对序列号。", "Device {serial} is in the room already. Check the serial number.", {"serial": str})
+    PACKAGING_NOT_REMOVED = Meaning("E2", "edge", "请先拆除开工单 {order} 的包装,并由值班人员确认。", "Unpack what work order {order} brings first; the guard confirms it.", {"order": str})
+    QUANTITY_EXCEEDED = Meaning("E2", "edge", "{serial} 超出单据 {number} 的数量({quantity})。", "{serial} is beyond the quantity ({quantity}) on {number}.", {"serial": str, "number": str, "quantity": int})
+    ITEM_SCANNED_TWICE = Meaning("E2", "edge", "设备 {serial} 已扫描过。", "Device {serial} has been scanned already.", {"serial": str})
+    ITEM_NOT_ON_SLIP = Meaning("E4", "edge", "设备 {serial} 不在出门条 {slip} 上,请放回。", "Device {serial} is not on slip {slip}: put it back.", {"serial": str, "slip": str})
+    SLIP_SPENT = Meaning("E6", "edge", "出门条 {slip} 已使用。", "Slip {slip} has been spent.", {"slip": str, "serial": str})
+    SLIP_CANCELLED = Meaning("E4", "edge", "出门条 {slip} 已作废。", "Slip {slip} is cancelled.", {"slip": str})
+    NOT_A_NAMED_CARRIER = Meaning("E5", "edge", "出入证 {number} 不是出门条 {slip} 的携带人。", "Badge {number} is no carrier of slip {slip}.", {"number": str, "slip": str})
+    SLIP_WRONG_DATE = Meaning("E5", "edge", "出门条 {slip} 不在有效日期。", "Slip {slip} is not for this date.", {"slip": str})
+    SLIP_BOUND_ELSEWHERE = Meaning("E6", "edge", "出门条 {slip} 绑定在其他出口({edge})。", "Slip {slip} is bound to another exit ({edge}).", {"slip": str, "edge": str})
+    ORDER_BOUND_ELSEWHERE = Meaning("E2", "edge", "开工单 {order} 绑定在其他入口({edge})。", "Work order {order} is bound to another entrance ({edge}).", {"order": str, "edge": str})
+    ITEM_OF_ANOTHER_CUSTOMER = Meaning("E6", "edge", "设备 {serial} 属于其他客户,不得带出带入。", "Device {serial} belongs to another customer: it may not pass.", {"serial": str})
+    NOT_THE_CUSTOMER = Meaning("E2", "edge", "须由开工单 {order} 的客户或工作人员带入。", "Somebody of the customer of work order {order}, or own staff, must bring it in.", {"order": str})
+    ATTESTATION_REQUIRED = Meaning("E4", "edge", "此报警须由值班人员现场核对设备并签字确认后才能解除({openings} 次开门)。", "This alarm ends only by a guard's attestation of what left ({openings} openings).", {"openings": int}, "command")
     # fmt: on
 
 
 class AlarmMeaning(msgspec.Struct, frozen=True):
     """One alarm. ``priority`` 1 is the most urgent. ``clears``: ``cause`` when the cause is gone, ``acknowledged`` for a moment that
-    is over when an operator has dealt with it. The texts are instructions to the guard."""
+    is over when an operator has dealt with it, ``attested`` when a guard has attested what left (MEANINGS 26). The texts are instructions to the guard."""
 
     rule: str
     priority: Literal[1, 2, 3]
-    clears: Literal["cause", "acknowledged"]
+    clears: Literal["cause", "acknowledged", "attested"]
     zh: str
     en: str
     since: Since = "edge"
@@ -184,7 +225,8 @@ ALARMS: dict[AlarmName, AlarmMeaning] = {
     "OCCUPANCY_MISMATCH": AlarmMeaning("R3", 2, "cause", "人数不符:到现场清点。", "The count does not match: count on site."),
     "BADGE_LOST": AlarmMeaning("B4", 1, "acknowledged", "挂失的出入证被使用:到现场核对持证人照片,收回该证。", "A lost badge was used: go there, compare the photo, take the badge."),
     "BADGE_IN_TWO_PLACES": AlarmMeaning("B3", 1, "acknowledged", "同一出入证出现在两处:核对两处人员。", "One badge in two places: check both persons.", "server"),
-    "EQUIPMENT_UNCHECKED": AlarmMeaning("E4", 1, "acknowledged", "未经核对的设备出口开启:到现场核对设备。", "The goods door opened unchecked: inspect what left.", "later"),
+    "EQUIPMENT_UNCHECKED": AlarmMeaning("E4", 1, "attested", "货物门未经核对而开启:到现场核对带出的设备并签字确认。", "The goods door opened unchecked: inspect what left and attest it."),
+    "SLIP_REUSED": AlarmMeaning("E6", 1, "acknowledged", "已使用或已作废的出门条再次出现:到现场留住设备,核对出门条来源。", "A spent or cancelled slip was shown again: go there, keep the devices, find out where the slip came from."),
     "EMERGENCY_ENTRY": AlarmMeaning("B7", 2, "acknowledged", "紧急进入:补办手续并核对在场人员。", "Emergency entry: complete the papers and reconcile who is inside."),
     "TAMPER": AlarmMeaning("R1", 1, "cause", "防拆报警:到现场检查设备。", "Tamper: inspect the device on site."),
     "REPEATED_DENIALS": AlarmMeaning("R1", 3, "acknowledged", "多次被拒:到现场了解情况。", "Repeated denials: go and see who is there."),

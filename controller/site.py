@@ -49,7 +49,8 @@ class Door(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     ``edge``: which edge decides here; its policy then holds only the badges that its doors can concern. Empty: any.
 
     ``held_warning_s``: how long before the held-open alarm the reader warns. ``held_open_by_schedule``: the first whose schedule is open
-    counts instead of ``held_open_s``. ``duress``: the silent alarm's gesture at entry (MEANINGS 23)."""
+    counts instead of ``held_open_s``. ``duress``: the silent alarm's gesture at entry (MEANINGS 23). ``goods``: equipment passes here, checked on
+    the way out (``out``), or nobody comes in without an order either (``both``); docs/goods.md."""
 
     id: str
     name_zh: str = ""
@@ -62,6 +63,7 @@ class Door(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     held_open_by_schedule: tuple[HeldOpen, ...] = ()
     duress: Literal["off", "double_tap"] = "off"
     guard_confirms: bool = False
+    goods: Literal["", "out", "both"] = ""
     cameras: tuple[str, ...] = ()
 
 
@@ -134,6 +136,7 @@ class DoorHardware(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``fail``: what the lock does without power or command. ``relock_by``: who ends an unlock pulse (MEANINGS 28).
     ``fire_zones``: the zones whose fire input releases this door, and whose gas discharge forbids entry through it. ``fire_boards``: of
     these, (zone, the board that its fire input hangs on): while that board is down nobody knows whether the fire is over.
+    ``scanners``: the access points of this door where codes are read (E2, E4); elsewhere the guard's console is asked.
     """
 
     door: str
@@ -143,3 +146,4 @@ class DoorHardware(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     has_rex: bool = True
     fire_zones: tuple[str, ...] = ()
     fire_boards: tuple[tuple[str, str], ...] = ()
+    scanners: tuple[str, ...] = ()

@@ -10,6 +10,7 @@ import msgspec
 
 from controller.event_base import AlarmName
 from controller.events import AccessGranted, AccessPending, EncodingStarted
+from controller.goods_events import EquipmentCheckStarted, ItemsReserved, ScannedItem
 from controller.lease import AcceptedLease
 from controller.policy import BadgeKind, Version
 
@@ -89,9 +90,32 @@ class StandingAlarm(msgspec.Struct, frozen=True):
 class Device(msgspec.Struct, frozen=True):
     """A reader or board."""
 
-    kind: Literal["reader", "board"]
+    kind: Literal["reader", "board", "scanner"]
     working: bool
     cause: str = ""
+
+
+class Check(msgspec.Struct, frozen=True):
+    """Equipment that is being checked at an access point: the document, what was scanned, and when the check ends (E2, E4)."""
+
+    started: EquipmentCheckStarted
+    until_mono_us: int
+    scanned: tuple[ScannedItem, ...] = ()
+
+
+class Passed(msgspec.Struct, frozen=True):
+    """What has passed under one binding of a document, in one direction: devices by line. ``until_us``: when its window ends, and with it the need to know."""
+
+    until_us: int
+    by_line: dict[int, int]
+
+
+class Moved(msgspec.Struct, frozen=True):
+    """Where a device with a serial number went last, whatever the policy's inventory says yet."""
+
+    inside: bool
+    customer: int | None
+    at_us: int
 
 
 class LastRead(msgspec.Struct, frozen=True):
@@ -107,13 +131,18 @@ MAX_READS_KEPT = 8
 """Decisions per access point that are remembered: as many different badges within a second are one person's read each."""
 MAX_CLEARED_KEPT = 64
 """Cleared alarms that are remembered."""
+MAX_MOVED_KEPT = 10_000
+"""Devices whose last move is remembered; the oldest goes first."""
+MOVED_KEPT_US = 30 * 86_400 * 1_000_000
+"""How long a device's last move is remembered."""
 
 
 class State(msgspec.Struct):
     """Everything folded. Keys: doors, areas, zones, devices, access points by their ids; ``presence`` by holder; ``alarms`` by
     ``alarm/subject``. ``wall_high_us`` is the high-water mark of journalled times that were vouched for (MEANINGS 19). ``uncertain``: area to
     cause; ``rex`` gives way to any other, which may have brought people in. ``reads``, ``waiting``: by access point, oldest first.
-    ``lockdowns``: area, or empty for the site, to cause. ``people``: ``presence`` counted by area, so that no tap counts a full hall."""
+    ``lockdowns``: area, or empty for the site, to cause. ``checks``, ``reserved``: by access point. ``passed``: by
+    :func:`controller.goods_fold.passed_key`. ``moved``: by serial. ``people``: ``presence`` counted by area, so that no tap counts a full hall."""
 
     seq: int = 0
     wall_high_us: int = 0
@@ -145,6 +174,10 @@ class State(msgspec.Struct):
     lockdown_inputs: dict[str, bool] = {}
     cleared: dict[str, Cleared] = {}
     degraded: tuple[str, ...] = ()
+    checks: dict[str, Check] = {}
+    reserved: dict[str, ItemsReserved] = {}
+    passed: dict[str, Passed] = {}
+    moved: dict[str, Moved] = {}
 
     def __post_init__(self) -> None:
         if self.presence and not self.people:
