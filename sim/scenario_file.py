@@ -46,8 +46,7 @@ def load(path: Path) -> Scenario:
 def parse(text: str, where: str) -> Scenario:
     """Read a scenario from its text; ``where`` names it in errors. Raises :class:`ScenarioError`."""
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        document = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506  (a SafeLoader)
+        node, document = _read(text)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ScenarioError(f"{where}:{line}: {error.problem or error}") from error
@@ -58,7 +57,21 @@ def parse(text: str, where: str) -> Scenario:
     return _Reader(where, node).scenario(document)
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
+def _read(text: str) -> tuple[yaml.Node | None, Any]:
+    """The nodes, which know their lines, and what they say."""
+    loader = _UniqueKeyLoader(text)
+    try:
+        node = loader.get_single_node()
+        return node, None if node is None else loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml reads ten times as fast; not every build of PyYAML has it."""
+
+
+class _UniqueKeyLoader(_SafeLoader):  # type: ignore[misc] # one of two
     """A key that stands twice in one mapping would silently win; here it is an error. Dates stay text."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -68,7 +81,8 @@ class _UniqueKeyLoader(yaml.SafeLoader):
             if key in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands twice", key_node.start_mark)
             seen.add(key)
-        return super().construct_mapping(node, deep)
+        made: dict[Any, Any] = super().construct_mapping(node, deep)
+        return made
 
 
 _UniqueKeyLoader.yaml_implicit_resolvers = {
