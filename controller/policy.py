@@ -132,7 +132,8 @@ SlipKind = Literal["withdrawal", "repair", "site"]
 class ExitSlip(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Equipment may go out (E4-E6, E8). ``code``: :func:`credential_key` of technology ``slip``. ``customer`` None: the site's own. ``carriers``: holders;
     empty: any holder of the customer (``site``: any own staff). ``door`` empty: any goods door of ``edge``. ``lines``, ``binding`` as of
-    a :class:`WorkOrder`. ``returns``: what went out and may come back under this slip until ``return_until_us``."""
+    a :class:`WorkOrder`. ``return_until_us``: until when what went out under this slip may come back; 0: never. ``returns``: what was out already when
+    it was bound to the edge, by the same line ids."""
 
     id: Int64
     code: bytes
