@@ -96,7 +96,7 @@ def test_a_stop_gets_in_however_full_it_is_and_once() -> None:
 def test_a_signal_handler_wakes_the_loop_that_it_interrupts() -> None:
     inbox = Inbox()
     before = signal.signal(signal.SIGUSR1, lambda *_: inbox.post(StopAsked("SIGUSR1")))
-    timer = threading.Timer(0.05, lambda: signal.raise_signal(signal.SIGUSR1))
+    timer = threading.Timer(0.05, lambda: signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1))
     try:
         timer.start()
         assert inbox.take(JOIN_S) == [StopAsked("SIGUSR1")]
