@@ -281,7 +281,10 @@ def _apply_uncertain(state: State, event: AreaUncertain) -> None:
 
 def _apply_count(state: State, event: OccupancyReconciled, at_us: int) -> None:
     for area in (event.area, *event.within):
-        state.uncertain.pop(area, None)
+        if area not in event.doubtful:
+            state.uncertain.pop(area, None)
+        elif state.uncertain.get(area) == "rex":  # who is there may not be listed there
+            state.uncertain[area] = "ambiguous"
     for holder in event.gone:
         place(state, holder, None)
     for found in event.present:

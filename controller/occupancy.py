@@ -4,7 +4,7 @@ An area's people are all within it and within the areas inside it. The list says
 makes doubtful.
 """
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence, Set
 
 from controller.commands import ReconcileOccupancy
 from controller.escort import settle_escorts
@@ -17,7 +17,7 @@ from controller.policy import Badge
 from controller.presence import listed, sure
 from controller.reasons import Reason, because
 from controller.room_events import AreaCertain, AreaUncertain, EscortChanged, Found, OccupancyReconciled, PeopleCounted
-from controller.state import StandingAlarm, State, alarm_key
+from controller.state import Presence, StandingAlarm, State, alarm_key
 from controller.turn import Turn
 
 MAX_OTHERS = 100
@@ -69,22 +69,30 @@ def _settle_lone(turn: Turn, index: PolicyIndex) -> None:
         for area in turn.areas_behind(event.door)
         for inner in index.rooms[area].within
     }
-    for standing in [alarm for alarm in turn.state.alarms.values() if alarm.alarm == "LONE_OCCUPANT"]:
+    alone = [alarm for alarm in turn.state.alarms.values() if alarm.alarm == "LONE_OCCUPANT"]
+    counted_around = {
+        area for event in turn.events if isinstance(event, OccupancyReconciled) for area in event.doubtful
+    }
+    still = counted_around.intersection(
+        alarm.subject for alarm in alone
+    )  # nobody has looked whether they are alone there
+    for standing in alone:
         room = index.rooms.get(standing.subject)
         if room is None or not room.two_person:
             turn.clear_alarm("LONE_OCCUPANT", standing.subject)
     for room in index.rooms.values():
         if room.two_person:
-            _settle_lone_in(turn, room, room.id in left_by_rex)
+            _settle_lone_in(turn, room, room.id in left_by_rex or room.id in still)
 
 
-def _settle_lone_in(turn: Turn, room: Room, left_by_rex: bool) -> None:
+def _settle_lone_in(turn: Turn, room: Room, perhaps: bool) -> None:
+    """``perhaps``: what has just happened may leave somebody alone there, whatever the list says."""
     state = turn.state
     standing = state.alarms.get(alarm_key("LONE_OCCUPANT", room.id))
     one = len(listed(state, room)) == 1
     cause = state.uncertain.get(room.id)
     remembered = standing is not None and bool(standing.inputs.get("unknown_exit"))
-    doubtful = (cause == "rex" or (cause is not None and (left_by_rex or remembered))) and len(sure(state, room)) < 2
+    doubtful = (cause == "rex" or (cause is not None and (perhaps or remembered))) and len(sure(state, room)) < 2
     if not one and not doubtful:
         turn.clear_alarm("LONE_OCCUPANT", room.id)
     elif standing is None:
@@ -151,13 +159,12 @@ def counted(turn: Turn, count: PersonCounted) -> None:
 
 def _highest(state: State, room: Room) -> int | None:
     """The most people that there can be; None where nobody can tell."""
-    if any(state.uncertain.get(area, "rex") != "rex" for area in room.within):
-        return None
-    return len(listed(state, room))
+    return len(listed(state, room)) if state.uncertain.get(room.id, "rex") == "rex" else None
 
 
 def reconcile(turn: Turn, asked: ReconcileOccupancy, operator: str) -> Explanation | None:
-    """Exactly these people are in the area: it is certain from here. Returns why not."""
+    """Exactly these people are in the area: it is certain from here, and each area inside it of which the count says who is there.
+    Returns why not."""
     if not asked.reason.strip():
         return because(Reason.REASON_REQUIRED)
     index = turn.index
@@ -176,8 +183,8 @@ def reconcile(turn: Turn, asked: ReconcileOccupancy, operator: str) -> Explanati
     twice = _twice(asked.numbers) or _twice(found[number].holder for number in asked.numbers)
     if twice:
         return because(Reason.COUNT_INVALID, cause=f"{twice} twice")
-    present = tuple(_found(turn, room, found[number]) for number in asked.numbers)
-    present += _found_others(turn, room, asked.others)
+    present = tuple(_found(turn.state, index, room, found[number]) for number in asked.numbers)
+    present += _found_others(turn, index, room, asked.others)
     known = {one.holder for one in present}
     missing = tuple(sorted(listed(turn.state, room) - known))
     around = index.areas[room.id].inside or ""
@@ -191,6 +198,7 @@ def reconcile(turn: Turn, asked: ReconcileOccupancy, operator: str) -> Explanati
             operator=operator,
             reason=asked.reason,
             elsewhere=elsewhere,
+            doubtful=_still_doubtful(turn.state, index, room, present),
         )
     )
     return None
@@ -205,11 +213,43 @@ def _twice(values: Iterable[Hashable]) -> str:
     return ""
 
 
-def _found(turn: Turn, room: Room, badge: Badge) -> Found:
-    """Who is found stays in the inner area where they were listed, else is in the area itself."""
-    known = turn.state.presence.get(badge.holder)
-    area = known.area if known is not None and known.area in room.within else room.id
+def _found(state: State, index: PolicyIndex, room: Room, badge: Badge) -> Found:
+    known = state.presence.get(badge.holder)
+    area = room.id if known is None else _found_in(state, index, room, known)
     return Found(badge.holder, badge.id, badge.number, area, badge.customer, badge.kind)
+
+
+def _found_in(state: State, index: PolicyIndex, room: Room, known: Presence) -> str:
+    """Where within the area counted somebody is, as far as is certain, who was listed as this: there, if they are sure or nothing makes it
+    doubtful; else in the next area around that is not doubtful, at last the one counted. A count says nothing of the inner areas."""
+    if known.area not in room.within:
+        return room.id
+    area = known.area
+    while not known.sure and area != room.id and area in state.uncertain:
+        area = index.areas[area].inside or room.id
+    return area
+
+
+def _still_doubtful(state: State, index: PolicyIndex, room: Room, present: Sequence[Found]) -> tuple[str, ...]:
+    """The inner areas that stay doubtful: where somebody may be who is listed around them from here on. By ``rex`` nobody came in, so it
+    can only be somebody who was listed there."""
+    doubtful = []
+    for inner in room.within - {room.id}:
+        cause = state.uncertain.get(inner)
+        if cause is None:
+            continue
+        inside = index.rooms[inner].within
+        around = [one for one in present if one.area not in inside and inner in index.rooms[one.area].within]
+        if cause == "rex":
+            around = [one for one in around if _is_listed(state, one.holder, inside)]
+        if around:
+            doubtful.append(inner)
+    return tuple(sorted(doubtful))
+
+
+def _is_listed(state: State, holder: int, areas: Set[str]) -> bool:
+    known = state.presence.get(holder)
+    return known is not None and known.area in areas
 
 
 def _missing(state: State, holder: int, around: str) -> Found:
@@ -218,17 +258,18 @@ def _missing(state: State, holder: int, around: str) -> Found:
     return Found(holder, known.badge, known.number, around, known.customer, known.kind)
 
 
-def _found_others(turn: Turn, room: Room, others: int) -> tuple[Found, ...]:
-    """People without a badge: first those who were listed there already, longest inside first."""
+def _found_others(turn: Turn, index: PolicyIndex, room: Room, others: int) -> tuple[Found, ...]:
+    """People without a badge: first those who were listed there already, who is sure before who is not, longest inside first."""
+    state = turn.state
     there = [
-        (presence.since_us, holder, presence)
-        for holder, presence in turn.state.presence.items()
+        (not presence.sure, presence.since_us, holder)
+        for holder, presence in state.presence.items()
         if holder < 0 and presence.area in room.within
     ]
-    there.sort(key=lambda entry: entry[:2])
     known = [
-        Found(holder, 0, presence.number, presence.area, presence.customer, presence.kind)
-        for _, holder, presence in there[:others]
+        Found(holder, 0, one.number, _found_in(state, index, room, one), one.customer, one.kind)
+        for _, _, holder in sorted(there)[:others]
+        for one in (state.presence[holder],)
     ]
     new = [Found(turn.nobody_known(), 0, "", room.id) for _ in range(others - len(known))]
     return (*known, *new)

@@ -11,7 +11,8 @@ from controller.state import People, Presence, State
 
 class Occupancy(msgspec.Struct, frozen=True):
     """An area with all that lies inside it. ``holders``: who is listed; ``sure``: those of them whom nothing since their last passage makes
-    doubtful. ``lowest`` and ``highest`` (None: nobody can tell): how many there are. ``uncertain``: why the list may be wrong, or empty."""
+    doubtful. ``lowest`` and ``highest`` (None: nobody can tell): how many there are. ``uncertain``: why the list may be wrong, or empty;
+    who of those listed is in which inner area, that one says itself."""
 
     area: str
     holders: tuple[int, ...]
@@ -33,9 +34,8 @@ def occupancy(state: State, site: Site, area: str) -> Occupancy:
     within = areas_within(site, area)
     holders = tuple(sorted(holder for holder, presence in state.presence.items() if presence.area in within))
     surely = tuple(holder for holder in holders if state.presence[holder].sure)
-    causes = {name: cause for name, cause in state.uncertain.items() if name in within}
-    cause = causes.get(area) or next(iter(causes.values()), "")
-    most = len(holders) if all(found == "rex" for found in causes.values()) else None
+    cause = state.uncertain.get(area, "")
+    most = len(holders) if cause in ("", "rex") else None
     return Occupancy(area, holders, cause, surely, len(surely), most)
 
 

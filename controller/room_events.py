@@ -39,7 +39,8 @@ class Found(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class OccupancyReconciled(Event, frozen=True):
-    """Somebody counted: exactly ``present`` are in the area and ``within``. Certain from here. ``gone`` were listed and are not there;
+    """Somebody counted: exactly ``present`` are in the area and ``within``. Certain from here, but for ``doubtful``: areas of ``within``
+    where some of those present may be who are not listed there (``rex`` becomes ``ambiguous``). ``gone`` were listed and are not there;
     ``elsewhere`` neither, but they are taken to be in the area around it, which nothing says they left: listed there, not sure."""
 
     area: str
@@ -49,6 +50,7 @@ class OccupancyReconciled(Event, frozen=True):
     operator: str
     reason: str
     elsewhere: tuple[Found, ...] = ()
+    doubtful: tuple[str, ...] = ()
 
 
 class PeopleCounted(Event, frozen=True):

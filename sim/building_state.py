@@ -48,7 +48,7 @@ class BuildingState:
                 else:
                     self._where[holder] = to_area
             case OccupancyReconciled():
-                self._uncertain -= {event.area, *event.within}
+                self._uncertain -= {event.area, *event.within} - {*event.doubtful}
                 for holder in event.gone:
                     self._where.pop(holder, None)
                 for found in (*event.present, *event.elsewhere):

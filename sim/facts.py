@@ -118,8 +118,8 @@ def bounds(state: State, site: Site, area: str) -> tuple[int, int | None]:
     """The fewest and the most people in an area, all within it included, as docs/rooms.md counts them."""
     within = areas_within(site, area)
     inside = [presence for presence in state.presence.values() if presence.area in within]
-    causes = {cause for name, cause in state.uncertain.items() if name in within}
-    return sum(1 for one in inside if one.sure), len(inside) if causes <= {"rex"} else None
+    counted = state.uncertain.get(area, "rex") == "rex"
+    return sum(1 for one in inside if one.sure), len(inside) if counted else None
 
 
 def events_of(records: Iterable[Record]) -> list[AnyEvent]:

@@ -265,8 +265,8 @@ class Truth:
             self.fooled |= self._holding(point.from_area)
 
     def counted(self, count: OccupancyReconciled, people: Mapping[str, int]) -> None:
-        """Somebody counted: where that is as it is, it is known again. (A count of a room does not say who of it is in which inner area.)"""
-        for area in (count.area, *count.within):
+        """Somebody counted: where that is as it is, it is known again. A count of a room does not say who of it is in which inner area."""
+        for area in {count.area, *count.within}.difference(count.doubtful):
             within = areas_within(self._site, area)
             really = sum(people.get(each, 0) for each in within)
             found = sum(1 for one in count.present if one.area in within)

@@ -129,7 +129,7 @@ def _count(situation: Situation, area: Area, listed: list[Presence]) -> AreaCoun
     within = areas_within(situation.site, area.id) if situation.site is not None else frozenset({area.id})
     there = [presence for presence in listed if presence.area in within]
     causes = tuple((name, cause) for name, cause in sorted(situation.state.uncertain.items()) if name in within)
-    bounded = all(cause == "rex" for _, cause in causes)
+    bounded = situation.state.uncertain.get(area.id, "rex") == "rex"
     return AreaCount(
         area=area.id,
         name_zh=area.name_zh or area.id,

@@ -148,7 +148,11 @@ class Facts:
 
     def _counted(self, event: OccupancyReconciled, at_us: int, _mono_us: int) -> None:
         for area in (event.area, *event.within):
-            self._areas.drop(area)
+            known = self._areas.get(area)
+            if area not in event.doubtful:
+                self._areas.drop(area)
+            elif known is not None and known["cause"] == "rex":  # who is there may not be listed there
+                self._areas.put(area, known | {"cause": "ambiguous"})
         for holder in event.gone:
             self._presence.drop(holder)
         for found in event.present:

@@ -57,7 +57,7 @@ def occupancy(session: Session, context: Context, now_us: int) -> dict[str, Any]
                 "inside": area.inside,
                 "two_person": area.two_person,
                 "capacity": area.capacity,
-                **_inside(areas.within(area.id), now, people, numbers),
+                **_inside(area.id, areas.within(area.id), now, people, numbers),
                 "lone": _lone(now.alone.get(area.id)),
                 "locked_down": any(one["area"] in ("", *areas.rooms(area.id)) for one in now.lockdowns),
             }
@@ -107,23 +107,22 @@ def _rows(session: Session, model: Any) -> list[dict[str, Any]]:
     return [dict(row._mapping) for row in session.connection().execute(query)]
 
 
-def _inside(within: Iterable[str], now: _Now, people: People, numbers: Mapping[int, str]) -> dict[str, Any]:
+def _inside(area: str, within: Iterable[str], now: _Now, people: People, numbers: Mapping[int, str]) -> dict[str, Any]:
     within = frozenset(within)
     listed: dict[tuple[int | str, int], dict[str, Any]] = {}
     for row in now.presence:  # the latest word counts; people without a badge have numbers of one edge only
         if row["area"] in within:
             listed[row["edge_id"] if row["holder"] < 0 else "", row["holder"]] = row
-    doubts = [now.uncertain[area] for area in sorted(within) if area in now.uncertain]
-    worst = next((doubt for doubt in doubts if doubt["cause"] != "rex"), doubts[0] if doubts else None)
+    doubt = now.uncertain.get(area)  # who of those listed is in which inner area, that one says itself
     sure = [row for row in listed.values() if row["sure"]]
     return {
         "people": [_person(row, people, numbers) for row in listed.values()],
         "count": len(listed),
         "lowest": len(sure),
-        "highest": len(listed) if worst is None or worst["cause"] == "rex" else None,
-        "certain": worst is None,
-        "cause": worst["cause"] if worst is not None else None,
-        "uncertain_since": rfc3339(worst["uncertain_since_us"]) if worst is not None else None,
+        "highest": len(listed) if doubt is None or doubt["cause"] == "rex" else None,
+        "certain": doubt is None,
+        "cause": doubt["cause"] if doubt is not None else None,
+        "uncertain_since": rfc3339(doubt["uncertain_since_us"]) if doubt is not None else None,
     }
 
 

@@ -280,12 +280,13 @@ def reconcile(rooms: Rooms, asked: ReconcileOccupancy) -> None:
         return
     found: list[Who] = [known[number] for number in asked.numbers]
     within = set(rooms.within(asked.area))
-    for area in within:
-        rooms.doubts.pop(area, None)
+    where = {who: person.area for who, person in rooms.people.items() if person.area in within}
     there = [
         who for who in rooms.listed(asked.area) if not isinstance(who, int)
     ]  # whoever has no badge is one of the others
-    there = sorted(there, key=lambda who: (rooms.people[who].since, rooms.order.index(who)))[: asked.others]
+    there = sorted(
+        there, key=lambda who: (not rooms.people[who].sure, rooms.people[who].since, rooms.order.index(who))
+    )[: asked.others]
     found += there
     around = rooms.areas[asked.area].inside
     for who in rooms.listed(asked.area) - set(found):
@@ -298,10 +299,43 @@ def reconcile(rooms: Rooms, asked: ReconcileOccupancy) -> None:
         if person is None:
             rooms.people[who] = Person(asked.area, rooms.now)
         else:
-            person.area = person.area if person.area in within else asked.area
+            person.area = surely_in(rooms, person, asked.area)
             person.sure = True
     for _ in range(asked.others - len(there)):
         rooms.people[rooms.stranger()] = Person(asked.area, rooms.now)
+    rooms.doubts.pop(asked.area, None)
+    for inner in within - {asked.area}:
+        settle_inner(rooms, inner, asked.area, where)
+
+
+def surely_in(rooms: Rooms, person: Person, counted: str) -> str:
+    """The smallest area of which it is certain that this person, found in the area counted, is in it."""
+    here = [area for area in rooms.within(counted) if rooms.holds(area, person.area)]
+    known = [area for area in here if area == counted or area not in rooms.doubts]
+    if person.sure and here:
+        return person.area
+    return min(known, key=lambda area: len(rooms.within(area)), default=counted)
+
+
+def settle_inner(rooms: Rooms, inner: str, counted: str, where: dict[Who, str]) -> None:
+    """Whoever is listed in the area counted but not in the inner one may be in that all the same, where it was doubtful. ``where`` they
+    were listed before."""
+    if inner not in rooms.doubts:
+        return
+    around = {
+        who
+        for who in rooms.listed(counted) - rooms.listed(inner)
+        if rooms.holds(rooms.people[who].area, inner) and rooms.people[who].sure
+    }
+    if rooms.doubts[inner] == "rex":  # nobody came in
+        around = {who for who in around if who in where and rooms.holds(inner, where[who])}
+    if not around:
+        del rooms.doubts[inner]
+        return
+    if rooms.doubts[inner] == "rex":
+        rooms.doubts[inner] = "ambiguous"
+    if inner in rooms.lone_since:  # nobody has looked there
+        rooms.rexed.add(inner)
 
 
 def settle(rooms: Rooms) -> None:

@@ -186,8 +186,7 @@ class Rooms:
         return len(self.sure(area))
 
     def highest(self, area: str) -> int | None:
-        causes = {self.doubts[inner] for inner in self.within(area) if inner in self.doubts}
-        return len(self.listed(area)) if causes <= {"rex"} else None
+        return len(self.listed(area)) if self.doubts.get(area) in (None, "rex") else None
 
     def doubt(self, areas: set[str], cause: str) -> None:
         """Nobody there is sure any more."""
