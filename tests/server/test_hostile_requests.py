@@ -2,6 +2,7 @@
 
 import json
 import logging
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -11,6 +12,8 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
+from server.app import routers
+from server.openapi import describe
 from server.operators.guard import _endpoints
 from server.rim import SECURITY_HEADERS
 from tests.server.browser import token_client
@@ -31,6 +34,23 @@ def client_of(app: FastAPI) -> TestClient:
     client = token_client(app)
     client._transport.raise_server_exceptions = False  # type: ignore[attr-defined]
     return client
+
+
+@cache
+def query_parameters() -> list[tuple[str, str]]:
+    """Every list with each query parameter that it takes."""
+    bare = FastAPI()
+    for router in routers():
+        bare.include_router(router)
+    described = {path: item["get"] for path, item in describe(bare)["paths"].items() if "get" in item}
+    found = [
+        (path, parameter["name"])
+        for path, endpoint in described.items()
+        for parameter in endpoint.get("parameters", [])
+        if "{" not in path and parameter["in"] == "query"
+    ]
+    assert ("/api/v1/badges", "number") in found
+    return found
 
 
 def filled(path: str, value: str) -> str:
@@ -57,12 +77,9 @@ def test_no_path_parameter_breaks_an_endpoint(app: FastAPI, value: str) -> None:
 @pytest.mark.parametrize("value", ["\x00", HUGE, "-" + HUGE, "nan", "x" * 5_000])
 def test_no_query_parameter_breaks_a_list(app: FastAPI, value: str) -> None:
     client = client_of(app)
-    names = ["after", "limit", "holder", "customer", "door", "alarm", "before", "edge", "after_seq", "subject", "actor"]
-    for method, path in endpoints(app):
-        if method == "GET" and "{" not in path:
-            for name in names:
-                answer = client.get(path, params={name: value, "history": "true"})
-                assert answer.status_code < 500, (path, name, answer.text)
+    for path, name in query_parameters():
+        answer = client.get(path, params={name: value, "history": "true"})
+        assert answer.status_code < 500, (path, name, answer.text)
 
 
 BODIES: list[bytes] = [
@@ -83,6 +100,7 @@ BODIES: list[bytes] = [
 ]
 
 
+@ON_POSTGRESQL
 def test_no_body_breaks_an_endpoint(app: FastAPI) -> None:
     client = client_of(app)
     for method, path in endpoints(app):
