@@ -14,6 +14,7 @@ MODEL_MODULES = (
     "server.escalation.models",
     "server.rooms.models",
     "server.equipment.models",
+    "server.equipment.slip_models",
     "server.idempotency",
 )
 

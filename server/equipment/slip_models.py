@@ -19,7 +19,6 @@ SLIP_KINDS = ("withdrawal", "repair", "site")
 SLIP_STATUSES = (
     "draft", "submitted", "reconciled", "inspected", "approved", "issued", "cancelled", "refused",
 )  # fmt: skip
-DOCUMENT_PARTS = ("application", "id_copy", "other")
 INSPECTION_ACTS = ("inspection", "erasure", "return", "acceptance", "malware_check")
 OUTCOMES = ("nothing_left", "returned", "left")
 CLAIMED = text("released_at IS NULL")
@@ -36,6 +35,8 @@ class ExitSlip(Model, table=True):
     From its issue on: ``number`` (printed), ``code_hash`` (what the edge knows the scanned code by), ``code_sealed`` (the code itself, encrypted
     as personal fields are, place ``("exit_slip", public_id, "code_sealed")``). ``edge_id``, ``door`` (empty: any goods door of the edge), ``binding``, ``bound_lines``,
     ``bound_returns`` (both lists of ``[line id, model, quantity, serial keys]``, :class:`controller.policy.Line`): as in the policy, fixed at ``bound_at``.
+
+    Files handed in with it are attachments whose ``subject`` is its ``public_id``: ``letter`` the sealed application, ``id_copy`` one for each carrier (``holder_id``).
 
     ``next_edge_id``, ``next_door``: where it is to be bound as soon as ``edge_id`` has confirmed that it no longer allows it: **while ``next_edge_id`` is set no
     policy carries the slip**. A ``cancelled`` one stays in the policies, marked, until its window is over.
@@ -119,8 +120,7 @@ class ExitSlipLine(Model, table=True):
     __table_args__ = (
         UniqueConstraint("slip_id", "position"),
         CheckConstraint("quantity BETWEEN 1 AND 10000", name="quantity"),
-        CheckConstraint("gone BETWEEN 0 AND quantity", name="gone"),
-        CheckConstraint("returned >= 0", name="returned"),
+        CheckConstraint("gone >= 0 AND returned >= 0", name="counts"),  # beyond the quantity is a discrepancy, and kept
         CheckConstraint("(replaces_line_id IS NULL) = (replaces_serial IS NULL)", name="replaces"),
         UniqueConstraint("replaces_line_id", "replaces_serial"),
     )
@@ -166,33 +166,6 @@ class ExitSlipClaim(Model, table=True):
     line_id: int = Field(foreign_key="exit_slip_line.id")
     claimed_at: datetime
     released_at: datetime | None = None
-
-
-class ExitSlipDocument(Model, table=True):
-    """A file handed in with a slip: the sealed application (E5), a carrier's ID copy, something else. Kept as attachments are: encrypted, each under its own
-    key in the store of erasable keys, which ``key_id`` names."""
-
-    __tablename__ = "exit_slip_document"
-    __table_args__ = (
-        CheckConstraint(_one_of("part", DOCUMENT_PARTS), name="part"),
-        CheckConstraint("(part = 'id_copy') = (carrier_holder_id IS NOT NULL)", name="carrier"),
-        CheckConstraint("erased_at IS NULL OR cipher IS NULL", name="erased"),
-    )
-
-    id: int | None = Field(default=None, primary_key=True)
-    public_id: str = Field(unique=True)
-    slip_id: int = Field(foreign_key="exit_slip.id", index=True)
-    part: str
-    carrier_holder_id: int | None = Field(default=None, foreign_key="holder.id")
-    media_type: str
-    size: int
-    sha256: bytes
-    key_id: str = Field(unique=True)
-    cipher: bytes | None = None
-    created_by: str
-    created_at: datetime
-    erase_after: datetime | None = Field(default=None, index=True)
-    erased_at: datetime | None = None
 
 
 class Inspection(Model, table=True):
