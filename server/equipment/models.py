@@ -26,6 +26,7 @@ DISCREPANCIES = (
     "already_in",
     "already_out",
     "over_quantity",
+    "closed_document",
 )
 
 
@@ -168,7 +169,8 @@ class WorkOrder(Model, table=True):
     ``[planned_from, planned_until)``: when it may be used; ``notice_h``, ``first``: the notice that counted when it was submitted, and whether the
     customer had nothing here then. ``exception_*``: the recorded exception from the notice: who asked, why, which other operator approved. ``unpacked_*``: who attested that no cartons are
     left (E2). ``code_sealed``, ``code_hash`` (``credential_key(hash key, "order", code)``), ``number`` from approval on. ``edge_id``, ``binding``, ``bound_lines``
-    (``controller.policy.Line`` as JSON arrays), ``bound_at_us``: the edge at whose goods doors alone it may be used, how often it was bound, what was left then; ``edge_id`` None: received at the desk."""
+    (``controller.policy.Line`` as JSON arrays), ``bound_at_us``: the edge at whose goods doors alone it may be used, how often it was bound, what was left then; ``edge_id`` None: received at the desk.
+    ``withdrawn_at``: it is asked back from the edge; bound anew, or received at the desk, when the edge has released it (MEANINGS 26)."""
 
     __tablename__ = "work_order"
     __table_args__ = (
@@ -215,6 +217,7 @@ class WorkOrder(Model, table=True):
     binding: int = 0
     bound_lines: list[Any] = Field(default_factory=list, sa_type=JSON)
     bound_at_us: int | None = Field(default=None, sa_type=BIG_INT)
+    withdrawn_at: datetime | None = None
     version: int = 1
 
 
@@ -285,3 +288,28 @@ class DocumentCounter(Model, table=True):
     prefix: str
     day: str
     last: int
+
+
+class InventoryCorrection(Model, table=True):
+    """What a supervisor says of the inventory, in force when a second operator confirms it. ``acts``: rows to apply, as of
+    :class:`server.equipment.corrections.Act`."""
+
+    __tablename__ = "inventory_correction"
+    __table_args__ = (
+        CheckConstraint("kind IN ('correction', 'import')", name="kind"),
+        CheckConstraint("status IN ('waiting', 'confirmed', 'withdrawn')", name="status"),
+        CheckConstraint("decided_by IS NULL OR status = 'withdrawn' OR decided_by <> made_by", name="four_eyes"),
+        Index("ix_inventory_correction_status", "status", "id"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    public_id: str = Field(unique=True)
+    kind: str
+    status: str = "waiting"
+    acts: list[Any] = Field(sa_type=JSON)
+    reason: str
+    made_at: datetime
+    made_by: str
+    decided_at: datetime | None = None
+    decided_by: str | None = None
+    version: int = 1

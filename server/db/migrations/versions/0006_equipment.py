@@ -144,6 +144,7 @@ def upgrade() -> None:
         sa.Column("binding", sa.Integer(), nullable=False),
         sa.Column("bound_lines", sa.JSON(), nullable=False),
         sa.Column("bound_at_us", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("withdrawn_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.CheckConstraint(
             "status IN ('draft', 'submitted', 'refused', 'approved', 'receiving', 'done', 'closed', 'cancelled')",
@@ -188,7 +189,7 @@ def upgrade() -> None:
         sa.Column("note", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.CheckConstraint(
-            "kind IN ('unknown_document', 'unknown_line', 'unknown_device', 'wrong_owner', 'already_in', 'already_out', 'over_quantity')",
+            "kind IN ('unknown_document', 'unknown_line', 'unknown_device', 'wrong_owner', 'already_in', 'already_out', 'over_quantity', 'closed_document')",
             name=op.f("ck_discrepancy_kind"),
         ),
         sa.ForeignKeyConstraint(
@@ -325,4 +326,29 @@ def upgrade() -> None:
         sqlite_where=sa.text("open"),
         postgresql_where=sa.text("open"),
     )
+    op.create_table(
+        "inventory_correction",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("public_id", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("kind", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("status", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("acts", sa.JSON(), nullable=False),
+        sa.Column("reason", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("made_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("made_by", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("decided_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("decided_by", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.CheckConstraint("kind IN ('correction', 'import')", name=op.f("ck_inventory_correction_kind")),
+        sa.CheckConstraint(
+            "status IN ('waiting', 'confirmed', 'withdrawn')", name=op.f("ck_inventory_correction_status")
+        ),
+        sa.CheckConstraint(
+            "decided_by IS NULL OR status = 'withdrawn' OR decided_by <> made_by",
+            name=op.f("ck_inventory_correction_four_eyes"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_inventory_correction")),
+        sa.UniqueConstraint("public_id", name=op.f("uq_inventory_correction_public_id")),
+    )
+    op.create_index("ix_inventory_correction_status", "inventory_correction", ["status", "id"], unique=False)
     refuse_changes(op.get_bind(), ("item_movement",))
