@@ -13,6 +13,7 @@ MODEL_MODULES = (
     "server.duty.models",
     "server.escalation.models",
     "server.rooms.models",
+    "server.permits.models",
     "server.equipment.models",
     "server.equipment.slip_models",
     "server.idempotency",

@@ -6,7 +6,7 @@ Every endpoint and every command names one :class:`Permission`; a test lists tho
 from enum import StrEnum
 from typing import Literal, get_args
 
-Role = Literal["guard", "customer_service", "supervisor", "auditor", "administrator"]
+Role = Literal["guard", "customer_service", "it_head", "equipment_head", "supervisor", "auditor", "administrator"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
 
@@ -58,6 +58,17 @@ class Permission(StrEnum):
     COMMAND_SUPERVISE = "command.supervise"
     REGISTER_READ = "register.read"
     REGISTER_NOTE = "register.note"
+    PERMIT_READ = "permit.read"
+    PERMIT_WRITE = "permit.write"
+    PERMIT_APPROVE = "permit.approve"
+    PERMIT_APPROVE_IT = "permit.approve_it"
+    PERMIT_CHECK_IN = "permit.check_in"
+    PERMIT_CARDS = "permit.cards"
+    VISIT_SIGN = "visit.sign"
+    DECLARATION_TAKE = "declaration.take"
+    EMERGENCY_APPROVE = "emergency.approve"
+    EMERGENCY_ADMIT = "emergency.admit"
+    EMERGENCY_CLOSE = "emergency.close"
     OPERATOR_READ = "operator.read"
     OPERATOR_MANAGE = "operator.manage"
     AUDIT_READ = "audit.read"
@@ -66,6 +77,11 @@ class Permission(StrEnum):
 _P = Permission
 _ALL_ROLES = frozenset({_P.OWN_ACCOUNT, _P.LIVE_READ, _P.EVENTS_READ})
 _GUARD = _ALL_ROLES | {
+    _P.DECLARATION_TAKE,
+    _P.EMERGENCY_ADMIT,
+    _P.PERMIT_CHECK_IN,
+    _P.PERMIT_READ,
+    _P.VISIT_SIGN,
     _P.ALARM_ACKNOWLEDGE,
     _P.BADGE_READ,
     _P.BADGE_REPORT,
@@ -89,6 +105,11 @@ _GUARD = _ALL_ROLES | {
     _P.ROSTER_EXPORT,
 }
 _CUSTOMER_SERVICE = _ALL_ROLES | {
+    _P.DECLARATION_TAKE,
+    _P.PERMIT_APPROVE,
+    _P.PERMIT_CARDS,
+    _P.PERMIT_READ,
+    _P.PERMIT_WRITE,
     _P.APPLICATION_APPROVE,
     _P.APPLICATION_READ,
     _P.APPLICATION_WRITE,
@@ -107,7 +128,28 @@ _CUSTOMER_SERVICE = _ALL_ROLES | {
     _P.REGISTRY_SYNC,
     _P.REGISTRY_WRITE,
 }
+_IT_HEAD = _ALL_ROLES | {
+    _P.BADGE_READ,
+    _P.EMERGENCY_CLOSE,
+    _P.FLEET_READ,
+    _P.PERMIT_APPROVE_IT,
+    _P.PERMIT_READ,
+    _P.PERSONAL_NAMES,
+    _P.REGISTER_NOTE,
+    _P.REGISTER_READ,
+    _P.REGISTRY_READ,
+    _P.REGISTRY_WRITE,
+    _P.STAFF_PERMIT,
+    _P.VISIT_SIGN,
+}
+_EQUIPMENT_HEAD = _ALL_ROLES | {
+    _P.PERMIT_READ,
+    _P.REGISTER_READ,
+    _P.REGISTRY_READ,
+    _P.VISIT_SIGN,
+}
 _AUDITOR = _ALL_ROLES | {
+    _P.PERMIT_READ,
     _P.APPLICATION_READ,
     _P.AUDIT_READ,
     _P.BADGE_READ,
@@ -126,6 +168,8 @@ _AUDITOR = _ALL_ROLES | {
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     "guard": _GUARD,
     "customer_service": _CUSTOMER_SERVICE,
+    "it_head": _IT_HEAD,
+    "equipment_head": _EQUIPMENT_HEAD,
     "supervisor": _GUARD
     | _CUSTOMER_SERVICE
     | {
@@ -135,6 +179,8 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         _P.COMMAND_RELEASE,
         _P.COMMAND_SUPERVISE,
         _P.DUTY_MANAGE,
+        _P.EMERGENCY_APPROVE,
+        _P.EMERGENCY_CLOSE,
         _P.ESCALATION_TEST,
         _P.KEY_MANAGE,
         _P.LEDGER_EXPORT,
@@ -149,7 +195,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
 staff, escorts and keyholders is the head's to give (R4, MEANINGS 16, 17), not customer service's. ``personal.names``: names and photos,
 which a guard compares at the door (B3); ``personal.look``: phones, ID numbers and copies as well; each look is recorded with its reason (C4).
 ``registry.read_all``: files of other departments. ``command.supervise``: who holds it counts as a supervisor at the edges (MEANINGS 21, 27)
-and answers for an emergency entry (B7)."""
+and answers for an emergency entry (B7). ``permit.approve``, ``permit.approve_it``: approval as customer service and as IT head (R4)."""
 
 
 def allows(role: Role, permission: Permission) -> bool:
