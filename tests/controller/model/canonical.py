@@ -17,8 +17,9 @@ COMPARED = {
 LEFT_OUT = {
     "seq", "wall_high_us", "wall_trusted", "wall_behind", "policy_version", "policy_digest", "lease", "journal_available",
     "devices", "muster_at_fire", "tamper", "power_failed", "denials", "encoding", "cleared", "people",
+    "checks", "moved", "passed", "reserved",
 }  # fmt: skip
-"""The same everywhere in the search, or without bearing on a later decision."""
+"""The same everywhere in the search (no goods door in it), or without bearing on a later decision."""
 ALARMS = {"DoorForcedOpen", "DoorHeldOpen", "LONE_OCCUPANT", "ESCORT_LEFT", "FIRE", "OCCUPANCY_MISMATCH"}
 
 _encoder = msgspec.json.Encoder(order="sorted")

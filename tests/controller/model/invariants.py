@@ -87,13 +87,13 @@ def _truth(ground: Ground, world: World) -> Iterator[Violation]:
         sure = {who for who in listed if state.presence[who].sure}
         if not sure <= really:
             yield Violation("sure-is-so", f"{area.id}: {sorted(sure - really)} sure to be inside, and are not")
-        causes = {
-            state.uncertain[inner]
-            for inner in ground.inside_of
-            if ground.holds(area.id, inner) and inner in state.uncertain
-        }
-        if area.id in ground.counting and causes <= {"rex"} and not really <= listed:
+        if area.id not in ground.counting:
+            continue
+        cause = state.uncertain.get(area.id)
+        if cause in (None, "rex") and not really <= listed:
             yield Violation("certain-is-complete", f"{area.id}: {sorted(really - listed)} inside and not listed")
+        if cause is None and not listed <= really:
+            yield Violation("certain-is-so", f"{area.id}: {sorted(listed - really)} listed, certain, and not inside")
 
 
 def _never_locked_in(ground: Ground, world: World) -> Iterator[Violation]:

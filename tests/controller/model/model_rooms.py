@@ -141,9 +141,10 @@ class Rooms:
         ]
 
     def behind(self, door: str) -> set[str]:
-        """The areas that doubts about a door concern: behind it, with all inside."""
-        entries = [point.to_area for point in self.points.values() if point.door == door and not point.out]
-        return {area for entry in entries for area in self.within(entry) if not self.areas[area].public}
+        """The areas that doubts about a door concern: what it leads into, or out of, with all inside."""
+        points = [point for point in self.points.values() if point.door == door]
+        sides = [area for point in points for area in (self.left(point) if point.out else self.entered(point))]
+        return {inner for area in sides for inner in self.within(area.id)}
 
     def before(self, door: str) -> set[str]:
         """The rooms that a way out through this door leads into, if they count people: who came there unseen is missing."""

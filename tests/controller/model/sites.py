@@ -119,6 +119,20 @@ def store_behind() -> Building:
     )
 
 
+def room_in_room() -> Building:
+    """A two-person lab inside a two-person hall, and a door from outside into the lab itself."""
+    return building(
+        "room-in-room",
+        [
+            Area("hall", two_person=True, anti_passback="hard"),
+            Area("lab", inside="hall", two_person=True, anti_passback="soft"),
+        ],
+        [(door("hall-door"), "outside", "hall"), (door("lab-door"), "hall", "lab"), (door("back"), "outside", "lab")],
+        ["li", "wang", "sun", "guo"],
+        settings=SHORT,
+    )
+
+
 def go(point: str, *people: str) -> tuple[Step, ...]:
     """They tap there in this order, go through, and some time passes."""
     door = point.rsplit("-", 1)[0]
@@ -155,12 +169,16 @@ STARTS: dict[str, tuple[tuple[Step, ...], ...]] = {
         go("hall-door-in", "li", "wang"),
         go("hall-door-in", "li", "wang") + go("store-door-in", "sun", "guo"),
     ),
+    "room-in-room": (
+        go("back-in", "li", "wang"),
+        go("hall-door-in", "li", "wang") + go("lab-door-in", "li", "wang") + go("hall-door-in", "sun", "guo"),
+    ),
 }
 """Where the search sets out beside the empty building, by building."""
 
 ALL = {
     make.__name__.replace("_", "-"): make
     for make in (
-        hall_with_cage, hall_with_two_doors, escorted, mantrap, full, one_customer, staff_first, store_behind,
+        hall_with_cage, hall_with_two_doors, escorted, mantrap, full, one_customer, staff_first, store_behind, room_in_room,
     )
 }  # fmt: skip

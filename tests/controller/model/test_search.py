@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from controller.state import State
-from tests.controller.model import canonical, sites
+from tests.controller.model import canonical, invariants, sites
 from tests.controller.model.search import explore, main
 from tests.controller.model.steps import Step, wait
 from tests.controller.model.world import Ground, pack, unpack
@@ -56,6 +56,26 @@ def test_honest_people_go_where_the_doors_let_them() -> None:
     assert world.truth is not None
     there = {ground.name[who] for who, area in world.truth.at if area == "hall"}
     assert there == {"li", "wang"}
+
+
+COUNTED_AROUND = (
+    *sites.STARTS["hall-with-cage"][2][:3], Step("close", "hall-door"), Step("tap", "cage-door-in", "li"), Step("open", "cage-door"),
+    Step("close", "cage-door"), Step("open", "hall-door"), Step("open", "cage-door"), Step("rex", "cage-door", "li"),
+    Step("reconcile", "hall", names=("li", "wang")),
+)  # fmt: skip
+"""Li leaves the forced cage by the button; then the hall around it is counted: the search's counterexample of 22 November 2026."""
+
+
+def test_a_count_of_the_room_around_takes_nobody_to_be_where_they_are_not() -> None:
+    ground = Ground(sites.hall_with_cage())
+    world = ground.begin(honest=True)
+    for step in (*COUNTED_AROUND, Step("reconcile", "cage")):
+        taken = ground.move(world, step)
+        world = taken.after
+        assert [*invariants.of_move(ground, taken), *invariants.of_world(ground, world)] == []
+    assert world.truth is not None
+    assert world.truth.where()[ground.holder["li"]] == "hall"
+    assert world.state.uncertain == {}
 
 
 def test_the_command_prints_how_many_worlds_it_saw(capsys: pytest.CaptureFixture[str]) -> None:

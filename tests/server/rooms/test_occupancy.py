@@ -61,6 +61,12 @@ def test_after_the_button_at_most_as_many_are_inside_and_after_fire_nobody_knows
     assert hall["uncertain_since"] == "2026-03-02T08:00:03Z"
     assert [one["sure"] for one in hall["people"]] == [False, False]
     house.edge.happen(AreaUncertain("cage-a", "fire"))
+    found = areas(house)
+    assert [(found[name]["highest"], found[name]["cause"]) for name in ("hall", "cage-a")] == [
+        (2, "rex"),
+        (None, "fire"),
+    ]
+    house.edge.happen(AreaUncertain("hall", "fire", ("cage-a",)))
     hall = areas(house)["hall"]
     assert (hall["lowest"], hall["highest"], hall["cause"]) == (0, None, "fire")
     house.edge.happen(AreaCertain("hall"), AreaCertain("cage-a"), taken("hall-in"))
@@ -75,6 +81,18 @@ def test_a_count_makes_it_certain_again(house: House) -> None:
     hall = areas(house)["hall"]
     assert [(one["number"], one["sure"]) for one in hall["people"]] == [("?1", True), ("M2", True)]
     assert (hall["lowest"], hall["highest"], hall["certain"]) == (2, 2, True)
+
+
+@ON_SQLITE
+def test_a_count_of_a_room_leaves_an_inner_one_doubtful_where_it_says_nothing_of_it(house: House) -> None:
+    house.edge.happen(taken("hall-in"), taken("cage-in"), AreaUncertain("hall", "rex", ("cage-a",)))
+    found = (Found(LI, LI, "M1", "hall", 1, "customer"),)
+    count = OccupancyReconciled("hall", ("cage-a",), found, (), "opr_9", "counted", doubtful=("cage-a",))
+    house.edge.happen(count)
+    told = areas(house)
+    hall, cage = told["hall"], told["cage-a"]
+    assert (hall["lowest"], hall["highest"], hall["certain"], hall["cause"]) == (1, 1, True, None)
+    assert (cage["lowest"], cage["highest"], cage["certain"], cage["cause"]) == (0, None, False, "ambiguous")
 
 
 @ON_SQLITE
