@@ -6,21 +6,14 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-from sqlalchemy.exc import DBAPIError
 
 from controller.site import Site
 from controller.site_checks import SiteError, parse_site
 from server.config import Config, ConfigError, load_config
 from server.db.clock import SystemClock, to_us
-from server.db.engine import Database, DatabaseError
-from server.db.migrate import migrate
 from server.keys import ROOT_FILE, KeysError, ServerKeys, load_keys, make_card_keys, make_keys, rotate_keys
 from server.personal.cipher import PERSONAL_FILE, PersonalKeys, rotate_personal_keys
-from server.personal.resealing import Cursor, Resealed, reseal_batch
 from server.rfc3339 import rfc3339
-from server.roster.cli import read_passphrase_file
-from server.roster.key_file import set_passphrase
-from server.roster.sealed_file import RosterError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Signing keys, card keys and keys of personal data.")
 
@@ -97,6 +90,13 @@ def personal_rotate(config: ConfigFile, as_json: AsJson = False) -> None:
 def personal_reencrypt(config: ConfigFile, as_json: AsJson = False) -> None:
     """Seal all personal data anew under the newest key, in batches beside the running server. Repeat until it has nothing to do;
     then an older key may be taken out of personal.keys (backups made before still need it)."""
+    # Only here is the database needed: its libraries take most of the start of `menjin keys`.
+    from sqlalchemy.exc import DBAPIError
+
+    from server.db.engine import Database, DatabaseError
+    from server.db.migrate import migrate
+    from server.personal.resealing import Cursor, Resealed, reseal_batch
+
     settings = _config(config)
     done, cursor = Resealed(), Cursor()
     try:
@@ -127,6 +127,10 @@ def roster_passphrase(
 ) -> None:
     """Set the passphrase of the guards' rosters. The server keeps the key that it gives, not the passphrase; rosters that are out
     open with the one before."""
+    from server.roster.cli import read_passphrase_file
+    from server.roster.key_file import set_passphrase
+    from server.roster.sealed_file import RosterError
+
     settings = _config(config)
     try:
         if passphrase_file is not None:
