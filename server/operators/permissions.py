@@ -69,6 +69,16 @@ class Permission(StrEnum):
     EMERGENCY_APPROVE = "emergency.approve"
     EMERGENCY_ADMIT = "emergency.admit"
     EMERGENCY_CLOSE = "emergency.close"
+    SLIP_READ = "slip.read"
+    SLIP_WRITE = "slip.write"
+    SLIP_APPROVE = "slip.approve"
+    SLIP_APPROVE_SITE = "slip.approve_site"
+    SLIP_INSPECT = "slip.inspect"
+    SLIP_PRINT = "slip.print"
+    SLIP_CANCEL = "slip.cancel"
+    EQUIPMENT_ATTEST = "equipment.attest"
+    EQUIPMENT_CHECK = "equipment.check"
+    HOLDER_CONFIRM = "holder.confirm"
     OPERATOR_READ = "operator.read"
     OPERATOR_MANAGE = "operator.manage"
     AUDIT_READ = "audit.read"
@@ -77,6 +87,12 @@ class Permission(StrEnum):
 _P = Permission
 _ALL_ROLES = frozenset({_P.OWN_ACCOUNT, _P.LIVE_READ, _P.EVENTS_READ})
 _GUARD = _ALL_ROLES | {
+    _P.EQUIPMENT_ATTEST,
+    _P.EQUIPMENT_CHECK,
+    _P.HOLDER_CONFIRM,
+    _P.SLIP_INSPECT,
+    _P.SLIP_PRINT,
+    _P.SLIP_READ,
     _P.DECLARATION_TAKE,
     _P.EMERGENCY_ADMIT,
     _P.PERMIT_CHECK_IN,
@@ -105,6 +121,11 @@ _GUARD = _ALL_ROLES | {
     _P.ROSTER_EXPORT,
 }
 _CUSTOMER_SERVICE = _ALL_ROLES | {
+    _P.SLIP_APPROVE,
+    _P.SLIP_CANCEL,
+    _P.SLIP_PRINT,
+    _P.SLIP_READ,
+    _P.SLIP_WRITE,
     _P.DECLARATION_TAKE,
     _P.PERMIT_APPROVE,
     _P.PERMIT_CARDS,
@@ -143,12 +164,19 @@ _IT_HEAD = _ALL_ROLES | {
     _P.VISIT_SIGN,
 }
 _EQUIPMENT_HEAD = _ALL_ROLES | {
+    _P.SLIP_APPROVE_SITE,
+    _P.SLIP_CANCEL,
+    _P.SLIP_INSPECT,
+    _P.SLIP_PRINT,
+    _P.SLIP_READ,
+    _P.SLIP_WRITE,
     _P.PERMIT_READ,
     _P.REGISTER_READ,
     _P.REGISTRY_READ,
     _P.VISIT_SIGN,
 }
 _AUDITOR = _ALL_ROLES | {
+    _P.SLIP_READ,
     _P.PERMIT_READ,
     _P.APPLICATION_READ,
     _P.AUDIT_READ,
