@@ -36,7 +36,7 @@ class ExitSlip(Model, table=True):
     as personal fields are, place ``("exit_slip", public_id, "code_sealed")``). ``edge_id``, ``door`` (empty: any goods door of the edge), ``binding``, ``bound_lines``,
     ``bound_returns`` (both lists of ``[line id, model, quantity, serial keys]``, :class:`controller.policy.Line`): as in the policy, fixed at ``bound_at``.
 
-    Files handed in with it are attachments whose ``subject`` is its ``public_id``: ``letter`` the sealed application, ``id_copy`` one for each carrier (``holder_id``).
+    The sealed application is the attachment (``letter``) whose ``subject`` is its ``public_id``.
 
     ``next_edge_id``, ``next_door``: where it is to be bound as soon as ``edge_id`` has confirmed that it no longer allows it: **while ``next_edge_id`` is set no
     policy carries the slip**. A ``cancelled`` one stays in the policies, marked, until its window is over.
@@ -140,12 +140,14 @@ class ExitSlipLine(Model, table=True):
 
 
 class ExitSlipCarrier(Model, table=True):
-    """Who may carry (MEANINGS 24): a holder, with or without a badge of the customer. None named: any holder of the customer, for ``site`` own staff."""
+    """Who may carry (MEANINGS 24): a holder, with or without a badge of the customer. None named: any holder of the customer, for ``site`` own staff.
+    Its ID copy is the attachment whose ``subject`` is this ``public_id``."""
 
     __tablename__ = "exit_slip_carrier"
     __table_args__ = (UniqueConstraint("slip_id", "holder_id"),)
 
     id: int | None = Field(default=None, primary_key=True)
+    public_id: str = Field(unique=True)
     slip_id: int = Field(foreign_key="exit_slip.id", index=True)
     holder_id: int = Field(foreign_key="holder.id", index=True)
 

@@ -122,11 +122,13 @@ def upgrade() -> None:
     op.create_table(
         "exit_slip_carrier",
         sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("public_id", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("slip_id", sa.Integer(), nullable=False),
         sa.Column("holder_id", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["holder_id"], ["holder.id"], name=op.f("fk_exit_slip_carrier_holder_id_holder")),
         sa.ForeignKeyConstraint(["slip_id"], ["exit_slip.id"], name=op.f("fk_exit_slip_carrier_slip_id_exit_slip")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_exit_slip_carrier")),
+        sa.UniqueConstraint("public_id", name=op.f("uq_exit_slip_carrier_public_id")),
         sa.UniqueConstraint("slip_id", "holder_id", name=op.f("uq_exit_slip_carrier_slip_id_holder_id")),
     )
     op.create_index(op.f("ix_exit_slip_carrier_holder_id"), "exit_slip_carrier", ["holder_id"], unique=False)
