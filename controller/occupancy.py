@@ -69,20 +69,22 @@ def _settle_lone(turn: Turn, index: PolicyIndex) -> None:
         for area in turn.areas_behind(event.door)
         for inner in index.rooms[area].within
     }
-    alone = [alarm for alarm in turn.state.alarms.values() if alarm.alarm == "LONE_OCCUPANT"]
-    counted_around = {
-        area for event in turn.events if isinstance(event, OccupancyReconciled) for area in event.doubtful
-    }
-    still = counted_around.intersection(
-        alarm.subject for alarm in alone
-    )  # nobody has looked whether they are alone there
-    for standing in alone:
+    perhaps = left_by_rex | _counted_around(turn)
+    for standing in [alarm for alarm in turn.state.alarms.values() if alarm.alarm == "LONE_OCCUPANT"]:
         room = index.rooms.get(standing.subject)
         if room is None or not room.two_person:
             turn.clear_alarm("LONE_OCCUPANT", standing.subject)
     for room in index.rooms.values():
         if room.two_person:
-            _settle_lone_in(turn, room, room.id in left_by_rex or room.id in still)
+            _settle_lone_in(turn, room, room.id in perhaps)
+
+
+def _counted_around(turn: Turn) -> set[str]:
+    """Where somebody was alone, and a count of the area around it does not say whether they still are."""
+    counts = [event for event in turn.events if isinstance(event, OccupancyReconciled)]
+    return {
+        area for count in counts for area in count.doubtful if alarm_key("LONE_OCCUPANT", area) in turn.state.alarms
+    }
 
 
 def _settle_lone_in(turn: Turn, room: Room, perhaps: bool) -> None:

@@ -224,8 +224,14 @@ def policy_applied(turn: Turn, applied: PolicyApplied, unwatched: Set[str] = fro
         show_modes(turn)
     if turn.index is None:
         return
-    for name in sorted(unwatched & turn.index.rooms.keys()):
-        turn.doubt(name, "restart")
+    new = unwatched & turn.index.rooms.keys()
+    for (
+        room
+    ) in turn.index.rooms.values():  # also one around it that has a door in common with it: nobody watched that either
+        if room.id in new or any(
+            inner in new and not set(room.doors).isdisjoint(turn.index.rooms[inner].doors) for inner in room.within
+        ):
+            turn.doubt(room.id, "restart")
     for area in [area for area in turn.state.uncertain if area not in turn.index.rooms]:
         turn.emit(AreaCertain(area))
     for standing in list(turn.state.alarms.values()):

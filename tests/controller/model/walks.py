@@ -37,6 +37,17 @@ TOLD: dict[str, tuple[Piece, ...]] = {
         (Step("link", on=False), tap("hui", "hall-door-in"), tap("bao", "hall-door-in"), Step("open", "hall-door")),
         (*go_in("hall-door", "li", "wang"), *go_in("cage-door", "li"), Step("rex", "cage-door"), Step("open", "cage-door"),
          Step("reconcile", "cage")),
+        (*go_in("hall-door", "li", "wang"), *go_in("cage-door", "li"), Step("open", "hall-door"), Step("open", "cage-door"),
+         Step("rex", "cage-door"), Step("reconcile", "hall", names=("li", "wang"))),
+        (*go_in("hall-door", "li", "wang"), *go_in("cage-door", "li"), Step("rex", "cage-door"), Step("open", "cage-door"),
+         Step("reconcile", "hall", names=("wang",)), Step("count", "cage", n=1)),
+    ),
+    "room-in-room": (
+        (*go_in("hall-door", "li", "wang"), *go_in("lab-door", "li", "wang"), *go_in("hall-door", "sun", "guo"),
+         tap("li", "lab-door-out"), wait(3), tap("li", "lab-door-out"), Step("open", "lab-door"), Step("close", "lab-door"),
+         Step("restart"), Step("reconcile", "hall", names=("li", "wang", "sun", "guo")), Step("reconcile", "lab")),
+        (*go_in("back", "li", "wang"), Step("rex", "back"), Step("open", "back"), Step("close", "back"),
+         tap("sun", "lab-door-in"), Step("count", "hall", n=3)),
     ),
     "hall-with-two-doors": (
         (*go_in("north", "li", "wang"), tap("li", "north-out"), wait(2), tap("li", "north-out"), wait(1), tap("li", "north-out")),
