@@ -23,7 +23,10 @@ SECURITY_HEADERS = {
     "Permissions-Policy": "camera=(self), geolocation=(), microphone=()",
 }
 HSTS = "max-age=31536000"
-UPLOAD = re.compile(r"/api/v1/applications/[^/]+/attachments/[^/]+")
+UPLOAD = re.compile(
+    r"/api/v1/(?:applications/[^/]+/attachments/[^/]+|permits/[^/]+/letter|permits/[^/]+/persons/[^/]+/id-copy"
+    r"|visits/[^/]+/photo)"
+)
 """The only addresses (PUT) whose bodies may be as large as an attachment. Routers below them find the whole file in memory."""
 UPLOADS_AT_ONCE = 3
 """So many files are in memory and decoded at a time, which takes up to 300 MB each."""

@@ -85,7 +85,8 @@ class ErasureService:
         attachment.cipher = None
         attachment.erased_at = now
         session.add(attachment)
-        after = {"part": attachment.part, "application_id": attachment.application_id}
+        of = {"subject": attachment.subject} if attachment.subject else {"application_id": attachment.application_id}
+        after = {"part": attachment.part} | of
         audit.record(session, SYSTEM, now, "attachment.erase", attachment.public_id, after=after)
 
     def _erase_orphans(self, now: datetime) -> None:

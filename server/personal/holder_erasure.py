@@ -11,7 +11,8 @@ from sqlmodel import Session, col, select
 from server.badges.models import GONE, Application, Badge
 from server.operators import audit
 from server.operators.actor import Actor
-from server.personal.attachments import schedule_erasure
+from server.permits.models import Permit, PermitPerson, Visit
+from server.personal.attachments import schedule_erasure, schedule_erasure_about
 from server.personal.fields import PERSONAL_FIELDS
 from server.personal.history import rewrite
 from server.problems import Problem
@@ -24,7 +25,7 @@ _CLEAR = tuple(f"{field}_clear" for field in PERSONAL_FIELDS["holder"])
 def erase_holder(session: Session, actor: Actor, holder: Holder, reason: str, now: datetime) -> None:
     """Erase name, phone, ID number and documents of ``holder``; recorded as ``holder.erase``. Erasing twice is no error.
 
-    Raises :class:`Problem` 409 while the holder has not left, holds a live badge, or has an open application.
+    Raises :class:`Problem` 409 while the holder has not left, holds a live badge, or has an open application, permit or visit.
     """
     _refuse_while_needed(session, holder)
     for column in _SEALED + _CLEAR:
@@ -37,6 +38,8 @@ def erase_holder(session: Session, actor: Actor, holder: Holder, reason: str, no
     _empty_history(session, holder)
     applications = session.exec(select(Application.id).where(Application.holder_id == holder.id)).all()
     schedule_erasure(session, [found for found in applications if found is not None], now)
+    assert holder.id is not None
+    schedule_erasure_about(session, holder.id, now)
     after = {"fields": list(PERSONAL_FIELDS["holder"]), "reason": reason}
     audit.record(session, actor, now, "holder.erase", holder.public_id, after=after)
 
@@ -70,6 +73,24 @@ def _refuse_while_needed(session: Session, holder: Holder) -> None:
             f"This holder's application {waiting} is open: refuse or withdraw it first.",
             f"该持证人的申请 {waiting} 尚未结束，请先拒绝或撤回。",
             extra={"application": waiting},
+        )
+    _refuse_while_on_a_permit(session, holder)
+
+
+def _refuse_while_on_a_permit(session: Session, holder: Holder) -> None:
+    on = select(Permit.public_id).join(PermitPerson, col(PermitPerson.permit_id) == Permit.id)
+    on = on.where(PermitPerson.holder_id == holder.id, col(Permit.status).in_(("draft", "submitted", "approved")))
+    visits = select(Visit.public_id).where(
+        Visit.holder_id == holder.id, col(Visit.status).in_(("expected", "checked_in", "checked_out"))
+    )
+    needed = session.exec(on.limit(1)).first() or session.exec(visits.limit(1)).first()
+    if needed is not None:
+        raise Problem(
+            409,
+            "permit_open",
+            f"This holder is on {needed}, which is not over: end and close it first.",
+            f"该人员仍在未结束的许可或来访 {needed} 上，请先结束。",
+            extra={"needed_by": needed},
         )
 
 
