@@ -20,6 +20,12 @@ from controller.events import (
     Record,
 )
 from controller.fold import fold
+from controller.goods_events import (
+    EquipmentCheckEnded,
+    EquipmentCheckStarted,
+    EquipmentRefused,
+    ItemAccepted,
+)
 from controller.presence import areas_within, muster
 from controller.room_events import EscortChanged, EscortConfirmed
 from controller.site import Site
@@ -145,6 +151,25 @@ def decision_in(
         return words[type(told[-1])], told[-1].because
     confirmed = any(isinstance(event, EscortConfirmed | EscortChanged) for event in events)
     return ("confirmed" if confirmed else None), None
+
+
+def scan_in(record: Record | None, access_point: str) -> tuple[str | None, Explanation | None]:
+    """(granted, pending, denied or accepted; why) of a record that a scan at ``access_point`` made, or the console in its place: what the last of it was
+    told. Whom a complete check lets through is told last."""
+    decision, because = decision_in(record, access_point)
+    if decision is not None:
+        return decision, because
+    for event in reversed(record.events if record is not None else ()):
+        match event:
+            case EquipmentRefused(access_point=point) if point == access_point:
+                return "denied", event.because
+            case ItemAccepted(access_point=point) | EquipmentCheckStarted(access_point=point) if point == access_point:
+                return "accepted", None
+            case EquipmentCheckEnded(access_point=point, cause="cancelled") if point == access_point:
+                return "accepted", None
+            case _:
+                pass
+    return None, None
 
 
 def granted_in(record: Record | None) -> list[str]:

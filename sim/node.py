@@ -38,7 +38,7 @@ class BrokenPromise(AssertionError):
 
 class Node:
     """``true_us`` is the simulation's time: microseconds since it began. ``carry(leaf, payload)`` takes what goes up. ``watch`` is told
-    everything that is asked of the hardware."""
+    everything that is asked of the hardware. ``scanners``: each with its access point."""
 
     def __init__(
         self,
@@ -50,6 +50,7 @@ class Node:
         carry: Callable[[str, bytes], None],
         watch: Callable[[Asked], None] = lambda _asked: None,
         retention_us: int = RETENTION_US,
+        scanners: Sequence[tuple[str, str]] = (),
     ) -> None:
         self.site = site
         self.edge = edge
@@ -62,6 +63,7 @@ class Node:
         self.locks = MemoryLocks(self._hear)
         self._watch = watch
         self._retention_us = retention_us
+        self._scanners = tuple(scanners)
         self.wall_offset_us = wall_us
         self.boot_offset_us = 1_000_000
         self.boot_id = self.random.token()
@@ -140,6 +142,7 @@ class Node:
             software="menjin sim",
             objections=lambda site: site_mismatch(site, self.doors, self.edge) + unenforced(site),
             retention_us=self._retention_us,
+            scanners=self._scanners,
         )
         ports = Ports(self.journal, self.store, self.link, self.locks, self.random)
         return Agent(self.identity, MemoryKeyRing(), station, ports)

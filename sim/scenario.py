@@ -5,8 +5,18 @@ from typing import Any, Literal
 import msgspec
 
 from sim.scenario_given import Given, Strict
+from sim.scenario_goods import (
+    AttestVerb,
+    CheckRuns,
+    CheckVerb,
+    ConfirmVerb,
+    EmergencyVerb,
+    OrderVerb,
+    PermitVerb,
+    Scan,
+    SlipVerb,
+)
 from sim.scenario_verbs import (
-    Act,
     BadgeVerb,
     ClockVerb,
     CommandVerb,
@@ -19,13 +29,13 @@ from sim.scenario_verbs import (
     Lockdown,
     Pass,
     RegistryVerb,
-    Scan,
     Tap,
     Zone,
 )
 
-Decision = Literal["granted", "denied", "pending", "confirmed", "none"]
-"""``confirmed``: an escort's tap for others, which is no passage; ``none``: the tap was one with the last, or told nothing."""
+Decision = Literal["granted", "denied", "pending", "confirmed", "accepted", "none"]
+"""``confirmed``: an escort's tap for others, which is no passage; ``accepted``: a scan that counts, the door waits for more; ``none``: the tap was one with
+the last, or told nothing."""
 
 Listed = int | tuple[int, int | None]
 """How many are listed in an area; or the fewest and the most that it can hold by what is known (null: unknown)."""
@@ -104,6 +114,9 @@ class Expect(Strict, frozen=True):
     events_duplicated: int | None = None
     policy_version_current: bool | None = None
     locked: tuple[str, ...] | None = None
+    inventory: dict[str, tuple[str, ...]] | None = None
+    left: dict[str, int] | None = None
+    checks: dict[str, CheckRuns] | None = None
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -136,6 +149,7 @@ class Scenario(msgspec.Struct, frozen=True):
 
 
 _ACT_KEYS = ("refused", "ok", "in_force", "shows")
+_AT_A_POINT = ("decision", "reason", "rule", "unlocked", "indicator", "granted", "alarm", "events")
 EXPECTED_KEYS: dict[str, tuple[str, ...]] = {
     "tap": (
         "decision",
@@ -149,7 +163,10 @@ EXPECTED_KEYS: dict[str, tuple[str, ...]] = {
         "within_ms",
         "recorded",
     ),
-    "scan": ("decision", "reason", "unlocked", "alarm"),
+    "scan": _AT_A_POINT,
+    "check": ("result", *_AT_A_POINT),
+    "confirm": ("result", *_AT_A_POINT),
+    "attest": ("result", "reason", "events"),
     "pass": ("occupancy", "alarm", "events"),
     "door": ("alarm", "events"),
     "rex": ("unlocked", "alarm", "events"),
@@ -181,12 +198,11 @@ EXPECTED_KEYS: dict[str, tuple[str, ...]] = {
 
 ALONE_KEYS = (
     "occupancy", "uncertain", "alarms", "waiting", "lockdowns", "muster", "cleared", "register", "recorded", "in_force", "shows", "to_be_returned", "history", "audited", "overdue",
-    "no_personal_data", "events_lost", "events_duplicated", "policy_version_current", "locked",
+    "no_personal_data", "events_lost", "events_duplicated", "policy_version_current", "locked", "inventory", "left", "checks",
 )  # fmt: skip
 
 ARGUMENTS: dict[str, Any] = {
     "tap": Tap,
-    "scan": Scan,
     "pass": Pass,
     "door": DoorVerb,
     "rex": str,
@@ -201,7 +217,14 @@ ARGUMENTS: dict[str, Any] = {
     "holder": HolderVerb,
     "registry": RegistryVerb,
     "duty": DutyVerb,
-    **dict.fromkeys(("permit", "slip", "order", "emergency"), Act),
+    "scan": Scan,
+    "check": CheckVerb,
+    "confirm": ConfirmVerb,
+    "attest": AttestVerb,
+    "permit": PermitVerb,
+    "slip": SlipVerb,
+    "order": OrderVerb,
+    "emergency": EmergencyVerb,
     "command": CommandVerb,
     "cut": Literal["mqtt", "edge", "server", "broker", "journal"],
     "restore": Literal["mqtt", "edge", "desk", "server", "broker", "journal"],

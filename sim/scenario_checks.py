@@ -9,7 +9,8 @@ from controller.commands import Command
 from controller.event_base import AlarmName
 from controller.events import AnyEvent
 from sim.scenario import Expect
-from sim.scenario_given import Given
+from sim.scenario_given import Given, LineGiven
+from sim.scenario_goods import CheckVerb, Scan
 from sim.scenario_verbs import CommandVerb
 
 Fault = tuple[tuple[str | int, ...], str]
@@ -61,6 +62,7 @@ def faults_of_given(given: Given, virtual: bool) -> Iterator[Fault]:
     """People and badges that refer to nobody."""
     if given.permits and not virtual:
         yield ("permits",), "permits are played in virtual time only; add `time: virtual`"
+    yield from _faults_of_goods(given)
     holders = {holder.id for holder in given.holders}
     customers = {customer.code for customer in given.customers}
     names: set[str] = set()
@@ -74,3 +76,56 @@ def faults_of_given(given: Given, virtual: bool) -> Iterator[Fault]:
             if badge.id in names:
                 yield (key, index, "id"), f"{badge.id!r} stands there twice"
             names.add(badge.id)
+
+
+def faults_of_scan(verb: Scan | CheckVerb) -> Iterator[Fault]:
+    """Not exactly one thing to scan, or what stands beside another."""
+    documents = [verb.slip, verb.order]
+    if isinstance(verb, CheckVerb):
+        if len([each for each in documents if each is not None]) != 1:
+            yield (), "check needs either slip or order"
+        return
+    if len([each for each in (*documents, verb.serial, verb.raw) if each is not None]) != 1:
+        yield (), "scan needs one of slip, order, serial, raw"
+    if verb.times != 1 and verb.raw is None:
+        yield ("times",), "times: how often raw stands in the code; write raw"
+    if not 1 <= verb.times <= MAX_TIMES:
+        yield ("times",), f"times: 1 to {MAX_TIMES}"
+
+
+MAX_TIMES = 10_000
+"""Of ``raw``: more than any barcode holds."""
+
+
+def _faults_of_goods(given: Given) -> Iterator[Fault]:
+    """Devices, slips and orders that refer to nothing, and lines that cannot be."""
+    customers = {customer.code for customer in given.customers}
+    holders = {holder.id for holder in given.holders}
+    serials = {item.serial for item in given.inventory}
+    names: set[str] = set()
+    for key in ("inventory", "slips", "orders"):
+        for index, entry in enumerate(getattr(given, key)):
+            name = entry.serial if key == "inventory" else entry.id
+            if entry.customer is not None and entry.customer not in customers:
+                yield (key, index, "customer"), f"{name}: customer {entry.customer!r} is not given"
+            if name in names:
+                yield (key, index), f"{name!r} stands there twice"
+            names.add(name)
+    for index, slip in enumerate(given.slips):
+        yield from _faults_of_lines(("slips", index, "lines"), slip.id, slip.lines)
+        for key, known, asked in (("carriers", holders, slip.carriers), ("items", serials, slip.items)):
+            for name in asked:
+                if name not in known:
+                    yield ("slips", index, key), f"slip {slip.id}: {name!r} is not given"
+        if not slip.items and not slip.lines:
+            yield ("slips", index), f"slip {slip.id} lets nothing pass; it needs items or lines"
+    for index, order in enumerate(given.orders):
+        yield from _faults_of_lines(("orders", index, "lines"), order.id, order.lines)
+        if not order.lines:
+            yield ("orders", index), f"order {order.id} lets nothing pass; it needs lines"
+
+
+def _faults_of_lines(path: tuple[str | int, ...], name: str, lines: tuple[LineGiven, ...]) -> Iterator[Fault]:
+    for index, line in enumerate(lines):
+        if (line.quantity is None) == (not line.serials):
+            yield (*path, index), f"{name}: a line has either serials or a quantity"

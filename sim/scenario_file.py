@@ -20,8 +20,9 @@ from sim.scenario import (
     ScenarioError,
     Step,
 )
-from sim.scenario_checks import Fault, faults_of_command, faults_of_expect, faults_of_given
+from sim.scenario_checks import Fault, faults_of_command, faults_of_expect, faults_of_given, faults_of_scan
 from sim.scenario_given import Given
+from sim.scenario_goods import CheckVerb, PermitVerb, Scan
 from sim.scenario_times import duration_s, moment
 from sim.scenario_verbs import ACTS, BadgeVerb, ClockVerb, CommandVerb, ContractVerb, Count, DoorVerb, Tap, acts_in
 from sim.site_folder import SiteFolder
@@ -228,10 +229,12 @@ class _Reader:
             raise self.error(path, "door needs one of force, prop, close")
         if type(argument) in ACTS:
             self._check_acts(argument, path)
-        if isinstance(argument, Tap) and argument.late is not None:
+        if isinstance(argument, Tap | Scan) and argument.late is not None:
             self._check(duration_s, argument.late, (*path, "late"))
             if not self._virtual:
                 raise self.error((*path, "late"), "late: no reader of the hall keeps a read back; add `time: virtual`")
+        if isinstance(argument, Scan | CheckVerb):
+            self._raise(path, faults_of_scan(argument))
         if isinstance(argument, CommandVerb):
             self._raise(path, faults_of_command(argument))
         if verb in ("cut", "restore") and argument == "journal" and not self._virtual:
@@ -252,6 +255,8 @@ class _Reader:
         times: list[tuple[str, str | None]] = []
         if isinstance(argument, ContractVerb):
             times = [("end", argument.end), ("until", argument.until)]
+        if isinstance(argument, PermitVerb):
+            times = [("end", argument.end)]
         for key, text in times:
             if text is not None:
                 self._check(lambda value: moment(value, _ANY_NOW), text, (*path, key))
@@ -272,6 +277,12 @@ class _Reader:
         for index, permit in enumerate(given.permits):
             for key, limit in (("from", permit.from_), ("to", permit.to)):
                 self._check(lambda value: moment(value, _ANY_NOW), limit, ("given", "permits", index, key))
+        for kind in ("slips", "orders"):
+            for index, document in enumerate(getattr(given, kind)):
+                for key in ("from", "to", "arrived", "return_until"):
+                    limit = getattr(document, "from_" if key == "from" else key, None)
+                    if limit is not None:
+                        self._check(lambda value: moment(value, _ANY_NOW), limit, ("given", kind, index, key))
 
     def _check_site(self, site: str, settings: dict[str, float], rules: dict[str, dict[str, Any]]) -> None:
         try:

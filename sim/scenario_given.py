@@ -1,8 +1,10 @@
 """``given`` of the scenario language, and the people of a site's ``population.yaml``: what exists before the first step."""
 
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
+
+from controller.policy import SlipKind
 
 CardKind = Literal["desfire", "ultralight-c", "felica-lite-s", "uid"]
 Part = Literal["photo", "id_copy", "letter", "loss_letter"]
@@ -96,9 +98,66 @@ class PermitGiven(Strict, frozen=True, rename={"from_": "from"}):
     number: str = ""
 
 
+class ItemGiven(Strict, frozen=True):
+    """A device that is in the rooms. ``customer`` absent: the site's own."""
+
+    serial: str
+    model: str
+    customer: str | None = None
+
+
+class LineGiven(Strict, frozen=True):
+    """Devices of one model: by their ``serials``, or counted by ``quantity``."""
+
+    model: str
+    serials: tuple[str, ...] = ()
+    quantity: int | None = None
+
+    @property
+    def devices(self) -> int:
+        """How many it lets pass."""
+        return len(self.serials) if self.quantity is None else self.quantity
+
+
+class SlipGiven(Strict, frozen=True, rename={"from_": "from"}):
+    """An exit slip (E4-E6, E8). ``items``: serials of the inventory, ``lines``: what else. ``customer`` absent: the site's own. Without
+    ``from`` and ``to`` it is of today, in the site's time. ``edge``, ``door``: where it is bound to. ``return_until``: what went out may come back; ``out``: serials
+    that went out under it before."""
+
+    id: str
+    customer: str | None = None
+    kind: SlipKind = "withdrawal"
+    carriers: tuple[str, ...] = ()
+    items: tuple[str, ...] = ()
+    lines: tuple[LineGiven, ...] = ()
+    from_: str | None = None
+    to: str | None = None
+    edge: str = "edge-1"
+    door: str = ""
+    cancelled: bool = False
+    return_until: str | None = None
+    out: tuple[str, ...] = ()
+    number: str = ""
+
+
+class OrderGiven(Strict, frozen=True, rename={"from_": "from"}):
+    """A work order (E1, E2). ``arrived``: when it reached the machine room, ``exception``: it need not have been there for so long. ``unpacked``: the guard attested
+    that no cartons are left. Without ``from`` and ``to`` it is of today, in the site's time."""
+
+    id: str
+    customer: str | None = None
+    lines: tuple[LineGiven, ...] = ()
+    arrived: str = "-25h"
+    exception: bool = False
+    unpacked: bool = True
+    from_: str | None = None
+    to: str | None = None
+    edge: str = "edge-1"
+    number: str = ""
+
+
 class Given(Strict, frozen=True):
-    """What exists before the first step. ``permits``: in virtual time only; ``inventory``, ``slips``, ``orders`` belong to a later
-    issue."""
+    """What exists before the first step."""
 
     customers: tuple[CustomerGiven, ...] = ()
     contacts: tuple[ContactGiven, ...] = ()
@@ -106,6 +165,6 @@ class Given(Strict, frozen=True):
     badges: tuple[BadgeGiven, ...] = ()
     applications: tuple[ApplicationGiven, ...] = ()
     permits: tuple[PermitGiven, ...] = ()
-    inventory: tuple[dict[str, Any], ...] = ()
-    slips: tuple[dict[str, Any], ...] = ()
-    orders: tuple[dict[str, Any], ...] = ()
+    inventory: tuple[ItemGiven, ...] = ()
+    slips: tuple[SlipGiven, ...] = ()
+    orders: tuple[OrderGiven, ...] = ()

@@ -5,6 +5,7 @@ from typing import Any, Literal
 import msgspec
 
 from sim.scenario_given import CardKind, Part, Strict
+from sim.scenario_goods import EmergencyVerb, OrderVerb, PermitVerb, SlipVerb
 
 
 class Tap(Strict, frozen=True):
@@ -15,16 +16,6 @@ class Tap(Strict, frozen=True):
     card: str | None = None
     hold_s: float | None = None
     late: str | None = None
-
-
-class Scan(Strict, frozen=True):
-    """Scan a code at a door (later issue)."""
-
-    at: str
-    slip: str | None = None
-    order: str | None = None
-    serial: str | None = None
-    raw: str | None = None
 
 
 class Pass(Strict, frozen=True):
@@ -213,19 +204,15 @@ class RegistryVerb(Strict, frozen=True):
     sql: str
 
 
-class Act(Strict, frozen=True):
-    """permit, slip, order, emergency: belong to a later issue."""
-
-    id: str
-    approve: dict[str, Any] | None = None
-    revoke: bool | None = None
-
-
 ACTS: dict[type[Strict], tuple[str, ...]] = {
     BadgeVerb: ("apply", "attach", "approve", "issue", "encode", "report", "reissue", "transfer"),
     ContractVerb: ("new", "sign", "end", "until", "suspend", "resume"),
     CustomerVerb: ("new", "name", "kind", "merge"),
     HolderVerb: ("new", "leave", "look"),
+    SlipVerb: ("new", "approve", "issue", "cancel", "bind"),
+    OrderVerb: ("new", "exception", "unpack", "cancel", "bind"),
+    PermitVerb: ("approve", "revoke", "end"),
+    EmergencyVerb: ("approve", "admit", "close"),
 }
 """A verb's acts; a step does exactly one (a customer's name and kind may change together)."""
 

@@ -72,6 +72,19 @@ class ReaderWiring(msgspec.Struct, frozen=True):
     buzzer: Output | None = None
 
 
+class ScannerWiring(msgspec.Struct, frozen=True):
+    """One barcode scanner at an access point, with the ending that it is set to."""
+
+    id: str
+    access_point: str
+    driver: str = "serial-scanner"
+    baud: int = 9600
+    terminator: Literal["auto", "cr", "lf", "crlf", "tab", "stx-etx"] = "auto"
+    green: Output | None = None
+    red: Output | None = None
+    buzzer: Output | None = None
+
+
 class ZoneWiring(msgspec.Struct, frozen=True):
     """A fire or gas zone's loop."""
 
@@ -96,6 +109,7 @@ class Wiring(msgspec.Struct, frozen=True):
     boards: tuple[BoardWiring, ...] = ()
     doors: tuple[DoorWiring, ...] = ()
     readers: tuple[ReaderWiring, ...] = ()
+    scanners: tuple[ScannerWiring, ...] = ()
     fire: tuple[ZoneWiring, ...] = ()
     gas: tuple[ZoneWiring, ...] = ()
     lockdown: tuple[LockdownWiring, ...] = ()
@@ -103,11 +117,11 @@ class Wiring(msgspec.Struct, frozen=True):
     def outputs(self) -> list[tuple[str, Output]]:
         """Every relay in use, with what hangs on it."""
         used = [(f"lock of {door.id}", door.lock) for door in self.doors]
-        for reader in self.readers:
+        for unit in (*self.readers, *self.scanners):
             for name in ("green", "red", "buzzer"):
-                output: Output | None = getattr(reader, name)
+                output: Output | None = getattr(unit, name)
                 if output is not None:
-                    used.append((f"{name} of {reader.id}", output))
+                    used.append((f"{name} of {unit.id}", output))
         return used
 
     def inputs(self) -> list[tuple[str, Input]]:
@@ -131,7 +145,8 @@ def parse_wiring(text: str, where: str = "edge.toml") -> Wiring:
         wiring = msgspec.convert(tomllib.loads(text), Wiring)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise WiringError(f"{where}: {error}") from error
-    names = Counter(each.id for group in (wiring.boards, wiring.doors, wiring.readers) for each in group)
+    groups = (wiring.boards, wiring.doors, wiring.readers, wiring.scanners)
+    names = Counter(each.id for group in groups for each in group)
     for name, times in names.items():
         if times > 1:
             raise WiringError(
@@ -160,7 +175,7 @@ def parse_wiring(text: str, where: str = "edge.toml") -> Wiring:
 def together(wiring: Wiring, readers: tuple[ReaderWiring, ...], where: str) -> Wiring:
     """The hall with the readers of another file beside its own. Raises :class:`WiringError` for a name used twice, or a reader there
     that serves an access point."""
-    taken = {each.id for group in (wiring.boards, wiring.doors, wiring.readers) for each in group}
+    taken = {each.id for group in (wiring.boards, wiring.doors, wiring.readers, wiring.scanners) for each in group}
     for reader in readers:
         if reader.id in taken:
             raise WiringError(f"{where}: the name {reader.id!r} is used in edge.toml already")

@@ -18,7 +18,7 @@ from controller.now import SECOND_US, Now
 from controller.policy import Badge, Policy
 from controller.site import AccessPoint, DoorHardware, Site
 from controller.site_checks import site_mismatch, unenforced
-from edge.ports import DeviceChanged, InputChanged, Presented, Stimulus
+from edge.ports import DeviceChanged, InputChanged, Presented, ScanFailed, Scanned, Stimulus
 from sim.memory import Asked
 from sim.memory_server import MemoryServer, next_version
 from sim.node import Node
@@ -39,7 +39,9 @@ LEAST_US = 1_000
 MESSAGES_MAX = 10_000
 """Messages at one moment: more is two programs that answer each other for ever."""
 
-DeviceKind = Literal["reader", "board"]
+DeviceKind = Literal["reader", "board", "scanner"]
+LONGEST_SCAN_BYTES = 128
+"""What a scanner sends beyond this is no code (docs/goods.md)."""
 
 
 class Stuck(RuntimeError):
@@ -68,6 +70,7 @@ class Building:
         self._broker_alive = True
         self._cable_plugged = True
         self._edge_alive = True
+        self._broken: set[str] = set()
         self._records: list[Record] = []
         self.server = MemoryServer(site.id, EDGE, lambda leaf, payload: self._down.append((leaf, payload)))
         limits = limits_from(site.settings)
@@ -76,8 +79,9 @@ class Building:
             for kind in ("temporary", "customer", "staff", "keyholder")
         }
         self._lease_every_us = min(LEASE_EVERY_US, min(self.server.lease_s.values()) * SECOND_US // LEASE_SHARE)
-        hardware = tuple(_hardware(door) for door in folder.wiring.doors)
-        self.node = Node(site, EDGE, hardware, seed, self._wall_us, self._carry_up, self._watch, KEPT_US)
+        scanners = tuple((scanner.id, scanner.access_point) for scanner in folder.wiring.scanners)
+        hardware = tuple(_hardware(door, scanners) for door in folder.wiring.doors)
+        self.node = Node(site, EDGE, hardware, seed, self._wall_us, self._carry_up, self._watch, KEPT_US, scanners)
 
     def begin(self, policy: Policy) -> None:
         """The edge starts, connects, and takes its policy. Raises :class:`RuntimeError` when it does not."""
@@ -173,6 +177,29 @@ class Building:
         self.shown.pop(access_point, None)
         self.tell(Presented(access_point, card.technology, card.number, assurance, read_us))
 
+    def scan(self, access_point: str, text: str, half: bool = False, age_us: int = 0) -> None:
+        """A scanner there reads ``text``: a scan is so long at most and of printable ASCII. ``half``: its end never comes. Raises ``KeyError`` with one line where
+        no scanner works."""
+        there = [scanner.id for scanner in self.wiring.scanners if scanner.access_point == access_point]
+        if not set(there) - self._broken:
+            raise KeyError(f"no scanner works at {access_point}")
+        read_us = self.node.now(self.now_us).mono_us - age_us
+        length = len(text.encode())
+        refused = (
+            "too_long"
+            if length > LONGEST_SCAN_BYTES
+            else "noise"
+            if not (text.isascii() and text.isprintable()) or not text.strip()
+            else "half"
+            if half
+            else ""
+        )
+        self.shown.pop(access_point, None)
+        if refused:
+            self.tell(ScanFailed(access_point, refused, length, read_us))
+        else:
+            self.tell(Scanned(access_point, text, read_us))
+
     def tell(self, *stimuli: Stimulus) -> None:
         """Something reaches the edge, as one group; it and all that follows is taken."""
         if self._edge_alive:
@@ -226,11 +253,13 @@ class Building:
         return self._doors[door]
 
     def device(self, device: str, working: bool) -> None:
-        """A reader or a board falls out or comes back."""
+        """A reader, a board or a scanner falls out or comes back."""
         kinds: dict[str, DeviceKind] = {reader.id: "reader" for reader in self.wiring.readers}
         kinds |= {board.id: "board" for board in self.wiring.boards}
+        kinds |= {scanner.id: "scanner" for scanner in self.wiring.scanners}
         if device not in kinds:
             raise KeyError(f"no device {device!r}; there are {', '.join(sorted(kinds))}, network")
+        (self._broken.discard if working else self._broken.add)(device)
         self.tell(DeviceChanged(device, kinds[device], working, "" if working else "unplugged"))
 
     def _contact(self, door: str) -> None:
@@ -308,7 +337,11 @@ class Building:
         badges: tuple[Badge, ...] = tuple(
             msgspec.structs.replace(badge, **changes) if badge.id == badge_id else badge for badge in policy.badges
         )
-        self.server.publish(next_version(policy, badges=badges), self._server_now())
+        self.publish(next_version(policy, badges=badges))
+
+    def publish(self, policy: Policy) -> None:
+        """Publish a policy: it is in force where it is heard."""
+        self.server.publish(policy, self._server_now())
         if not self._server_alive:
             self._down.clear()
         self.settle()
@@ -345,7 +378,7 @@ class Building:
             self.asked.append(asked)
 
 
-def _hardware(door: DoorWiring) -> DoorHardware:
+def _hardware(door: DoorWiring, scanners: tuple[tuple[str, str], ...]) -> DoorHardware:
     return DoorHardware(
         door.id,
         fail=door.fail,
@@ -353,4 +386,5 @@ def _hardware(door: DoorWiring) -> DoorHardware:
         has_contact=door.contact is not None,
         has_rex=door.rex is not None,
         fire_zones=door.fire_zones,
+        scanners=tuple(sorted({access_point for _, access_point in scanners})),
     )

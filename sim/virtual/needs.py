@@ -2,10 +2,13 @@
 
 from controller.policy import BadgeStatus
 from sim.scenario import Scenario, Step
+from sim.scenario_goods import OrderVerb, PermitVerb, SlipVerb
 from sim.scenario_verbs import BadgeVerb, acts_in
 
 REPORTS: dict[str, BadgeStatus] = {"lost": "lost", "suspended": "suspended", "active": "active"}
 """What a badge can be reported as where there is no desk."""
+ACTS_ON_THE_POLICY = ("cancel", "bind", "unpack", "exception", "revoke", "end")
+"""What happens to a slip, an order or a permit that the policy alone can tell."""
 _EXPECTATIONS_OF_THE_SERVER = (
     "in_force",
     "shows",
@@ -22,7 +25,7 @@ _EXPECTATIONS_OF_THE_SERVER = (
 def needs_processes(scenario: Scenario) -> str:
     """Why a scenario cannot be played in virtual time, in one line; empty when it can."""
     given = scenario.given
-    for key in ("contacts", "applications", "inventory", "slips", "orders"):
+    for key in ("contacts", "applications"):
         if getattr(given, key):
             return f"{scenario.path}: given.{key} needs the server; play it without --virtual"
     for step in scenario.steps:
@@ -40,13 +43,11 @@ def _why_real(step: Step) -> str:
         "holder",
         "registry",
         "duty",
-        "permit",
-        "slip",
-        "order",
         "emergency",
-        "scan",
     ):
         return f"{step.verb} needs the server"
+    if isinstance(argument, SlipVerb | OrderVerb | PermitVerb) and acts_in(argument)[0] not in ACTS_ON_THE_POLICY:
+        return f"{step.verb}: {acts_in(argument)[0]} needs the server"
     if isinstance(argument, BadgeVerb) and (acts_in(argument) != ["report"] or argument.report not in REPORTS):
         return f"badge: {acts_in(argument)[0]} needs the server"
     if step.verb in ("kill", "restore") and argument == "desk":

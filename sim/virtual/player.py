@@ -31,6 +31,7 @@ from sim.scenario_verbs import (
 from sim.site_folder import SiteFolder
 from sim.site_rules import changed_site
 from sim.virtual.building import STARTS, Building
+from sim.virtual.goods_verbs import GoodsVerbs, Missing
 from sim.virtual.needs import REPORTS
 from sim.virtual.policy import Cast, cast_of
 from sim.virtual.watch import Watch
@@ -39,9 +40,12 @@ ALARM_US = 20 * SECOND_US
 STATE_US = 10 * SECOND_US
 AGAIN_US = 1_100_000
 """Before one card is laid on one reader again, unless the file waits there by itself: within a second that would be one read."""
-_SHOWN = {"granted": "granted", "pending": "pending", "denied": "denied", "alarm": "alarm"}
-_QUIET = ("cut", "restore", "kill", "plug", "unplug", "clock", "count", "gas", "tamper", "badge", "lockdown", "expect")
+_SHOWN = ("granted", "pending", "denied", "alarm", "accepted")
+_QUIET = (
+    "cut", "restore", "kill", "plug", "unplug", "clock", "count", "gas", "tamper", "badge", "lockdown", "expect", "slip", "order", "permit", "attest",
+)  # fmt: skip
 """Verbs after which nothing may have been unlocked (L2)."""
+_OF_GOODS = ("scan", "check", "confirm", "attest", "slip", "order", "permit")
 
 
 class Unplayable(ValueError):
@@ -70,6 +74,7 @@ class VirtualPlayer:
         self._since = 0
         self._asked_since = 0
         self.watch = Watch(self.site, self.building)
+        self._goods = GoodsVerbs(self.building, self.cast, self._judge, self._names)
 
     def prepare(self) -> None:
         """Put the policy made of ``given`` in force."""
@@ -84,13 +89,16 @@ class VirtualPlayer:
         self._asked_since = len(building.asked)
         began_us = building.now_us
         try:
-            getattr(self, f"_do_{step.verb}")(step.argument)
+            if step.verb in _OF_GOODS:
+                getattr(self._goods, step.verb)(step.argument)
+            else:
+                getattr(self, f"_do_{step.verb}")(step.argument)
             judge.accepted()
             self._judge_step()
             self.watch.look(quiet=step.verb in _QUIET, asked=building.asked[self._asked_since :])
         except BrokenPromise as broken:
             judge.fail(f"invariant: {broken} (seed {building.seed})")
-        except (KeyError, Unplayable) as error:
+        except (KeyError, Missing, Unplayable) as error:
             judge.fail(str(error.args[0]))
         took_ms = (building.now_us - began_us) / 1000
         return StepResult(step.line, step.verb, not judge.problems, judge.problems, judge.observed, took_ms)
@@ -127,7 +135,7 @@ class VirtualPlayer:
         self._see("reason", because.reason if because else None)
         self._see("rule", because.rule if because else None)
         self._see("unlocked", opened)
-        self._see("indicator", _SHOWN.get(building.shown.get(tap.at, ""), "none"))
+        self._see("indicator", shown if (shown := building.shown.get(tap.at, "")) in _SHOWN else "none")
         if self._expected is not None and self._expected.granted is not None:
             granted = tuple(sorted(self._names.get(number, number) for number in granted_in(record)))
             self._see("granted", granted, tuple(sorted(self._expected.granted)))
@@ -243,6 +251,7 @@ class VirtualPlayer:
 
     def _do_wait(self, text: str) -> None:
         self._again_us.clear()
+        self._goods.waited()
         self.building.advance(round(duration_s(text) * SECOND_US))
 
     def _do_expect(self, _argument: None) -> None:
@@ -286,6 +295,7 @@ class VirtualPlayer:
             self._see("cleared", name if held else None)
         if expected.register is not None:
             self._judge.register(self._facts().register(), expected.register)
+        self._goods.judge(expected, self._settles)
         if expected.locked is not None:
             doors = expected.locked
             self._until(lambda: all(map(self.building.is_locked, doors)), STATE_US)

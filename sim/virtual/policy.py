@@ -24,6 +24,7 @@ from controller.policy import (
 from controller.site import Site
 from sim.scenario_given import BadgeGiven, CustomerGiven, Given, HolderGiven, PermitGiven
 from sim.scenario_times import moment
+from sim.virtual.goods_policy import Paper, goods_of
 
 QUOTAS = {"organisation": 2, "individual": 1, "supplier": 0, "partner": 0}
 """Badge slots by kind of customer (B2)."""
@@ -38,12 +39,14 @@ class CardHeld(msgspec.Struct, frozen=True):
 
 
 class Cast(msgspec.Struct, frozen=True):
-    """The policy, and who is who in it: by the ids that the scenario gives. ``cards``: of badges, permits, and ``unknown``."""
+    """The policy, and who is who in it: by the ids that the scenario gives. ``cards``: of badges, permits, and ``unknown``. ``papers``: of
+    slips and orders."""
 
     policy: Policy
     cards: dict[str, CardHeld]
     badges: dict[str, int]
     holders: dict[str, int]
+    papers: dict[str, Paper] = {}
 
 
 def cast_of(given: Given, site: Site, hash_key: bytes, now: dt.datetime) -> Cast:
@@ -74,6 +77,8 @@ class _Casting:
             else self._standing(ids[entry.id], entry, people[entry.holder])
             for entry in entries
         )
+        zone = self._site.time_zone
+        goods = goods_of(self._given, self._customers, self._holders, zone, self._key, self._now)
         policy = Policy(
             Version(1, 1),
             self._site,
@@ -81,8 +86,11 @@ class _Casting:
             tuple(map(self._holder, self._given.holders)),
             tuple(Grant(number, areas) for areas, number in self._grants.items()),
             badges,
+            goods.items,
+            goods.orders,
+            goods.slips,
         )
-        return Cast(policy, self._cards, ids, self._holders)
+        return Cast(policy, self._cards, ids, self._holders, goods.papers)
 
     def _customer(self, customer: CustomerGiven) -> Customer:
         contract = customer.contract
