@@ -36,6 +36,16 @@ from controller.events import (
     Record,
     decode_record,
 )
+from controller.goods_events import (
+    EquipmentCheckEnded,
+    EquipmentCheckStarted,
+    EquipmentRefused,
+    HolderConfirmed,
+    ItemAccepted,
+    ItemsFreed,
+    ItemsMoved,
+    ItemsReserved,
+)
 from controller.room_events import (
     AreaCertain,
     AreaUncertain,
@@ -54,6 +64,8 @@ MAX_AT_US = 253_402_214_399_999_999
 """A day before the year 9999 ends: beyond it no page could show the time, wherever the site lies."""
 MAX_NAME_CHARACTERS = 200
 """Longer ids and names are nobody's, and PostgreSQL's indexes refuse them."""
+MAX_DEVICES = 20_000
+"""Of one passage: more than a document may list."""
 _NUL_TEXT = b"\\u0000"
 """Looked for first: on most records the pattern below would cost more than all the rest."""
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
@@ -102,6 +114,40 @@ def _maintenance(event: MaintenanceChanged) -> Columns:
     if event.until_us is not None and not 0 <= event.until_us <= MAX_AT_US:
         raise UnreadableRecord(f"until_us {event.until_us} is out of range")
     return _of_door(event)
+
+
+def _goods(event: Any) -> Columns:
+    """What moves, or is checked, at a goods door. ``number``: the document's."""
+    badge, holder = _id(getattr(event, "badge", 0)), _id(getattr(event, "holder", 0))
+    customer = _id(getattr(event, "customer", None))
+    because = getattr(event, "because", None)
+    reason, rule = (because.reason, because.rule) if because is not None else (None, None)
+    return (
+        event.door,
+        event.access_point,
+        badge or None,
+        holder or None,
+        customer,
+        event.number or None,
+        reason,
+        rule,
+        None,
+        None,
+    )
+
+
+def _moved(event: ItemsReserved) -> Columns:
+    for number in (event.document_id, event.binding, event.until_us):
+        _id(number)
+    if len(event.items) > MAX_DEVICES:
+        raise UnreadableRecord(f"{len(event.items)} devices at once, at most {MAX_DEVICES} are stored")
+    for item in event.items:
+        _id(item.line)
+        if len(item.serial) > MAX_NAME_CHARACTERS:
+            raise UnreadableRecord(
+                f"a serial has {len(item.serial)} characters, at most {MAX_NAME_CHARACTERS} are stored"
+            )
+    return _goods(event)
 
 
 def _lapsed(event: AccessLapsed | EscortConfirmed) -> Columns:
@@ -171,6 +217,14 @@ _COLUMNS: dict[type, Callable[[Any], Columns]] = {
     FireLatched: _subject("zone"),
     FireReset: _subject("zone"),
     InputRecorded: _subject("subject"),
+    EquipmentCheckStarted: _goods,
+    ItemAccepted: _goods,
+    EquipmentRefused: _goods,
+    EquipmentCheckEnded: _goods,
+    ItemsReserved: _moved,
+    ItemsMoved: _moved,
+    ItemsFreed: _goods,
+    HolderConfirmed: _goods,
 }
 """Event type → its columns; a type that is not here has none but ``detail``."""
 _NONE: Columns = (None,) * 10

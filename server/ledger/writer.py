@@ -23,9 +23,11 @@ from controller.events import (
     RangeLost,
     Record,
 )
+from controller.goods_events import ItemsMoved
 from controller.site import Site
 from controller.wire import GENESIS_HASH, Records
 from server.db.engine import Database
+from server.equipment.moves import Moves
 from server.ledger.bulk import insert_rows, run
 from server.ledger.chain import Head, Verdict, chain_hashes, judge
 from server.ledger.columns import EVENT_COLUMNS, UnreadableRecord, event_row, event_rows, read_record
@@ -95,6 +97,7 @@ class LedgerWriter:
         self._quarantined: list[dict[str, Any]] = []
         self._facts: dict[int, Facts] = {}
         self._register = Register(connection, areas)
+        self._moves = Moves(connection, now_us)
         self._journals: dict[tuple[int, str], dict[str, Any]] = {}
         self._unsaved_hashes: dict[tuple[int, str, int], bytes] = {}
 
@@ -177,6 +180,8 @@ class LedgerWriter:
             event_type = type(event)
             if event_type in REGISTERED:
                 self._register.take(edge_id, event, record.at_us, seq, record_seq, folds=folds)
+            elif event_type is ItemsMoved:
+                self._moves.take(edge_id, event, record.at_us, seq, record_seq)  # type: ignore[arg-type]
             if not folds:
                 continue
             facts.apply(event, record.at_us, seq, mono_us=record.mono_us)
@@ -198,6 +203,7 @@ class LedgerWriter:
         for facts in self._facts.values():
             facts.save()
         self._register.save()
+        self._moves.save()
 
     def _store(
         self,
