@@ -41,6 +41,7 @@ from controller.room_events import InterlockBroken, OccupancyReconciled
 from controller.site import AccessPoint, DoorHardware, Site
 from controller.state import State, encode_state, snapshot
 from sim.facts import bounds
+from sim.goods_checks import GoodsChecks
 from sim.node import BrokenPromise
 
 CONFIRM_US = 61 * SECOND_US
@@ -61,6 +62,7 @@ class RecordChecks:
         self._unlocked: set[str] = set()
         self._open: set[str] = set()
         self._released: set[str] = set()
+        self._goods = GoodsChecks(site)
 
     def take(self, records: Iterable[Record]) -> None:
         """The next records, in order. Raises :class:`BrokenPromise`."""
@@ -69,6 +71,7 @@ class RecordChecks:
                 raise BrokenPromise(f"records: {record.seq} follows {self.state.seq}")
             self._causes(record)
             self._interlocks(record)
+            self._goods.take(record)
             fold(self.state, record)
             self._two_persons(record.seq)
 

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from controller.engine import Engine
-from controller.events import Record
+from controller.events import PolicyChanged, Record
 from controller.room_events import OccupancyReconciled
 from controller.site import AccessPoint, Site
+from sim.goods_checks import DocumentChecks
 from sim.invariants import RecordChecks, Truth, beyond_quota, locked_in, same_state
 from sim.memory import Asked
 from sim.node import BrokenPromise
@@ -19,6 +20,7 @@ class Watch:
         self._site = site
         self._building = building
         self._checks = RecordChecks(site)
+        self._documents = DocumentChecks(EDGE)
         self._truth = Truth(site)
 
     def before_passing(self, point: AccessPoint, people: int, tailgate: int) -> None:
@@ -30,8 +32,10 @@ class Watch:
         building = self._building
         news: list[Record] = building.records()[self._checks.state.seq :]
         self._checks.take(news)
+        changed = any(isinstance(event, PolicyChanged) for record in news for event in record.events)
         for record in news:
             beyond_quota(record, self._engine.policy)
+            self._documents.take(record, None if changed else self._engine.policy)
             for event in record.events:
                 if isinstance(event, OccupancyReconciled):
                     self._truth.counted(event, building.people)
