@@ -39,7 +39,7 @@ class CardRefused(Input, frozen=True):
 
 class DocumentScanned(Input, frozen=True):
     """The code of an order or a slip was read at an access point. ``code``: :func:`controller.policy.credential_key` with technology
-    ``document`` of the code, which itself is nowhere recorded."""
+    ``order`` or ``slip`` of the code as printed, which itself is nowhere recorded."""
 
     access_point: str
     document: Literal["order", "slip"]

@@ -136,7 +136,8 @@ class DoorHardware(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``fail``: what the lock does without power or command. ``relock_by``: who ends an unlock pulse (MEANINGS 28).
     ``fire_zones``: the zones whose fire input releases this door, and whose gas discharge forbids entry through it. ``fire_boards``: of
     these, (zone, the board that its fire input hangs on): while that board is down nobody knows whether the fire is over.
-    ``scanners``: the access points of this door where codes are read (E2, E4); elsewhere the guard's console is asked.
+    ``scanners``: the access points where codes are read (E2, E4), those of the edge's other doors may be among them; elsewhere the guard's
+    console is asked.
     """
 
     door: str

@@ -28,6 +28,7 @@ from edge.ports import JournalFault
 from edge.randomness import SystemRandom
 from edge.reading import reader_thread
 from edge.runner import Runner
+from edge.scanning import scanner_thread
 from edge.station import Ports, Station
 
 
@@ -49,6 +50,7 @@ def build(config: EdgeConfig, bundle: Bundle) -> Runner:
         readers = [desk.thread]
     else:
         readers = [reader_thread(line, bundle.card_keys, inbox.post, mono_us) for line in config.readers]
+        readers += [scanner_thread(line, inbox.post, mono_us) for line in config.scanners]
     journal = open_journal(config.journal_path, random)
     policies = open_policy_store(config.policy_path)
 
@@ -62,6 +64,7 @@ def build(config: EdgeConfig, bundle: Bundle) -> Runner:
         software=f"menjin {_software()}",
         objections=objections,
         readers=tuple(line.id for line in config.readers),
+        scanners=tuple((line.id, line.access_point) for line in config.scanners),
         boards=tuple(line.id for line in config.boards),
         notices=(*_notices(config), *([policies.damage] if policies.damage else [])),
         desk=config.desk,

@@ -38,6 +38,7 @@ from edge.ports import (
 )
 from edge.recovery import recover
 from edge.report import Bearing, Report
+from edge.scan_points import ScanPoints
 from edge.sender import Sender
 from edge.station import Identity, Ports, Station
 from edge.status import Health, StatusReport
@@ -65,7 +66,10 @@ class Agent:
         self._intake = Intake(identity.site, identity.edge, keys)
         self._outbox = Outbox(ports.journal, sender)
         self._commands = CommandIntake(ports.journal)
-        self._health = Health(station.notices, station.readers, station.boards)
+        self._health = Health(
+            station.notices, (*station.readers, *(name for name, _ in station.scanners)), station.boards
+        )
+        self._scanners = ScanPoints(station.scanners)
         self._status = StatusReport(sender)
         state = recover(ports.journal)
         self._policies = PolicyIntake(ports.policies, sender, station.objections, state.policy_version)
@@ -179,6 +183,8 @@ class Agent:
             self._health.device(stimulus)
             level = logging.INFO if stimulus.working else logging.ERROR
             _log.log(level, "%s %s %s", stimulus.kind, stimulus.device, stimulus.cause or "works")
+            if stimulus.kind == "scanner":
+                return [self._handle(item, now) for item in self._scanners.take(stimulus)]
         elif isinstance(stimulus, LockRead):
             if stimulus.asked != (self._engine.door(stimulus.door).lock == "unlocked"):
                 return []  # a question of before: the lock is being told otherwise, and the board will say again

@@ -17,6 +17,8 @@ from controller.site import DoorHardware, Site
 from controller.site_checks import site_mismatch
 from edge.config_checks import input_lines, problems
 from edge.private_file import PrivateFileError, refuse_readable_by_others
+from readers.scanner.framing import Terminator
+from readers.scanners import DEFAULT_BAUD
 
 _BROKER_PORT = 1883
 _BROKER_TLS_PORT = 8883
@@ -105,8 +107,24 @@ class ReaderLine(_Table, frozen=True):
     driver: str
     port: str
     access_point: str = ""
-    credentials: tuple[Literal["desfire", "ultralight-c", "felica-lite-s", "uid", "barcode"], ...] = ("desfire",)
+    credentials: tuple[Literal["desfire", "ultralight-c", "felica-lite-s", "uid"], ...] = ("desfire",)
     baud: int = 115_200
+    green: Output | None = None
+    red: Output | None = None
+    buzzer: Output | None = None
+
+
+class ScannerLine(_Table, frozen=True):
+    """A barcode scanner at an access point of a goods door. Several at one access point are one (docs/goods.md). ``terminator``: what ends a
+    code, ``auto``: CR, LF, CR LF, TAB or STX … ETX. ``aim_prefix``: strip the symbology identifier before each code."""
+
+    id: str
+    access_point: str
+    driver: str
+    port: str
+    baud: int = DEFAULT_BAUD
+    terminator: Terminator = "auto"
+    aim_prefix: bool = False
     green: Output | None = None
     red: Output | None = None
     buzzer: Output | None = None
@@ -183,6 +201,7 @@ class EdgeConfig(_Table, frozen=True):
     boards: tuple[BoardLine, ...] = ()
     doors: tuple[DoorLine, ...] = ()
     readers: tuple[ReaderLine, ...] = ()
+    scanners: tuple[ScannerLine, ...] = ()
     fire: tuple[ZoneLine, ...] = ()
     gas: tuple[ZoneLine, ...] = ()
     lockdown: tuple[LockdownLine, ...] = ()
@@ -264,11 +283,16 @@ def hardware_digest(config: EdgeConfig) -> str:
     facts: list[object] = [config.site, config.edge, config.role, boards, doors, readers, zones, enclosures]
     if config.lockdown:
         facts.append(sorted(config.lockdown, key=lambda line: line.area))
+    if config.scanners:
+        facts.append(
+            sorted((msgspec.structs.replace(line, port="") for line in config.scanners), key=lambda line: line.id)
+        )
     return hashlib.sha256(msgspec.json.encode(facts)).hexdigest()
 
 
 def door_hardware(config: EdgeConfig) -> tuple[DoorHardware, ...]:
-    """What the engine must know of each door."""
+    """What the engine must know of each door. Which access point is whose only the site file says: each door gets all that have a scanner."""
+    scanned = tuple(sorted({line.access_point for line in config.scanners}))
     return tuple(
         DoorHardware(
             door=door.id,
@@ -278,6 +302,7 @@ def door_hardware(config: EdgeConfig) -> tuple[DoorHardware, ...]:
             has_rex=door.rex is not None,
             fire_zones=door.fire_zones,
             fire_boards=tuple((line.zone, line.input.board) for line in config.fire if line.zone in door.fire_zones),
+            scanners=scanned,
         )
         for door in config.doors
     )
@@ -301,6 +326,14 @@ def policy_mismatches(config: EdgeConfig, site: Site) -> list[str]:
             )
         elif point.door not in own:
             mismatches.append(f"reader {reader.id!r} is for door {point.door!r}, which edge.toml does not wire")
+    for scanner in config.scanners:
+        point = points.get(scanner.access_point)
+        if point is None:
+            mismatches.append(
+                f"scanner {scanner.id!r} serves access point {scanner.access_point!r}, which the site has not"
+            )
+        elif point.door not in own:
+            mismatches.append(f"scanner {scanner.id!r} is for door {point.door!r}, which edge.toml does not wire")
     areas = {area.id for area in site.areas if not area.public}
     mismatches += [
         f"lockdown input for area {line.area!r}, which the site has not, or which is public; correct edge.toml or leave area out for the whole site"

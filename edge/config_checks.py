@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Iterator
+from itertools import combinations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from edge.boards.drivers import DRIVERS, Driver
+from readers.scanners import SCANNERS
 
 if TYPE_CHECKING:
     from edge.config import EdgeConfig, InputLine
@@ -50,7 +52,7 @@ def input_lines(config: "EdgeConfig") -> Iterator[tuple[str, "InputLine"]]:
 
 def _check_names(config: "EdgeConfig") -> Iterator[str]:
     named = [("site", config.site), ("edge", config.edge)]
-    for table in ("boards", "doors", "readers", "enclosures"):
+    for table in ("boards", "doors", "readers", "scanners", "enclosures"):
         ids = [line.id for line in getattr(config, table)]
         named += [(f"{table} id", name) for name in ids]
         yield from (f"{table}: id {name!r} is used twice; give each its own" for name in _repeated(ids))
@@ -58,8 +60,12 @@ def _check_names(config: "EdgeConfig") -> Iterator[str]:
     for key, name in named:
         if not _IDENTIFIER.match(name):
             yield f"{key} {name!r}: use 1 to 64 letters, digits, '-', '_' or '.', starting with a letter or digit"
-    shared = {board.id for board in config.boards} & {reader.id for reader in config.readers}
-    yield from (f"id {name!r} names a board and a reader; devices share one list of names" for name in sorted(shared))
+    named_by = {kind: {line.id for line in getattr(config, f"{kind}s")} for kind in ("board", "reader", "scanner")}
+    for (kind, own), (other, others) in combinations(named_by.items(), 2):
+        shared = own & others
+        yield from (
+            f"id {name!r} names a {kind} and a {other}; devices share one list of names" for name in sorted(shared)
+        )
     for table in ("fire", "gas"):
         for zone in _repeated([line.zone for line in getattr(config, table)]):
             yield f"{table}: zone {zone!r} is listed twice; one input per zone"
@@ -101,18 +107,26 @@ def _check_boards(config: "EdgeConfig") -> Iterator[str]:
             yield f"readers {reader.id!r}: credentials is empty; list what the reader may accept"
         if reader.baud <= 0:
             yield f"readers {reader.id!r}: baud {reader.baud}; write the reader's rate, such as 115200"
-    ports = [board.port for board in config.boards] + [reader.port for reader in config.readers]
+    for scanner in config.scanners:
+        if scanner.driver not in SCANNERS:
+            yield f"scanners {scanner.id!r}: unknown driver {scanner.driver!r}; use {', '.join(sorted(SCANNERS))}"
+        if scanner.baud <= 0:
+            yield f"scanners {scanner.id!r}: baud {scanner.baud}; write the scanner's rate, such as 9600"
+        if not scanner.access_point:
+            yield f"scanners {scanner.id!r}: access_point is empty; name the one of a goods door that it serves"
+    ports = [line.port for lines in (config.boards, config.readers, config.scanners) for line in lines]
     yield from (f"port {port!r} is used twice; each device has its own line" for port in _repeated(ports))
 
 
 def _check_outputs(config: "EdgeConfig") -> Iterator[str]:
     used: dict[tuple[str, int], str] = {}
     outputs = [(f"doors {door.id!r} lock", door.lock) for door in config.doors]
-    for reader in config.readers:
-        for key in ("green", "red", "buzzer"):
-            output = getattr(reader, key)
-            if output is not None:
-                outputs.append((f"readers {reader.id!r} {key}", output))
+    for table in ("readers", "scanners"):
+        for unit in getattr(config, table):
+            for key in ("green", "red", "buzzer"):
+                output = getattr(unit, key)
+                if output is not None:
+                    outputs.append((f"{table} {unit.id!r} {key}", output))
     for who, output in outputs:
         driver = _driver_of(config, output.board)
         if driver is None:
@@ -165,6 +179,8 @@ def _check_role(config: "EdgeConfig") -> Iterator[str]:
         return
     if config.doors:
         yield 'doors: an edge with role = "desk" encodes badges and has no doors; remove them or the role'
+    if config.scanners:
+        yield 'scanners: an edge with role = "desk" has no goods door; remove them'
     if config.lockdown:
         yield 'lockdown: an edge with role = "desk" has no doors to lock down; remove it'
     if len(config.readers) != 1:

@@ -11,7 +11,7 @@ While the edge runs, the lock of a fail-safe door is energised from the first mo
 through a restart (the board holds it) or a crash. An orderly stop puts every output to rest: a fail-safe door then opens.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from time import monotonic
 
 from controller.actions import Pattern
@@ -22,7 +22,7 @@ from edge.boards.drivers import DRIVERS
 from edge.boards.indicators import Step
 from edge.boards.modbus_rtu import MAX_PULSE_TENTHS
 from edge.clock import mono_us
-from edge.config import BoardLine, DoorLine, EdgeConfig, InputLine, ReaderLine
+from edge.config import BoardLine, DoorLine, EdgeConfig, InputLine, Output, ReaderLine, ScannerLine
 from edge.ports import DeviceChanged, InputChanged, LockRead
 
 START_TIMEOUT_S = 2.0
@@ -31,6 +31,8 @@ TENTH_US = 100_000
 GRANTED_TENTHS = 10
 DENIED_TENTHS = 10
 BUZZER_TENTHS = 3
+ACCEPTED_TENTHS = 3
+ACCEPTED_BUZZER_TENTHS = 1
 BLINK_ON_TENTHS = 2
 BLINK_PERIOD_S = 0.5
 ALARM_S = 3.0
@@ -39,6 +41,13 @@ BLIP_EVERY_S = 10.0
 """``degraded`` lasts: a short blip now and then, beneath all other patterns, until ``off``."""
 PENDING_S = 30.0
 """How long ``pending`` blinks when nothing follows; the agent ends it with the window."""
+_STEADY_TENTHS: dict[tuple[str, Pattern], int] = {
+    ("green", "granted"): GRANTED_TENTHS,
+    ("red", "denied"): DENIED_TENTHS,
+    ("buzzer", "denied"): BUZZER_TENTHS,
+    ("green", "accepted"): ACCEPTED_TENTHS,
+    ("buzzer", "accepted"): ACCEPTED_BUZZER_TENTHS,
+}
 
 HardwareStimulus = InputChanged | DeviceChanged | LockRead
 
@@ -67,6 +76,11 @@ class Hardware:
         self._clock_us = clock_us
         self._doors = {door.id: door for door in config.doors}
         self._readers = {reader.access_point or reader.id: reader for reader in config.readers}
+        self._shown_at: dict[str, tuple[ReaderLine | ScannerLine, ...]] = {
+            point: (reader,) for point, reader in self._readers.items()
+        }
+        for scanner in config.scanners:
+            self._shown_at[scanner.access_point] = (*self._shown_at.get(scanner.access_point, ()), scanner)
         self._meanings = _input_meanings(config)
         self._by_lock = {(door.lock.board, door.lock.channel): door for door in config.doors}
         self._boards: dict[str, BoardThread] = {}
@@ -106,18 +120,17 @@ class Hardware:
         self._board_of(line).hold(line.lock.channel, not _unlocked_level(line))
 
     def indicate(self, access_point: str, pattern: Pattern) -> None:
-        """Show a pattern on the reader's LEDs and buzzer, as docs/interfaces.md says. No reader there: nothing. A desk's reader goes
-        by its own id."""
+        """Show a pattern on the LEDs and buzzers of the reader and the scanners there, as docs/interfaces.md says; ``degraded``, which
+        is about badges, on the reader's alone. Neither there: nothing. A desk's reader goes by its own id."""
         reader = self._readers.get(access_point)
-        if reader is None:
-            return
+        red = reader.red if reader is not None else None
         if pattern == "degraded":
-            if reader.red is not None:
-                self._boards[reader.red.board].remind(access_point, reader.red.channel, BLIP_TENTHS, BLIP_EVERY_S)
+            if red is not None:
+                self._boards[red.board].remind(access_point, red.channel, BLIP_TENTHS, BLIP_EVERY_S)
             return
-        if pattern == "off" and reader.red is not None:
-            self._boards[reader.red.board].forget(access_point)
-        for board, steps in _steps(reader, pattern).items():
+        if pattern == "off" and red is not None:
+            self._boards[red.board].forget(access_point)
+        for board, steps in _steps(self._shown_at.get(access_point, ()), pattern).items():
             self._boards[board].indicate(access_point, steps)
 
     def _board_of(self, door: DoorLine) -> BoardThread:
@@ -158,21 +171,26 @@ def _input_meanings(config: EdgeConfig) -> Mapping[tuple[str, int], tuple[str, s
     return {(line.board, line.input): (kind, subject, line.active == "closed") for kind, subject, line in lines if line}
 
 
-def _steps(reader: ReaderLine, pattern: Pattern) -> dict[str, tuple[Step, ...]]:
-    """The pattern for each board that has a channel of this reader; an empty tuple darkens what is there."""
-    steps: dict[str, list[Step]] = {output.board: [] for output in (reader.green, reader.red, reader.buzzer) if output}
-    if pattern == "granted" and reader.green:
-        steps[reader.green.board].append(Step(0.0, reader.green.channel, GRANTED_TENTHS))
-    elif pattern == "pending" and reader.green:
-        steps[reader.green.board] += _blinking(reader.green.channel, PENDING_S)
-    elif pattern == "alarm" and reader.red:
-        steps[reader.red.board] += _blinking(reader.red.channel, ALARM_S)
-    elif pattern == "denied":
-        if reader.red:
-            steps[reader.red.board].append(Step(0.0, reader.red.channel, DENIED_TENTHS))
-        if reader.buzzer:
-            steps[reader.buzzer.board].append(Step(0.0, reader.buzzer.channel, BUZZER_TENTHS))
+def _steps(units: Iterable[ReaderLine | ScannerLine], pattern: Pattern) -> dict[str, tuple[Step, ...]]:
+    """The pattern for each board that has a channel of these; an empty tuple darkens what is there."""
+    steps: dict[str, list[Step]] = {}
+    for unit in units:
+        for lamp in ("green", "red", "buzzer"):
+            output: Output | None = getattr(unit, lamp)
+            if output is not None:
+                steps.setdefault(output.board, []).extend(_lamp_steps(lamp, pattern, output.channel))
     return {board: tuple(of_board) for board, of_board in steps.items()}
+
+
+def _lamp_steps(lamp: str, pattern: Pattern, channel: int) -> list[Step]:
+    match lamp, pattern:
+        case ("green", "pending"):
+            return _blinking(channel, PENDING_S)
+        case ("red", "alarm"):
+            return _blinking(channel, ALARM_S)
+        case _:
+            tenths = _STEADY_TENTHS.get((lamp, pattern))
+            return [] if tenths is None else [Step(0.0, channel, tenths)]
 
 
 def _blinking(channel: int, duration_s: float) -> list[Step]:

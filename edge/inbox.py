@@ -2,7 +2,8 @@
 
 What happens when it is full is decided per kind:
 
-- card reads (:class:`Presented`, :class:`Rejected`): dropped and counted; the person lays the card down again.
+- card reads and scans (:class:`Presented`, :class:`Rejected`, :class:`Scanned`, :class:`ScanFailed`): dropped and counted; the person taps
+  or scans again.
 - messages (:class:`MessageArrived`): dropped and counted; everything the server sends can be asked for again.
 - inputs, devices, link: never dropped. The posting thread waits for room: the loop takes all that waits at each turn.
 - stop: taken at once, once; a signal handler runs in the loop's own thread and may not wait for it.
@@ -13,7 +14,7 @@ Reads and messages may fill only a part, so that a flood of them never makes a R
 import threading
 from collections import deque
 
-from edge.ports import MessageArrived, Presented, Rejected, Stimulus, StopAsked
+from edge.ports import MessageArrived, Presented, Rejected, ScanFailed, Scanned, Stimulus, StopAsked
 
 READ_ROOM = 256
 MESSAGE_ROOM = 256
@@ -42,7 +43,7 @@ class Inbox:
     def post(self, stimulus: Stimulus) -> bool:
         """Hand a stimulus to the loop. False when it was dropped (see above) or the inbox is closed."""
         with self._changed:
-            if isinstance(stimulus, Presented | Rejected):
+            if isinstance(stimulus, Presented | Rejected | Scanned | ScanFailed):
                 if self._closed or self._reads >= READ_ROOM:
                     self.dropped_reads += 1
                     return False

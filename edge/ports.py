@@ -187,6 +187,23 @@ class Rejected(msgspec.Struct, frozen=True):
     read_at_mono_us: int
 
 
+class Scanned(msgspec.Struct, frozen=True):
+    """A scanner read a code. ``text`` in clear: hashed by the agent, where it is a document's, before it is recorded."""
+
+    access_point: str
+    text: str
+    read_at_mono_us: int
+
+
+class ScanFailed(msgspec.Struct, frozen=True):
+    """What a scanner sent is no code: ``noise``, ``too_long``, ``half`` (:class:`controller.inputs.ScanRefused`). ``length`` in bytes."""
+
+    access_point: str
+    cause: str
+    length: int
+    read_at_mono_us: int
+
+
 class WritingEnded(msgspec.Struct, frozen=True):
     """How writing a card ended: ``encoded`` or a reason (:class:`controller.inputs.EncodingEnded`). ``number``, in clear, is what the
     card carries, ``card`` its identifier: hashed by the agent before they are recorded."""
@@ -216,7 +233,7 @@ class Counted(msgspec.Struct, frozen=True):
 
 
 class DeviceChanged(msgspec.Struct, frozen=True):
-    """A reader or board fell out or came back."""
+    """A reader, board or scanner fell out or came back. ``device``: its id in ``edge.toml``."""
 
     device: str
     kind: str
@@ -259,6 +276,8 @@ class StopAsked(msgspec.Struct, frozen=True):
 Stimulus = (
     Presented
     | Rejected
+    | Scanned
+    | ScanFailed
     | WritingEnded
     | InputChanged
     | Counted

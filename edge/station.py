@@ -22,7 +22,8 @@ class Identity(Signer, Protocol):
 
 class Station(msgspec.Struct, frozen=True):
     """What ``edge.toml`` and the machine say about this edge. ``objections``: why a site cannot run on its hardware.
-    ``notices``: what the operators shall always see beside this edge's health. ``desk``: the reader that writes cards, if any."""
+    ``notices``: what the operators shall always see beside this edge's health. ``desk``: the reader that writes cards, if any.
+    ``scanners``: each with its access point."""
 
     hardware: tuple[DoorHardware, ...]
     hardware_digest: str
@@ -30,6 +31,7 @@ class Station(msgspec.Struct, frozen=True):
     software: str
     objections: Callable[[Site], list[str]]
     readers: tuple[str, ...] = ()
+    scanners: tuple[tuple[str, str], ...] = ()
     boards: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
     retention_us: int = RETENTION_US

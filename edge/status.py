@@ -36,7 +36,7 @@ class Health:
 
     def device(self, change: DeviceChanged) -> None:
         """``working``, or the cause for a technician."""
-        devices = self.readers if change.kind == "reader" else self.boards
+        devices = self.boards if change.kind == "board" else self.readers
         devices[change.device] = "working" if change.working else change.cause or "not working"
 
     def warnings(self, policy_store_damage: str, server_silent: bool) -> tuple[str, ...]:
@@ -53,7 +53,7 @@ class Health:
         if server_silent:
             found.append("the server does not acknowledge records although the broker is connected")
         if self.dropped_reads:
-            found.append(f"{self.dropped_reads} card reads dropped: the queue was full")
+            found.append(f"{self.dropped_reads} card reads or scans dropped: the queue was full")
         return tuple(found)
 
 

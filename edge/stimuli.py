@@ -1,25 +1,31 @@
-"""What comes from hardware and link, as the engine's inputs. A card's number is hashed here and goes no further (DESIGN 11)."""
+"""What comes from hardware and link, as the engine's inputs. A card's number and a document's code are hashed here and go no
+further (DESIGN 11)."""
 
 from collections.abc import Iterator
 from typing import Literal, cast
 
+from controller.codes import CANCEL, document_of, serial_key
 from controller.inputs import (
     AnyInput,
     CardRead,
     CardRefused,
     DeviceFaulted,
     DeviceRecovered,
+    DocumentScanned,
     DoorContact,
     EncodingEnded,
     EncodingOutcome,
     FireInput,
     GasInput,
+    ItemScanned,
     LinkChanged,
     LockdownInput,
     LockFeedback,
     PersonCounted,
     PowerInput,
     RexPressed,
+    ScanCancelled,
+    ScanRefused,
     Stopped,
     TamperInput,
 )
@@ -33,6 +39,8 @@ from edge.ports import (
     LockRead,
     Presented,
     Rejected,
+    ScanFailed,
+    Scanned,
     Stimulus,
     StopAsked,
     WritingEnded,
@@ -54,6 +62,11 @@ def inputs_of(stimulus: Stimulus, hash_key: bytes) -> Iterator[AnyInput]:
         case Rejected():
             cause = cast(Literal["not_authenticated", "two_cards"], stimulus.cause)
             yield CardRefused(stimulus.access_point, cause, stimulus.technology, stimulus.read_at_mono_us)
+        case Scanned():
+            yield scan_of(stimulus, hash_key)
+        case ScanFailed():
+            why = cast(Literal["noise", "too_long", "half"], stimulus.cause)
+            yield ScanRefused(stimulus.access_point, why, stimulus.length, stimulus.read_at_mono_us)
         case WritingEnded():
             technology, number = stimulus.technology, stimulus.number
             credential = credential_key(hash_key, technology, number) if number else None
@@ -78,7 +91,7 @@ def inputs_of(stimulus: Stimulus, hash_key: bytes) -> Iterator[AnyInput]:
         case Counted():
             yield PersonCounted(stimulus.area, stimulus.people)
         case DeviceChanged():
-            kind = cast(Literal["reader", "board"], stimulus.kind)
+            kind = cast(Literal["reader", "board", "scanner"], stimulus.kind)
             if stimulus.working:
                 yield DeviceRecovered(stimulus.device, kind)
             else:
@@ -91,3 +104,18 @@ def inputs_of(stimulus: Stimulus, hash_key: bytes) -> Iterator[AnyInput]:
             yield LinkChanged(up=False)
         case StopAsked():
             yield Stopped(stimulus.cause)
+
+
+def scan_of(scan: Scanned, hash_key: bytes) -> DocumentScanned | ItemScanned | ScanRefused | ScanCancelled:
+    """What a scanned text stands for (docs/goods.md, Scans)."""
+    point, at_us = scan.access_point, scan.read_at_mono_us
+    serial = serial_key(scan.text)
+    if serial == CANCEL:
+        return ScanCancelled(point, at_us)
+    found = document_of(scan.text)
+    if found == "check" or not serial:
+        return ScanRefused(point, "check" if serial else "noise", len(scan.text), at_us)
+    if found is None:
+        return ItemScanned(point, serial, at_us)
+    document, code = found
+    return DocumentScanned(point, document, credential_key(hash_key, document, code), at_us)

@@ -1,6 +1,6 @@
-"""The interface of a card reader, what it presents, and its one fault.
+"""The interface of a card reader or a barcode scanner, what it presents, and its one fault.
 
-Drivers are listed in ``readers.drivers.DRIVERS``; each passes ``tests/readers/reader_contract.py``. A reader is used by one
+Drivers are listed in ``readers.drivers.DRIVERS`` and ``readers.scanners.SCANNERS``; each passes ``tests/readers/reader_contract.py``. A reader is used by one
 thread only. ::
 
     Exception
@@ -23,16 +23,18 @@ class Presentation:
     """What one poll found.
 
     ``outcome``: ``read`` (``number`` is set), ``not_authenticated`` (a card that did not prove its key), ``two_cards``,
-    ``removed`` (the card last presented has left the field), ``incomplete`` (taken away mid-transaction: no decision).
+    ``removed`` (the card last presented has left the field), ``incomplete`` (taken away mid-transaction: no decision). Of a
+    scanner: ``read``, or no code: ``noise`` (no printable text), ``too_long``, ``half`` (no end in time), each with its ``length`` in bytes.
     ``assurance`` is ``authenticated`` or ``identified`` (bare number, MEANINGS 30). ``exchange_us``: duration of the card's
     cryptographic exchange.
     """
 
-    outcome: Literal["read", "not_authenticated", "two_cards", "removed", "incomplete"]
+    outcome: Literal["read", "not_authenticated", "two_cards", "removed", "incomplete", "noise", "too_long", "half"]
     technology: Technology
     number: str = ""
     assurance: Literal["authenticated", "identified"] = "identified"
     exchange_us: int = 0
+    length: int = 0
 
 
 class Reader(Protocol):
@@ -45,7 +47,7 @@ class Reader(Protocol):
 
     def poll(self) -> Presentation | None:
         """One sense cycle, bounded by the driver's named timeout (under 1 s). None: nothing new. A card is presented once,
-        then ``removed`` once it has left. Raises :class:`ReaderFault`; a chip that no longer answers is one."""
+        then ``removed`` once it has left; a scan is presented once. Raises :class:`ReaderFault`; a chip that no longer answers is one."""
         ...
 
     def close(self) -> None:

@@ -35,7 +35,7 @@ BITS_PER_BYTE = 10
 """Start, eight data, stop."""
 READ_MAX_BYTES = 4096
 FIFO_BYTES = 64
-"""Granularity in which bytes appear at the host, like the packets of a USB adapter."""
+"""Granularity in which bytes usually appear at the host, like the packets of a USB adapter."""
 CALL_TIMEOUT_S = 5.0
 """How long a request from another thread waits for the line's thread."""
 
@@ -76,13 +76,15 @@ class Timer:
 
 
 class SerialLine:
-    """See the module's docstring. ``baud`` is the device's own rate and may be set by the device at any time.
+    """See the module's docstring. ``baud`` is the device's own rate and may be set by the device at any time. ``fifo_bytes``: how many bytes
+    appear at the host at once; 1 for a bare UART.
 
     ``announced_baud``: a rate to which host and device have agreed to change. A pty cannot tell whether bytes were written before
     or after the host changed its rate; while a change is announced both rates are understood.
     """
 
-    def __init__(self, link_path: Path, baud: int) -> None:
+    def __init__(self, link_path: Path, baud: int, fifo_bytes: int = FIFO_BYTES) -> None:
+        self._fifo_bytes = fifo_bytes
         self.link_path = link_path
         self.baud = baud
         self.announced_baud: int | None = None
@@ -255,8 +257,8 @@ class SerialLine:
             return
         start = max(self.now(), self._host_free_at)
         self.carried_s += self.byte_s(len(data))
-        for at in range(0, len(data), FIFO_BYTES):
-            packet = data[at : at + FIFO_BYTES]
+        for at in range(0, len(data), self._fifo_bytes):
+            packet = data[at : at + self._fifo_bytes]
             start += self.byte_s(len(packet))
             self._at(start, lambda sent=packet, plug=plug: self._to_host(sent, plug))  # type: ignore[misc]
         self._host_free_at = start

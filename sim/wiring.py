@@ -145,8 +145,8 @@ def parse_wiring(text: str, where: str = "edge.toml") -> Wiring:
         wiring = msgspec.convert(tomllib.loads(text), Wiring)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise WiringError(f"{where}: {error}") from error
-    groups = (wiring.boards, wiring.doors, wiring.readers, wiring.scanners)
-    names = Counter(each.id for group in groups for each in group)
+    used = [each.id for group in (wiring.boards, wiring.doors, wiring.readers) for each in group]
+    names = Counter([*used, *(scanner.id for scanner in wiring.scanners)])
     for name, times in names.items():
         if times > 1:
             raise WiringError(

@@ -27,7 +27,7 @@ ENTRANCES: dict[str, set[str]] = {
     "PIL": {"server/badges/face.py", "server/personal/uploads.py", "server/roster/thumbnails.py"},
     "pypdf": {"server/personal/uploads.py"},
     "typst": {"server/badges/face.py"},
-    "serial": {"edge/boards/modbus_rtu.py", "edge/boards/serial_port.py", "readers/pn532/line.py"},
+    "serial": {"edge/boards/modbus_rtu.py", "edge/boards/serial_port.py", "readers/pn532/line.py", "readers/scanner/reader.py"},
     "cryptography": {
         "edge/keys.py",
         "readers/credentials/diversification.py",
@@ -46,6 +46,7 @@ ENTRANCES: dict[str, set[str]] = {
         "edge/hardware.py",
         "readers/pn532/chip.py",
         "readers/pn532/line.py",
+        "readers/scanner/reader.py",
         "sim/bench/figures.py",
         "sim/serial_line.py",
         "sim/waiting.py",

@@ -101,7 +101,7 @@ def test_what_the_queue_turned_away_is_told() -> None:
     rig.post(rig.card())
     quiet(rig)
     assert rig.server.status is not None
-    assert "4 card reads dropped: the queue was full" in rig.server.status.warnings
+    assert "4 card reads or scans dropped: the queue was full" in rig.server.status.warnings
     assert rig.server.status.refused_messages["queue_full"] == 2
 
 

@@ -19,17 +19,17 @@ def rig_with(folder: Path, technology: str) -> Iterator[Pn532Rig]:
 
 class TestPn532WithDesfire(ReaderContract):
     @pytest.fixture
-    def rig(self, tmp_path: Path) -> Iterator[Pn532Rig]:  # type: ignore[override]
+    def rig(self, tmp_path: Path) -> Iterator[Pn532Rig]:
         yield from rig_with(tmp_path, "desfire")
 
 
 class TestPn532WithUltralightC(CardContract):
     @pytest.fixture
-    def rig(self, tmp_path: Path) -> Iterator[Pn532Rig]:  # type: ignore[override]
+    def rig(self, tmp_path: Path) -> Iterator[Pn532Rig]:
         yield from rig_with(tmp_path, "ultralight-c")
 
 
 class TestPn532WithFelicaLiteS(CardContract):
     @pytest.fixture
-    def rig(self, tmp_path: Path) -> Iterator[Pn532Rig]:  # type: ignore[override]
+    def rig(self, tmp_path: Path) -> Iterator[Pn532Rig]:
         yield from rig_with(tmp_path, "felica-lite-s")

@@ -1,0 +1,1 @@
+"""Barcode scanners on a serial line: what they send is text with an end, and nothing else."""

@@ -1,0 +1,156 @@
+"""From a scanner's thread to the engine's input: what a text stands for, what is kept of it, when a scanner counts as broken."""
+
+import logging
+import threading
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from controller.codes import ALPHABET, CANCEL, MAX_SCAN_BYTES, document_code
+from controller.inputs import (
+    AnyInput,
+    DeviceFaulted,
+    DeviceRecovered,
+    DocumentScanned,
+    ItemScanned,
+    ScanCancelled,
+    ScanRefused,
+)
+from controller.policy import credential_key
+from edge.config import ScannerLine
+from edge.ports import DeviceChanged, ScanFailed, Scanned, Stimulus
+from edge.scan_points import ScanPoints
+from edge.scanning import scanner_thread
+from edge.stimuli import inputs_of
+from readers.reader import Presentation, ReaderFault
+from tests.edge.agent_rig import AgentRig
+
+LINE = ScannerLine(id="scanner-1", access_point="goods-out", driver="serial-scanner", port="/dev/none")
+KEY = bytes(range(32))
+SLIP = document_code("slip", "K7Q2M9X4TFB8H")
+ORDER = document_code("order", "0123456789ABC")
+
+
+def one(text: str) -> AnyInput:
+    (found,) = inputs_of(Scanned("goods-out", text, 77), KEY)
+    return found
+
+
+@pytest.mark.parametrize(("code", "document"), [(SLIP, "slip"), (ORDER, "order")])
+@pytest.mark.parametrize("written", [str, str.lower, lambda code: code.replace("-", ""), lambda code: f" {code} "])
+def test_a_documents_code_becomes_its_keyed_hash_however_it_is_written(
+    code: str, document: str, written: object
+) -> None:
+    found = one(written(code))  # type: ignore[operator]
+    assert found == DocumentScanned("goods-out", document, credential_key(KEY, document, code), 77)  # type: ignore[arg-type]
+
+
+def test_a_wrong_check_character_is_told_as_such_and_without_the_text() -> None:
+    wrong = SLIP[:-1] + ("0" if SLIP[-1] != "0" else "1")
+    assert one(wrong) == ScanRefused("goods-out", "check", len(wrong), 77)
+
+
+def test_the_control_code_cancels() -> None:
+    assert one(CANCEL) == one(CANCEL.lower()) == ScanCancelled("goods-out", 77)
+
+
+@pytest.mark.parametrize("text", ["sn 00017", "SN00017", " sn00017 "])
+def test_anything_else_is_a_device_by_its_serial_key(text: str) -> None:
+    assert one(text) == ItemScanned("goods-out", "SN00017", 77)
+
+
+def test_a_text_of_nothing_is_noise() -> None:
+    assert one("  ") == ScanRefused("goods-out", "noise", 2, 77)
+
+
+@settings(max_examples=60, deadline=None)
+@given(text=st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1, max_size=MAX_SCAN_BYTES))
+def test_any_scan_is_one_input_with_the_time_at_the_scanner(text: str) -> None:
+    found = one(text)
+    assert isinstance(found, DocumentScanned | ItemScanned | ScanRefused | ScanCancelled)
+    assert (found.access_point, found.read_at_mono_us) == ("goods-out", 77)
+
+
+@given(chance=st.text(ALPHABET, min_size=13, max_size=13))
+@settings(max_examples=30, deadline=None)
+def test_no_code_of_a_document_passes_for_a_device(chance: str) -> None:
+    assert isinstance(one(document_code("slip", chance)), DocumentScanned)
+
+
+@pytest.mark.parametrize("cause", ["noise", "too_long", "half"])
+def test_what_is_no_code_is_told_by_its_length(cause: str) -> None:
+    assert list(inputs_of(ScanFailed("goods-out", cause, 4096, 77), KEY)) == [
+        ScanRefused("goods-out", cause, 4096, 77)  # type: ignore[arg-type]
+    ]
+
+
+class OneScan:
+    """A scanner that reads a code, then noise, then breaks."""
+
+    def __init__(self) -> None:
+        self.polls = 0
+
+    def open(self) -> None:
+        pass
+
+    def poll(self) -> Presentation | None:
+        self.polls += 1
+        if self.polls == 1:
+            return Presentation("read", "barcode", SLIP, length=17)
+        if self.polls == 2:
+            return Presentation("too_long", "barcode", length=4096)
+        raise ReaderFault("port gone; plug it in")
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_scan_becomes_a_stimulus_with_the_time_at_the_scanner_and_the_core_sets_the_limit() -> None:
+    found: list[Stimulus] = []
+    asked: list[object] = []
+    enough = threading.Event()
+
+    def post(stimulus: Stimulus) -> None:
+        found.append(stimulus)
+        if len(found) == 4:
+            enough.set()
+
+    def make(*arguments: object) -> OneScan:
+        asked.append(arguments)
+        return OneScan()
+
+    thread = scanner_thread(LINE, post, lambda: 77, make)
+    thread.start()
+    assert enough.wait(5)
+    assert thread.stop(5)
+    assert asked == [("serial-scanner", "/dev/none", 9600, "auto", False, MAX_SCAN_BYTES)]
+    assert found[:4] == [
+        DeviceChanged("scanner-1", "scanner", True),
+        Scanned("goods-out", SLIP, 77),
+        ScanFailed("goods-out", "too_long", 4096, 77),
+        DeviceChanged("scanner-1", "scanner", False, "port gone; plug it in"),
+    ]
+
+
+def test_an_access_point_is_broken_once_none_of_its_scanners_works() -> None:
+    points = ScanPoints([("a", "goods-out"), ("b", "goods-out"), ("c", "goods-in")])
+    device = "scanner:goods-out"
+    assert points.take(DeviceChanged("a", "scanner", False, "gone")) == []  # b has not said yet
+    assert points.take(DeviceChanged("b", "scanner", True)) == [DeviceRecovered(device, "scanner")]
+    assert points.take(DeviceChanged("a", "scanner", True)) == []
+    assert points.take(DeviceChanged("b", "scanner", False, "gone")) == []
+    assert points.take(DeviceChanged("a", "scanner", False, "noise")) == [DeviceFaulted(device, "scanner", "noise")]
+    assert points.take(DeviceChanged("a", "scanner", False, "noise")) == []
+    assert points.take(DeviceChanged("b", "scanner", True)) == [DeviceRecovered(device, "scanner")]
+    assert points.take(DeviceChanged("c", "scanner", False, "x")) == [DeviceFaulted("scanner:goods-in", "scanner", "x")]
+
+
+def test_the_agent_keeps_no_code_in_journal_or_log(caplog: pytest.LogCaptureFixture) -> None:
+    rig = AgentRig()
+    with caplog.at_level(logging.DEBUG):
+        rig.post(Scanned("hall-in", SLIP, rig.now.mono_us), ScanFailed("hall-in", "noise", 9, rig.now.mono_us))
+        rig.settle()
+    assert SLIP.encode() not in rig.node.journal.content
+    assert SLIP not in caplog.text
+    assert SLIP[2:9] not in caplog.text
