@@ -66,7 +66,7 @@ EVENTS: Any = st.one_of(
     st.builds(
         OccupancyReconciled, AREAS, st.sampled_from([(), ("cage-a",)]), st.lists(FOUND, max_size=2).map(tuple),
         st.lists(HOLDERS, max_size=2).map(tuple), st.just("opr_1"), st.just("counted"),
-        st.lists(FOUND, max_size=1).map(tuple),
+        st.lists(FOUND, max_size=1).map(tuple), st.sampled_from([(), ("cage-a",)]),
     ),
     st.builds(EscortChanged, st.tuples(HOLDERS), st.one_of(st.none(), HOLDERS)),
     st.builds(LockdownChanged, st.sampled_from(["", "hall"]), st.booleans(), st.just("command")),
@@ -115,7 +115,10 @@ def plain_fold(records: list[bytes]) -> dict[str, Any]:
             areas.pop(event["area"], None)
         elif kind == "OccupancyReconciled":
             for area in [event["area"], *event["within"]]:
-                areas.pop(area, None)
+                if area not in event.get("doubtful", []):
+                    areas.pop(area, None)
+                elif areas.get(area) == "rex":
+                    areas[area] = "ambiguous"
             for holder in event["gone"]:
                 people.pop(holder, None)
             for found in event["present"]:
