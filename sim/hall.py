@@ -19,14 +19,19 @@ from sim.cards.card import Card
 from sim.cards.desfire import DesfireCard, Interruption
 from sim.cards.maker import CardError, make_card
 from sim.doors import DoorState
+from sim.hall_state import state_of
 from sim.indicators import Lamp, LampChange
 from sim.reader_unit import ReaderAct, SimulatedReader
+from sim.scanner_unit import ScannerAct, SimulatedScanner
 from sim.serial_line import SerialLine
 from sim.tap_times import Release
-from sim.wiring import LockdownWiring, Wiring, WiringError, ZoneWiring
+from sim.wiring import LockdownWiring, ReaderWiring, ScannerWiring, Wiring, WiringError, ZoneWiring
 
 OnChange = Callable[[str, str, dict[str, Any]], None]
 """(kind, id, its state): called under the hall's lock, must return at once."""
+
+LampUnit = SimulatedReader | SimulatedScanner
+"""What lamps hang on."""
 
 CARDS_MAX = 2000
 RELEASES_KEPT = 64
@@ -74,24 +79,27 @@ class Hall:
         self._card_keys = card_keys
         self._releases: dict[str, deque[Release]] = {door: deque(maxlen=RELEASES_KEPT) for door in self.doors}
         self._points: dict[str, AccessPoint] = {point.id: point for point in site.access_points}
-        for reader in wiring.readers:
-            if reader.access_point and reader.access_point not in self._points:
-                raise WiringError(f"reader {reader.id}: the site has no access point {reader.access_point!r}")
+        placed: tuple[ReaderWiring | ScannerWiring, ...] = (*wiring.readers, *wiring.scanners)
+        for each in placed:
+            if each.access_point and each.access_point not in self._points:
+                raise WiringError(f"{each.id}: the site has no access point {each.access_point!r}")
         self.readers = {
             reader.id: SimulatedReader(reader, device_dir / reader.id)
             for reader in wiring.readers
             if reader.driver == "pn532"
         }
+        self.scanners = {scanner.id: SimulatedScanner(scanner, device_dir / scanner.id) for scanner in wiring.scanners}
         self.boards = {
             board.id: SimulatedBoard(
                 board.id, board.driver, device_dir / board.id, board.baud or DEFAULT_BAUD[board.driver], board.unit
             )
             for board in wiring.boards
         }
-        self._wires: dict[tuple[str, int], tuple[Lamp, SimulatedReader] | DoorState] = {
+        self._wires: dict[tuple[str, int], tuple[Lamp, LampUnit] | DoorState] = {
             (door.wiring.lock.board, door.wiring.lock.channel): door for door in self.doors.values()
         }
-        for unit in self.readers.values():
+        units: tuple[LampUnit, ...] = (*self.readers.values(), *self.scanners.values())
+        for unit in units:
             for lamp in unit.lamps:
                 output = getattr(unit.wiring, lamp)
                 self._wires[output.board, output.channel] = (lamp, unit)
@@ -129,7 +137,7 @@ class Hall:
             line.stop()
 
     def _lines(self) -> list[SerialLine]:
-        return [board.line for board in self.boards.values()] + [reader.line for reader in self.readers.values()]
+        return [each.line for kind in (self.boards, self.readers, self.scanners) for each in kind.values()]
 
     def now_s(self) -> float:
         """The lines' clock."""
@@ -237,20 +245,25 @@ class Hall:
             self._publish("inputs", kind)
 
     def act(self, device: str, act: str) -> None:
-        """Do to a board, a reader or the network what ``act`` says."""
+        """Do to a board, a reader, a scanner or the network what ``act`` says."""
         if device in self.boards:
             self.boards[device].act(_known_act(act, device, BoardAct))
             kind = "board"
         elif device in self.readers:
             self.readers[device].act(_known_act(act, device, ReaderAct))
             kind = "reader"
+        elif device in self.scanners:
+            self.scanners[device].act(_known_act(act, device, ScannerAct))
+            kind = "scanner"
         elif device == NETWORK:
             if self.cable is None:
                 raise HallError("the network does not run through this hall; start it with --broker-upstream HOST:PORT")
             self.cable.act(_known_act(act, device, CableAct))
             kind = "inputs"
         else:
-            raise HallError(f"no device {device!r}; there are {_listed([*self.boards, *self.readers, NETWORK])}")
+            raise HallError(
+                f"no device {device!r}; there are {_listed([*self.boards, *self.readers, *self.scanners, NETWORK])}"
+            )
         with self.changed:
             self._publish(kind, device)
 
@@ -282,6 +295,24 @@ class Hall:
             )
         return self._points[access_point].door
 
+    def scanner(self, scanner_id: str = "", access_point: str = "") -> SimulatedScanner:
+        """By its name, or the first at an access point that is plugged in, or the first there."""
+        if scanner_id:
+            return _named(self.scanners, scanner_id, "scanner")
+        there = [unit for unit in self.scanners.values() if unit.wiring.access_point == access_point]
+        if not there:
+            at = {unit.wiring.access_point for unit in self.scanners.values()}
+            raise HallError(f"no scanner at {access_point!r}; there is one at {_listed(at)}")
+        return next((unit for unit in there if unit.line.plugged), there[0])
+
+    def door_of_scanner(self, unit: SimulatedScanner) -> str:
+        return self._points[unit.wiring.access_point].door
+
+    def lamps_of_scanner(self, unit: SimulatedScanner) -> LampUnit:
+        """Whose lamps answer a scan: its own, or those of the reader beside it."""
+        beside = [one for one in self.readers.values() if one.wiring.access_point == unit.wiring.access_point]
+        return unit if unit.lamps or not beside else beside[0]
+
     def point(self, door_id: str, out: bool) -> AccessPoint:
         """The way through a door. Raises :class:`HallError` when it has none in that direction."""
         for point in self._points.values():
@@ -300,36 +331,13 @@ class Hall:
         """Everything, as `GET /state` shows it."""
         with self.changed:
             return {
-                "cards": {each: self._state("card", each) for each in self.cards},
-                "readers": {each: self._state("reader", each) for each in self.readers},
-                "doors": {each: self._state("door", each) for each in self.doors},
-                "boards": {each: self._state("board", each) for each in self.boards},
-                "inputs": self._state("inputs", ""),
+                "cards": {each: state_of(self, "card", each) for each in self.cards},
+                "readers": {each: state_of(self, "reader", each) for each in self.readers},
+                "scanners": {each: state_of(self, "scanner", each) for each in self.scanners},
+                "doors": {each: state_of(self, "door", each) for each in self.doors},
+                "boards": {each: state_of(self, "board", each) for each in self.boards},
+                "inputs": state_of(self, "inputs", ""),
             }
-
-    def _state(self, kind: str, name: str) -> dict[str, Any]:
-        if kind == "card":
-            card = self.cards[name]
-            return {"technology": card.technology, "number": card.number, "uid": card.chip.uid.hex().upper(),
-                    "wrong_key": card.wrong_key, "reader": card.reader}  # fmt: skip
-        if kind == "reader":
-            unit = self.readers[name]
-            door_id = self.door_of(name) if unit.wiring.access_point else None
-            return {"access_point": unit.wiring.access_point, "door": door_id, "plugged": unit.line.plugged,
-                    "act": unit.act_in_force, "lamps": dict(unit.lamps)}  # fmt: skip
-        if kind == "door":
-            door = self.doors[name]
-            return {"kind": door.kind, "fail": door.wiring.fail, "egress": door.wiring.egress,
-                    "fire_zones": list(door.wiring.fire_zones), "locked": door.locked, "open": door.leaf_open,
-                    "propped": door.propped, "forced": door.forced, "rex": door.rex_pressed,
-                    "tamper": door.tampered}  # fmt: skip
-        if kind == "board":
-            board = self.boards[name]
-            return {"driver": board.driver, "plugged": board.line.plugged, "act": board.act_in_force,
-                    "outputs": list(board.relays.outputs), "inputs": list(board.relays.inputs)}  # fmt: skip
-        network = None if self.cable is None else {"plugged": self.cable.plugged, "act": self.cable.act_in_force}
-        return {**{kind: dict(zones) for kind, zones in self.zones.items()}, "network": network,
-                "people": dict(self.people)}  # fmt: skip
 
     # wires
 
@@ -345,7 +353,9 @@ class Hall:
                 lamp, unit = wired
                 unit.lamps[lamp] = on
                 unit.lamp_changes.append(LampChange(lamp, on, at_s))
-                self._publish("reader", unit.wiring.id)
+                if on:
+                    unit.answers.append(Release(board.line.heard_at_s, at_s, board.line.heard_s))
+                self._publish("reader" if isinstance(unit, SimulatedReader) else "scanner", unit.wiring.id)
             self._publish("board", board.device)
 
     def _set_levels(self, door: DoorState) -> None:
@@ -362,7 +372,7 @@ class Hall:
             self._publish("board", board)
 
     def _publish(self, kind: str, name: str) -> None:
-        self.on_change(kind, name, self._state(kind, name))
+        self.on_change(kind, name, state_of(self, kind, name))
         self.changed.notify_all()
 
 

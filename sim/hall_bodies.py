@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from sim.people import HOLD_S, WAIT_S
+from sim.scanner_unit import Ending, ScanFault
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]*\Z")]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=3600)]
@@ -50,6 +51,19 @@ class InterruptBody(Body):
     command: Annotated[int, msgspec.Meta(ge=1, le=1000)]
     effect: Literal["before", "after"]
     away: bool = False
+
+
+class ScanBody(Body):
+    """``POST /scan``: a scanner by its name or its access point; ``text``, or any bytes as ``raw_hex``, which get no ending unless one is named."""
+
+    scanner: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    access_point: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    text: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)] | None = None
+    raw_hex: Annotated[str, msgspec.Meta(pattern=r"^([0-9A-Fa-f]{2})+\Z", max_length=10_000)] | None = None
+    terminator: Ending | None = None
+    fault: ScanFault | None = None
+    wait_s: Annotated[float, msgspec.Meta(ge=0, le=30)] = WAIT_S
+    timed: bool = False
 
 
 class ReaderBody(Body):

@@ -36,6 +36,7 @@ from sim.hall_bodies import (
     PresentBody,
     ReaderBody,
     RexBody,
+    ScanBody,
     ZoneBody,
 )
 from sim.people import People
@@ -135,6 +136,7 @@ class HallService:
             "site": msgspec.to_builtins(self.hall.site),
             "plan": self._folder.plan,
             "readers": {reader.id: reader.access_point for reader in wiring.readers},
+            "scanners": {scanner.id: scanner.access_point for scanner in wiring.scanners},
             "fire": [each.zone for each in wiring.fire],
             "gas": [each.zone for each in wiring.gas],
             "lockdown": [each.area for each in wiring.lockdown],
@@ -147,6 +149,16 @@ class HallService:
 
     def present(self, body: PresentBody) -> dict[str, Any]:
         return self.people.present(body.card, body.reader, body.hold_s, body.wait_s, body.timed)
+
+    def scan(self, body: ScanBody) -> dict[str, Any]:
+        if bool(body.scanner) == bool(body.access_point):
+            raise HallError("scan: name either the scanner or the access point")
+        if (body.text is None) == (body.raw_hex is None):
+            raise HallError("scan: give either text or raw_hex")
+        unit = self.hall.scanner(body.scanner, body.access_point)
+        ending = body.terminator or (None if body.text is not None else "none")
+        content = body.text.encode() if body.text is not None else bytes.fromhex(body.raw_hex or "")
+        return self.people.scan(unit, content, ending, body.fault, body.wait_s, body.timed)
 
     def lay(self, body: LayBody) -> dict[str, Any]:
         self.hall.lay(body.card, body.reader, body.hold_s)
@@ -247,6 +259,7 @@ def make_app(hall: Hall, folder: SiteFolder, watchers: Watchers, host: str) -> S
         Route("/events", events),
         Route("/cards", post(CardBody, service.cards), methods=["POST"]),
         Route("/present", post(PresentBody, service.present), methods=["POST"]),
+        Route("/scan", post(ScanBody, service.scan), methods=["POST"]),
         Route("/lay", post(LayBody, service.lay), methods=["POST"]),
         Route("/interrupt", post(InterruptBody, service.interrupt), methods=["POST"]),
         Route("/remove", post(ReaderBody, service.remove), methods=["POST"]),

@@ -87,6 +87,7 @@ def run_hall(
         ready = {
             "url": f"http://{host}",
             "readers": {name: str(unit.line.link_path.absolute()) for name, unit in hall.readers.items()},
+            "scanners": {name: str(unit.line.link_path.absolute()) for name, unit in hall.scanners.items()},
             "boards": {name: str(unit.line.link_path.absolute()) for name, unit in hall.boards.items()},
             "broker_url": broker_url if cable is not None else None,
         }

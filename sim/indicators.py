@@ -5,10 +5,12 @@ from typing import Literal
 
 Lamp = Literal["green", "red", "buzzer"]
 LAMPS: tuple[Lamp, ...] = ("green", "red", "buzzer")
-Shown = Literal["granted", "pending", "denied", "alarm"]
+Shown = Literal["granted", "pending", "denied", "alarm", "accepted"]
 
 STEADY_S = 0.4
 """A lamp that stays on this long does not blink (a blink is 0.2 s)."""
+ACCEPTED_S = 0.25
+"""One flash of at least this long, and shorter than steady, is `accepted` (0.3 s)."""
 BLIP_S = 0.15
 """A flash shorter than this is the blip of `degraded` (0.1 s), which answers no tap."""
 BLINK_PERIOD_S = 0.6
@@ -27,7 +29,7 @@ class LampChange:
 
 
 def read_indicator(changes: list[LampChange], tapped_at_s: float, now_s: float) -> Shown | None:
-    """What is shown in answer to a tap; None while it cannot be told yet. ``changes`` of one reader, oldest first, some from
+    """What is shown in answer to a tap or a scan; None while it cannot be told yet. ``changes`` of one reader, oldest first, some from
     before the tap; a lamp that is switched on again while it is on counts as a change."""
     return _read(changes, "green", "granted", "pending", tapped_at_s, now_s) or _read(
         changes, "red", "denied", "alarm", tapped_at_s, now_s
@@ -48,6 +50,8 @@ def _read(
             lit_s = change.at_s - on_since_s
             if lit_s >= STEADY_S:
                 return steady
+            if lamp == "green" and lit_s >= ACCEPTED_S:
+                return "accepted"
             flashes, on_since_s = flashes + (lit_s > BLIP_S), None
     if on_since_s is not None:
         return steady if now_s - on_since_s >= STEADY_S else None

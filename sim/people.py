@@ -5,9 +5,10 @@ from typing import Any
 import msgspec
 
 from sim.doors import DoorState, LeafHeld
-from sim.hall import Hall
+from sim.hall import Hall, LampUnit
 from sim.indicators import Shown, read_indicator
-from sim.tap_times import Release, tap_times
+from sim.scanner_unit import Ending, ScanFault, SimulatedScanner
+from sim.tap_times import Release, scan_times, tap_times
 from sim.waiting import pause
 
 HOLD_S = 0.5
@@ -45,23 +46,8 @@ class People:
         hall = self._hall
         door = hall.door_of(reader)
         tapped_at_s = hall.lay(card, reader, hold_s)
-        answer: dict[str, Any] = {}
-
-        def answered() -> bool:
-            now_s = hall.now_s()
-            release = hall.release_since(door, tapped_at_s)
-            released_s = None if release is None else release.at_s
-            shown = read_indicator(hall.lamp_changes(reader), tapped_at_s, now_s)
-            if released_s is not None and shown is None:
-                shown = _green_is_on(hall, reader, tapped_at_s)
-            answer["release"], answer["shown"] = release, shown
-            if released_s is not None:
-                return shown is not None or now_s >= released_s + GREEN_AFTER_UNLOCK_S
-            return shown is not None
-
-        _wait(hall, answered, wait_s)
-        release: Release | None = answer["release"]
-        told = {"unlocked": release is not None, "tap_to_unlock_ms": None, "indicator": answer["shown"] or "none"}
+        release, shown = self._answered(door, hall.reader(reader), tapped_at_s, wait_s)
+        told: dict[str, Any] = {"unlocked": release is not None, "tap_to_unlock_ms": None, "indicator": shown or "none"}
         if release is None:
             return told
         told["tap_to_unlock_ms"] = round((release.at_s - tapped_at_s) * 1000, 3)
@@ -75,6 +61,29 @@ class People:
         if timed:
             _wait(hall, read_is_over, NEXT_LOOK_S)
         return told if times is None else told | msgspec.to_builtins(times)
+
+    def scan(
+        self,
+        unit: SimulatedScanner,
+        content: bytes,
+        ending: Ending | None = None,
+        fault: ScanFault | None = None,
+        wait_s: float = WAIT_S,
+        timed: bool = False,
+    ) -> dict[str, Any]:
+        """Hold a code before a scanner and look what happens, for at most ``wait_s`` seconds after its last byte. ``timed``: where the time went
+        (:class:`sim.tap_times.ScanTimes`), if a lamp was lit."""
+        hall = self._hall
+        lamps = hall.lamps_of_scanner(unit)
+        due_s, said_s = unit.scan(content, ending, fault)
+        pause(max(0.0, due_s - hall.now_s()))
+        release, shown = self._answered(hall.door_of_scanner(unit), lamps, due_s, wait_s)
+        told: dict[str, Any] = {"unlocked": release is not None, "indicator": shown or "none"}
+        if timed:
+            lit = next((answer for answer in list(lamps.answers) if answer.at_s >= due_s), None)
+            times = None if lit is None else scan_times(unit.line.said_at_s, said_s, lit)
+            told |= {} if times is None else msgspec.to_builtins(times)
+        return told
 
     def press_rex(self, door: str) -> bool:
         """Press the exit button and wait for the lock. True when it lets go."""
@@ -124,6 +133,27 @@ class People:
         with self._hall.hands_on(door) as state:
             state.prop()
 
+    def _answered(
+        self, door: str, unit: LampUnit, since_s: float, wait_s: float
+    ) -> tuple[Release | None, Shown | None]:
+        """What answers at a door after ``since_s``: the lock, and the lamps of ``unit``."""
+        hall = self._hall
+        answer: dict[str, Any] = {}
+
+        def answered() -> bool:
+            now_s = hall.now_s()
+            release = hall.release_since(door, since_s)
+            shown = read_indicator(list(unit.lamp_changes), since_s, now_s)
+            if release is not None and shown is None:
+                shown = _green_is_on(unit, since_s)
+            answer["release"], answer["shown"] = release, shown
+            if release is not None:
+                return shown is not None or now_s >= release.at_s + GREEN_AFTER_UNLOCK_S
+            return shown is not None
+
+        _wait(hall, answered, wait_s)
+        return answer["release"], answer["shown"]
+
     def _leave(self, door: str) -> None:
         hall = self._hall
         with hall.hands_on(door) as state:
@@ -154,9 +184,9 @@ def _try_to_open(state: DoorState) -> None:
         return  # the answer says so: the leaf is not open
 
 
-def _green_is_on(hall: Hall, reader: str, since_s: float) -> Shown | None:
+def _green_is_on(unit: LampUnit, since_s: float) -> Shown | None:
     """The lock let go: a green light then means granted at once, however short it has been on yet."""
-    green = [change for change in hall.lamp_changes(reader) if change.lamp == "green" and change.at_s >= since_s]
+    green = [change for change in unit.lamp_changes if change.lamp == "green" and change.at_s >= since_s]
     return "granted" if green and green[-1].on else None
 
 

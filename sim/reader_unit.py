@@ -10,16 +10,17 @@ from sim.field import Field
 from sim.indicators import LAMPS, Lamp, LampChange
 from sim.pn532 import Pn532Simulator
 from sim.serial_line import SerialLine
-from sim.tap_times import Exchange
+from sim.tap_times import Exchange, Release
 from sim.wiring import ReaderWiring
 
 ReaderAct = Literal["unplug", "plug", "silent", "garbage", "stuck", "normal"]
 BAUD = 115_200
 LAMP_CHANGES_KEPT = 128
+ANSWERS_KEPT = 32
 
 
 class SimulatedReader:
-    """One reader. ``lamps`` and ``lamp_changes`` are guarded by the hall's lock."""
+    """One reader. ``lamps``, ``lamp_changes`` and ``answers`` (the commands that lit a lamp) are guarded by the hall's lock."""
 
     def __init__(self, wiring: ReaderWiring, link_path: Path) -> None:
         self.wiring = wiring
@@ -30,6 +31,7 @@ class SimulatedReader:
             if getattr(wiring, lamp) is not None:
                 self.lamps[lamp] = False
         self.lamp_changes: deque[LampChange] = deque(maxlen=LAMP_CHANGES_KEPT)
+        self.answers: deque[Release] = deque(maxlen=ANSWERS_KEPT)
         self._field = Field()
         self._chip = Pn532Simulator(self.line, self._field)
 

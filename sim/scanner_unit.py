@@ -50,13 +50,15 @@ class SimulatedScanner:
         self._noise = noise(wiring.id).random
         self._last = b""
 
-    def scan(self, content: bytes, ending: Ending | None = None, fault: ScanFault | None = None) -> float:
-        """Pull the trigger before ``content``. Returns when its last bit will have reached the host, on the line's clock."""
+    def scan(self, content: bytes, ending: Ending | None = None, fault: ScanFault | None = None) -> tuple[float, float]:
+        """Pull the trigger before ``content``. Returns when its last bit will have reached the host, on the line's clock, and how long it is on
+        the wire."""
         sent = self.sent(content, ending, fault)
         began_s = self.line.now()
         self._last = sent
         self.line.send(sent)
-        return began_s + self.line.byte_s(len(sent))
+        said_s = self.line.byte_s(len(sent))
+        return began_s + said_s, said_s
 
     def sent(self, content: bytes, ending: Ending | None = None, fault: ScanFault | None = None) -> bytes:
         """What goes over the wire for this."""

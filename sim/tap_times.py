@@ -1,4 +1,4 @@
-"""Where the time of a tap went: wire, chip and card, the wait for the reader's next look, and the edge itself.
+"""Where the time of a tap or a scan went: wire, chip and card, the wait for the reader's next look, and the edge itself.
 
 The simulated chip notes each command of its host. From these a tap's time is taken apart ::
 
@@ -31,11 +31,20 @@ class Exchange:
 
 
 class Release(msgspec.Struct, frozen=True):
-    """A command that released a lock: its first byte, its last byte, its time on the wire."""
+    """A command that released a lock or lit a lamp: its first byte, its last byte, its time on the wire."""
 
     began_s: float
     at_s: float
     wire_s: float
+
+
+class ScanTimes(msgspec.Struct, frozen=True):
+    """The parts of one scan, in milliseconds, from its last byte at the host to the last byte of the command that lit the lamp. A scanner
+    sends by itself, so nobody waits for a look; the scan's own way over the wire is before that and stands in ``scan_ms``."""
+
+    scan_ms: float
+    wire_ms: float
+    edge_ms: float
 
 
 class TapTimes(msgspec.Struct, frozen=True):
@@ -67,6 +76,13 @@ def tap_times(exchanges: Sequence[Exchange], tapped_at_s: float, release: Releas
         poll_gap_ms=_ms(max(0.0, first.began_s - tapped_at_s)),
         edge_ms=_ms(edge_s),
     )
+
+
+def scan_times(said_at_s: float, said_s: float, answer: Release) -> ScanTimes | None:
+    """``said_at_s``: when the scan's last byte reached the host; ``said_s``: its time on the wire. None when the lamp was lit before."""
+    if answer.began_s < said_at_s:
+        return None
+    return ScanTimes(scan_ms=_ms(said_s), wire_ms=_ms(answer.wire_s), edge_ms=_ms(answer.began_s - said_at_s))
 
 
 def _ms(seconds: float) -> float:

@@ -117,7 +117,8 @@ class Wiring(msgspec.Struct, frozen=True):
     def outputs(self) -> list[tuple[str, Output]]:
         """Every relay in use, with what hangs on it."""
         used = [(f"lock of {door.id}", door.lock) for door in self.doors]
-        for unit in (*self.readers, *self.scanners):
+        units: tuple[ReaderWiring | ScannerWiring, ...] = (*self.readers, *self.scanners)
+        for unit in units:
             for name in ("green", "red", "buzzer"):
                 output: Output | None = getattr(unit, name)
                 if output is not None:

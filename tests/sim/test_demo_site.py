@@ -104,5 +104,5 @@ def test_a_damaged_site_folder_is_one_line(demo: SiteFolder, tmp_path: Path, nam
 
 
 def test_an_unknown_site_is_told_what_there_is() -> None:
-    with pytest.raises(SiteError, match=r"no site 'nowhere': neither bundled \(annex, demo\)"):
+    with pytest.raises(SiteError, match=r"no site 'nowhere': neither bundled \(annex, demo, depot\)"):
         SiteFolder("nowhere")

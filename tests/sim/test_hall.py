@@ -46,7 +46,7 @@ def bench(shared: HallBench) -> HallBench:
 
 def test_the_state_names_everything_once(bench: HallBench) -> None:
     state = bench.state()
-    assert set(state) == {"cards", "readers", "doors", "boards", "inputs"}
+    assert set(state) == {"cards", "readers", "scanners", "doors", "boards", "inputs"}
     assert set(state["doors"]) == {"lobby-door", "hall-door", "cage-door", "goods-door"}
     assert set(state["boards"]) == {"relay-1", "relay-2", "relay-3"}
     assert state["readers"]["hall-in"]["door"] == "hall-door"

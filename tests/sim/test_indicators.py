@@ -57,3 +57,12 @@ def test_any_number_of_blinks_is_never_taken_for_a_steady_light(
     seen = {read_indicator(changes[: n + 1], 0.0, change.at_s + 0.001) for n, change in enumerate(changes)}
     assert seen <= {None, shown}
     assert shown in seen
+
+
+@pytest.mark.parametrize("waiting", [[], blink("green", -0.4, 1), blink("green", -0.15, 1)])
+def test_one_flash_longer_than_a_blink_is_accepted_also_out_of_a_blinking_light(
+    waiting: list[tuple[str, bool, float]],
+) -> None:
+    changes = [*waiting, ("buzzer", True, 0.1), ("green", True, 0.1), ("buzzer", False, 0.2), ("green", False, 0.4)]
+    assert read_indicator(lamps(*changes[:-1]), 0.0, 0.35) is None
+    assert read_indicator(lamps(*changes), 0.0, 0.45) == "accepted"

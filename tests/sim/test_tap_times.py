@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from sim.tap_times import Exchange, Release, TapTimes, tap_times
+from sim.tap_times import Exchange, Release, ScanTimes, TapTimes, scan_times, tap_times
 
 # one look that finds nothing, one that finds the card and reads it in two commands, and the next look
 LOOKS = [
@@ -31,3 +31,8 @@ def test_before_the_next_look_and_without_a_find_nothing_is_known() -> None:
 
 def test_a_door_that_opened_before_the_card_was_read_did_not_open_for_it() -> None:
     assert tap_times(LOOKS, 10.060, Release(10.120, 10.121, 0.001)) is None
+
+
+def test_a_scan_is_timed_from_its_last_byte_to_the_command_that_lit_the_lamp() -> None:
+    assert scan_times(10.0, 0.018, Release(10.007, 10.008, 0.001)) == ScanTimes(scan_ms=18.0, wire_ms=1.0, edge_ms=7.0)
+    assert scan_times(10.0, 0.018, Release(9.999, 10.008, 0.001)) is None
