@@ -24,6 +24,9 @@ from controller.reasons import Reason, because
 from controller.state import MAX_WAITING_KEPT, Waiting
 from controller.turn import Turn
 
+GUARD_ASKED = Reason.GUARD_CONFIRMATION_REQUIRED.name
+"""Who waits so waits for the guard's word alone (R8)."""
+
 
 def case_of(
     turn: Turn,
@@ -110,7 +113,9 @@ def still_waiting(turn: Turn, point: Point, besides: int) -> list[Waiting]:
     return [
         one
         for one in turn.state.waiting.get(point.id, ())
-        if one.pending.holder != besides and turn.mono_us < one.pending.until_mono_us
+        if one.pending.holder != besides
+        and turn.mono_us < one.pending.until_mono_us
+        and one.pending.because.reason != GUARD_ASKED  # nobody's partner, and nobody's visitor, before that
     ]
 
 

@@ -1,7 +1,8 @@
 """Which part answers which input: one line for each kind."""
 
-from controller import degraded, encoding, occupancy
+from controller import degraded, encoding, goods_door, occupancy
 from controller.door import DoorInput
+from controller.goods_scan import scan
 from controller.inputs import (
     AnyInput,
     CardRead,
@@ -10,11 +11,13 @@ from controller.inputs import (
     ContactRattling,
     DeviceFaulted,
     DeviceRecovered,
+    DocumentScanned,
     DoorContact,
     EncodingEnded,
     FireInput,
     ForkFound,
     GasInput,
+    ItemScanned,
     JournalChanged,
     LeaseArrived,
     LinkChanged,
@@ -25,6 +28,8 @@ from controller.inputs import (
     PowerInput,
     RecordsLost,
     RexPressed,
+    ScanCancelled,
+    ScanRefused,
     Started,
     Stopped,
     TamperInput,
@@ -54,6 +59,8 @@ def dispatch(turn: Turn, stimulus: AnyInput, dropped: int) -> None:
     match stimulus:
         case CardRead() | CardRefused():
             card_read(turn, stimulus)
+        case DocumentScanned() | ItemScanned() | ScanRefused() | ScanCancelled():
+            scan(turn, stimulus)
         case DoorContact() | RexPressed():
             _at_door(turn, stimulus)
         case ContactRattling():
@@ -91,6 +98,7 @@ def dispatch(turn: Turn, stimulus: AnyInput, dropped: int) -> None:
 def settle(turn: Turn) -> None:
     """What follows from all that this input has changed."""
     occupancy.settle(turn)
+    goods_door.settle(turn)
     degraded.settle(turn)
 
 

@@ -224,9 +224,14 @@ def apply(state: State, event: AnyEvent, at_us: int, mono_us: int) -> None:
             if state.encoding is not None and state.encoding.command_id == event.command_id:
                 state.encoding = None
         case (
-            EquipmentCheckStarted() | ItemAccepted() | EquipmentCheckEnded() | ItemsReserved() | ItemsMoved() | ItemsFreed()
+            EquipmentCheckStarted()
+            | ItemAccepted()
+            | EquipmentCheckEnded()
+            | ItemsReserved()
+            | ItemsMoved()
+            | ItemsFreed()
         ):
-            apply_goods(state, event, at_us, mono_us)
+            apply_goods(state, event, at_us)
         case HolderConfirmed() | EquipmentRefused():
             pass
         case EdgeStopped() | CardEncoded() | RangeLost() | PeopleCounted() | DoorRattled() | InterlockBroken():
@@ -382,7 +387,7 @@ def _apply_input(state: State, event: InputRecorded) -> None:
 def _apply_start(state: State, event: EdgeStarted) -> None:
     """A new process: what hung on boot time is void; positions are unknown until the contacts report (MEANINGS 10)."""
     state.boot_id, state.wall_trusted = event.boot_id, event.wall_trusted
-    state.reads, state.denials, state.waiting, state.cleared = {}, {}, {}, {}
+    state.reads, state.denials, state.waiting, state.cleared, state.checks = {}, {}, {}, {}, {}
     for door in state.doors:
         _put_door(
             state,

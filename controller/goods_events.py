@@ -93,12 +93,13 @@ class ItemsMoved(ItemsReserved, frozen=True):
 
 
 class ItemsFreed(Event, frozen=True):
-    """The leaf never opened: the devices have not passed, and may yet."""
+    """The leaf never opened: the devices that ``holder`` was to carry have not passed, and may yet."""
 
     access_point: str
     door: str
     number: str
     cause: Literal["lapsed", "restart", "withdrawn"]
+    holder: int = 0
 
 
 class HolderConfirmed(Event, frozen=True):

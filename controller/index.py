@@ -6,15 +6,15 @@ It points into the policy's own objects and copies none: at 100 000 badges it ad
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
-from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from operator import attrgetter
 from typing import Literal
-from zoneinfo import ZoneInfo
 
 import msgspec
 
+from controller.goods_index import GoodsIndex
 from controller.limits import Limits, limits_from
+from controller.nesting import around, closed, closures, without
 from controller.now import SECOND_US
 from controller.policy import Badge, Customer, Delta, Duty, GrantArea, Holder, Policy
 from controller.quota import without_place
@@ -46,7 +46,8 @@ class Point(msgspec.Struct, frozen=True, gc=False):
     first; public ones are not among them: they ask for nothing (docs/rooms.md). ``entered`` and ``left``: the same where people pass, none at
     a cabinet. ``asks``: an area entered asks something of the group. ``opposite``: the points that lead the other way through the
     door. ``closures``: when an area that it leads into, itself or around it, is closed, ``[from_us, until_us)``. ``traits``: what rules of
-    :mod:`controller.access` may be asked here besides those asked everywhere, of :data:`TRAITS`."""
+    :mod:`controller.access` may be asked here besides those asked everywhere, of :data:`TRAITS`.
+    ``goods``: of a goods door (docs/goods.md). ``confirms``: the guard confirms who enters (R8)."""
 
     id: str
     door: str
@@ -71,6 +72,8 @@ class Point(msgspec.Struct, frozen=True, gc=False):
     opposite: tuple[str, ...] = ()
     closures: tuple[tuple[int, int, str], ...] = ()
     traits: frozenset[str] = frozenset()
+    goods: Literal["", "out", "both"] = ""
+    confirms: bool = False
 
 
 class PolicyIndex:
@@ -87,6 +90,7 @@ class PolicyIndex:
         "customers",
         "doors",
         "duties",
+        "goods",
         "interlocked",
         "keyholders",
         "late_read_us",
@@ -114,6 +118,7 @@ class PolicyIndex:
         }
         self.no_place: dict[int, str] = without_place(policy.badges, self.customers)
         """Badges without a place in their customer's quota, and why (B2)."""
+        self.goods = GoodsIndex(policy)
         self._by_id = policy.badges
         if any(first.id > second.id for first, second in pairwise(policy.badges)):  # made by hand, not decoded
             self._by_id = tuple(sorted(policy.badges, key=_ID))
@@ -158,6 +163,7 @@ class PolicyIndex:
             for badge_id in {badge.id for badge in delta.badges}.union(delta.gone_badges)
         ]
         self.policy = policy
+        self.goods.follow(delta)
         self._by_id = policy.badges
         self._follow_cards(touched)
         self._follow_places(delta, touched)
@@ -272,7 +278,7 @@ def _rooms(site: Site) -> dict[str, Room]:
     return {
         area.id: Room(
             id=area.id,
-            within=frozenset(other.id for other in site.areas if area.id in _around(other.id, areas)),
+            within=frozenset(other.id for other in site.areas if area.id in around(other.id, areas)),
             two_person=area.two_person,
             anti_passback=area.anti_passback,
             capacity=area.capacity,
@@ -288,17 +294,17 @@ def _rooms(site: Site) -> dict[str, Room]:
 
 def _doors_of(area: str, site: Site, areas: Mapping[str, Area]) -> tuple[str, ...]:
     """The doors whose access points enter or leave an area."""
-    sides = (
-        (point.door, _around(point.from_area, areas), _around(point.to_area, areas)) for point in site.access_points
-    )
+    sides = ((point.door, around(point.from_area, areas), around(point.to_area, areas)) for point in site.access_points)
     return tuple(dict.fromkeys(door for door, one, other in sides if (area in one) != (area in other)))
 
 
 def _points(site: Site, rooms: Mapping[str, Room]) -> dict[str, Point]:
     areas = {area.id: area for area in site.areas}
     doors = {door.id: door for door in site.doors}
-    closures = _closures(site)
-    return {point.id: _point(point, doors[point.door], site, areas, rooms, closures) for point in site.access_points}
+    closed_times = closures(site)
+    return {
+        point.id: _point(point, doors[point.door], site, areas, rooms, closed_times) for point in site.access_points
+    }
 
 
 def _point(
@@ -307,17 +313,17 @@ def _point(
     site: Site,
     areas: Mapping[str, Area],
     rooms: Mapping[str, Room],
-    closures: tuple[tuple[int, int, str], ...],
+    closed_times: tuple[tuple[int, int, str], ...],
 ) -> Point:
     area = areas[point.from_area if point.out else point.to_area]
     passage = door.kind == "passage"
-    enters = _without(point.to_area, point.from_area, areas)
-    leaves = _without(point.from_area, point.to_area, areas)
+    enters = without(point.to_area, point.from_area, areas)
+    leaves = without(point.from_area, point.to_area, areas)
     entered = tuple(rooms[name] for name in enters) if passage else ()
-    into = _around(point.to_area, areas)
-    authenticated_only = area.authenticated_only or area.two_person
-    closed_area = "" if point.out else _closed(area, areas)
-    closed_at = () if point.out else tuple(entry for entry in closures if entry[2] in into)
+    into = around(point.to_area, areas)
+    authenticated_only = area.authenticated_only or area.two_person or (passage and door.goods != "")
+    closed_area = "" if point.out else closed(area, areas)
+    closed_at = () if point.out else tuple(entry for entry in closed_times if entry[2] in into)
     anti_passback = any(room.anti_passback != "off" for room in entered)
     asked = (authenticated_only, area.customers, closed_area or closed_at, anti_passback)
     return Point(
@@ -350,35 +356,10 @@ def _point(
             if other.door == point.door and (other.from_area, other.to_area) == (point.to_area, point.from_area)
         ),
         closures=closed_at,
+        goods=door.goods if passage else "",
+        confirms=door.guard_confirms and not point.out,
         traits=frozenset(name for name, there in zip(TRAITS, asked, strict=True) if there),
     )
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def _closures(site: Site) -> tuple[tuple[int, int, str], ...]:
-    """From when until when which area is closed."""
-    zone = ZoneInfo(site.time_zone)
-
-    def us(local: str) -> int:
-        return (datetime.fromisoformat(local).replace(tzinfo=zone) - _EPOCH) // timedelta(microseconds=1)
-
-    return tuple(sorted((us(closure.from_at), us(closure.until_at), closure.area) for closure in site.closures))
-
-
-def _without(area: str, other: str, areas: Mapping[str, Area]) -> tuple[str, ...]:
-    """The areas that hold ``area`` but not ``other``, but for public ones."""
-    around = _around(other, areas)
-    return tuple(name for name in _around(area, areas) if name not in around and not areas[name].public)
-
-
-def _around(area: str, areas: Mapping[str, Area]) -> tuple[str, ...]:
-    """The area and all that it lies in, the innermost first."""
-    chain = [area]
-    while (outer := areas[chain[-1]].inside) is not None:
-        chain.append(outer)
-    return tuple(chain)
 
 
 def _interlocked(site: Site) -> dict[str, tuple[tuple[str, str], ...]]:
@@ -389,7 +370,3 @@ def _interlocked(site: Site) -> dict[str, tuple[tuple[str, str], ...]]:
                 others = tuple((interlock.id, other) for other in interlock.doors if other != door)
                 with_others[door] = (*with_others.get(door, ()), *others)
     return with_others
-
-
-def _closed(area: Area, areas: Mapping[str, Area]) -> str:
-    return next((name for name in _around(area.id, areas) if areas[name].closed), "")

@@ -4,6 +4,8 @@ from controller.actions import Indicate
 from controller.commands import (
     AcknowledgeAlarm,
     Admit,
+    CheckEquipment,
+    ConfirmHolder,
     EncodeCard,
     Identify,
     LockDown,
@@ -13,6 +15,7 @@ from controller.commands import (
     SetMaintenance,
     UnlockDoor,
 )
+from controller.confirmation import confirm_holder
 from controller.door import DoorInput
 from controller.encoding import begin
 from controller.event_base import Explanation
@@ -22,6 +25,7 @@ from controller.events import (
     CommandDone,
     FireReset,
 )
+from controller.goods_scan import check_by_console
 from controller.inputs import CommandArrived
 from controller.interlock import blocked_by
 from controller.lockdown import SITE, locked_down_behind, show_modes
@@ -59,6 +63,10 @@ def command(turn: Turn, order: CommandArrived) -> None:
             refusal = _acknowledge(turn, asked, order.operator)
         case Identify():
             refusal = _identify(turn, asked)
+        case ConfirmHolder():
+            refusal = confirm_holder(turn, asked, order.operator)
+        case CheckEquipment():
+            refusal = check_by_console(turn, asked)
         case EncodeCard():
             refusal = begin(turn, order, asked)
             if refusal is None:
@@ -159,9 +167,13 @@ def _acknowledge(turn: Turn, asked: AcknowledgeAlarm, operator: str) -> Explanat
     standing = turn.state.alarms.get(alarm_key(asked.alarm, asked.subject))
     if standing is None:
         return because(Reason.NO_SUCH_ALARM, alarm=asked.alarm, subject=asked.subject)
+    attested = ALARMS[standing.alarm].clears == "attested"
+    openings = standing.inputs.get("openings", 0)
+    if attested and (not asked.attested.strip() or asked.openings != openings):
+        return because(Reason.ATTESTATION_REQUIRED, openings=openings)
     turn.emit(AlarmAcknowledged(standing.alarm, standing.subject, operator, asked.note, asked.key))
     key_used = standing.alarm == "DoorForcedOpen" and asked.key.strip() != ""
-    if key_used or ALARMS[standing.alarm].clears == "acknowledged":
+    if key_used or ALARMS[standing.alarm].clears != "cause":
         turn.emit(AlarmCleared(standing.alarm, standing.subject))
     if key_used:  # the opening is explained; it was forced once and is not found so again
         for point in turn.points(standing.subject):

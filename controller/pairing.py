@@ -71,15 +71,16 @@ def led_out(state: State, point: Point, escort: Member) -> list[Member]:
 
 def prompt_of(turn: Turn, point: Point, holder: int) -> Waiting | None:
     """The prompt that this holder, with whichever badge, was given here on the way out and that is not forgotten yet."""
-    return next((one for one in _prompts(turn, point) if one.pending.holder == holder), None)
+    return next((one for one in prompts(turn, point) if one.pending.holder == holder), None)
 
 
 def can_be_asked(turn: Turn, point: Point) -> bool:
     """Whether one more prompt would be remembered here: who cannot be remembered is not asked, or the second tap would never count (L1)."""
-    return len(_prompts(turn, point)) < MAX_WAITING_KEPT
+    return len(prompts(turn, point)) < MAX_WAITING_KEPT
 
 
-def _prompts(turn: Turn, point: Point) -> list[Waiting]:
+def prompts(turn: Turn, point: Point) -> list[Waiting]:
+    """Who was prompted here on the way out and is not forgotten, the latest tap last."""
     forgotten_us = round(turn.limits.exit_prompt_s * SECOND_US)
     return [
         one

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from controller import escort, interlock
+from controller import escort, goods_door, interlock
 from controller.actions import HoldUnlocked, Indicate, Lock, Unlock
 from controller.door import TABLE, DoorCondition, DoorInput, Effect
 from controller.escort import escorted_in, may_escort
@@ -81,6 +81,7 @@ def _unlock(turn: Turn, door: str, cause: Literal["grant", "rex", "command"]) ->
     turn.act(Unlock(door, unlock_us, before_journal=way_out))
     if cause == "command" and turn.door(door).position == "open":  # nothing more will tell of who comes
         turn.doubt_opening(door, "command")
+        goods_door.unchecked(turn, door, "command")
 
 
 def _release(turn: Turn, door: str) -> None:
@@ -103,6 +104,7 @@ def _take(turn: Turn, door: str) -> None:
     twice = [area for grant in facts.grants for area in _inside_already(turn, grant)]
     for grant in facts.grants:
         _take_grant(turn, grant)
+    goods_door.opened(turn, door, facts)
     if facts.exit_requested:
         turn.emit(ExitByRequest(door, behind[0] if behind else ""))
     if facts.mode == "released":
@@ -180,6 +182,7 @@ def _lapse(turn: Turn, door: str) -> None:
     facts = turn.door(door)
     for grant in facts.grants:
         turn.emit(AccessLapsed(grant.access_point, door, grant.badge, grant.holder, grant.number))
+    goods_door.free_lapsed(turn, door)
     hardware = turn.hardware.get(door)
     used = facts.grants or facts.exit_requested
     if used and hardware is not None and not hardware.has_contact:  # nothing proves that nobody went through
@@ -190,6 +193,7 @@ def _forced(turn: Turn, door: str) -> None:
     if turn.raise_alarm("DoorForcedOpen", door):
         _show(turn, door, "alarm")
     turn.doubt_opening(door, "forced")
+    goods_door.unchecked(turn, door, "forced")
 
 
 def _warn(turn: Turn, door: str) -> None:

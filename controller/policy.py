@@ -286,7 +286,9 @@ _SHARED: dict[type, tuple[str, ...]] = {
 """Numbers and names that stand in many entries."""
 
 
-def _in_slices(entry_type: type[_Entry], listed: msgspec.Raw, seen: dict[int | str | None, int | str | None]) -> tuple[_Entry, ...]:
+def _in_slices(
+    entry_type: type[_Entry], listed: msgspec.Raw, seen: dict[int | str | None, int | str | None]
+) -> tuple[_Entry, ...]:
     """Decode a list, keeping one object of each number that :data:`_SHARED` names: that saves a quarter of a policy's memory.
     Slice by slice, so that what is dropped makes room for the next and no holes stay."""
     shared = _SHARED.get(entry_type, ())

@@ -159,7 +159,17 @@ class Reason(enum.Enum):
         ),
     )
     HOLDER_MISMATCH = Meaning("R8", "edge", "持证人与照片不符,出入证 {number} 已停用,请到值班台。", "The holder does not match the photo: badge {number} is suspended. Go to the guard's desk.", _BADGE)
-    CONSOLE_UNREACHABLE = Meaning("R8", "edge", "与值班台的连接中断,暂不能核对;离开时再刷一次可开门,设备须留下。", "The guard's console cannot be reached, so nothing can be checked here now. To leave without equipment tap again in a moment.", {"area": str, "wait_s": int}, "pending")
+    CONSOLE_UNREACHABLE = Meaning(
+        "R8",
+        "edge",
+        "与值班台的连接中断,暂不能核对,请联系值班人员。",
+        "The guard's console cannot be reached, so nothing can be checked here now. Call the guard.",
+        {"area": str, "wait_s": int, "way": str},
+        out=(
+            "与值班台的连接中断,暂不能核对设备:设备须留下,不带设备离开请稍后再刷一次。",
+            "The guard's console cannot be reached, so no equipment can be checked: leave it here. To leave without it tap again in a moment.",
+        ),
+    )
     NOBODY_WAITS = Meaning("R8", "edge", "{access_point} 没有持出入证 {number} 的人在等候核对。", "Nobody with badge {number} waits for the guard at {access_point}.", {"access_point": str, "number": str}, "command")
     # equipment (docs/goods.md)
     NO_EXIT_SLIP = Meaning(
@@ -171,7 +181,7 @@ class Reason(enum.Enum):
         "pending",
     )
     GUARD_CHECK_REQUIRED = Meaning("E4", "edge", "此处没有扫描器,请值班台核对出门条与设备;不带设备离开请稍后再刷一次。", "There is no working scanner here: the guard's console checks slip and devices. To leave without equipment tap again in a moment.", {"area": str, "wait_s": int, "way": str}, "pending")
-    ITEMS_MISSING = Meaning("E2", "edge", "{number} 还有 {left} 件未扫描:请继续扫描,或稍后再刷一次只带已扫描的。", "{left} devices of {number} are not scanned. Scan them, or tap again in a moment to take only those scanned.", {"number": str, "left": int, "wait_s": int, "way": str}, "pending")
+    ITEMS_MISSING = Meaning("E2", "edge", "{number} 还有 {left} 件未扫描:请继续扫描,或稍后再刷一次只带已扫描的。", "{left} devices of {number} are not scanned. Scan them, or tap again in a moment to take only those scanned.", {"number": str, "left": int, "wait_s": int, "way": str}, "pending", over=("{number} 还有 {left} 件未扫描:请扫描后再刷卡。", "{left} devices of {number} are not scanned. Scan them, then tap again."))
     NO_WORK_ORDER = Meaning("E2", "edge", "请先扫描开工单和设备;不带设备请走其他门。", "Scan the work order and the devices first; without equipment use another door.", {"area": str})
     CARRIER_REQUIRED = Meaning("E5", "edge", "请携带人先刷出入证,再扫描出门条。", "The carrier taps first, then the slip is scanned.", {"slip": str})
     UNKNOWN_DOCUMENT = Meaning("E4", "edge", "系统中没有此单据,请到服务台核对。", "This document is not known here. Ask at the desk.", {"document": str})

@@ -104,10 +104,12 @@ class Check(msgspec.Struct, frozen=True):
 
 
 class Passed(msgspec.Struct, frozen=True):
-    """What has passed under one binding of a document, in one direction: devices by line. ``until_us``: when its window ends, and with it the need to know."""
+    """What has passed under one binding of a document, in one direction: devices by line, and the serial numbers of those that have one.
+    ``until_us``: when its window ends, and with it the need to know."""
 
     until_us: int
     by_line: dict[int, int]
+    serials: tuple[str, ...] = ()
 
 
 class Moved(msgspec.Struct, frozen=True):
@@ -141,7 +143,7 @@ class State(msgspec.Struct):
     """Everything folded. Keys: doors, areas, zones, devices, access points by their ids; ``presence`` by holder; ``alarms`` by
     ``alarm/subject``. ``wall_high_us`` is the high-water mark of journalled times that were vouched for (MEANINGS 19). ``uncertain``: area to
     cause; ``rex`` gives way to any other, which may have brought people in. ``reads``, ``waiting``: by access point, oldest first.
-    ``lockdowns``: area, or empty for the site, to cause. ``checks``, ``reserved``: by access point. ``passed``: by
+    ``lockdowns``: area, or empty for the site, to cause. ``checks``, ``reserved``: by access point (of several reservations there, one for each carrier and document). ``passed``: by
     :func:`controller.goods_fold.passed_key`. ``moved``: by serial. ``people``: ``presence`` counted by area, so that no tap counts a full hall."""
 
     seq: int = 0
@@ -175,7 +177,7 @@ class State(msgspec.Struct):
     cleared: dict[str, Cleared] = {}
     degraded: tuple[str, ...] = ()
     checks: dict[str, Check] = {}
-    reserved: dict[str, ItemsReserved] = {}
+    reserved: dict[str, tuple[ItemsReserved, ...]] = {}
     passed: dict[str, Passed] = {}
     moved: dict[str, Moved] = {}
 

@@ -3,6 +3,7 @@
 from collections.abc import Set
 from typing import Literal
 
+from controller import goods_door, goods_policy
 from controller.door import DoorInput
 from controller.encoding import interrupted
 from controller.event_base import AlarmName
@@ -83,6 +84,7 @@ def started(turn: Turn, begun: Started, now: Now) -> None:
     doors = sorted({*turn.hardware, *turn.state.doors})
     before = {door: turn.condition(door) for door in doors}
     turn.emit(EdgeStarted(begun.boot_id, begun.software, now.wall_trusted))
+    goods_door.restarted(turn)
     for door in doors:
         if door in turn.hardware:
             happen(turn, door, DoorInput.STARTED, before[door])
@@ -164,7 +166,7 @@ def device(turn: Turn, changed: DeviceFaulted | DeviceRecovered) -> None:
         return
     cause = changed.cause if isinstance(changed, DeviceFaulted) else ""
     turn.emit(DeviceStateChanged(changed.device, changed.kind, working, cause))
-    alarm: AlarmName = "READER_FAULT" if changed.kind == "reader" else "BOARD_FAULT"
+    alarm: AlarmName = "BOARD_FAULT" if changed.kind == "board" else "READER_FAULT"
     if working:
         turn.clear_alarm(alarm, changed.device)
     else:
@@ -224,6 +226,7 @@ def policy_applied(turn: Turn, applied: PolicyApplied, unwatched: Set[str] = fro
         show_modes(turn)
     if turn.index is None:
         return
+    goods_policy.withdraw(turn, turn.index)
     new = unwatched & turn.index.rooms.keys()
     for (
         room

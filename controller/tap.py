@@ -1,17 +1,18 @@
 """A card at a reader: who it is, the decision about that person, then about those who pass together (R1, R2, B9, MEANINGS 8-10)."""
 
-from controller import duress
+from controller import duress, goods_exit
 from controller.access import NOBODY, Denied, decide
-from controller.answers import after_denial, ask, case_of, deny, grant, interlocked, judge_waiting, member_of
+from controller.answers import after_denial, ask, case_of, deny, grant, judge_waiting, member_of
+from controller.confirmation import ask_guard, must_be_confirmed
 from controller.emergency import declared
 from controller.emergency import enter as enter_in_emergency
-from controller.event_base import Explanation
+from controller.entering import enter
 from controller.events import AccessDenied
-from controller.group import Member, Pass, Refuse, Wait, decide_entry
+from controller.group import Member, Pass
 from controller.index import Point, PolicyIndex
 from controller.inputs import CardRead, CardRefused
 from controller.now import SECOND_US
-from controller.pairing import can_be_asked, confirms, decide_exit, leaves_one_alone, led_out, prompt_of
+from controller.pairing import can_be_asked, confirms, decide_exit, led_out, prompt_of
 from controller.policy import Badge
 from controller.reasons import Reason, because
 from controller.turn import Turn
@@ -44,11 +45,12 @@ def card_read(turn: Turn, read: CardRead | CardRefused) -> None:
         return
     member = member_of(turn, index, point, badge, decision)
     if point.out and point.passage and not case.released:
-        _leave(turn, index, point, member)
+        (goods_exit.leave if point.goods else _leave)(turn, index, point, member)
         return
     refusal = None
     if not case.released:
-        refusal = _enter(turn, index, point, member)
+        unconfirmed = point.confirms and must_be_confirmed(turn, point, member)
+        refusal = (ask_guard if unconfirmed else enter)(turn, index, point, member)
     else:  # fire released the door: nothing is asked, and who came without a badge leaves with the escort
         grant(turn, point, (*(led_out(turn.state, point, member) if point.out else ()), member))
     if refusal is not None:
@@ -63,29 +65,6 @@ def _is_same_read(turn: Turn, point: Point, badge: Badge) -> bool:
         read.badge == badge.id and 0 <= turn.mono_us - read.mono_us < window_us
         for read in turn.state.reads.get(point.id, ())
     )
-
-
-def _enter(turn: Turn, index: PolicyIndex, point: Point, member: Member) -> Explanation | None:
-    """Let the tapper in with those who wait, or let them wait. Returns why they are denied."""
-    waiting = [] if member.needs_escort else judge_waiting(turn, index, point, member.holder)
-    blocked = None if point.out else interlocked(turn, point)
-    answer = decide_entry(turn.state, index, point, waiting, member, blocked)
-    window_us = round(index.limits.pairing_window_s * SECOND_US)
-    if isinstance(answer, Refuse):
-        return answer.because
-    if isinstance(answer, Wait):
-        ask(turn, point, member, answer.because, turn.mono_us + window_us)
-        return None
-    holders = {one.holder for one in answer.members}
-    lonely = leaves_one_alone(turn.state, index, point, holders) if point.left else None
-    if lonely is not None:
-        prompt = prompt_of(turn, point, member.holder)
-        if not confirms(turn, prompt):
-            until_us = turn.mono_us + window_us if prompt is None else prompt.pending.until_mono_us
-            ask(turn, point, member, lonely, until_us)
-            return None
-    grant(turn, point, answer.members, answer.escort)
-    return None
 
 
 def _leave(turn: Turn, index: PolicyIndex, point: Point, member: Member) -> None:

@@ -6,7 +6,7 @@ Each source has ``deadlines_us(turn)``, boot times that may lie in the past, and
 
 from collections.abc import Iterator
 
-from controller import degraded, encoding, maintenance, occupancy, pairing
+from controller import degraded, encoding, goods_door, maintenance, occupancy, pairing
 from controller.door import DoorInput
 from controller.passage import happen
 from controller.turn import Turn, held_warning_us
@@ -21,6 +21,7 @@ def deadlines_us(turn: Turn) -> list[int]:
     due += encoding.deadlines_us(turn)
     due += maintenance.deadlines_us(turn)
     due += pairing.deadlines_us(turn)
+    due += goods_door.deadlines_us(turn)
     due += occupancy.deadlines_us(turn)
     due += degraded.deadlines_us(turn)  # told at the end of every turn
     return due
@@ -31,6 +32,7 @@ def run_timers(turn: Turn) -> None:
     encoding.run_timer(turn)
     maintenance.run_timers(turn)
     pairing.run_timers(turn)
+    goods_door.run_timers(turn)
     occupancy.run_timers(turn)
     for door in list(turn.state.doors):
         for _ in range(_MAX_TIMERS):

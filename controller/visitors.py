@@ -3,6 +3,7 @@
 
 from collections.abc import Sequence
 
+from controller import goods_entry
 from controller.actions import Indicate
 from controller.answers import (
     admission_refusal,
@@ -74,6 +75,10 @@ def _let_in(
         if lacking is not None
         else refused_together(turn.state, index, entry, group, (), inside) or interlocked(turn, entry)
     )
+    if refusal is None and entry.goods:
+        refusal = goods_entry.refused(turn, index, entry, (*group, escort)) or goods_entry.missing(turn, index, entry)
+        if refusal is None:
+            goods_entry.take_in(turn, index, entry, group)
     if refusal is None:
         grant(turn, entry, group, escort.holder)
         turn.act(Indicate(point.id, "granted"))
@@ -96,7 +101,7 @@ def hand_over(turn: Turn, index: PolicyIndex, point: Point, newcomer: Member, wa
             _confirm(turn, point, newcomer, visitors)
             turn.emit(EscortChanged(tuple(visitors), newcomer.holder, old.holder))
             leaving = (*led_out(turn.state, point, old), old)
-            if leaves_behind(turn.state, index, point, leaving, old) is None:
+            if not point.goods and leaves_behind(turn.state, index, point, leaving, old) is None:
                 grant(turn, point, leaving)
             else:
                 turn.act(Indicate(point.id, "pending"))
