@@ -9,6 +9,7 @@ MODEL_MODULES = (
     "server.personal.models",
     "server.crm.models",
     "server.fleet.models",
+    "server.fleet.goods_models",
     "server.ledger.models",
     "server.duty.models",
     "server.escalation.models",

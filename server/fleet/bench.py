@@ -86,7 +86,7 @@ def _compile(database: Database, policies: Policies, composer: Composer) -> int:
     compiler = policies.compiler
     with database.read() as session:
         compiler.follow(session.connection(), read_receipts(session.connection()))
-        work = compiler.read(session.connection())
+        work = compiler.read(session.connection(), AT_US)
     assert work is not None
     steps = compiler.prepare(work, composer.epoch)
     assert len(steps) == 1

@@ -10,21 +10,26 @@ from typing import TypeVar
 
 import msgspec
 
-from controller.policy import Badge, Customer, Delta, Grant, Holder, Policy, Version
+from controller.policy import Badge, Customer, Delta, ExitSlip, Grant, Holder, Item, Policy, Version, WorkOrder
 from controller.policy_digest import BUCKET_IDS, LISTS, PolicyDigest, bucket_of
 from controller.site import Site
 from server.fleet.compile import Entries, Grants, Touches
 
-_Entry = TypeVar("_Entry", Customer, Holder, Grant, Badge)
-Entry = Customer | Holder | Grant | Badge
+_Entry = TypeVar("_Entry", Customer, Holder, Grant, Badge, Item, WorkOrder, ExitSlip)
+Entry = Customer | Holder | Grant | Badge | Item | WorkOrder | ExitSlip
+GOODS = ("items", "orders", "slips")
+"""The lists of a policy that an edge with goods doors has."""
 
 
 class Scope(msgspec.Struct, frozen=True):
-    """What was compiled: these ids and no others. ``all_of_it``: every row of the registry."""
+    """What was compiled: these ids and no others. ``all_of_it``: every row there is."""
 
     customers: Collection[int] = ()
     holders: Collection[int] = ()
     badges: Collection[int] = ()
+    items: Collection[int] = ()
+    orders: Collection[int] = ()
+    slips: Collection[int] = ()
     all_of_it: bool = False
 
 
@@ -58,6 +63,9 @@ class Book:
         self.holders: dict[int, Holder] = {}
         self.grants: dict[int, Grant] = {}
         self.badges: dict[int, Badge] = {}
+        self.items: dict[int, Item] = {}
+        self.orders: dict[int, WorkOrder] = {}
+        self.slips: dict[int, ExitSlip] = {}
         self.digest = PolicyDigest()
         self._uses: dict[str, Counter[int]] = {"customers": Counter(), "holders": Counter(), "grants": Counter()}
 
@@ -69,6 +77,9 @@ class Book:
         book.holders = {entry.id: entry for entry in policy.holders}
         book.grants = {entry.id: entry for entry in policy.grants}
         book.badges = {entry.id: entry for entry in policy.badges}
+        book.items = {entry.id: entry for entry in policy.items}
+        book.orders = {entry.id: entry for entry in policy.orders}
+        book.slips = {entry.id: entry for entry in policy.slips}
         book.digest = PolicyDigest.of(policy)
         _count(book._uses, policy.badges, 1)
         return book
@@ -83,6 +94,9 @@ class Book:
             _sorted(self.holders),
             _sorted(self.grants),
             _sorted(self.badges),
+            _sorted(self.items),
+            _sorted(self.orders),
+            _sorted(self.slips),
         )
 
     def entries(self, name: str) -> Mapping[int, Entry]:
@@ -91,10 +105,16 @@ class Book:
         return listed
 
     def prepare(
-        self, site: Site, areas: Collection[str] | None, scope: Scope, found: Entries, grants: Grants
+        self,
+        site: Site,
+        areas: Collection[str] | None,
+        scope: Scope,
+        found: Entries,
+        grants: Grants,
+        has_goods: bool = False,
     ) -> Prepared:
         """What ``found``, compiled from ``scope``, changes for an edge whose doors lead from or to ``areas`` (None: a desk, which gets no
-        badges). A badge that was once in the policy stays until it is gone: its holder may be inside (MEANINGS 8)."""
+        badges). A badge that was once in the policy stays until it is gone: its holder may be inside (MEANINGS 8). ``has_goods``: one of the doors is a goods door."""
         badges: dict[int, Entry] = {}
         held = self.badges
         if areas is not None:
@@ -109,16 +129,36 @@ class Book:
         else:
             asked: Iterable[int] = held if scope.all_of_it else scope.badges
             gone = {badge_id for badge_id in asked if badge_id not in found.badges and badge_id in held}
-        return self._with_what_they_point_to(site, scope, found, grants, badges, gone)
+        changed: dict[str, dict[int, Entry]] = {name: {} for name in LISTS} | {"badges": badges}
+        left: dict[str, set[int]] = {name: set() for name in LISTS} | {"badges": gone}
+        for name in GOODS:
+            changed[name], left[name] = self._goods(name, scope, found, has_goods)
+        return self._with_what_they_point_to(site, scope, found, grants, changed, left)
+
+    def _goods(self, name: str, scope: Scope, found: Entries, has_goods: bool) -> tuple[dict[int, Entry], set[int]]:
+        held = self.entries(name)
+        if not has_goods:
+            return {}, set(held)
+        known = found.goods.get(name, {})
+        asked: Iterable[int] = held if scope.all_of_it else getattr(scope, name)
+        return (
+            {entry_id: entry for entry_id, entry in known.items() if held.get(entry_id) != entry},
+            {entry_id for entry_id in asked if entry_id not in known and entry_id in held},
+        )
 
     def _with_what_they_point_to(
-        self, site: Site, scope: Scope, found: Entries, grants: Grants, badges: dict[int, Entry], gone: set[int]
+        self,
+        site: Site,
+        scope: Scope,
+        found: Entries,
+        grants: Grants,
+        changed: dict[str, dict[int, Entry]],
+        left: dict[str, set[int]],
     ) -> Prepared:
+        badges, gone = changed["badges"], left["badges"]
         uses: dict[str, Counter[int]] = {"customers": Counter(), "holders": Counter(), "grants": Counter()}
         _count(uses, (held for held in map(self.badges.get, (*badges, *gone)) if held is not None), -1)
         _count(uses, badges.values(), 1)  # type: ignore[arg-type] # badges hold badges
-        changed: dict[str, dict[int, Entry]] = {name: {} for name in LISTS} | {"badges": badges}
-        left: dict[str, set[int]] = {name: set() for name in LISTS} | {"badges": gone}
         for name, known in (("customers", found.customers), ("holders", found.holders)):
             held, counts = self.entries(name), self._uses[name]
             asked = known if scope.all_of_it else (*getattr(scope, name), *uses[name])
@@ -180,6 +220,11 @@ def _count(uses: dict[str, Counter[int]], badges: Iterable[Badge], by: int) -> N
 
 def _sorted(entries: Mapping[int, _Entry]) -> tuple[_Entry, ...]:
     return tuple(entries[entry_id] for entry_id in sorted(entries))
+
+
+def has_goods_doors(site: Site, edge: str) -> bool:
+    """Whether a goods door may be this edge's."""
+    return any(door.goods and door.edge in ("", edge) for door in site.doors)
 
 
 def areas_of_edge(site: Site, edge: str) -> frozenset[str]:

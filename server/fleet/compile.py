@@ -18,11 +18,14 @@ from controller.policy import (
     CustomerKind,
     CustomerStatus,
     Duty,
+    ExitSlip,
     GrantArea,
     Holder,
+    Item,
+    WorkOrder,
 )
 
-COMPILER = 3
+COMPILER = 4
 """Raise it when the same rows give other entries than before: all policies are then compiled anew at the next start."""
 
 DEREGISTERED = ("revoked", "returned")
@@ -75,6 +78,22 @@ class BadgeRow(msgspec.Struct, frozen=True):
     slot: int | None
     generation: int
     schedule: str | None
+    permit: "PermitRow | None" = None
+
+    @property
+    def belongs_to(self) -> int | None:
+        """Whose badge it is on the wire; a visitor's: of the customer whom they visit."""
+        return self.customer_id if self.permit is None else self.permit.customer_id
+
+
+class PermitRow(msgspec.Struct, frozen=True):
+    """What a temporary badge opens by: areas that the site has, each within ``[from_us, until_us)`` and by the schedule, and whose visitor it is."""
+
+    areas: tuple[str, ...]
+    from_us: int
+    until_us: int
+    schedule: str | None
+    customer_id: int | None
 
 
 class Rows(msgspec.Struct, frozen=True):
@@ -92,12 +111,14 @@ Touches = frozenset[str] | None
 
 
 class Entries(msgspec.Struct, frozen=True):
-    """What rows give, by id. ``by_touches``: the ids in ``badges`` by the areas that they have to do with."""
+    """What rows give, by id. ``by_touches``: the ids in ``badges`` by the areas that they have to do with. ``goods``: the entries of ``items``, ``orders`` and
+    ``slips`` by the name of their list."""
 
     customers: dict[int, Customer]
     holders: dict[int, Holder]
     badges: dict[int, Badge]
     by_touches: dict[Touches, list[int]]
+    goods: Mapping[str, Mapping[int, Item | WorkOrder | ExitSlip]] = {}
 
 
 class Grants:
@@ -180,12 +201,18 @@ def _badge(row: BadgeRow, holder: HolderRow, terms: Mapping[int, _Terms], grants
     elif row.kind == "staff":
         areas = tuple(GrantArea(area) for area in sorted(set(holder.areas)))
         touches = frozenset(holder.areas).union(holder.may_escort)
+    elif row.permit is not None:
+        permit = row.permit
+        areas = tuple(
+            GrantArea(area, permit.from_us, permit.until_us, permit.schedule) for area in sorted(set(permit.areas))
+        )
+        touches = frozenset(row.permit.areas)
     if row.schedule is not None:
         areas = tuple(GrantArea(area.area, area.from_us, area.until_us, row.schedule) for area in areas)
     assert row.credential is not None
     entry = Badge(
         row.id, row.credential, row.number or "", row.kind, _wire_status(row.status, holder), row.holder_id,
-        row.customer_id, grants.id_of(areas), row.from_us, row.until_us, row.slot, row.generation,
+        row.belongs_to, grants.id_of(areas), row.from_us, row.until_us, row.slot, row.generation,
     )  # fmt: skip
     return entry, touches
 

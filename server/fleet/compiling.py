@@ -21,8 +21,18 @@ from sqlalchemy.engine import Connection
 from controller.policy import Delta, PolicyError, Version
 from controller.site import Site
 from server.db.clock import from_us
-from server.fleet.book import Book, Prepared, Scope, areas_of_edge
+from server.fleet.bindings import note_releases
+from server.fleet.book import Book, Prepared, Scope, areas_of_edge, has_goods_doors
 from server.fleet.compile import COMPILER, Entries, Grants, compile_rows
+from server.fleet.goods_rows import (
+    OVER_US,
+    GoodsFound,
+    GoodsScope,
+    ends_us,
+    forget_changes,
+    read_changes,
+    read_goods,
+)
 from server.fleet.models import FleetState, PolicyReach
 from server.fleet.open_changes import Change, mark_done, read_open, read_touched
 from server.fleet.receipts import Receipt
@@ -56,6 +66,7 @@ class EdgePolicy:
         """Take up the edge's role and enrolment."""
         self.role, self.enrolment = receipt.role, receipt.enrolment
         self.areas = None if receipt.role == "desk" else areas_of_edge(site, self.name)
+        self.has_goods = receipt.role != "desk" and has_goods_doors(site, self.name)
 
     def followed(self, receipt: Receipt) -> bool:
         """Whether its role and enrolment are still those."""
@@ -71,6 +82,8 @@ class Work(msgspec.Struct, frozen=True):
     full: bool
     leaves_some: bool = False
     """More changes are open than these, of the same rows perhaps."""
+    goods: GoodsFound = GoodsFound()
+    goods_scope: GoodsScope = GoodsScope()
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -138,22 +151,46 @@ class Compiler:
                 self._grants.know(grant.id, grant.areas)
         return made_us
 
-    def read(self, connection: Connection) -> Work | None:
+    def read(self, connection: Connection, now_us: int) -> Work | None:
         """What is to be done, in one reading transaction: open changes first, then what is due in full."""
         changes, leaves_some = read_open(connection)
-        if changes:
+        goods_scope = read_changes(connection)
+        if changes or goods_scope:
             books = [edge.book for edge in self.edges.values()]
             badges = {change.row_id for change in changes if change.table == "badge"}
             cards = {entry.credential for book in books for number in badges if (entry := book.badges.get(number))}
             found, scope = read_touched(connection, changes, self._site_areas, cards)
-            return Work(found, scope, changes, False, leaves_some)
+            goods = read_goods(connection, now_us, goods_scope)
+            scope = msgspec.structs.replace(
+                scope, items=goods_scope.items, orders=goods_scope.orders, slips=goods_scope.slips
+            )
+            return Work(found, scope, changes, False, leaves_some, goods, goods_scope)
         if any(edge.full_due for edge in self.edges.values()):
-            return Work(RegistryRows(connection, self._site_areas).everything(), Scope(all_of_it=True), (), True)
+            return Work(
+                RegistryRows(connection, self._site_areas).everything(),
+                Scope(all_of_it=True),
+                (),
+                True,
+                goods=read_goods(connection, now_us),
+            )
         return None
+
+    def documents_over(self, now_us: int) -> list[tuple[str, int]]:
+        """Orders and slips in the books whose last window is long over: (kind, id), for ``goods_change``."""
+        listed = (
+            (kind, entry)
+            for edge in self.edges.values()
+            for kind, entries in (("order", edge.book.orders), ("slip", edge.book.slips))
+            for entry in entries.values()
+        )
+        return sorted({(kind, entry.id) for kind, entry in listed if ends_us(entry) + OVER_US <= now_us})
 
     def prepare(self, work: Work, epoch: int) -> list[Step]:
         """The next version of each edge for which something differs, or whose policy is of another epoch."""
-        entries = compile_rows(work.found.rows, QUOTAS, self._grants)
+        entries = msgspec.structs.replace(
+            compile_rows(work.found.rows, QUOTAS, self._grants),
+            goods={"items": work.goods.items, "orders": work.goods.orders, "slips": work.goods.slips},
+        )
         steps = []
         for edge in self.edges.values():
             if edge.full_due if work.full else edge.has_book:
@@ -164,7 +201,7 @@ class Compiler:
 
     def _step(self, edge: EdgePolicy, scope: Scope, entries: Entries, epoch: int) -> Step | None:
         before = edge.kept
-        prepared = edge.book.prepare(self._site, edge.areas, scope, entries, self._grants)
+        prepared = edge.book.prepare(self._site, edge.areas, scope, entries, self._grants, edge.has_goods)
         follows = before is not None and before.version.epoch == epoch
         if prepared.is_empty and ((follows and not edge.broken) or not scope.all_of_it):
             return None
@@ -209,6 +246,14 @@ class Compiler:
         if reach:
             connection.execute(insert(table_of(PolicyReach)), reach)
         mark_done(connection, work.changes, work.found.problems, from_us(now_us))
+        forget_changes(connection, work.goods_scope)
+        kept_by = {step.edge.id: step.kept for step in steps}
+        versions = {
+            edge.id: kept.version
+            for edge in self.edges.values()
+            if (edge.full_due if work.full else edge.has_book) and (kept := kept_by.get(edge.id, edge.kept)) is not None
+        }
+        note_releases(connection, work.goods.withdrawn, versions)
         if work.full:
             connection.execute(update(table_of(FleetState)).values(compiled_site=self._fingerprint))
 

@@ -15,7 +15,7 @@ from server.fleet.versions import COMPRESSION
 
 PIECE_ENTRIES = 2_000
 """Entries encoded and compressed at a time: some 15 ms."""
-_FIRST_LIST = b',"customers":[],"holders":[],"grants":[],"badges":[]}'
+_FIRST_LIST = b',"customers":[],"holders":[],"grants":[],"badges":[],"items":[],"orders":[],"slips":[]}'
 
 
 class Packed(msgspec.Struct, frozen=True):

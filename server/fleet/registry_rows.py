@@ -16,8 +16,9 @@ from sqlalchemy.engine import Connection
 from controller.policy import FOREVER_US, Duty
 from server.badges.models import Badge
 from server.db.clock import to_us
-from server.fleet.compile import BadgeRow, ContractRow, CustomerRow, HolderRow, Rows
+from server.fleet.compile import BadgeRow, ContractRow, CustomerRow, HolderRow, PermitRow, Rows
 from server.ledger.facts import table_of
+from server.permits.models import Permit, TemporaryBadge
 from server.registry.models import Contract, Customer, Holder
 
 IDS_AT_ONCE = 500
@@ -65,7 +66,9 @@ class RegistryRows:
             self._add_badges(found, column, ids)
         of_cards = {badge.credential for badge in found.values() if badge.credential is not None}.union(cards)
         self._add_badges(found, table.credential, of_cards)
-        customer_ids = {badge.customer_id for badge in found.values() if badge.customer_id is not None}.union(customers)
+        customer_ids = {customer_id for badge in found.values() if (customer_id := badge.belongs_to) is not None}.union(
+            customers
+        )
         holder_ids = {badge.holder_id for badge in found.values()}.union(holders)
         return self._found(
             [row for ids in _slices(customer_ids) for row in self._customers(ids)],
@@ -152,7 +155,7 @@ class RegistryRows:
             )
 
     def _badge_query(self) -> Any:
-        table = table_of(Badge).c
+        table, permit = table_of(Badge).c, table_of(Permit).c
         return select(
             table.id,
             table.credential,
@@ -166,6 +169,15 @@ class RegistryRows:
             table.slot,
             table.generation,
             table.schedule,
+            cast(permit.areas, Text),
+            self._us(permit.from_at),
+            self._us(permit.until_at),
+            permit.schedule,
+            permit.customer_id,
+        ).select_from(
+            table_of(Badge)
+            .outerjoin(table_of(TemporaryBadge), table.id == table_of(TemporaryBadge).c.badge_id)
+            .outerjoin(table_of(Permit), table_of(TemporaryBadge).c.permit_id == permit.id)
         )
 
     def _badge(self, row: Any) -> BadgeRow:
@@ -174,7 +186,7 @@ class RegistryRows:
             self._problems["badge", row[0]] = "from_at or until_at is not a time: the badge is never valid"
             from_us = until_us = 0
         credential, number, kind, status, holder_id, customer_id = row[1:7]
-        slot, generation, schedule = row[9:]
+        slot, generation, schedule = row[9:12]
         return BadgeRow(
             row[0],
             credential,
@@ -188,7 +200,15 @@ class RegistryRows:
             slot,
             generation,
             schedule,
+            None if row[12] is None else self._permit(row[0], row[12:]),
         )
+
+    def _permit(self, badge_id: int, row: Any) -> PermitRow:
+        areas, from_at, until_at, schedule, customer_id = row
+        from_us, until_us = self._moment(from_at), self._moment(until_at)
+        assert from_us is not None  # not a CRM's table: they are times
+        assert until_us is not None
+        return PermitRow(self._areas("badge", badge_id, areas), from_us, until_us, schedule, customer_id)
 
     def _us(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
         """A time as SQLite's own text, which is parsed here row by row, or as PostgreSQL's microseconds, ``infinity`` included."""

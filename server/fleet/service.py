@@ -24,6 +24,7 @@ from server.fleet.commands import commands_open, order_commands
 from server.fleet.down import Composer
 from server.fleet.election import Election
 from server.fleet.encoded import binder
+from server.fleet.goods_rows import note_over
 from server.fleet.inbox import Inbox, subscriptions
 from server.fleet.key_watch import KeyWatch
 from server.fleet.listening import ChangeListener
@@ -242,7 +243,7 @@ class FleetService:
         compiler = self.policies.compiler
         with self._database.read() as session:
             compiler.follow(session.connection(), read_receipts(session.connection()))
-            work = compiler.read(session.connection())
+            work = compiler.read(session.connection(), now_us)
         if work is None:
             return False
         steps = compiler.prepare(work, self.composer.epoch)
@@ -349,6 +350,10 @@ class FleetService:
             silent = any_silent(session.connection(), now_us)
             missed = any_revoked_missed(session.connection())
             two_places = two_places_changed(session.connection(), self._areas)
+        over = self.policies.compiler.documents_over(now_us)
+        if over:
+            with self._database.write() as session:
+                note_over(session.connection(), over)
         if silent or missed or two_places:
             with self.ledger.writing(now_us) as writer:
                 take_silent(writer)

@@ -38,6 +38,18 @@ def upsert_rows(
     _insert(connection, table, columns, rows, f" ON CONFLICT ({names}) DO UPDATE SET {rest}")
 
 
+def insert_once(
+    connection: Connection,
+    table: Table,
+    columns: Sequence[str],
+    key: Sequence[str],
+    rows: Sequence[tuple[Any, ...]],
+) -> None:
+    """Insert those of ``rows`` whose ``key`` is not there yet; what is there stays as it is."""
+    names = ", ".join(f'"{column}"' for column in key)
+    _insert(connection, table, columns, rows, f" ON CONFLICT ({names}) DO NOTHING")
+
+
 def run(connection: Connection, statement: str, values: tuple[Any, ...] = ()) -> Any:
     """A small statement of every transaction, with ``?`` for each value: what SQLAlchemy composes anew costs ten times
     what either driver needs for it."""

@@ -20,14 +20,17 @@ from controller.events import (
     AnyEvent,
     CardEncoded,
     CommandDone,
+    PolicyChanged,
     RangeLost,
     Record,
 )
 from controller.goods_events import ItemsMoved
+from controller.policy import Version
 from controller.site import Site
 from controller.wire import GENESIS_HASH, Records
 from server.db.engine import Database
 from server.equipment.moves import Moves
+from server.fleet.bindings import note_followed
 from server.ledger.bulk import insert_rows, run
 from server.ledger.chain import Head, Verdict, chain_hashes, judge
 from server.ledger.columns import EVENT_COLUMNS, UnreadableRecord, event_row, event_rows, read_record
@@ -99,6 +102,7 @@ class LedgerWriter:
         self._register = Register(connection, areas)
         self._moves = Moves(connection, now_us)
         self._journals: dict[tuple[int, str], dict[str, Any]] = {}
+        self._followed: dict[int, tuple[Version, int]] = {}
         self._unsaved_hashes: dict[tuple[int, str, int], bytes] = {}
 
     def facts(self, edge_id: int) -> Facts:
@@ -187,6 +191,8 @@ class LedgerWriter:
             facts.apply(event, record.at_us, seq, mono_us=record.mono_us)
             if event_type is CommandDone:
                 self.commands_done.append((edge_id, event))  # type: ignore[arg-type]
+            elif event_type is PolicyChanged:
+                self._followed[edge_id] = event.version, record.at_us  # type: ignore[union-attr]
             elif event_type is CardEncoded:
                 self.cards_encoded.append((edge_id, event))  # type: ignore[arg-type]
         self._event_seq += len(rows)
@@ -203,6 +209,7 @@ class LedgerWriter:
         for facts in self._facts.values():
             facts.save()
         self._register.save()
+        note_followed(self.connection, self._followed)
         self._moves.save()
 
     def _store(

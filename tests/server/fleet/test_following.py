@@ -327,7 +327,7 @@ def test_nothing_is_compiled_twice_after_a_restart(fleet: Fleet, east: WireEdge,
     fleet.restart()
     assert fleet.service.policies.compiler.read is not None
     with fleet.context.database.read() as session:
-        assert fleet.service.policies.compiler.read(session.connection()) is None
+        assert fleet.service.policies.compiler.read(session.connection(), 0) is None
     fleet.turn()
     assert [fleet.kept(edge) for edge in (east, west)] == before
 
