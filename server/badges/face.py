@@ -1,25 +1,17 @@
 """The badge to print: 85.6 × 54 mm, Chinese and English (B3). Everything stays in memory: the photo touches no disk."""
 
 import io
-import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import structlog
-import typst
 from PIL import Image
 
-from server.problems import Problem
-
-log = structlog.get_logger()
+from server.typesetting import set_pages
 
 TEMPLATE = Path(__file__).with_name("face.typ")
-FONT = "Noto Sans CJK SC"
-FONT_PACKAGE = "fonts-noto-cjk"
 PHOTO_PIXELS = (600, 800)
 """Enough for 24 × 32 mm at 600 dpi."""
 KINDS = {
@@ -45,7 +37,7 @@ class Face:
 
 
 def print_face(face: Face) -> bytes:
-    """The PDF. Raises :class:`Problem` 503 where the font is not installed."""
+    """The PDF. Raises :class:`server.problems.Problem` 503 where the font is not installed."""
     kind_zh, kind_en = KINDS[face.kind]
     data: dict[str, Any] = {
         "kind": face.kind,
@@ -59,15 +51,7 @@ def print_face(face: Face) -> bytes:
         "validity": validity(face.from_at, face.until_at, face.time_zone),
         "photo": list(_small(face.photo)) if face.photo is not None else None,
     }
-    try:
-        return typst.compile(
-            TEMPLATE.read_bytes(), format="pdf", font_paths=_fonts(), sys_inputs={"face": json.dumps(data)}
-        )
-    except typst.TypstError as error:
-        log.error("the face of a badge was not set", error=error.message.splitlines()[0])
-        raise Problem(
-            500, "face_not_set", "The badge's face could not be set: the log says why.", "证面排版失败，详见日志。"
-        ) from error
+    return set_pages(TEMPLATE, data)
 
 
 def validity(from_at: datetime, until_at: datetime | None, time_zone: str) -> str:
@@ -90,17 +74,3 @@ def _small(photo: bytes) -> bytes:
     plain.paste(clear, mask=clear.getchannel("A"))
     plain.save(made, "JPEG", quality=90)
     return made.getvalue()
-
-
-@cache
-def _fonts() -> typst.Fonts:
-    """The system's fonts, looked for once. Raises :class:`Problem` 503, and looks again the next time."""
-    fonts = typst.Fonts()
-    if FONT not in fonts.families():
-        raise Problem(
-            503,
-            "font_missing",
-            f"The server has no font {FONT}: install the Debian package {FONT_PACKAGE}.",
-            f"服务器缺少字体 {FONT}：请安装 Debian 软件包 {FONT_PACKAGE}。",
-        )
-    return fonts
