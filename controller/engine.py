@@ -163,8 +163,8 @@ class Engine:
         return Outcome(record, encoded, actions)
 
     def adopt(self, policy: Policy, digest: str, now: Now, delta: Delta | None = None) -> Outcome:
-        """Put a verified policy in force; ``delta``, if given, made it of the one in force. The caller has checked signature, digest and version; ``check_site``, ``site_mismatch``
-        and ``unenforced`` (controller.site_checks) say whether this edge can run it. Handles ``PolicyApplied``; before ``Started`` there is
+        """Put a verified policy in force; ``delta``, if given, made it of the one in force. The caller has checked signature, digest and version; ``check_site`` and ``site_mismatch``
+        (controller.site_checks) say whether this edge can run it. Handles ``PolicyApplied``; before ``Started`` there is
         no boot to record it under, so the record of ``Started`` tells it."""
         watched = None if self._index is None else frozenset(self._index.rooms)
         if delta is not None and self._index is not None and self._index.policy.version == delta.base:

@@ -1,8 +1,7 @@
 """The closed list of reasons and alarms, each with its rule, typed inputs, and a sentence in zh-CN and English (RULES).
 
 A reason appears elsewhere only by its name here. ``remedy`` makes the sentence that a person at the door or the desk reads.
-``since`` says who gives a reason: ``edge`` now, ``server`` (at the desk, never at a door), or ``later`` (rules not yet enforced; a
-site that asks for them is refused, :func:`controller.site_checks.unenforced`).
+``since`` says who gives a reason: ``edge``, or ``server`` (at the desk, never at a door).
 """
 
 import enum
@@ -15,7 +14,7 @@ import msgspec
 from controller.event_base import AlarmName, Explanation
 
 Language = Literal["zh-CN", "en"]
-Since = Literal["edge", "server", "later"]
+Since = Literal["edge", "server"]
 
 
 class Meaning(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ from controller.door import TABLE, DoorCondition, DoorInput, diagram
 from controller.reasons import ALARMS, Reason
 
 _ON_WAY_OUT = {"refuse": "refused", "alarm": "granted, with an alarm", "ignore": "granted"}
-_SINCE = {"edge": "at the door", "server": "at the desk", "later": "not yet enforced"}
+_SINCE = {"edge": "at the door", "server": "at the desk"}
 
 
 def rules_page() -> str:

@@ -57,6 +57,7 @@ def site_mismatch(site: Site, hardware: Sequence[DoorHardware], edge: str) -> li
             mismatches.append(
                 f"door {wired.door!r} of edge.toml belongs to edge {of_door[wired.door]!r} in the site, not to {edge!r}; correct one"
             )
+    mismatches += _goods_mismatch(site, hardware)
     own = {wired.door for wired in hardware}
     mismatches += [
         f"door {door.id!r} belongs to this edge, {edge!r}, in the site, but edge.toml does not wire it; correct one"
@@ -72,14 +73,17 @@ def site_mismatch(site: Site, hardware: Sequence[DoorHardware], edge: str) -> li
     return mismatches
 
 
-def unenforced(site: Site) -> list[str]:
-    """The rules that a site asks for and this engine does not keep yet, one line each. Such a site is refused at start: a rule
-    that is written down and not kept is worse than none."""
-    return [
-        f"door {door.id!r}: guard_confirms (R8) is not enforced yet; set it to false"
-        for door in site.doors
-        if door.guard_confirms
-    ]
+def _goods_mismatch(site: Site, hardware: Sequence[DoorHardware]) -> Iterator[str]:
+    """Devices are spent when the leaf opens, and codes are read at a door's own access points (docs/goods.md)."""
+    of_door = {door.id: door for door in site.doors}
+    door_of = {point.id: point.door for point in site.access_points}
+    for wired in hardware:
+        door = of_door.get(wired.door)
+        if door is not None and door.goods and not wired.has_contact:
+            yield f'door {wired.door!r} is a goods door in the site and has no contact in edge.toml; wire one, or set goods = ""'
+        for point in wired.scanners:
+            if door_of.get(point) != wired.door:
+                yield f"scanner of edge.toml at {point!r}: door {wired.door!r} of the site has no such access point; correct one"
 
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -254,6 +258,8 @@ def _check_doors(site: Site) -> Iterator[str]:
             yield f"{where}held_warning_s = {door.held_warning_s}; give 0 (no warning) to {_MAX_HELD_OPEN_S:.0f}"
         elif door.held_warning_s >= door.held_open_s and door.held_warning_s != _PLAIN_DOOR.held_warning_s:
             yield f"{where}held_warning_s = {door.held_warning_s} is no less than held_open_s; it would warn before the door is open"
+        if door.goods and door.kind == "cabinet":
+            yield f"{where}goods = {door.goods!r}: nobody passes a cabinet, so it is no goods door; remove one"
         for other in door.held_open_by_schedule:
             if other.schedule not in schedules:
                 yield f"{where}held_open_by_schedule: {other.schedule!r} is no schedule of this site"

@@ -4,7 +4,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from controller.site import Site
-from controller.site_checks import unenforced
 from edge.agent import Agent
 from edge.clock import OFFSET_FILE, SystemClock, boot_id, mono_us
 from edge.config import (
@@ -55,7 +54,7 @@ def build(config: EdgeConfig, bundle: Bundle) -> Runner:
     policies = open_policy_store(config.policy_path)
 
     def objections(site: Site) -> list[str]:
-        return policy_mismatches(config, site) + unenforced(site)
+        return policy_mismatches(config, site)
 
     station = Station(
         hardware=door_hardware(config),

@@ -22,7 +22,7 @@ from controller.policy import Policy, PolicyError, decode_policy
 from controller.policy_digest import policy_digest
 from controller.reasons import remedy
 from controller.site import DoorHardware, Site
-from controller.site_checks import SiteError, check_site, parse_site, site_mismatch, unenforced
+from controller.site_checks import SiteError, check_site, parse_site, site_mismatch
 from controller.state import State
 from controller.what_if import Answer, Comparison, Difference, Doors, Each, Following, Recheck
 from edge.clock import SystemClock
@@ -275,7 +275,7 @@ def _other_policy(path: Path, recorded: list[Policy]) -> Policy:
 
 
 def _usable(path: Path, site: Site) -> None:
-    for fault in (*check_site(site), *unenforced(site)):
+    for fault in check_site(site):
         raise RecordedFault(f"{path}: {fault}")
 
 

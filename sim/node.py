@@ -11,7 +11,7 @@ import msgspec
 from controller.events import DoorUnlocked, Record
 from controller.now import Now
 from controller.site import DoorHardware, Site
-from controller.site_checks import site_mismatch, unenforced
+from controller.site_checks import site_mismatch
 from edge.agent import Agent
 from edge.ports import InputChanged, LinkDown, LinkUp, MessageArrived, Stimulus
 from edge.station import Ports, Station
@@ -140,7 +140,7 @@ class Node:
             hardware_digest="memory",
             boot_id=self.boot_id,
             software="menjin sim",
-            objections=lambda site: site_mismatch(site, self.doors, self.edge) + unenforced(site),
+            objections=lambda site: site_mismatch(site, self.doors, self.edge),
             retention_us=self._retention_us,
             scanners=self._scanners,
         )

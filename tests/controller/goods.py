@@ -60,9 +60,7 @@ def site(settings: dict[str, float] | None = None, *, hall: dict[str, object] | 
         areas=tuple(
             msgspec.structs.replace(area, **(hall or {})) if area.id == "hall" else area for area in GOODS_SITE.areas
         ),
-        doors=tuple(
-            msgspec.structs.replace(one, **door) if one.id == GOODS_DOOR else one for one in GOODS_SITE.doors
-        ),
+        doors=tuple(msgspec.structs.replace(one, **door) if one.id == GOODS_DOOR else one for one in GOODS_SITE.doors),
         settings=settings or {},
     )
 
@@ -224,7 +222,11 @@ GOODS_EVENTS = (
 
 def told(outcome: Outcome) -> list[str]:
     """The facts about equipment in the record, in short words."""
-    return [] if outcome.record is None else [_short(event) for event in outcome.record.events if isinstance(event, GOODS_EVENTS)]
+    return (
+        []
+        if outcome.record is None
+        else [_short(event) for event in outcome.record.events if isinstance(event, GOODS_EVENTS)]
+    )
 
 
 def _short(event: Event) -> str:
@@ -262,7 +264,9 @@ def acted(outcome: Outcome) -> list[Action]:
 
 def refusal(outcome: Outcome) -> str:
     """The reason of the one refused scan."""
-    (found,) = [event for event in (outcome.record.events if outcome.record else ()) if isinstance(event, EquipmentRefused)]
+    (found,) = [
+        event for event in (outcome.record.events if outcome.record else ()) if isinstance(event, EquipmentRefused)
+    ]
     return str(found.because.reason)
 
 

@@ -1,7 +1,7 @@
 """Devices leave on a slip: the carrier's badge, the slip, each device; reserved before the unlock, moved when the leaf opens (E4-E6, MEANINGS 25)."""
 
 from controller.goods_events import ItemsMoved, ItemsReserved
-from tests.controller.building import GUO, LI, WANG, events, reason
+from tests.controller.building import GUO, LI, events, reason
 from tests.controller.goods import ONE, OUT, goods, in_the_hall, kinds, shown, slip, told
 from tests.controller.rooms import answer
 
@@ -70,7 +70,7 @@ def test_reserved_devices_are_free_again_when_the_leaf_never_opens() -> None:
 
 
 def test_a_pair_leaves_together_under_a_slip() -> None:
-    from tests.controller.goods import goods_policy, site, GoodsHall
+    from tests.controller.goods import GoodsHall, goods_policy, site
 
     at = GoodsHall(goods_policy(slip(1, ONE), at=site(hall={"two_person": True})))
     at.tap(LI, "hall-in")

@@ -18,7 +18,7 @@ from controller.site import (
     Schedule,
     Site,
 )
-from controller.site_checks import SiteError, check_site, parse_site, site_mismatch, unenforced
+from controller.site_checks import SiteError, check_site, parse_site, site_mismatch
 from tests.controller.building import ALL_DAY, HARDWARE, SITE
 
 TEXT = """
@@ -42,7 +42,6 @@ def test_a_site_file_is_read() -> None:
     assert site.schedules[0].week[0] == (Interval(480, 1080),)
     assert site.areas[1].name_zh == "主机房"
     assert check_site(SITE) == []
-    assert unenforced(SITE) == []
 
 
 @pytest.mark.parametrize(
@@ -122,27 +121,6 @@ def with_hall(**fields: Any) -> Site:
     )
 
 
-def test_a_rule_that_is_not_kept_yet_is_refused_by_name() -> None:
-    (missing,) = unenforced(changed(doors=(*SITE.doors, Door("d", guard_confirms=True))))
-    assert "guard_confirms" in missing
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"two_person": True},
-        {"anti_passback": "hard"},
-        {"anti_passback": "soft"},
-        {"capacity": 3},
-        {"composition": "with_staff"},
-        {"first_in": True},
-        {"escort_for": "customers"},
-    ],
-)
-def test_the_rules_about_several_people_are_kept(fields: dict[str, Any]) -> None:
-    assert unenforced(with_hall(**fields)) == []
-
-
 def test_interlocks_lockdowns_closures_duress_and_held_open_times_are_kept() -> None:
     kept = changed(
         interlocks=(Interlock("i", ("hall-door", "lobby-door")),),
@@ -151,7 +129,6 @@ def test_interlocks_lockdowns_closures_duress_and_held_open_times_are_kept() -> 
         doors=with_door(duress="double_tap", held_open_by_schedule=(HeldOpen("working-hours", 600),)),
     )
     assert check_site(kept) == []
-    assert unenforced(kept) == []
 
 
 def with_door(**fields: Any) -> tuple[Door, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from controller.site_checks import site_mismatch, unenforced
+from controller.site_checks import site_mismatch
 from edge import runner as runner_module
 from edge.agent import Agent
 from edge.clock import SystemClock, mono_us
@@ -79,7 +79,7 @@ class Rig:
         self.inbox = Inbox()
         self.supervisor = Told(self.life, watchdog_us)
         self.journal = MemoryJournal("j1")
-        station = Station(DOORS, "h", "b", "test", lambda site: site_mismatch(site, DOORS, "edge-1") + unenforced(site))
+        station = Station(DOORS, "h", "b", "test", lambda site: site_mismatch(site, DOORS, "edge-1"))
         server = MemoryServer("demo", "edge-1", lambda _leaf, payload: self.letters.append(payload))
         self.letters: list[bytes] = []
         self.link = MemoryLink(lambda *_: None)
