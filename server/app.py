@@ -16,7 +16,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
 from controller.site import Site
-from controller.site_checks import SiteError, parse_site, unenforced
+from controller.site_checks import SiteError, parse_site
 from server.config import Config
 from server.context import Context, Service
 from server.crm.connection import load_connection
@@ -217,12 +217,7 @@ def _read_site(path: Path) -> Site:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise SiteError(f"{path}: cannot be read: {error}") from error
-    site = parse_site(text, str(path))
-    missing = unenforced(site)
-    if missing:
-        more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
-        raise SiteError(f"{path}: {missing[0]}{more}")
-    return site
+    return parse_site(text, str(path))
 
 
 def _stop(service: Service) -> None:
