@@ -15,6 +15,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.engine import Connection
 
 from controller.events import (
+    AccessTaken,
     AlarmCleared,
     AlarmRaised,
     AnyEvent,
@@ -43,6 +44,7 @@ from server.ledger.models import (
     LedgerQuarantine,
     LedgerRecord,
 )  # fmt: skip
+from server.permits.edge_emergencies import EdgeEmergencies
 from server.rooms.areas import Areas
 from server.rooms.register import REGISTERED, Register
 
@@ -100,6 +102,7 @@ class LedgerWriter:
         self._quarantined: list[dict[str, Any]] = []
         self._facts: dict[int, Facts] = {}
         self._register = Register(connection, areas)
+        self._emergencies = EdgeEmergencies(connection, areas, now_us)
         self._moves = Moves(connection, now_us)
         self._journals: dict[tuple[int, str], dict[str, Any]] = {}
         self._followed: dict[int, tuple[Version, int]] = {}
@@ -184,6 +187,8 @@ class LedgerWriter:
             event_type = type(event)
             if event_type in REGISTERED:
                 self._register.take(edge_id, event, record.at_us, seq, record_seq, folds=folds)
+                if event_type is AccessTaken:
+                    self._emergencies.take(edge_id, event, record.at_us, seq)  # type: ignore[arg-type]
             elif event_type is ItemsMoved:
                 self._moves.take(edge_id, event, record.at_us, seq, record_seq)  # type: ignore[arg-type]
             if not folds:
@@ -209,6 +214,7 @@ class LedgerWriter:
         for facts in self._facts.values():
             facts.save()
         self._register.save()
+        self._emergencies.save()
         note_followed(self.connection, self._followed)
         self._moves.save()
 

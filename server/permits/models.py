@@ -1,8 +1,9 @@
 """Tables of permits, the people on them, their visits, the cards that are lent, declarations, emergencies, and signatures.
 
-``temporary_badge`` ties a badge of kind ``temporary`` to the permit that it opens by: its areas and schedule are the permit's, the window is the
-badge's own ``[from_at, until_at)``, copied when it is lent. What a permit names is fixed from its submission on, and its end revokes its
-badges: a policy follows the badge rows alone. A card is out while the newest badge on it is not ``returned``.
+``temporary_badge`` ties a badge of kind ``temporary`` to the permit that it opens by: its areas are the permit's, each within the permit's ``[from_at,
+until_at)`` and by its ``schedule``, its customer on the wire is the permit's (R7). The badge's own window begins when it is lent and has no end, so that a
+door says ``OUTSIDE_PERMIT_WINDOW``. What a permit names is fixed from its submission on, and its end revokes its badges: a policy follows the badge rows
+alone. A card is out while the newest badge on it is not ``returned``.
 
 ``declaration``, ``document_check``, ``permit_approval`` and ``permit_signature`` are written once: triggers refuse to change or delete a row of them.
 """
@@ -219,7 +220,7 @@ class TemporaryBadge(Model, table=True):
 class Emergency(Model, table=True):
     """An emergency entry (B7): approved by a supervisor, admitted by a guard who is another operator. From the admission on it is a debt, until it is
     ``closed`` by a third. ``source_seq``: made at the edge with the link down (MEANINGS 21), by this event of the ledger: then approval and admission are of
-    the two holders in the record, and ``reported_by`` is who wrote down what was missing."""
+    the two holders in the record, and ``reported_by`` is who wrote down what was missing. ``reconciled``: the commands that counted who is inside."""
 
     __tablename__ = "emergency"
     __table_args__ = (
@@ -259,7 +260,7 @@ class Emergency(Model, table=True):
     reported_by: str | None = None
     reported_name: str = ""
     reported_at: datetime | None = None
-    reconciled_seq: int | None = Field(default=None, sa_type=BIG_INT)
+    reconciled: str = ""
     closing_note: str = ""
     closed_by: str | None = None
     closed_at: datetime | None = None

@@ -14,6 +14,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 from server.context import Context
 from server.operators import audit
 from server.operators.actor import SYSTEM
+from server.permits.approval import any_over, end_what_is_over
 from server.personal.models import Attachment
 
 PER_TURN = 200
@@ -27,7 +28,7 @@ log = structlog.get_logger()
 
 
 class ErasureService:
-    """Background work: ``run_once`` is one turn."""
+    """Background work: ``run_once`` is one turn. It also ends permits whose window is over, or their papers would stay."""
 
     name = "erasure"
 
@@ -52,6 +53,7 @@ class ErasureService:
     def run_once(self, now: datetime) -> int:
         """One turn: at most :data:`PER_TURN` files that are due, orphan keys, and a look for keys that are missing. How many files."""
         self._context.personal.refresh()
+        self._end_permits(now)
         erased = self._erase_due(now)
         self._erase_orphans(now)
         if self._missing_due is None or now >= self._missing_due:
@@ -67,6 +69,14 @@ class ErasureService:
                 more = False
             if not more:
                 self._stopping.wait(TURN_S)
+
+    def _end_permits(self, now: datetime) -> None:
+        """What is over is closed, and its papers are erased in time."""
+        with self._context.database.read() as session:
+            if not any_over(session, now):
+                return
+        with self._context.database.write() as session:
+            end_what_is_over(session, now, timedelta(days=self._context.config.erase_after_days), PER_TURN)
 
     def _erase_due(self, now: datetime) -> int:
         with self._context.database.read() as session:  # an idle turn writes nothing

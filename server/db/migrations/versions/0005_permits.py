@@ -76,7 +76,7 @@ def upgrade() -> None:
         sa.Column("reported_by", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
         sa.Column("reported_name", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("reported_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
-        sa.Column("reconciled_seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("reconciled", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("closing_note", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("closed_by", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
         sa.Column("closed_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
