@@ -17,7 +17,6 @@ from controller.site import DoorHardware, Site
 from controller.site_checks import site_mismatch
 from edge.config_checks import input_lines, problems
 from edge.private_file import PrivateFileError, refuse_readable_by_others
-from readers.scanner.framing import Terminator
 from readers.scanners import DEFAULT_BAUD
 
 _BROKER_PORT = 1883
@@ -123,7 +122,7 @@ class ScannerLine(_Table, frozen=True):
     driver: str
     port: str
     baud: int = DEFAULT_BAUD
-    terminator: Terminator = "auto"
+    terminator: str = "auto"
     aim_prefix: bool = False
     green: Output | None = None
     red: Output | None = None
@@ -326,14 +325,6 @@ def policy_mismatches(config: EdgeConfig, site: Site) -> list[str]:
             )
         elif point.door not in own:
             mismatches.append(f"reader {reader.id!r} is for door {point.door!r}, which edge.toml does not wire")
-    for scanner in config.scanners:
-        point = points.get(scanner.access_point)
-        if point is None:
-            mismatches.append(
-                f"scanner {scanner.id!r} serves access point {scanner.access_point!r}, which the site has not"
-            )
-        elif point.door not in own:
-            mismatches.append(f"scanner {scanner.id!r} is for door {point.door!r}, which edge.toml does not wire")
     areas = {area.id for area in site.areas if not area.public}
     mismatches += [
         f"lockdown input for area {line.area!r}, which the site has not, or which is public; correct edge.toml or leave area out for the whole site"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from edge.boards.drivers import DRIVERS, Driver
+from readers.scanner.framing import TERMINATORS
 from readers.scanners import SCANNERS
 
 if TYPE_CHECKING:
@@ -112,6 +113,8 @@ def _check_boards(config: "EdgeConfig") -> Iterator[str]:
             yield f"scanners {scanner.id!r}: unknown driver {scanner.driver!r}; use {', '.join(sorted(SCANNERS))}"
         if scanner.baud <= 0:
             yield f"scanners {scanner.id!r}: baud {scanner.baud}; write the scanner's rate, such as 9600"
+        if scanner.terminator not in TERMINATORS:
+            yield f"scanners {scanner.id!r}: terminator {scanner.terminator!r}; use one of {', '.join(TERMINATORS)}"
         if not scanner.access_point:
             yield f"scanners {scanner.id!r}: access_point is empty; name the one of a goods door that it serves"
     ports = [line.port for lines in (config.boards, config.readers, config.scanners) for line in lines]
