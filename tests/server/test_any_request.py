@@ -8,7 +8,11 @@ import pytest
 import schemathesis
 from fastapi import FastAPI
 from hypothesis import HealthCheck, settings
-from schemathesis.checks import not_a_server_error
+from schemathesis.checks import load_all_checks, not_a_server_error
+from schemathesis.generation.feedback import FeedbackSources
+from schemathesis.pytest._test_builder import build_operation_test
+from schemathesis.python._constants.orchestrator import make_constants_value_source
+from schemathesis.schemas import APIOperation
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_schema_conformance,
@@ -17,6 +21,8 @@ from schemathesis.specs.openapi.checks import (
 
 from server.app import routers
 from server.openapi import describe
+from server.operators.guard import _endpoints as endpoints_of
+from server.routes import API_PREFIX
 from tests.server.conftest import SITE
 from tests.server.process import running
 
@@ -26,14 +32,28 @@ EXAMPLES = 6
 """For each endpoint, beside schemathesis' own cases of every parameter's edge values."""
 
 
-def _described() -> schemathesis.BaseSchema:
+def _all_endpoints() -> FastAPI:
     bare = FastAPI()
     for router in routers():
         bare.include_router(router)
-    return schemathesis.openapi.from_dict(describe(bare))
+    return bare
 
 
-SCHEMA = _described()
+LABELS = sorted(
+    line.replace(":path}", "}")  # as OpenAPI writes it
+    for route in _all_endpoints().routes
+    for line, _ in endpoints_of(route)
+    if line.split(" ")[1].startswith(API_PREFIX)
+)
+"""Method and path of every endpoint."""
+
+
+@pytest.fixture(scope="module")
+def operations() -> dict[str, APIOperation]:
+    """Label → endpoint as described. Its cases are made by its own test: as an item of schemathesis' they would be made when the tests are
+    collected, in every worker, and pytest 9 gives all these items one name."""
+    described = schemathesis.openapi.from_dict(describe(_all_endpoints()))
+    return {found.ok().label: found.ok() for found in described.get_all_operations()}
 
 
 @pytest.fixture(scope="module")
@@ -55,8 +75,27 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]
 
 
 @pytest.mark.processes
-@SCHEMA.parametrize()
-@settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-def test_no_request_makes_the_server_fail(case: schemathesis.Case, server: tuple[str, str]) -> None:
+@pytest.mark.parametrize("label", LABELS)
+def test_no_request_makes_the_server_fail(
+    label: str, operations: dict[str, APIOperation], server: tuple[str, str]
+) -> None:
     url, token = server
-    case.call_and_validate(base_url=url, headers={"Authorization": f"Bearer {token}"}, checks=CHECKS)
+    asked = 0
+
+    @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    def ask(case: schemathesis.Case) -> None:
+        nonlocal asked
+        asked += 1
+        case.call_and_validate(base_url=url, headers={"Authorization": f"Bearer {token}"}, checks=CHECKS)
+
+    operation = operations[label]
+    feedback = FeedbackSources(constants_value_source=make_constants_value_source(operation.schema))
+    load_all_checks()
+    build_operation_test(
+        config=operation.schema.config, operation=operation, test_func=ask, given_kwargs={}, feedback=feedback
+    )()
+    assert asked > 0
+
+
+def test_every_endpoint_is_asked(operations: dict[str, APIOperation]) -> None:
+    assert sorted(operations) == LABELS

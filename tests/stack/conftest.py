@@ -27,11 +27,21 @@ class SharedSite:
         self._running.close()
 
 
+_SHARED = pytest.StashKey[SharedSite]()
+
+
 @pytest.fixture(scope="session")
-def shared_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedSite]:
-    shared = SharedSite(tmp_path_factory)
+def shared_site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedSite]:
+    shared = request.session.stash[_SHARED] = SharedSite(tmp_path_factory)
     yield shared
     shared.end()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """A site that nobody asks next would take a fifth of a core until the session ends."""
+    if _SHARED in item.session.stash and "shared_site" not in getattr(nextitem, "fixturenames", ()):
+        item.session.stash[_SHARED].end()
 
 
 @pytest.fixture

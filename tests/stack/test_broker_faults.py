@@ -12,6 +12,7 @@ from edge.keys import load_bundle
 from server.keys import load_keys, signer
 from sim.stack import EDGE, Stack
 from sim.waiting import until
+from tests.stack.conftest import SharedSite
 from tests.stack.mqtt_stranger import Stranger
 from tests.stack.open_site import WAIT_S, OpenSite, open_site
 
@@ -32,8 +33,8 @@ def mosquitto_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenSit
 
 
 @pytest.fixture(params=["site", "mosquitto_site"])
-def broker_site(request: pytest.FixtureRequest) -> OpenSite:
-    """On the embedded broker and on mosquitto."""
+def broker_site(request: pytest.FixtureRequest, shared_site: SharedSite) -> OpenSite:
+    """On the embedded broker and on mosquitto. ``shared_site`` runs on until the last of these tests."""
     opened: OpenSite = request.getfixturevalue(request.param)
     return opened
 
