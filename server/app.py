@@ -66,6 +66,8 @@ def routers() -> list[APIRouter]:
     from server.console.endpoints import router as console
     from server.crm.endpoints import router as crm
     from server.duty import endpoints as duty
+    from server.equipment import endpoints as equipment
+    from server.equipment.slips.endpoints import router as slips
     from server.escalation.endpoints import router as escalation
     from server.fleet import endpoints as fleet
     from server.health import router as health
@@ -89,6 +91,8 @@ def routers() -> list[APIRouter]:
         *ledger.ROUTERS,
         *rooms.ROUTERS,
         *duty.ROUTERS,
+        *equipment.ROUTERS,
+        slips,
         escalation,
         roster,
         console,

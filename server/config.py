@@ -12,6 +12,7 @@ tls_certificate = "cert.pem"         # default: a site certificate made on first
 tls_key = "key.pem"
 erasable_keys_url = "sqlite:///…"    # keys of photos and letters; default: erasable-keys.db in dir; kept apart from backups of the database
 erase_after_days = 30                # so long after a badge came back its photo and ID copy are erased
+order_notice_h = 24                  # notice of work orders (E1); a customer's first racking has 24 h at least
 allow_uid_cards = false              # whether a bare UID may be bound to a badge (identified, not authenticated)
 crm_name = "crm"                     # the CRM: source_system of its rows, and the way to fetch from it (docs/registry.md)
 crm_url = "https://crm.example/api"
@@ -85,6 +86,7 @@ class Config(BaseSettings):
     erase_after_days: Annotated[int, Field(ge=0, le=3650)] = 30
     max_attachment_bytes: Annotated[int, Field(ge=1024, le=10_485_760)] = 10_485_760
     allow_uid_cards: bool = False
+    order_notice_h: Annotated[int, Field(ge=0, le=720)] = 24
     crm_name: str = ""
     crm_url: str = ""
     crm_ca: Path | None = None

@@ -26,7 +26,7 @@ LineKey = tuple[DocumentKind, int]
 
 class Line(msgspec.Struct, gc=False):
     """One line, in memory. ``came``: received on the order, or returned under the slip; ``went``: gone under the slip. ``is_open``: the document lets devices
-    pass. ``replaces``: of a slip, what comes back in another device's place."""
+    pass. ``serials``: key → as written. ``replaces``: of a slip, what comes back in another device's place."""
 
     document: DocumentKind
     id: int
@@ -34,7 +34,7 @@ class Line(msgspec.Struct, gc=False):
     customer: int | None
     model: str
     quantity: int
-    serials: frozenset[str]
+    serials: dict[str, str]
     rack: str
     is_open: bool
     came: int
@@ -140,7 +140,7 @@ def _order_lines(connection: Connection, ids: list[int]) -> Iterator[Line]:
     for row in connection.execute(query.where(_ORDER_LINES.c.id.in_(ids))).mappings():
         yield Line(
             "order", row["id"], row["order_id"], row["customer_id"], row["model"], row["quantity"],
-            frozenset(map(serial_key, row["serials"])), row["rack"], row["status"] in ("approved", "receiving"), row["received"], 0,
+            {serial_key(text): text for text in row["serials"]}, row["rack"], row["status"] in ("approved", "receiving"), row["received"], 0,
         )  # fmt: skip
 
 
@@ -151,6 +151,6 @@ def _slip_lines(connection: Connection, ids: list[int]) -> Iterator[Line]:
     for row in connection.execute(query.where(_SLIP_LINES.c.id.in_(ids))).mappings():
         yield Line(
             "slip", row["id"], row["slip_id"], row["customer_id"], row["model"], row["quantity"],
-            frozenset(map(serial_key, row["serials"])), "", row["status"] == "issued", row["returned"], row["gone"],
+            {serial_key(text): text for text in row["serials"]}, "", row["status"] == "issued", row["returned"], row["gone"],
             row["replaces_line_id"] is not None,
         )  # fmt: skip

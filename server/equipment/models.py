@@ -15,8 +15,7 @@ from server.db.model import Model
 
 APPEND_ONLY = ("item_movement",)
 ORDER_STATUSES = ("draft", "submitted", "refused", "approved", "receiving", "done", "closed", "cancelled")
-"""``closed``: some of it never came. Open are ``draft`` to ``receiving``, but for ``refused``."""
-OPEN_STATUSES = ("draft", "submitted", "approved", "receiving")
+"""``refused``: back to the applicant, who may change and submit it anew; ``closed``: some of it never came."""
 SOURCES = ("door", "desk", "correction", "import")
 DISCREPANCIES = (
     "unknown_document",

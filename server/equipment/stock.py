@@ -135,7 +135,7 @@ class Stock:
             return self._by_id.get(move.item_id)
         model = (line.model if line is not None else "") or move.model
         if move.serial:
-            return self._by_serial.get(move.serial) or self._new(move, model or "?", owner, kinds)
+            return self._by_serial.get(move.serial) or self._new(move, line, model or "?", owner, kinds)
         if not model:
             kinds.append("unknown_device")
             return None
@@ -151,7 +151,7 @@ class Stock:
             if away:
                 return away.popleft()
             kinds.append("unknown_device")
-        return self._new(move, model, owner, [])
+        return self._new(move, line, model, owner, [])
 
     def _enter(
         self, move: Move, movement_id: int, device: Device, line: Line | None, owner: int | None, kinds: list[str]
@@ -212,14 +212,14 @@ class Stock:
             if device.serial_key is None and line.id in self._away:
                 self._away[line.id].append(device)
 
-    def _new(self, move: Move, model: str, owner: int | None, kinds: list[str]) -> Device:
+    def _new(self, move: Move, line: Line | None, model: str, owner: int | None, kinds: list[str]) -> Device:
         if move.direction == "out":
             kinds.append("unknown_device")
         key = move.serial or None
         device = Device(
             next(self._ids["item"]),
             new_id("itm", self._now),
-            (move.written or move.serial) if key else None,
+            _written(move, line) if key else None,
             key,
             model,
             serial_key(model),
@@ -353,3 +353,8 @@ _MOVEMENT_COLUMNS = (
     "id", "item_id", "serial_key", "model", "direction", "at_us", "customer_id", "rack", "source", "document", "document_id", "line", "number",
     "binding", "edge_id", "door", "access_point", "holder", "badge", "record_seq", "event_seq", "place", "by", "second", "reason",
 )  # fmt: skip
+
+
+def _written(move: Move, line: Line | None) -> str:
+    """The serial number as people wrote it."""
+    return move.written or (line.serials.get(move.serial) if line is not None else None) or move.serial

@@ -79,6 +79,14 @@ class Permission(StrEnum):
     EQUIPMENT_ATTEST = "equipment.attest"
     EQUIPMENT_CHECK = "equipment.check"
     HOLDER_CONFIRM = "holder.confirm"
+    ORDER_READ = "order.read"
+    ORDER_WRITE = "order.write"
+    ORDER_APPROVE = "order.approve"
+    ORDER_EXCEPT = "order.except"
+    ORDER_RECEIVE = "order.receive"
+    ORDER_ATTEST = "order.attest"
+    INVENTORY_READ = "inventory.read"
+    INVENTORY_CORRECT = "inventory.correct"
     OPERATOR_READ = "operator.read"
     OPERATOR_MANAGE = "operator.manage"
     AUDIT_READ = "audit.read"
@@ -87,6 +95,10 @@ class Permission(StrEnum):
 _P = Permission
 _ALL_ROLES = frozenset({_P.OWN_ACCOUNT, _P.LIVE_READ, _P.EVENTS_READ})
 _GUARD = _ALL_ROLES | {
+    _P.INVENTORY_READ,
+    _P.ORDER_ATTEST,
+    _P.ORDER_READ,
+    _P.ORDER_RECEIVE,
     _P.EQUIPMENT_ATTEST,
     _P.EQUIPMENT_CHECK,
     _P.HOLDER_CONFIRM,
@@ -121,6 +133,11 @@ _GUARD = _ALL_ROLES | {
     _P.ROSTER_EXPORT,
 }
 _CUSTOMER_SERVICE = _ALL_ROLES | {
+    _P.INVENTORY_READ,
+    _P.ORDER_APPROVE,
+    _P.ORDER_READ,
+    _P.ORDER_RECEIVE,
+    _P.ORDER_WRITE,
     _P.SLIP_APPROVE,
     _P.SLIP_CANCEL,
     _P.SLIP_PRINT,
@@ -164,6 +181,8 @@ _IT_HEAD = _ALL_ROLES | {
     _P.VISIT_SIGN,
 }
 _EQUIPMENT_HEAD = _ALL_ROLES | {
+    _P.INVENTORY_READ,
+    _P.ORDER_READ,
     _P.SLIP_APPROVE_SITE,
     _P.SLIP_CANCEL,
     _P.SLIP_INSPECT,
@@ -176,6 +195,8 @@ _EQUIPMENT_HEAD = _ALL_ROLES | {
     _P.VISIT_SIGN,
 }
 _AUDITOR = _ALL_ROLES | {
+    _P.INVENTORY_READ,
+    _P.ORDER_READ,
     _P.SLIP_READ,
     _P.PERMIT_READ,
     _P.APPLICATION_READ,
@@ -201,6 +222,8 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     "supervisor": _GUARD
     | _CUSTOMER_SERVICE
     | {
+        _P.INVENTORY_CORRECT,
+        _P.ORDER_EXCEPT,
         _P.AUDIT_READ,
         _P.COMMAND_FIRE_RESET,
         _P.COMMAND_MAINTENANCE,
@@ -223,7 +246,8 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
 staff, escorts and keyholders is the head's to give (R4, MEANINGS 16, 17), not customer service's. ``personal.names``: names and photos,
 which a guard compares at the door (B3); ``personal.look``: phones, ID numbers and copies as well; each look is recorded with its reason (C4).
 ``registry.read_all``: files of other departments. ``command.supervise``: who holds it counts as a supervisor at the edges (MEANINGS 21, 27)
-and answers for an emergency entry (B7). ``permit.approve``, ``permit.approve_it``: approval as customer service and as IT head (R4)."""
+and answers for an emergency entry (B7). ``permit.approve``, ``permit.approve_it``: approval as customer service and as IT head (R4). ``order.except``: a late
+work order all the same (E1); ``inventory.correct``: what the rooms hold, confirmed by a second who may."""
 
 
 def allows(role: Role, permission: Permission) -> bool:

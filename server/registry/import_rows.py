@@ -87,14 +87,14 @@ def _read_table(
         faults.append(Fault(sheet, 0, "", "", "is empty; its first row must be the headings"))
         return
     (heading_number, headings), *lines = table.rows
-    columns = _columns(noun, sheet, heading_number, headings, faults)
+    columns = read_headings(noun, sheet, heading_number, headings, faults)
     faults += [Fault(sheet, 0, "", cell, "holds a formula; paste its value instead") for cell in table.formulas]
     if faults and not columns:
         return
     seen: dict[tuple[str, str], int] = {}
     for number, cells in lines:
         letters = {column.name: column_letter(index) for index, column in columns.items()}
-        values, masked, wrong = _cells(columns, cells, time_zone)
+        values, masked, wrong = read_row(columns, cells, time_zone)
         if wrong:
             faults += [Fault(sheet, number, letters[name], name, message) for name, message in wrong]
             continue
@@ -108,7 +108,8 @@ def _read_table(
         rows.append(row)
 
 
-def _columns(noun: Noun, sheet: str, number: int, headings: list[Cell], faults: list[Fault]) -> dict[int, Column]:
+def read_headings(noun: Noun, sheet: str, number: int, headings: list[Cell], faults: list[Fault]) -> dict[int, Column]:
+    """Which column stands where. What is wrong goes to ``faults``."""
     columns: dict[int, Column] = {}
     for index, heading in enumerate(headings):
         if heading in ("", None):
@@ -129,9 +130,10 @@ def _columns(noun: Noun, sheet: str, number: int, headings: list[Cell], faults: 
     return columns
 
 
-def _cells(
+def read_row(
     columns: dict[int, Column], cells: list[Cell], time_zone: str
 ) -> tuple[dict[str, Any], tuple[str, ...], list[tuple[str, str]]]:
+    """The values of one row, the fields whose mask stood there, and (field, message) of what cannot be taken."""
     values: dict[str, Any] = {}
     masked: list[str] = []
     wrong: list[tuple[str, str]] = []

@@ -1,4 +1,4 @@
-"""Two files of one customer become one (C3): contacts, contracts, holders and badges pass to the file that is kept; both histories stay."""
+"""Two files of one customer become one (C3): contacts, contracts, holders, badges and equipment pass to the file that is kept; both histories stay."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,6 +7,7 @@ from sqlalchemy import update
 from sqlmodel import Session, col, func, select
 
 from server.badges.models import GONE, Badge
+from server.equipment.merging import begin_merge, move_equipment
 from server.operators.audit import record
 from server.problems import Problem
 from server.registry.lookup import locked
@@ -17,6 +18,7 @@ from server.registry.writing import Writing, change_row
 def merge_customers(w: Writing, kept: Customer, merged: Customer, reason: str) -> dict[str, int]:
     """``merged`` passes into ``kept``; how many rows of each table moved. Raises :class:`Problem` 409, having changed nothing:
     ``QUOTA_EXCEEDED`` when together they hold more badges than the kind allows (B2, MEANINGS 5)."""
+    begin_merge(w.session.connection())
     for customer in sorted((kept, merged), key=lambda row: row.id or 0):
         _lock_all(w.session, customer)
     _refuse(kept, merged)
@@ -36,7 +38,7 @@ def merge_customers(w: Writing, kept: Customer, merged: Customer, reason: str) -
         "contacts": _move(w, Contact, kept, merged),
         "contracts": _move(w, Contract, kept, merged),
         "holders": _move(w, Holder, kept, merged),  # their badges follow by the foreign key
-    }
+    } | move_equipment(w.session.connection(), _id(kept), _id(merged))
     w.session.expire_all()
     merged = locked(w.session, merged)
     before, version = merged.public_id, merged.version

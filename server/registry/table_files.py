@@ -46,6 +46,11 @@ def read_tables(path: Path) -> list[TableFile]:
             content = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise FileFault(f"{path}: {error.strerror or error}; name a file that can be read") from error
+    return tables_in(path, content)
+
+
+def tables_in(path: Path, content: bytes) -> list[TableFile]:
+    """The tables of a file's ``content``; ``path`` names it in messages, and its ending says what it is. Raises :class:`FileFault`."""
     if len(content) > MAX_FILE_BYTES:
         raise FileFault(f"{path}: is larger than {MAX_FILE_BYTES >> 20} MiB; split it")
     suffix = path.suffix.casefold()
