@@ -3,12 +3,14 @@
 import { dragCards } from "./drag.js";
 import { draw, layOut, svg } from "./floorplan.js";
 import { logInto } from "./log.js";
+import { drawScanners } from "./scanners.js";
 import { WORDS } from "./words.js";
 
 const TAP_HOLD_S = 1;
 const WATCHDOG_MS = 12000;
 const RECONNECT_MS = 3000;
 const COLOURS = ["c0", "c1", "c2", "c3", "c4", "c5"];
+const MOODS = { granted: "good", accepted: "good", denied: "bad", alarm: "bad", pending: "wait", none: "dim" };
 const BOARD_ACTS = ["silent", "garbage", "stuck", "normal"];
 
 const $ = (id) => document.getElementById(id);
@@ -24,12 +26,14 @@ let hall, parts, layout, state, held = null, menuOf = null;
 const nameOf = (thing) => (language === "zh" ? thing.name_zh : thing.name_en) || thing.id;
 const otherNameOf = (thing) => (language === "zh" ? thing.name_en : thing.name_zh) || "";
 const doorName = (id) => nameOf(hall.site.doors.find((door) => door.id === id) ?? { id });
-const readerName = (id) => {
-  const point = hall.site.access_points.find((each) => each.id === hall.readers[id]);
-  return point ? `${doorName(point.door)} · ${point.out ? words.out : words.in}` : id === deskReader() ? words.deskName : id;
+const pointName = (id) => {
+  const point = hall.site.access_points.find((each) => each.id === id);
+  return point ? `${doorName(point.door)} · ${point.out ? words.out : words.in}` : null;
 };
+const readerName = (id) => pointName(hall.readers[id]) ?? (id === deskReader() ? words.deskName : id);
+const scannerName = (id) => pointName(hall.scanners[id]) ?? id;
 const cardName = (id) => hall.people[id]?.name ?? ({ unknown: words.unknown, blank: words.blank })[id] ?? id;
-const deviceName = (id) => (id === "network" ? words.network : state.readers[id] ? `${words.reader} ${readerName(id)}` : id);
+const deviceName = (id) => (id === "network" ? words.network : state.readers[id] ? `${words.reader} ${readerName(id)}` : state.scanners[id] ? `${words.scanner} ${scannerName(id)}` : id);
 const colourOf = (card) => {
   if (!hall.people[card]) return "stranger";
   const { customer } = hall.people[card];
@@ -67,9 +71,14 @@ async function tap(card, reader) {
   if (reader === deskReader()) return layOnDesk(card);
   const answer = await attempt(() => call("/present", { card, reader, hold_s: TAP_HOLD_S, wait_s: 2.5 }));
   if (!answer) return;
-  const mood = { granted: "good", denied: "bad", alarm: "bad", pending: "wait", none: "dim" }[answer.indicator];
+  const mood = MOODS[answer.indicator];
   const speed = answer.tap_to_unlock_ms === null ? "" : words.ms(Math.round(answer.tap_to_unlock_ms));
   say(words.tapped(cardName(card), readerName(reader)), mood, words[answer.indicator], speed);
+}
+
+async function scan(scanner, text) {
+  const answer = await attempt(() => call("/scan", { scanner, text, wait_s: 2.5 }));
+  if (answer) say(words.scanned(text.length > 40 ? `${text.slice(0, 40)}…` : text, scannerName(scanner)), MOODS[answer.indicator], words[answer.indicator]);
 }
 
 async function pass(door, out, tailgate) {
@@ -101,7 +110,7 @@ function tell(kind, id, before, after) {
     if (!before.forced && after.forced) say(words.doorForced(doorName(id)), "bad");
     else if (before.open !== after.open) say((after.open ? words.doorOpened : words.doorClosed)(doorName(id)), "dim");
     if (!before.rex && after.rex) say(words.rexPressed(doorName(id)), "dim");
-  } else if (kind === "board" || kind === "reader") {
+  } else if (kind === "board" || kind === "reader" || kind === "scanner") {
     if (before.plugged !== after.plugged) say((after.plugged ? words.plugged : words.unplugged)(deviceName(id)), after.plugged ? "good" : "bad");
     else if (before.act !== after.act) say(words.fault(deviceName(id), words[after.act]), after.act === "normal" ? "good" : "bad");
   } else if (kind === "inputs") {
@@ -186,7 +195,7 @@ function drawCables() {
   }
   const readers = document.createElement("div");
   readers.className = "chips";
-  readers.append(...Object.entries(state.readers).map(([id, reader]) => cableRow(id, reader, id)));
+  readers.append(...Object.entries({ ...state.readers, ...state.scanners }).map(([id, device]) => cableRow(id, device, id)));
   rows.push(readers);
   update($("cables"), rows);
 }
@@ -281,6 +290,8 @@ function drawDesk() {
 function drawAll() {
   drawWords();
   drawDesk();
+  $("scan").hidden = !Object.keys(hall.scanners).length;
+  drawScanners($("scanners"), hall.scanners, words, scannerName, scan);
   Object.keys(state.doors).forEach(drawDoor);
   Object.keys(state.readers).forEach(drawReader);
   drawCards();
@@ -344,7 +355,7 @@ function doorMenu(id) {
 }
 
 function deviceMenu(id) {
-  const device = id === "network" ? state.inputs.network : state.boards[id] ?? state.readers[id];
+  const device = id === "network" ? state.inputs.network : state.boards[id] ?? state.readers[id] ?? state.scanners[id];
   const act = (name) => () => attempt(() => call("/device", { device: id, act: name }));
   const faults = id === "network" ? ["silent", "normal"] : BOARD_ACTS;
   return {
@@ -388,7 +399,7 @@ function follow() {
     tell(kind, id, before, after);
     if (kind === "door") drawDoor(id);
     else if (kind === "reader") { drawReader(id); drawCables(); }
-    else if (kind === "board") drawCables();
+    else if (kind === "board" || kind === "scanner") drawCables();
     else if (kind === "card") { drawCards(); drawDesk(); Object.keys(state.readers).forEach(drawReader); }
     else { drawZones(); drawPeople(); drawCables(); }
     if ($("menu").matches(":popover-open")) drawMenu();

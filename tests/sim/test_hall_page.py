@@ -125,6 +125,21 @@ def test_a_blank_card_lies_on_the_desk_until_it_is_taken(page: Page, served: tup
     assert bench.hall.cards["blank"].reader is None
 
 
+def test_a_code_is_scanned_at_the_goods_door(page: Page, served: tuple[HallBench, str]) -> None:
+    bench, _ = served
+    bench.lamp("goods-out", "red", False)
+    line = bench.hall.scanners["scanner-out"].line
+    field = page.get_by_role("textbox", name="Scanner Goods door · out")
+    with bench.meanwhile(lambda: 0 < line.said_at_s < line.now() - 0.1, lambda: bench.lamp("goods-out", "red", True)):
+        field.fill("SN-00017")
+        page.keyboard.press("Enter")
+        expect(page.locator("#lines li", has_text="SN-00017 scanned at Goods door · out")).to_contain_text("denied")
+    page.click("#language")
+    expect(page.get_by_role("textbox", name="扫描器 货物门 · 出")).to_have_value("SN-00017")
+    page.click("#language")
+    bench.lamp("goods-out", "red", False)
+
+
 def test_everything_works_by_keyboard(page: Page, served: tuple[HallBench, str]) -> None:
     bench, _ = served
     bench.unlock("lobby-door")
@@ -146,7 +161,7 @@ def test_everything_works_by_keyboard(page: Page, served: tuple[HallBench, str])
 
 def test_cables_are_pulled_and_put_back(page: Page, served: tuple[HallBench, str]) -> None:
     bench, _ = served
-    for device in ("goods-in", "relay-3", "network"):
+    for device in ("goods-in", "scanner-out", "relay-3", "network"):
         page.click(f"#cables [data-device={device}]")
         page.click("#menu-acts button.main")
         expect(page.locator(f"#cables [data-device={device}]")).to_contain_class("unplugged")
