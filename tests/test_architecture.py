@@ -26,7 +26,8 @@ ENTRANCES: dict[str, set[str]] = {
     "httpx2": {"edge/enrol.py", "server/crm/client.py", "server/escalation/webhook.py", "sim/clients.py"},
     "PIL": {"server/badges/face.py", "server/personal/uploads.py", "server/roster/thumbnails.py"},
     "pypdf": {"server/personal/uploads.py"},
-    "typst": {"server/badges/face.py"},
+    "typst": {"server/typesetting.py"},
+    "segno": {"server/equipment/sheet.py"},
     "serial": {"edge/boards/modbus_rtu.py", "edge/boards/serial_port.py", "readers/pn532/line.py", "readers/scanner/reader.py"},
     "cryptography": {
         "edge/keys.py",
@@ -84,6 +85,7 @@ ENTRANCES: dict[str, set[str]] = {
         "server/db/migrations/versions/0002_registry_triggers.py",
         "server/db/migrations/versions/0003_rooms.py",
         "server/db/migrations/versions/0004_duty.py",
+        "server/db/migrations/versions/0007_slips.py",
         "server/db/new_migration.py",
     },
     "sqlite3": {

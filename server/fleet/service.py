@@ -19,6 +19,7 @@ from controller.policy import Version
 from server.context import Context
 from server.db.clock import from_us, to_us
 from server.db.engine import is_away
+from server.equipment.slips.binding import bind_released
 from server.fleet.awaited import activate_awaiting
 from server.fleet.commands import commands_open, order_commands
 from server.fleet.down import Composer
@@ -286,11 +287,13 @@ class FleetService:
         self._head_of.update({edge.id: edge.kept.version for edge in due if edge.kept is not None})
 
     def _activate(self, now_us: int) -> None:
-        """Badges that waited for others to be refused everywhere (MEANINGS 6): when an edge has spoken, and once a second for leases."""
+        """Badges that waited for others to be refused everywhere (MEANINGS 6), slips that waited for their old edge (MEANINGS 26): when an edge has
+        spoken, and once a second for leases."""
         if not self._spoken and abs(now_us - self._activated_us) < ACTIVATE_US:
             return
         self._spoken, self._activated_us = False, now_us
-        if activate_awaiting(self._database, from_us(now_us)):
+        now = from_us(now_us)
+        if activate_awaiting(self._database, now) + bind_released(self._database, now):
             self._wake.set()
 
     def _pack(self, now_us: int) -> None:

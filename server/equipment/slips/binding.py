@@ -4,52 +4,54 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+import structlog
 from sqlmodel import Session, col, select
 
 from controller.codes import serial_key
 from controller.site import Site
+from server.db.engine import Database
 from server.equipment.slip_models import ExitSlip, ExitSlipLine
 from server.equipment.slips.drafting import touch
 from server.equipment.slips.lookup import id_of, keys_of, lines_of, passed_of, refuse_status
 from server.equipment.slips.release import is_released
 from server.equipment.slips.standing import binding_over
+from server.fleet.edge_doors import doors_by_edge
 from server.fleet.models import Edge
 from server.operators.actor import SYSTEM, Actor
 from server.operators.audit import record
 from server.problems import Problem
 from server.registry.validation import refused
 
+log = structlog.get_logger(__name__)
+
 
 def goods_edge(session: Session, site: Site, edge: str | None, door: str | None) -> tuple[Edge, str]:
     """The edge that decides at ``door``, or (no door) ``edge``; with neither, the only one that has a goods door. Raises :class:`Problem` 422."""
-    goods = {one.id: one.edge for one in site.doors if one.goods}
+    goods = {one.id for one in site.doors if one.goods}
     if door and door not in goods:
         raise refused(
             "door",
             f"door: {door!r} is no goods door; the site has {', '.join(sorted(goods)) or 'none'}.",
             f"door：{door} 不是设备通道。",
         )
-    enrolled = session.exec(select(Edge).where(Edge.role == "door", col(Edge.revoked_at).is_(None))).all()
-    by_name = {one.name: one for one in enrolled}
-    named = {goods[door]} if door else set(goods.values())
-    wanted = {edge} if edge else named if "" not in named else set(by_name)
-    possible = sorted(wanted & by_name.keys())
-    if edge and edge not in by_name:
-        raise refused("edge", f"edge: there is no door edge {edge!r}.", f"edge：没有控制器 {edge}。")
-    if not goods or len(possible) != 1:
+    wanted = {door} if door else goods
+    rows = session.exec(select(Edge).where(Edge.role == "door", col(Edge.revoked_at).is_(None))).all()
+    by_name = {row.name: row for row in rows}
+    having = {name for name, doors in doors_by_edge(session, site).items() if wanted.intersection(doors)}
+    possible = sorted(having & by_name.keys())
+    if edge is not None and edge not in possible:
         raise refused(
             "edge",
-            f"edge: say which; {', '.join(possible) or 'none'} has a goods door.",
+            f"edge: {edge!r} has no such goods door; {', '.join(possible) or 'no edge'} has.",
+            f"edge：控制器 {edge} 没有该设备通道。",
+        )
+    if edge is None and len(possible) != 1:
+        raise refused(
+            "edge",
+            f"edge: say which; {', '.join(possible) or 'no edge'} has a goods door.",
             f"edge：请指定设备通道所属的控制器（{'、'.join(possible) or '无'}）。",
         )
-    if "" not in named and possible[0] not in named:
-        field = "door" if door else "edge"
-        raise refused(
-            field,
-            f"{field}: edge {possible[0]} has no such goods door.",
-            f"{field}：控制器 {possible[0]} 没有该设备通道。",
-        )
-    return by_name[possible[0]], door or ""
+    return by_name[edge or possible[0]], door or ""
 
 
 def bind(session: Session, actor: Actor, now: datetime, slip: ExitSlip, edge: Edge, door: str) -> None:
@@ -134,7 +136,14 @@ def bind_waiting(session: Session, now: datetime) -> int:
     return bound
 
 
-def any_waiting(session: Session) -> bool:
-    """Whether :func:`bind_waiting` may have something to do."""
-    query = select(ExitSlip.id).where(col(ExitSlip.next_edge_id).is_not(None), ExitSlip.status == "issued").limit(1)
-    return session.exec(query).first() is not None
+def bind_released(database: Database, now: datetime) -> int:
+    """:func:`bind_waiting` in a transaction of its own, if there is anything to do; how many. An idle turn writes nothing."""
+    waiting = select(ExitSlip.id).where(col(ExitSlip.next_edge_id).is_not(None), ExitSlip.status == "issued").limit(1)
+    with database.read() as session:
+        if session.exec(waiting).first() is None:
+            return 0
+    with database.write() as session:
+        bound = bind_waiting(session, now)
+    if bound:
+        log.info("slips bound anew", slips=bound)
+    return bound

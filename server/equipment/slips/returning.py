@@ -77,7 +77,9 @@ def _refuse_known(session: Session, lines: Sequence[ExitSlipLine], key: str) -> 
             field="replacement",
             extra={"rule": "E2"},
         )
-    ordered = select(WorkOrderSerial.line_id).where(WorkOrderSerial.serial_key == key, col(WorkOrderSerial.open).is_(True))
+    ordered = select(WorkOrderSerial.line_id).where(
+        WorkOrderSerial.serial_key == key, col(WorkOrderSerial.open).is_(True)
+    )
     if session.exec(ordered).first() is not None:
         raise Problem(
             409,
@@ -87,8 +89,4 @@ def _refuse_known(session: Session, lines: Sequence[ExitSlipLine], key: str) -> 
             field="replacement",
         )
     if any(key in keys_of(line) for line in lines):
-        raise refused(
-            "replacement", f"replacement: {key} stands on this slip.", f"replacement：{key} 已在本出门条上。"
-        )
-
-
+        raise refused("replacement", f"replacement: {key} stands on this slip.", f"replacement：{key} 已在本出门条上。")
