@@ -8,6 +8,9 @@ sure, so that no single person enters on the strength of people who have left; a
 
 from typing import Literal, cast
 
+import msgspec
+
+from controller.equipment import reservations
 from controller.events import (
     AccessLapsed,
     AlarmCleared,
@@ -25,6 +28,9 @@ from controller.events import (
     LinkStateChanged,
     PolicyChanged,
 )
+from controller.goods_events import EquipmentCheckEnded, ItemsFreed, ItemsMoved
+from controller.goods_fold import passed_key
+from controller.reasons import ALARMS
 from controller.room_events import DegradedChanged, LockdownChanged, MaintenanceChanged
 from controller.state import DoorState, State
 from controller.turn import Turn
@@ -54,6 +60,7 @@ def catch_up(turn: Turn, live: State) -> None:
         turn.emit(LeaseAccepted(held.lease, held.wall_us, held.mono_us, held.boot_id))
     if live.degraded != turn.state.degraded:
         turn.emit(DegradedChanged(live.degraded))
+    _goods(turn, live)
     _alarms(turn, live)
     for door in turn.hardware:
         for area in turn.areas_behind(door):
@@ -109,10 +116,29 @@ def _door(turn: Turn, door: str, facts: DoorState) -> None:
         turn.emit(DoorUnlocked(door, cast(Literal["fire", "rex", "grant"], cause), facts.window_until_mono_us))
 
 
+def _goods(turn: Turn, live: State) -> None:
+    """What was being checked or about to pass when no room was left: nothing of either kind begins while the journal fails."""
+    for point, check in list(turn.state.checks.items()):
+        if point not in live.checks:
+            begun = check.started
+            left = max(0, begun.expected - len(check.scanned))
+            turn.emit(EquipmentCheckEnded(point, begun.door, begun.number, "timed_out", left))
+    for one in list(reservations(turn.state)):
+        if one in live.reserved.get(one.access_point, ()):
+            continue
+        key = passed_key(one.document, one.document_id, one.binding, one.direction)
+        before, after = turn.state.passed.get(key), live.passed.get(key)
+        if after is not None and (before is None or sum(after.by_line.values()) > sum(before.by_line.values())):
+            turn.emit(ItemsMoved(**msgspec.structs.asdict(one)))
+        else:
+            turn.emit(ItemsFreed(one.access_point, one.door, one.number, "lapsed", one.holder))
+
+
 def _alarms(turn: Turn, live: State) -> None:
     for key, standing in list(turn.state.alarms.items()):
         if key not in live.alarms:
             turn.emit(AlarmCleared(standing.alarm, standing.subject))
     for key, standing in live.alarms.items():
-        if key not in turn.state.alarms:
+        known = turn.state.alarms.get(key)
+        if known is None or (known.inputs != standing.inputs and ALARMS[standing.alarm].clears == "attested"):
             turn.emit(AlarmRaised(standing.alarm, standing.subject, standing.rule, standing.inputs, standing.repeats))

@@ -58,13 +58,13 @@ def confirms(turn: Turn, point: Point, holder: int) -> bool:
 
 
 def take_in(turn: Turn, index: PolicyIndex, point: Point, group: Sequence[Member]) -> None:
-    """What is scanned goes with the grants that follow."""
+    """What is scanned goes with the grants that follow for this group, which was not refused. Where only an escort inside answers for it, who fetches the
+    group, its last member carries it."""
     found = _scanned(turn, index, point)
     if found is not None:
         check, document = found
-        answering = _answering(document, group)
-        if answering is not None:
-            reserve(turn, check, document, answering.holder, answering.badge)
+        carrier = _answering(document, group) or group[-1]
+        reserve(turn, check, document, carrier.holder, carrier.badge)
 
 
 def _window_s(index: PolicyIndex) -> float:

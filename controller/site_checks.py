@@ -79,7 +79,9 @@ def _goods_mismatch(site: Site, hardware: Sequence[DoorHardware]) -> Iterator[st
     door_of = {point.id: point.door for point in site.access_points}
     own = {wired.door for wired in hardware}
     for point in sorted({point for wired in hardware for point in wired.scanners}):
-        if door_of.get(point) not in own:  # each door is told all scanners of the edge: edge.toml names access points, not doors
+        if (
+            door_of.get(point) not in own
+        ):  # each door is told all scanners of the edge: edge.toml names access points, not doors
             yield f"scanner of edge.toml at {point!r}: no door of this edge has such an access point in the site; correct one"
     for wired in hardware:
         door = of_door.get(wired.door)

@@ -178,9 +178,8 @@ class GoodsHall(Hall):
         return self.give(msgspec.structs.replace(scanned, **fields))
 
     def items(self, *texts: str, at: str = OUT) -> Outcome:
-        for text in texts:
-            outcome = self.item(text, at)
-        return outcome
+        """One after the other; the outcome of the last."""
+        return [self.item(text, at) for text in texts][-1]
 
     def cancel(self, at: str = OUT) -> Outcome:
         return self.give(ScanCancelled(at, self.now.mono_us))
