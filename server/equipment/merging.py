@@ -17,11 +17,12 @@ def begin_merge(connection: Connection) -> None:
 
 
 def move_equipment(connection: Connection, kept_id: int, merged_id: int) -> dict[str, int]:
-    """Items, their stays, orders and slips of ``merged_id`` are ``kept_id``'s; how many of each."""
+    """Items, their stays, orders and slips of ``merged_id`` are ``kept_id``'s; how many of each, where there are any."""
     moved: dict[str, int] = {}
     for model, name in ((Item, "items"), (ItemStay, "stays"), (WorkOrder, "work_orders"), (ExitSlip, "exit_slips")):
         table = table_of(model)
         values = {"customer_id": kept_id} | ({"version": table.c.version + 1} if "version" in table.c else {})
         done = connection.execute(update(table).where(table.c.customer_id == merged_id).values(**values))
-        moved[name] = int(done.rowcount)
+        if done.rowcount:
+            moved[name] = int(done.rowcount)
     return moved

@@ -3,7 +3,6 @@
 from typing import Annotated, Literal
 
 from fastapi import Path, Query, Response
-from pydantic import BaseModel, Field, StringConstraints
 from sqlmodel import Session, col, or_, select
 
 from controller.codes import serial_key
@@ -11,7 +10,19 @@ from server.context import Context
 from server.equipment import desk, orders
 from server.equipment.models import Allocation, Item, ItemStay, WorkOrder, WorkOrderLine, WorkOrderSerial
 from server.equipment.order_binding import bind, bind_at_approval
-from server.equipment.order_lines import MAX_LINES, LineGiven
+from server.equipment.order_inputs import (
+    AllocationShown,
+    Approval,
+    Binding,
+    CodeShown,
+    NewOrder,
+    OrderChange,
+    Received,
+    Scan,
+    Submission,
+    Unpacked,
+    Why,
+)
 from server.equipment.order_showing import OrderShown, show_orders
 from server.equipment.stock import lock_stock
 from server.operators.actor import Actor
@@ -21,8 +32,7 @@ from server.operators.permissions import Permission
 from server.pages import Cursor, IfMatch, Limit, Page, etag, refuse_stale, rows_after
 from server.registry.lookup import find_contract, find_customer, living_customer, seen_rows
 from server.registry.models import Contract, Customer
-from server.registry.moments import Moment, begin_of, end_of
-from server.registry.records import ExternalId, Given
+from server.registry.moments import begin_of, end_of
 from server.registry.validation import refused
 from server.routes import AppContext, DbSession, api_router
 
@@ -37,97 +47,8 @@ Attests = Annotated[Actor, requires(Permission.ORDER_ATTEST)]
 Prints = Annotated[Actor, requires(Permission.ORDER_READ, secret_answer=True)]
 
 Status = Literal["draft", "submitted", "refused", "approved", "receiving", "done", "closed", "cancelled"]
-Reason = Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True)]
-Text = Annotated[str, StringConstraints(max_length=1_000, strip_whitespace=True)]
 Name = Annotated[str, Path(max_length=200)]
 Filter = Annotated[str | None, Query(max_length=200)]
-Lines = Annotated[list[LineGiven], Field(max_length=MAX_LINES)]
-
-
-class NewOrder(Given):
-    """A draft. ``contract`` left out: the customer's only one in force. A date as ``planned_until`` is inclusive."""
-
-    customer: Annotated[str, StringConstraints(max_length=200)]
-    contract: Annotated[str, StringConstraints(max_length=200)] | None = None
-    planned_from: Moment
-    planned_until: Moment
-    remark: Text = ""
-    external_id: ExternalId | None = None
-    lines: Lines = Field(default_factory=list)
-
-
-class OrderChange(Given):
-    """What changes; what is left out stays. ``lines``: all of them anew."""
-
-    planned_from: Moment | None = None
-    planned_until: Moment | None = None
-    remark: Text | None = None
-    lines: Lines | None = None
-
-
-class Submission(Given):
-    """``exception_reason``: why the notice is not kept; a supervisor must approve it."""
-
-    exception_reason: Reason | None = None
-
-
-class Approval(Given):
-    """``edge``: at whose goods doors it comes in; needed where the site has several."""
-
-    edge: Annotated[str, StringConstraints(max_length=64)] | None = None
-
-
-class Why(Given):
-    """The reason, for the record."""
-
-    reason: Reason
-
-
-class Binding(Given):
-    """``edge`` null: none; it is received at the desk."""
-
-    edge: Annotated[str, StringConstraints(max_length=64)] | None
-
-
-class Unpacked(Given):
-    """``unpacked``: no cartons are left, as I have seen."""
-
-    unpacked: Literal[True]
-
-
-class Scan(Given):
-    """What was scanned: a serial number, or the model of a counted line. ``rack``: instead of the line's."""
-
-    scanned: Annotated[str, StringConstraints(min_length=1, max_length=200)]
-    rack: Annotated[str, StringConstraints(max_length=100, strip_whitespace=True)] = ""
-
-
-class Received(BaseModel):
-    """The device that came in, on which line, and the order as it is now."""
-
-    item: str
-    serial: str | None
-    model: str
-    place: int
-    order: OrderShown
-
-
-class CodeShown(BaseModel):
-    """What is printed as barcode or QR code."""
-
-    code: str
-    number: str
-
-
-class AllocationShown(BaseModel):
-    """An address (``ip``) or port; ``released_at`` null: in use."""
-
-    id: str
-    order: str
-    place: int
-    kind: str
-    value: str
-    released_at: str | None
 
 
 @router.post("", status_code=201)
