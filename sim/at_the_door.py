@@ -12,6 +12,8 @@ SAME_READ_S = 1.1
 """Before one card is laid on one reader again: within a second that would be one read (MEANINGS 10)."""
 HAND_CHANGE_S = 0.3
 """Between one person's card leaving a reader and the next one's arriving there."""
+READY_POLL_S = 0.1
+"""Between two looks whether the doors are ready: each is two requests to a server that is busy just then."""
 
 
 class TapAnswer(msgspec.Struct, frozen=True):

@@ -18,7 +18,7 @@ import typer
 import yaml
 from rich.console import Console
 
-from sim.at_the_door import doors_are_ready
+from sim.at_the_door import READY_POLL_S, doors_are_ready
 from sim.child import ChildError
 from sim.clients import Refused
 from sim.compare import compare_when_drained
@@ -123,7 +123,7 @@ class Demo:
         population.load(given)
         population.unknown_card()
         population.blank_card()
-        if not until(lambda: doors_are_ready(self.stack.api), POLICY_TIMEOUT_S):
+        if not until(lambda: doors_are_ready(self.stack.api), POLICY_TIMEOUT_S, READY_POLL_S):
             raise ChildError(f"the edge did not take the policy within {POLICY_TIMEOUT_S:.0f} s")
 
     def _play(self, given: Given, duration_s: float, chance: random.Random) -> DemoFigures:

@@ -11,7 +11,7 @@ from controller.events import CommandDone
 from controller.inputs import CardRead, CardRefused
 from controller.site import Site
 from controller.site_checks import parse_site
-from sim.at_the_door import Taps, doors_are_ready, policy_is_current
+from sim.at_the_door import READY_POLL_S, Taps, doors_are_ready, policy_is_current
 from sim.clients import HttpClient, Refused
 from sim.compare import compare_when_drained
 from sim.facts import Facts, alarm_raised, decision_in, granted_in
@@ -70,7 +70,7 @@ class Player:
                 raise RuntimeError(f"not yet: given.{key} comes with a later issue")
         self._population.load(given)
         self._population.unknown_card()
-        if not until(lambda: doors_are_ready(self.stack.api), POLICY_TIMEOUT_S):
+        if not until(lambda: doors_are_ready(self.stack.api), POLICY_TIMEOUT_S, READY_POLL_S):
             raise RuntimeError(f"the edge did not take the policy within {POLICY_TIMEOUT_S:.0f} s")
 
     def do(self, step: Step) -> StepResult:
@@ -250,7 +250,7 @@ class Player:
             self._see("events_duplicated", found.duplicated)
         if expected.policy_version_current is not None:
             wanted_current = expected.policy_version_current
-            until(lambda: policy_is_current(self.stack.api) == wanted_current, POLICY_TIMEOUT_S)
+            until(lambda: policy_is_current(self.stack.api) == wanted_current, POLICY_TIMEOUT_S, READY_POLL_S)
             self._see("policy_version_current", policy_is_current(self.stack.api))
         if expected.locked is not None:
             doors = expected.locked

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from controller.events import AccessDenied, AccessGranted, Record
 from controller.inputs import CardRead, CardRefused
-from sim.at_the_door import Taps, doors_are_ready
+from sim.at_the_door import READY_POLL_S, Taps, doors_are_ready
 from sim.compare import Comparison, compare_when_drained
 from sim.demo import load_population
 from sim.journal_tail import JournalTail
@@ -68,7 +68,7 @@ class OpenSite:
 
     def is_ready(self) -> bool:
         """Whether the edge runs the current policy under a lease in the end."""
-        return until(lambda: doors_are_ready(self.stack.api), READY_S)
+        return until(lambda: doors_are_ready(self.stack.api), READY_S, READY_POLL_S)
 
     def drained(self) -> Comparison:
         """Journal and ledger byte for byte, once everything has arrived or the time is over."""
