@@ -48,6 +48,7 @@ class DemoPeople:
         self._taps = Taps(hall)
         self._points = {point.id: point for point in site.access_points}
         self._pairs = {area.id for area in site.areas if area.two_person}
+        self._goods_doors = {door.id for door in site.doors if door.goods}
         public = next(area.id for area in site.areas if area.public)
         self._cards = [badge.id for badge in given.badges]
         self._where = dict.fromkeys(self._cards, public)
@@ -58,15 +59,19 @@ class DemoPeople:
             self._tap("unknown", self._chance.choice(sorted(self._points)))
             return
         card = self._chance.choice(self._cards)
-        here = [point for point in self._points.values() if point.from_area == self._where[card]]
+        here = standing_there = [point for point in self._points.values() if point.from_area == self._where[card]]
         if not here or self._chance.random() < ASTRAY_SHARE:
             here = list(self._points.values())
         point = self._chance.choice(here)
         with_somebody = {point.from_area, point.to_area} & self._pairs
         if with_somebody and self._where[card] == point.from_area:
             self._with_somebody(card, point)
-        elif self._tap(card, point.id).unlocked:
+            return
+        first = self._tap(card, point.id)
+        if first.unlocked:
             self._go(point, [card])
+        elif first.indicator == "pending" and point.door in self._goods_doors and point in standing_there:
+            self._alone(card, point)  # carries nothing
 
     def _with_somebody(self, card: str, point: AccessPoint) -> None:
         """Tap where a room wants pairs: alone if that opens, else with whoever stands on the same side."""
