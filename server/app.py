@@ -67,6 +67,7 @@ def routers() -> list[APIRouter]:
     from server.crm.endpoints import router as crm
     from server.duty import endpoints as duty
     from server.equipment import endpoints as equipment
+    from server.equipment import guard_endpoints as guarding
     from server.equipment.slips.endpoints import router as slips
     from server.escalation.endpoints import router as escalation
     from server.fleet import endpoints as fleet
@@ -74,6 +75,7 @@ def routers() -> list[APIRouter]:
     from server.ledger import endpoints as ledger
     from server.openapi import router as openapi
     from server.operators import endpoints as operators
+    from server.permits import endpoints as permits
     from server.personal.endpoints import router as personal
     from server.registry import endpoints as registry
     from server.rooms import endpoints as rooms
@@ -91,8 +93,10 @@ def routers() -> list[APIRouter]:
         *ledger.ROUTERS,
         *rooms.ROUTERS,
         *duty.ROUTERS,
+        *permits.ROUTERS,
         *equipment.ROUTERS,
         slips,
+        *guarding.ROUTERS,
         escalation,
         roster,
         console,

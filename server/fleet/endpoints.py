@@ -21,6 +21,7 @@ from server.ledger import reading
 from server.operators.actor import Actor
 from server.operators.guard import requires
 from server.operators.permissions import Permission
+from server.permits.admission import permitted
 from server.problems import Problem, not_found
 from server.rfc3339 import rfc3339
 from server.routes import AppContext, DbSession, api_router
@@ -152,15 +153,10 @@ def ask(
             f"The role {actor.role} does not hold the permission {needed.value}.",
             f"角色 {actor.role} 没有权限 {needed.value}。",
         )
-    if isinstance(command, Admit) and command.emergency and not actor.may(Permission.COMMAND_SUPERVISE):
-        raise Problem(
-            403,
-            "not_permitted",
-            "An emergency entry is a supervisor's to order (B7): ask one.",
-            "紧急进入须由主管批准（B7），请联系主管。",
-        )
     edge = find_edge(session, given.edge, "edge")
     check_command(session, context.site, edge, command)
+    if isinstance(command, Admit):
+        command = permitted(session, context, actor, command)
     assert edge.id is not None
     return {"command_id": ask_command(session, actor, context.clock.now(), edge.id, command)}
 

@@ -79,6 +79,13 @@ def approve(
     return made
 
 
+def refuse_undeciding(site: Site, actor: Actor, permit: Permit) -> None:
+    """Raise :class:`Problem` 403 for somebody whose approval this permit does not ask for: they do not refuse it either."""
+    needed = approvals_needed(site, permit)
+    if not any(actor.may(TAKES[one]) for one in needed):
+        raise _not_permitted(needed, needed)
+
+
 def refuse(session: Session, actor: Actor, now: datetime, permit: Permit, reason: str, erase_after: timedelta) -> None:
     """Refused, for a reason; its papers are erased in time. Raises :class:`Problem`."""
     status = refuse_act(permit.status, Act.REFUSE)
@@ -203,8 +210,11 @@ def _role(actor: Actor, needed: Sequence[Approver], given: set[str], asked: Appr
         return waiting[0]
     if may:
         raise _approved_already(may[0])
-    wanted = needed if asked is None else (asked,)
-    raise Problem(
+    raise _not_permitted(needed, needed if asked is None else (asked,))
+
+
+def _not_permitted(needed: Sequence[Approver], wanted: Sequence[Approver]) -> Problem:
+    return Problem(
         403,
         "not_permitted",
         f"This permit is approved by {' and '.join(needed)}: that takes {' or '.join(TAKES[one].value for one in wanted)}.",

@@ -200,6 +200,16 @@ def persons_of(session: Session, permits: Sequence[Permit]) -> dict[int | None, 
     return found
 
 
+def customer_name(session: Session, permit: Permit) -> str | None:
+    """The customer's public id."""
+    return session.get_one(Customer, permit.customer_id).public_id if permit.customer_id is not None else None
+
+
+def escort_name(session: Session, permit: Permit) -> str | None:
+    """The named escort's public id."""
+    return session.get_one(Holder, permit.escort_id).public_id if permit.escort_id is not None else None
+
+
 def refuse_fixed(permit: Permit) -> None:
     """Raise :class:`Problem` 409 when it was handed in: what was decided about stays as it was."""
     if permit.status != "draft":

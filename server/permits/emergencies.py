@@ -21,6 +21,7 @@ from server.fleet.models import Edge, EdgeCommand
 from server.ids import new_id
 from server.operators.actor import Actor
 from server.operators.audit import record
+from server.permits.admission import refuse_unpermitted
 from server.permits.documents import check_document, note_first_document, refuse_unchecked
 from server.permits.drafting import refuse_external_id
 from server.permits.models import DocumentCheck, Emergency
@@ -150,32 +151,6 @@ def admit(session: Session, context: Context, actor: Actor, emergency: Emergency
     changed(session, emergency)
     record(session, actor, now, "emergency.admit", emergency.public_id, after=show(emergency))
     return command_id
-
-
-def refuse_unpermitted(emergency: Emergency, point: AccessPoint, now: datetime) -> None:
-    """Raise :class:`Problem` 409 ``NO_PERMIT`` unless it stands and is for that place and time."""
-    if emergency.status not in OPEN or emergency.approved_by is None:
-        raise no_permit(f"emergency {emergency.public_id} is {emergency.status}", "该紧急进入未获批准或已结束")
-    if emergency.until_at is not None and now >= emergency.until_at:
-        raise no_permit(
-            f"emergency {emergency.public_id} was approved until {emergency.until_at:%Y-%m-%d %H:%M} UTC",
-            "批准的时间已过",
-        )
-    if point.to_area not in emergency.areas:
-        raise no_permit(
-            f"emergency {emergency.public_id} is not for {point.to_area}", f"批准的区域不含 {point.to_area}"
-        )
-
-
-def no_permit(why: str, why_zh: str) -> Problem:
-    """409: nobody approved this (B7)."""
-    return Problem(
-        409,
-        "NO_PERMIT",
-        f"Nobody is admitted on this: {why}. A supervisor approves an emergency, then a guard admits.",
-        f"不能放行：{why_zh}。须先由主管批准，再由保安放行。",
-        extra={"rule": "B7"},
-    )
 
 
 def withdraw(session: Session, actor: Actor, now: datetime, emergency: Emergency, reason: str) -> None:

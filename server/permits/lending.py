@@ -134,6 +134,17 @@ def badges_of_visits(session: Session, visits: Sequence[Visit]) -> dict[int | No
     return found
 
 
+def visits_of_badges(session: Session, badges: Sequence[Badge]) -> dict[int | None, Visit]:
+    """Badge → the visit that it was lent for."""
+    ids = [badge.id for badge in badges]
+    query = (
+        select(TemporaryBadge.badge_id, Visit)
+        .join(Visit, col(Visit.id) == TemporaryBadge.visit_id)
+        .where(col(TemporaryBadge.badge_id).in_(ids))
+    )
+    return dict(session.exec(query).all()) if ids else {}
+
+
 def find_card(session: Session, name: str, field: str | None = None, *, lock: bool = False) -> TemporaryCard:
     """By printed number or public id. Raises :class:`Problem` 404."""
     query = select(TemporaryCard).where((col(TemporaryCard.number) == name) | (col(TemporaryCard.public_id) == name))
