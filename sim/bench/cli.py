@@ -12,7 +12,7 @@ from rich.table import Table
 from sim.bench.figures import BenchFailed, BenchMissing, Report
 from sim.child import ChildError
 
-BENCHES = ("decide", "tap", "start", "ingest", "revoke", "compile", "quota", "muster", "rooms")
+BENCHES = ("decide", "tap", "scan", "start", "ingest", "revoke", "compile", "quota", "muster", "rooms")
 
 
 def bench(
@@ -54,6 +54,10 @@ def _bench(name: str) -> Callable[[], Report]:
         from sim.bench import tap
 
         return tap.run
+    if name == "scan":
+        from sim.bench import scan
+
+        return scan.run
     if name == "start":
         from sim.bench import start
 

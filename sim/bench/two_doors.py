@@ -2,18 +2,19 @@
 
 import json
 import os
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
-from controller.policy import Delta, Version, encode_policy
+from controller.policy import Delta, Policy, Version, encode_policy
 from controller.policy_digest import policy_digest
 from controller.state import encode_state
 from controller.wire import WIRE_VERSION, PolicyDelta, ServerCertificate, seal, topic
 from edge.journal import SqliteJournal
 from edge.policy_store import SqlitePolicyStore
-from sim.bench.population import HASH_KEY, NOON_US, card_number, grant_areas, make_policy, make_taps
+from sim.bench.population import HASH_KEY, NOON_US, BenchTap, card_number, grant_areas, make_policy, make_taps
 from sim.bench.recorded import VISIT_US, RecordedTaps
 from sim.bench.signer import Signer, root, server
 from sim.child import Child
@@ -35,10 +36,22 @@ PEOPLE = 300
 
 
 class TwoDoors:
-    """``folder`` gets keys, bundle, policy store and journal; then :meth:`start_hall` and an edge as real processes."""
+    """``folder`` gets keys, bundle, policy store and journal; then :meth:`start_hall` and an edge as real processes. ``site``: the hall's folder.
+    ``policy``: another than the population's own. ``taps``: who came in before; some hundred of the population."""
 
-    def __init__(self, folder: Path, badges: int, backlog: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        badges: int,
+        backlog: int,
+        site: Path = SITE,
+        policy: Policy | None = None,
+        taps: Sequence[BenchTap] | None = None,
+    ) -> None:
         self.folder = folder
+        self.site = site
+        self._policy = policy
+        self._taps = taps
         self.badges = badges
         self.backlog = backlog
         self.state = folder / "edge"
@@ -53,7 +66,7 @@ class TwoDoors:
         keys = "".join(f'{name} = "{value}"\n' for name, value in CARD_KEYS.items())
         _write_secret(self.folder / "card.keys", keys)
         _write_secret(self.folder / "edge.bundle", self._bundle(keys))
-        policy = make_policy(self.badges)
+        policy = self._policy or make_policy(self.badges)
         store = SqlitePolicyStore(self.state / "policy.db")
         store.save_snapshot(policy.version.epoch, policy.version.n, encode_policy(policy))
         store.close()
@@ -61,7 +74,7 @@ class TwoDoors:
         try:
             edge = RecordedTaps(policy, journal.journal_id, NOON_US - (self.backlog + 10) * VISIT_US, DOORS)
             # some hundred people: the state that a checkpoint holds is then one of a real room
-            taps = [tap for tap in make_taps(self.badges, 20_000) if tap.access_point in READERS][:PEOPLE]
+            taps = self._taps or [tap for tap in make_taps(self.badges, 20_000) if tap.access_point in READERS][:PEOPLE]
             for records in edge.records(taps, self.backlog, CHECKPOINT_RECORDS):
                 journal.append(records, edge.now().wall_us)
                 journal.save_checkpoint(journal.last_seq, encode_state(edge.engine.state))
@@ -73,7 +86,7 @@ class TwoDoors:
     def start_hall(self, broker_url: str = DEAD_BROKER) -> HttpClient:
         """The emulated hardware; returns its interface."""
         self.hall.command = menjin(
-            *("sim", "hall", "--site", str(SITE), "--dir", str(self.folder / "hall")),
+            *("sim", "hall", "--site", str(self.site), "--dir", str(self.folder / "hall")),
             *("--card-keys", str(self.folder / "card.keys"), "--port", "0", "--edge-state", str(self.state)),
             *("--bundle", str(self.folder / "edge.bundle"), "--broker", broker_url),
         )
