@@ -17,6 +17,7 @@ MODEL_MODULES = (
     "server.permits.models",
     "server.equipment.models",
     "server.equipment.slip_models",
+    "server.shift.models",
     "server.idempotency",
 )
 
