@@ -1,6 +1,6 @@
 """One agent in memory with its server at hand: time stands still until the test moves it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -41,14 +41,31 @@ _E = TypeVar("_E", bound=Event)
 
 
 class AgentRig:
-    """``true_us`` is the time; :meth:`post` gives stimuli in one step; messages both ways arrive in :meth:`settle`."""
+    """``true_us`` is the time; :meth:`post` gives stimuli in one step; messages both ways arrive in :meth:`settle`. ``scanners``: each with its
+    access point, which is one of the yard door's."""
 
-    def __init__(self, policy: Policy | None = None, start: bool = True, connect: bool = True) -> None:
+    def __init__(
+        self,
+        policy: Policy | None = None,
+        start: bool = True,
+        connect: bool = True,
+        scanners: Sequence[tuple[str, str]] = (),
+    ) -> None:
         self.true_us = 0
         self.asked: list[Asked] = []
         self.down: list[tuple[str, bytes]] = []
         self.up: list[tuple[str, bytes]] = []
-        self.node = Node(SITE, "edge-1", DOORS, 7, WALL_US, lambda leaf, payload: self.up.append((leaf, payload)))
+        scanned = tuple(sorted({point for _, point in scanners}))
+        doors = tuple(msgspec.structs.replace(door, scanners=scanned) for door in DOORS)
+        self.node = Node(
+            SITE,
+            "edge-1",
+            doors,
+            7,
+            WALL_US,
+            lambda leaf, payload: self.up.append((leaf, payload)),
+            scanners=scanners,
+        )
         self.node.locks._hear = self.asked.append
         self.server = MemoryServer("demo", "edge-1", lambda leaf, payload: self.down.append((leaf, payload)))
         if policy is not None or start:

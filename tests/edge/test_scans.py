@@ -1,13 +1,17 @@
 """From a scanner's thread to the engine's input: what a text stands for, what is kept of it, when a scanner counts as broken."""
 
+import hashlib
 import logging
 import threading
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.codes import ALPHABET, CANCEL, MAX_SCAN_BYTES, document_code
+from controller.events import AlarmCleared, AlarmRaised
+from controller.goods_events import EquipmentRefused, ItemsMoved
 from controller.inputs import (
     AnyInput,
     DeviceFaulted,
@@ -17,14 +21,15 @@ from controller.inputs import (
     ScanCancelled,
     ScanRefused,
 )
-from controller.policy import credential_key
+from controller.policy import ExitSlip, Item, Line, credential_key
 from edge.config import ScannerLine
-from edge.ports import DeviceChanged, ScanFailed, Scanned, Stimulus
+from edge.ports import DeviceChanged, InputChanged, ScanFailed, Scanned, Stimulus
 from edge.scan_points import ScanPoints
 from edge.scanning import scanner_thread
 from edge.stimuli import inputs_of
 from readers.reader import Presentation, ReaderFault
-from tests.edge.agent_rig import AgentRig
+from sim.day import first_policy
+from tests.edge.agent_rig import SITE, AgentRig
 
 LINE = ScannerLine(id="scanner-1", access_point="goods-out", driver="serial-scanner", port="/dev/none")
 KEY = bytes(range(32))
@@ -146,11 +151,93 @@ def test_an_access_point_is_broken_once_none_of_its_scanners_works() -> None:
     assert points.take(DeviceChanged("c", "scanner", False, "x")) == [DeviceFaulted("scanner:goods-in", "scanner", "x")]
 
 
-def test_the_agent_keeps_no_code_in_journal_or_log(caplog: pytest.LogCaptureFixture) -> None:
-    rig = AgentRig()
+SCANNERS = (("scanner-1", "hall-out"), ("scanner-2", "hall-out"))
+CARRIER = 1
+"""A holder of the first customer."""
+
+
+def goods_rig() -> AgentRig:
+    """The hall's door is a goods door, with a scanner on its way out and one open slip of the first customer."""
+    plain = first_policy(SITE)
+    doors = tuple(msgspec.structs.replace(door, goods="out" if door.id == "hall-door" else "") for door in SITE.doors)
+    key = hashlib.sha256(b"cards").digest()  # as MemoryIdentity's
+    slip = ExitSlip(
+        id=1,
+        code=credential_key(key, "slip", SLIP),
+        number="S-0001",
+        kind="withdrawal",
+        customer=1,
+        edge="edge-1",
+        binding=1,
+        from_us=0,
+        until_us=2**60,
+        lines=(Line(1, "R750", 2, ("SN1", "SN2")),),
+    )
+    policy = msgspec.structs.replace(
+        plain,
+        site=msgspec.structs.replace(SITE, doors=doors),
+        items=(Item(1, "SN1", "R750", 1), Item(2, "SN2", "R750", 1)),
+        slips=(slip,),
+    )
+    return AgentRig(policy, scanners=SCANNERS)
+
+
+def shown(rig: AgentRig) -> list[str]:
+    """Patterns shown since this was asked last."""
+    found = [asked.pattern for asked in rig.asked if asked.act == "indicate"]
+    rig.asked.clear()
+    return found
+
+
+def scan(rig: AgentRig, text: str) -> None:
+    rig.post(Scanned("hall-out", text, rig.now.mono_us))
+
+
+def test_carrier_slip_and_devices_open_the_door_and_no_code_is_kept_anywhere(caplog: pytest.LogCaptureFixture) -> None:
+    rig = goods_rig()
     with caplog.at_level(logging.DEBUG):
-        rig.post(Scanned("hall-in", SLIP, rig.now.mono_us), ScanFailed("hall-in", "noise", 9, rig.now.mono_us))
+        rig.post(rig.card(CARRIER))
+        rig.post(InputChanged("contact", "hall-door", True))
+        rig.post(InputChanged("contact", "hall-door", False))
+        rig.wait(20)
+        rig.asked.clear()
+        rig.post(rig.card(CARRIER, at="hall-out"))
+        assert shown(rig) == ["pending"]
+        scan(rig, SLIP.lower())
+        scan(rig, "sn1")
+        assert shown(rig) == ["accepted", "accepted"]
+        rig.post(ScanFailed("hall-out", "noise", 9, rig.now.mono_us))
+        scan(rig, "SN3")
+        assert shown(rig) == ["denied", "denied"]
+        scan(rig, "SN2")
+        assert rig.unlocked() == ["hall-door"]
+        rig.post(InputChanged("contact", "hall-door", True))
         rig.settle()
-    assert SLIP.encode() not in rig.node.journal.content
-    assert SLIP not in caplog.text
-    assert SLIP[2:9] not in caplog.text
+    assert [item.serial for item in rig.events(ItemsMoved)[-1].items] == ["SN1", "SN2"]
+    sent = rig.node.journal.content + msgspec.json.encode(rig.server.status) + caplog.text.encode()
+    assert SLIP.encode() not in sent
+    assert SLIP[2:9].encode() not in sent
+
+
+def test_a_scan_that_waited_too_long_is_late() -> None:
+    rig = goods_rig()
+    rig.post(Scanned("hall-out", SLIP, rig.now.mono_us - 3_000_000))
+    assert rig.events(EquipmentRefused)[-1].because.reason == "LATE_READ"
+
+
+def test_an_access_point_without_a_working_scanner_is_an_alarm_and_in_the_status_until_one_works() -> None:
+    rig = goods_rig()
+    for name, _ in SCANNERS:
+        rig.post(DeviceChanged(name, "scanner", True))
+    rig.post(DeviceChanged("scanner-1", "scanner", False, "/dev/s1: gone; check the cable"))
+    rig.wait(2)
+    rig.settle()
+    assert rig.events(AlarmRaised) == []
+    assert rig.server.status is not None
+    assert rig.server.status.readers["scanner-1"] == "/dev/s1: gone; check the cable"
+    assert rig.server.status.readers["scanner-2"] == "working"
+    rig.post(DeviceChanged("scanner-2", "scanner", False, "/dev/s2: gone"))
+    (alarm,) = rig.events(AlarmRaised)
+    assert (alarm.alarm, alarm.subject) == ("READER_FAULT", "scanner:hall-out")
+    rig.post(DeviceChanged("scanner-1", "scanner", True))
+    assert [event.subject for event in rig.events(AlarmCleared)] == ["scanner:hall-out"]
