@@ -10,6 +10,7 @@ from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
 from controller.codes import serial_key
+from server.equipment.lines import MAX_ROW_ID
 from server.equipment.models import Item, ItemMovement, ItemStay, WorkOrder, WorkOrderLine
 from server.equipment.slip_models import ExitSlip
 from server.fleet.models import Edge
@@ -164,7 +165,7 @@ def path_of(session: Session, actor: Actor, name: str) -> PathShown:
     stays = session.exec(select_rows(ItemStay).where(ItemStay.item_id == item.id).order_by(col(ItemStay.id))).all()
     moved = select_rows(ItemMovement).where(ItemMovement.item_id == item.id)
     moves = session.exec(moved.order_by(col(ItemMovement.at_us), col(ItemMovement.id)).limit(MAX_MOVES_SHOWN)).all()
-    codes = codes_of(
+    codes = told_codes(
         session, {item.customer_id, *(stay.customer_id for stay in stays)} | {move.customer_id for move in moves}
     )
     return PathShown(
@@ -218,8 +219,13 @@ def show_moves(session: Session, moves: Sequence[ItemMovement], codes: dict[int 
     ]
 
 
+def told_codes(session: Session, customers: set[int | None]) -> dict[int | None, str]:
+    """The codes of customers as edges told them: some may be numbers that no row has."""
+    return codes_of(session, {number for number in customers if number is not None and 0 < number <= MAX_ROW_ID})
+
+
 def _names(session: Session, key: Any, name: Any, wanted: set[Any]) -> dict[Any, str]:
-    ids = [number for number in wanted if number is not None and 0 < number < 2**31]
+    ids = [number for number in wanted if number is not None and 0 < number <= MAX_ROW_ID]
     return dict(session.exec(select_rows(key, name).where(col(key).in_(ids))).all()) if ids else {}
 
 

@@ -19,6 +19,7 @@ from server.equipment.inventory import (
     seen,
     show_moves,
     stays_at,
+    told_codes,
 )
 from server.equipment.inventory_files import INVENTORY, inventory_rows
 from server.equipment.models import DISCREPANCIES, Discrepancy, ItemMovement
@@ -29,7 +30,7 @@ from server.operators.permissions import Permission
 from server.pages import Cursor, IfMatch, Limit, Page, etag, refuse_stale, rows_after
 from server.problems import Problem, not_found
 from server.registry.exporting import to_csv, to_xlsx
-from server.registry.lookup import codes_of, find_customer, sees_all
+from server.registry.lookup import find_customer, sees_all
 from server.registry.models import Customer
 from server.registry.moments import Moment, begin_of
 from server.registry.records import Given
@@ -214,7 +215,7 @@ def _discrepancies(session: Session, rows: list[Discrepancy]) -> list[Discrepanc
     from server.equipment.models import Item
 
     found = session.exec(select(ItemMovement).where(col(ItemMovement.id).in_({row.movement_id for row in rows}))).all()
-    codes = codes_of(session, {row.customer_id for row in rows} | {move.customer_id for move in found})
+    codes = told_codes(session, {row.customer_id for row in rows} | {move.customer_id for move in found})
     moves = {shown.id: shown for shown in show_moves(session, found, codes)}
     items = {move.id: move.item_id for move in found}
     named = select(Item.id, Item.public_id).where(
