@@ -21,6 +21,7 @@ from controller.site import DoorHardware, Site
 from controller.state import State, encode_state
 from edge.ports import DeviceChanged, InputChanged
 from sim.day_people import DayPeople, EdgeWatch, what_broke
+from sim.memory import Asked
 from sim.memory_server import MemoryServer, next_version
 from sim.node import BrokenPromise, Node
 
@@ -54,9 +55,17 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 class Day:
-    """``edges``: which doors each edge has. :meth:`run` plays it and raises :class:`sim.node.BrokenPromise`."""
+    """``edges``: which doors each edge has, ``scanned``: the access points with a scanner. :meth:`run` plays it and raises
+    :class:`sim.node.BrokenPromise`."""
 
-    def __init__(self, site: Site, edges: dict[str, tuple[str, ...]], seed: int, hours: float = 24.0) -> None:
+    def __init__(
+        self,
+        site: Site,
+        edges: dict[str, tuple[str, ...]],
+        seed: int,
+        hours: float = 24.0,
+        scanned: tuple[str, ...] = (),
+    ) -> None:
         self.site = site
         self.seed = seed
         self._chance = random.Random(seed)
@@ -79,6 +88,7 @@ class Day:
             soon=self._soon,
             now_us=lambda: self._now_us,
         )
+        self._scanned = scanned
         self._faults = self._steps = 0
         self._policy = first_policy(site)
         for number, (edge, doors) in enumerate(edges.items()):
@@ -86,21 +96,31 @@ class Day:
 
     def run(self) -> Outcome:
         """Play the day, mend everything, check."""
-        for edge, node in self._nodes.items():
-            self._wake(edge, node.start(0))
-            self._servers[edge].publish(self._policy, self._server_now())
-            node.connect()
-            self._soon(edge)
-        self._every(TAP_EVERY_US, self._people.somebody_taps)
-        self._every(COUNT_EVERY_US, self._somebody_counts)
-        self._every(FAULT_EVERY_US, self._something_fails)
-        self._every(LEASE_EVERY_US, self._leases)
-        self._every(2 * HOUR_US, self._policy_changes)
+        self._begin()
+        self._plan()
         self._play_until(self._end_us)
         self._mend()
         self._play_until(self._end_us + MENDING_US)
         for edge in self._nodes:
             self._check(edge)
+        return self._outcome()
+
+    def _begin(self) -> None:
+        for edge, node in self._nodes.items():
+            self._wake(edge, node.start(0))
+            self._servers[edge].publish(self._policy, self._server_now())
+            node.connect()
+            self._soon(edge)
+
+    def _plan(self) -> None:
+        """What happens again and again, all day long."""
+        self._every(TAP_EVERY_US, self._people.somebody_taps)
+        self._every(COUNT_EVERY_US, self._somebody_counts)
+        self._every(FAULT_EVERY_US, self._something_fails)
+        self._every(LEASE_EVERY_US, self._leases)
+        self._every(2 * HOUR_US, self._policy_changes)
+
+    def _outcome(self) -> Outcome:
         return Outcome(
             seed=self.seed,
             journals={edge: node.journal.content for edge, node in self._nodes.items()},
@@ -157,7 +177,9 @@ class Day:
     # the world
 
     def _add_edge(self, edge: str, doors: tuple[str, ...], seed: int) -> None:
-        hardware = tuple(DoorHardware(door, relock_by="board", fire_zones=("z1",)) for door in doors)
+        own = {point.id for point in self.site.access_points if point.door in doors}
+        scanners = tuple(sorted(own & set(self._scanned)))
+        hardware = tuple(DoorHardware(door, relock_by="board", fire_zones=("z1",), scanners=scanners) for door in doors)
 
         def carry_up(leaf: str, payload: bytes) -> None:
             if self._chance.random() >= LOST:
@@ -172,9 +194,12 @@ class Day:
                 self._carry(f"{edge} down", arrive)
 
         self._servers[edge] = MemoryServer(self.site.id, edge, carry_down)
-        self._nodes[edge] = Node(self.site, edge, hardware, seed, START_WALL_US, carry_up)
+        self._nodes[edge] = Node(self.site, edge, hardware, seed, START_WALL_US, carry_up, self._asked)
         self._watches[edge] = EdgeWatch(self.site, self._nodes[edge])
         self._people.meet(self._nodes[edge], self._watches[edge])
+
+    def _asked(self, asked: Asked) -> None:
+        """What an edge asks of its hardware. Nobody looks at it here."""
 
     def _carry(self, way: str, arrive: Callable[[], None]) -> None:
         """Late, but in order: a broker keeps the order of what one client says."""

@@ -8,13 +8,14 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from controller.events import decode_record
+from controller.events import PolicyChanged, decode_record
 from controller.now import SECOND_US
 from controller.presence import areas_within
 from controller.room_events import OccupancyReconciled
 from controller.site import AccessPoint, Site
 from edge.ports import InputChanged, Presented
 from sim.chance import Chance
+from sim.goods_checks import DocumentChecks
 from sim.invariants import RecordChecks, Truth, beyond_quota, locked_in, same_state
 from sim.node import BrokenPromise, Node
 
@@ -40,6 +41,7 @@ class EdgeWatch:
         )
         self._node = node
         self._checks = RecordChecks(self._site)
+        self._documents = DocumentChecks(node.edge)
         self._steps = 0
         self.truth = Truth(self._site)
 
@@ -51,8 +53,10 @@ class EdgeWatch:
             decode_record(kept.record) for kept in node.journal.after(self._checks.state.seq, node.journal.last_seq)
         ]
         self._checks.take(news)
+        changed = any(isinstance(event, PolicyChanged) for record in news for event in record.events)
         for record in news:
             beyond_quota(record, engine.policy)
+            self._documents.take(record, None if changed else engine.policy)
             for event in record.events:
                 if isinstance(event, OccupancyReconciled):
                     self.truth.counted(event, people)
@@ -89,6 +93,7 @@ class DayPeople:
         self._step = step
         self._soon = soon
         self._now_us = now_us
+        self._goods_doors = {door.id for door in site.doors if door.goods}
         self._pairs = {area.id: areas_within(site, area.id) for area in site.areas if area.two_person}
         self._nodes: dict[str, Node] = {}
         self._watches: dict[str, EdgeWatch] = {}
@@ -129,7 +134,8 @@ class DayPeople:
             self._at(delay_us, lambda one=one: self._tap(one, point))  # type: ignore[misc]
             delay_us += self._chance.randint(SECOND_US, 4 * SECOND_US)
         self._at(delay_us, lambda: self._push(company, point))
-        if point.out and len(company) == 1 and crosses:  # asked to wait: tap again, go alone
+        if point.out and len(company) == 1 and (crosses or point.door in self._goods_doors):
+            # asked to wait, or for a slip: tap again, go alone, carrying nothing
             self._at(delay_us + 4 * SECOND_US, lambda: self._again(holder, point))
 
     def _again(self, holder: int, point: AccessPoint) -> None:
