@@ -26,6 +26,9 @@ BABBLE_BYTES = 16_384
 NOISE_MOST = 20
 NOISE_WINDOW_S = 10.0
 """So much that is no code within this time is a fault of the line, not somebody's scans."""
+SCANS_MOST = 16
+SCANS_WINDOW_S = 2.0
+"""Nobody scans so much in this time: it is a scanner that empties its memory (and nobody knows how old that is, L4), or a code full of lines."""
 REPEAT_S = 0.5
 """The same code again within this time of the last is that scan: a trigger held down, or a scanner that is stuck."""
 
@@ -53,6 +56,7 @@ class SerialScanner:
         self._port: serial.Serial | None = None
         self._waiting: deque[Scan] = deque()  # at most what one chunk holds
         self._refused_at_s: deque[float] = deque(maxlen=NOISE_MOST)
+        self._read_at_s: deque[float] = deque(maxlen=SCANS_MOST)
         self._last_text = ""
         self._last_at_s = 0.0
 
@@ -81,6 +85,7 @@ class SerialScanner:
         self._framer.clear()
         self._waiting.clear()
         self._refused_at_s.clear()
+        self._read_at_s.clear()
         if port is not None:
             with contextlib.suppress(*_ERRORS):
                 port.close()
@@ -113,9 +118,16 @@ class SerialScanner:
         if scan.outcome == "read":
             repeated = scan.text == self._last_text and now_s - self._last_at_s < REPEAT_S
             self._last_text, self._last_at_s = scan.text, now_s
-            return None if repeated else Presentation("read", "barcode", scan.text, length=scan.length)
+            if repeated:
+                return None
+            self._read_at_s.append(now_s)
+            if _crowded(self._read_at_s, now_s, SCANS_WINDOW_S):
+                raise ReaderFault(
+                    f"{self._path}: {SCANS_MOST} codes in {SCANS_WINDOW_S:g} s; switch the scanner's batch mode off"
+                )
+            return Presentation("read", "barcode", scan.text, length=scan.length)
         self._refused_at_s.append(now_s)
-        if len(self._refused_at_s) == NOISE_MOST and now_s - self._refused_at_s[0] < NOISE_WINDOW_S:
+        if _crowded(self._refused_at_s, now_s, NOISE_WINDOW_S):
             raise ReaderFault(
                 f"{self._path}: {NOISE_MOST} times in {NOISE_WINDOW_S:g} s no code; check the scanner, its baud and its cable"
             )
@@ -123,6 +135,10 @@ class SerialScanner:
 
     def _gone(self, error: Exception) -> ReaderFault:
         return ReaderFault(f"{self._path}: read failed ({_why(error)}); check the cable")
+
+
+def _crowded(at_s: deque[float], now_s: float, window_s: float) -> bool:
+    return len(at_s) == at_s.maxlen and now_s - at_s[0] < window_s
 
 
 def _why(error: Exception) -> str:

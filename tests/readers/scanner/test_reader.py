@@ -57,6 +57,17 @@ def test_two_scans_in_one_burst_are_two(rig: ScannerRig) -> None:
     assert [first_of(rig.reader).number, first_of(rig.reader).number] == ["SN-1", "SN-2"]
 
 
+def test_a_scanner_that_empties_its_memory_is_a_fault_and_the_rest_is_never_presented(rig: ScannerRig) -> None:
+    rig.reader.open()
+    rig.unit.scan(b"\r".join(b"SN-%d" % n for n in range(200)))
+    assert "switch the scanner's batch mode off" in fault_of(rig.reader)
+    rig.reader.close()
+    rig.reader.open()
+    assert quiet(rig.reader)
+    rig.lay_down()
+    assert first_of(rig.reader).number == rig.number
+
+
 def test_a_trigger_that_hangs_is_one_scan(rig: ScannerRig) -> None:
     rig.reader.open()
     rig.lay_down()
