@@ -25,6 +25,7 @@ from controller.commands import (
 from controller.limits import limits_from
 from controller.site import Site
 from server.fleet.models import Edge
+from server.ledger.alarm_meanings import meaning_of
 from server.problems import Problem
 from server.registry.models import Customer
 
@@ -69,6 +70,13 @@ def _check_key(_session: Session, _site: Site, _edge: Edge, command: Acknowledge
             "key",
             "acknowledge with a key by POST /api/v1/alarms/{id}/acknowledge",
             "填写钥匙请使用 POST /api/v1/alarms/{id}/acknowledge",
+        )
+    meaning = meaning_of(command.alarm)
+    if command.attested or command.openings or (meaning is not None and meaning.clears == "attested"):
+        raise _wrong(
+            "attested",
+            "attest what left by POST /api/v1/equipment-attestations",
+            "核对设备请使用 POST /api/v1/equipment-attestations",
         )
 
 

@@ -9,8 +9,10 @@ from sqlalchemy.engine import Connection
 from controller.commands import (
     AcknowledgeAlarm,
     Admit,
+    CheckEquipment,
     Command,
     CommandBase,
+    ConfirmHolder,
     EncodeCard,
     Identify,
     LockDown,
@@ -52,9 +54,15 @@ COMMAND_PERMISSIONS: dict[type[CommandBase], Permission] = {
     Admit: Permission.COMMAND_ADMIT,
     ReconcileOccupancy: Permission.COMMAND_RECONCILE,
     SetMaintenance: Permission.COMMAND_MAINTENANCE,
+    ConfirmHolder: Permission.HOLDER_CONFIRM,
+    CheckEquipment: Permission.EQUIPMENT_CHECK,
 }
 """What each command needs. A command that is not here is refused; a test compares with ``controller.commands``."""
-OWN_ENDPOINT: dict[type[CommandBase], str] = {EncodeCard: "POST /badges/{badge}/encode"}
+OWN_ENDPOINT: dict[type[CommandBase], str] = {
+    EncodeCard: "POST /badges/{badge}/encode",
+    ConfirmHolder: "POST /holder-confirmations",
+    CheckEquipment: "POST /equipment-checks",
+}
 """Commands that are asked for nowhere but there: more than a permission is judged."""
 
 

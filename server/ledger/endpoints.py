@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from controller.commands import AcknowledgeAlarm
 from server.context import Context
 from server.duty.keys import note_use
+from server.equipment.attesting import UNCHECKED, attestation_required
 from server.fleet.asking import ask_command
 from server.fleet.lookup import find_edge
 from server.ledger import alarm_reading, reading
@@ -113,6 +114,8 @@ def acknowledge(
             "key：只有强行开门可由机械钥匙说明，请勿填写。",
             field="key",
         )
+    if alarm.alarm == UNCHECKED:
+        raise attestation_required(alarm)
     now = context.clock.now()
     if given.key is not None:
         note_use(session, actor, now, given.key, alarm_id, given.note)

@@ -9,7 +9,7 @@ from sqlmodel import Session, col, delete, select
 
 from controller.codes import serial_key
 from server.badges.lookup import has_left
-from server.equipment.slip_models import ExitSlip, ExitSlipCarrier, ExitSlipLine
+from server.equipment.slip_models import ExitSlip, ExitSlipCarrier, ExitSlipLine, Inspection
 from server.equipment.slips.claims import release_all
 from server.equipment.slips.lookup import carriers_of, id_of, lines_of, refuse_status
 from server.ids import new_id
@@ -86,6 +86,14 @@ def create_slip(
 def change_slip(session: Session, actor: Actor, now: datetime, slip: ExitSlip, content: Content) -> None:
     """Write it anew: it is a draft again, and what was found and seen no longer counts. Raises :class:`Problem`."""
     refuse_status(slip, *EDITABLE)
+    attested = select(Inspection.id).where(Inspection.slip_id == slip.id, col(Inspection.line_id).is_not(None))
+    if session.exec(attested.limit(1)).first() is not None:
+        raise Problem(
+            409,
+            "attested",
+            "Something was attested about its lines: cancel it, and apply anew.",
+            "其明细已有签字记录，不能修改：请作废后重新申请。",
+        )
     _check(content, now)
     before = summary(session, slip)
     release_all(session, slip, now)

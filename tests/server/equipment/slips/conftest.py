@@ -47,7 +47,7 @@ class SlipDepot(Depot):
     def holder(self, name: str, customer: str | None, called: str, number: str | None = None) -> None:
         """A person."""
         body: dict[str, Any] = {"external_id": name, "name": called}
-        body |= {"kind": "staff", "areas": ["hall"]} if customer is None else {"customer": customer}
+        body |= {"staff": True} if customer is None else {"customer": customer}
         if number is not None:
             body |= {"id_document": "id_card", "id_number": number}
         self.call("POST", "holders", json=body, expect=201)
@@ -60,7 +60,9 @@ class SlipDepot(Depot):
         made: dict[str, Any] = self.call("POST", "exit-slips", role, json=body, expect=201)
         return made
 
-    def act(self, slip: dict[str, Any], act: str, role: Any = "customer_service", expect: int = 200, **body: Any) -> Any:
+    def act(
+        self, slip: dict[str, Any], act: str, role: Any = "customer_service", expect: int = 200, /, **body: Any
+    ) -> Any:
         """``POST /exit-slips/{id}/{act}``; the answer."""
         return self.call("POST", f"exit-slips/{slip['id']}/{act}", role, expect, json=body if body else None)
 
