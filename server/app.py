@@ -80,6 +80,7 @@ def routers() -> list[APIRouter]:
     from server.registry import endpoints as registry
     from server.rooms import endpoints as rooms
     from server.roster.endpoints import router as roster
+    from server.shift import endpoints as shift
 
     return [
         health,
@@ -91,6 +92,7 @@ def routers() -> list[APIRouter]:
         *badges.ROUTERS,
         *fleet.ROUTERS,
         *ledger.ROUTERS,
+        *shift.ROUTERS,
         *rooms.ROUTERS,
         *duty.ROUTERS,
         *permits.ROUTERS,

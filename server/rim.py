@@ -25,7 +25,8 @@ SECURITY_HEADERS = {
 HSTS = "max-age=31536000"
 UPLOAD = re.compile(
     r"/api/v1/(?:applications/[^/]+/attachments/[^/]+|permits/[^/]+/letter|permits/[^/]+/persons/[^/]+/id-copy"
-    r"|visits/[^/]+/photo|exit-slips/[^/]+/letter|exit-slips/[^/]+/carriers/[^/]+/id-copy)"
+    r"|visits/[^/]+/photo|exit-slips/[^/]+/letter|exit-slips/[^/]+/carriers/[^/]+/id-copy"
+    r"|violations/[^/]+/evidence/[^/]+/(?:photo|letter))"
 )
 """The only addresses (PUT) whose bodies may be as large as an attachment. Routers below them find the whole file in memory."""
 UPLOADS_AT_ONCE = 3

@@ -15,6 +15,7 @@ from server.operators.audit import record
 from server.operators.permissions import Permission
 from server.personal.attachments import schedule_erasure
 from server.problems import Problem
+from server.shift.suspended_for import refuse_suspended, violations_of_badge
 
 Report = Literal["active", "suspended", "lost", "revoked", "returned"]
 
@@ -48,6 +49,8 @@ def report_badge(
             "您无权恢复或注销出入证。",
             field="as",
         )
+    if act in (Act.RESUME, Act.FIND):
+        refuse_suspended(violations_of_badge(session, badge.id), "as")
     if act is Act.FIND and not reason:
         raise Problem(
             422,

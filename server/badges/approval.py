@@ -22,6 +22,7 @@ from server.operators.audit import record
 from server.operators.permissions import Permission
 from server.problems import Problem
 from server.registry.models import Customer, Holder
+from server.shift.suspended_for import refuse_suspended, violations_of_holder
 
 KIND_OF_BADGE = {"customer": "customer", "staff": "staff", "visitor": "temporary"}
 """Kind of holder → kind of badge (MEANINGS 4)."""
@@ -47,6 +48,7 @@ def approve(
     refuse_forbidden_staff(actor, holder.kind)
     refuse_incomplete(session, application, holder, customer)
     refuse_without_footing(session, holder, customer, now)
+    refuse_suspended(violations_of_holder(session, holder.id))
     if application.until_at is not None and application.until_at <= now:
         raise past_window()
     old = lock_badge(session, application.replaces_id) if application.replaces_id is not None else None

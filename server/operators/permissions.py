@@ -87,6 +87,12 @@ class Permission(StrEnum):
     ORDER_ATTEST = "order.attest"
     INVENTORY_READ = "inventory.read"
     INVENTORY_CORRECT = "inventory.correct"
+    VIOLATION_READ = "violation.read"
+    VIOLATION_WRITE = "violation.write"
+    VIOLATION_HANDLE = "violation.handle"
+    HANDOVER_READ = "handover.read"
+    HANDOVER_WRITE = "handover.write"
+    HANDOVER_SIGN = "handover.sign"
     OPERATOR_READ = "operator.read"
     OPERATOR_MANAGE = "operator.manage"
     AUDIT_READ = "audit.read"
@@ -95,6 +101,11 @@ class Permission(StrEnum):
 _P = Permission
 _ALL_ROLES = frozenset({_P.OWN_ACCOUNT, _P.LIVE_READ, _P.EVENTS_READ})
 _GUARD = _ALL_ROLES | {
+    _P.HANDOVER_READ,
+    _P.HANDOVER_SIGN,
+    _P.HANDOVER_WRITE,
+    _P.VIOLATION_READ,
+    _P.VIOLATION_WRITE,
     _P.INVENTORY_READ,
     _P.ORDER_ATTEST,
     _P.ORDER_READ,
@@ -133,6 +144,9 @@ _GUARD = _ALL_ROLES | {
     _P.ROSTER_EXPORT,
 }
 _CUSTOMER_SERVICE = _ALL_ROLES | {
+    _P.VIOLATION_HANDLE,
+    _P.VIOLATION_READ,
+    _P.VIOLATION_WRITE,
     _P.INVENTORY_READ,
     _P.ORDER_APPROVE,
     _P.ORDER_READ,
@@ -167,6 +181,10 @@ _CUSTOMER_SERVICE = _ALL_ROLES | {
     _P.REGISTRY_WRITE,
 }
 _IT_HEAD = _ALL_ROLES | {
+    _P.HANDOVER_READ,
+    _P.VIOLATION_HANDLE,
+    _P.VIOLATION_READ,
+    _P.VIOLATION_WRITE,
     _P.BADGE_READ,
     _P.EMERGENCY_CLOSE,
     _P.FLEET_READ,
@@ -181,6 +199,8 @@ _IT_HEAD = _ALL_ROLES | {
     _P.VISIT_SIGN,
 }
 _EQUIPMENT_HEAD = _ALL_ROLES | {
+    _P.VIOLATION_READ,
+    _P.VIOLATION_WRITE,
     _P.INVENTORY_READ,
     _P.ORDER_READ,
     _P.SLIP_APPROVE_SITE,
@@ -195,6 +215,8 @@ _EQUIPMENT_HEAD = _ALL_ROLES | {
     _P.VISIT_SIGN,
 }
 _AUDITOR = _ALL_ROLES | {
+    _P.HANDOVER_READ,
+    _P.VIOLATION_READ,
     _P.INVENTORY_READ,
     _P.ORDER_READ,
     _P.SLIP_READ,

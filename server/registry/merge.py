@@ -13,6 +13,7 @@ from server.problems import Problem
 from server.registry.lookup import locked
 from server.registry.models import QUOTAS, Contact, Contract, Customer, CustomerMerge, Holder
 from server.registry.writing import Writing, change_row
+from server.shift.merging import move_violations
 
 
 def merge_customers(w: Writing, kept: Customer, merged: Customer, reason: str) -> dict[str, int]:
@@ -38,7 +39,9 @@ def merge_customers(w: Writing, kept: Customer, merged: Customer, reason: str) -
         "contacts": _move(w, Contact, kept, merged),
         "contracts": _move(w, Contract, kept, merged),
         "holders": _move(w, Holder, kept, merged),  # their badges follow by the foreign key
-    } | move_equipment(w.session.connection(), _id(kept), _id(merged))
+    }
+    moved |= move_equipment(w.session.connection(), _id(kept), _id(merged))
+    moved |= move_violations(w.session.connection(), _id(kept), _id(merged))
     w.session.expire_all()
     merged = locked(w.session, merged)
     before, version = merged.public_id, merged.version
