@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from sqlmodel import select
 
 from controller.goods_events import ItemsMoved, ScannedItem
+from controller.site_checks import parse_site
 from server.db.clock import to_us
 from server.equipment.stock import Stock
 from server.equipment.stock_rows import Move
@@ -16,7 +17,7 @@ from server.fleet.models import Edge
 from server.registry.models import Customer
 from tests.server.badges.making import picture
 from tests.server.conftest import START
-from tests.server.equipment.conftest import Depot
+from tests.server.equipment.conftest import DEPOT, Depot
 
 R750 = {"model": "R750", "serials": ["SN-1"]}
 """One line of one device that is here."""
@@ -136,10 +137,28 @@ class SlipDepot(Depot):
             )
             session.merge(EdgeFollowed(edge_id=row["edge_id"], epoch=1, n=n, at_us=to_us(self.clock.now())))
 
-    def another_edge(self, name: str = "edge-2") -> None:
-        """One more edge, which has a goods door of its own."""
+    def second_goods_door(self) -> None:
+        """``yard-door``, at an edge of its own: ``edge-2``."""
+        yard = """
+[[doors]]
+id = "yard-door"
+edge = "edge-2"
+goods = "out"
+[[access_points]]
+id = "yard-in"
+door = "yard-door"
+from_area = "lobby"
+to_area = "hall"
+[[access_points]]
+id = "yard-out"
+door = "yard-door"
+from_area = "hall"
+to_area = "lobby"
+out = true
+"""
+        self.context.site = parse_site(DEPOT.replace('goods = "both"', 'goods = "both"\nedge = "edge-1"') + yard)
         with self.context.database.write() as session:
-            session.add(Edge(name=name, created_at=START, epoch=1, public_key=name.encode().ljust(32), online=True))
+            session.add(Edge(name="edge-2", created_at=START, epoch=1, public_key=bytes(32), online=True))
 
 
 @pytest.fixture
