@@ -18,6 +18,8 @@ class RoleName(StrEnum):
 
     guard = "guard"
     customer_service = "customer_service"
+    it_head = "it_head"
+    equipment_head = "equipment_head"
     supervisor = "supervisor"
     auditor = "auditor"
     administrator = "administrator"

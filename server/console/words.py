@@ -153,6 +153,8 @@ WORDS: Final[dict[str, dict[str, str]]] = {
     "role": {
         "guard": N_("Guard"),
         "customer_service": N_("Customer service"),
+        "it_head": N_("IT head"),
+        "equipment_head": N_("Equipment head"),
         "supervisor": N_("Supervisor"),
         "auditor": N_("Auditor"),
         "administrator": N_("Administrator"),
