@@ -12,11 +12,8 @@ from controller.events import AccessGranted, AccessTaken
 from controller.goods_events import EquipmentCheckEnded, ItemsFreed, ItemsMoved, ItemsReserved
 from controller.goods_index import Document
 from controller.index import Point
-from controller.state import Check, DoorState, alarm_key
+from controller.state import SCANNER, Check, DoorState, alarm_key
 from controller.turn import Turn
-
-SCANNER = "scanner:"
-"""Before an access point: the device that reads codes there."""
 
 Opened = Literal["rex", "badge", "command", "forced", "fire", "restart"]
 

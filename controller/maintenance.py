@@ -5,6 +5,7 @@ from controller.event_base import Explanation
 from controller.now import SECOND_US
 from controller.reasons import Reason, because
 from controller.room_events import MaintenanceChanged
+from controller.state import SCANNER
 from controller.turn import Turn
 
 _MINUTE_S = 60
@@ -51,6 +52,7 @@ def _end(turn: Turn, door: str, operator: str = "", reason: str = "") -> None:
     for subject in (door, *(point.id for point in turn.points(door))):
         if turn.state.tamper.get(subject):
             turn.raise_alarm("TAMPER", subject)
-        device = turn.state.devices.get(subject)
-        if device is not None and device.kind == "reader" and not device.working:
-            turn.raise_alarm("READER_FAULT", subject, cause=device.cause)
+        for name in (subject, SCANNER + subject):
+            device = turn.state.devices.get(name)
+            if device is not None and device.kind in ("reader", "scanner") and not device.working:
+                turn.raise_alarm("READER_FAULT", name, cause=device.cause)

@@ -88,11 +88,15 @@ class StandingAlarm(msgspec.Struct, frozen=True):
 
 
 class Device(msgspec.Struct, frozen=True):
-    """A reader or board."""
+    """A reader, board or scanner."""
 
     kind: Literal["reader", "board", "scanner"]
     working: bool
     cause: str = ""
+
+
+SCANNER = "scanner:"
+"""Before an access point: the device that reads codes there."""
 
 
 class Check(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ from controller.now import SECOND_US
 from controller.reasons import ALARMS
 from controller.room_events import AreaUncertain, Doubt
 from controller.site import Door, DoorHardware
-from controller.state import DoorState, State, alarm_key
+from controller.state import SCANNER, DoorState, State, alarm_key
 
 MAX_NAMELESS = 4_096
 """People without a badge that one record may bring in."""
@@ -93,7 +93,9 @@ class Turn:
     def _under_maintenance(self, alarm: AlarmName, subject: str) -> bool:
         if alarm in _OF_DOOR and self.door(subject).maintenance_until_us is not None:
             return True
-        point = self.index.points.get(subject) if self.index is not None and alarm in _OF_READER else None
+        point = None
+        if self.index is not None and alarm in _OF_READER:
+            point = self.index.points.get(subject.removeprefix(SCANNER))
         return point is not None and self.door(point.door).maintenance_until_us is not None
 
     def clear_alarm(self, alarm: AlarmName, subject: str) -> bool:

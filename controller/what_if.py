@@ -23,22 +23,37 @@ from controller.events import (
     Record,
 )
 from controller.fold import fold
+from controller.goods_events import EquipmentCheckStarted, EquipmentRefused, ItemAccepted
 from controller.index import PolicyIndex
-from controller.inputs import CardRead, CardRefused, CommandArrived, PolicyApplied, Started, TimeElapsed
+from controller.inputs import (
+    CardRead,
+    CardRefused,
+    CommandArrived,
+    DocumentScanned,
+    ItemScanned,
+    PolicyApplied,
+    ScanCancelled,
+    ScanRefused,
+    Started,
+    TimeElapsed,
+)
 from controller.now import Now
 from controller.room_events import EscortConfirmed
 from controller.site import DoorHardware
 from controller.state import State, snapshot
 
+_DECIDED = (CardRead, CardRefused, DocumentScanned, ItemScanned, ScanRefused, ScanCancelled, CommandArrived)
+"""Inputs that are answered, if only with silence."""
 _MAX_TIMERS = 10_000
 """Deadlines between two records that are followed: more would be an engine that asks without end."""
 
 
 class Answer(msgspec.Struct, frozen=True):
     """One decision. ``access_point``: where; of a command the door, point, area or zone that it names. ``number``: of the badge; of a
-    command its name. ``because`` None: a command was done, an escort confirmed."""
+    command its name; of a scan the document's, and the device's serial number or model. ``because`` None: a command was done, an escort confirmed,
+    a scan accepted."""
 
-    decision: Literal["granted", "pending", "denied", "confirmed", "done", "refused"]
+    decision: Literal["granted", "pending", "denied", "confirmed", "done", "refused", "accepted"]
     access_point: str
     number: str
     because: Explanation | None = None
@@ -96,6 +111,14 @@ def answers(events: Iterable[AnyEvent]) -> list[Answer]:
                 found.append(Answer("denied", event.access_point, event.number, event.because))
             case EscortConfirmed():
                 found.append(Answer("confirmed", event.access_point, event.number))
+            case EquipmentCheckStarted():
+                found.append(Answer("accepted", event.access_point, event.number))
+            case ItemAccepted():
+                device = event.item.serial or event.model
+                found.append(Answer("accepted", event.access_point, f"{event.number} {device}"))
+            case EquipmentRefused():
+                scanned = f"{event.number} {event.serial}".strip()
+                found.append(Answer("refused", event.access_point, scanned, event.because))
             case CommandDone():
                 asked = event.command
                 places = (getattr(asked, name, "") for name in ("access_point", "door", "area", "zone", "subject"))
@@ -174,7 +197,7 @@ class Each:
     def take(self, record: Record) -> Compared:
         recorded = answers(record.events)
         compared = Compared(0, ())
-        if recorded or isinstance(record.input, CardRead | CardRefused | CommandArrived):
+        if recorded or isinstance(record.input, _DECIDED):
             outcome = self._doors.engine(self._state, self._index).handle(record.input, moment(self._state, record))
             now = answers(outcome.record.events) if outcome.record is not None else []
             compared = compare(record.seq, record.at_us, recorded, now)

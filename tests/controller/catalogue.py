@@ -125,6 +125,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "R8", "declaration and photo at the door",
         "The guard confirms the declaration item by item, and the photo where a door asks for it.", 5,
+        edge=("controller.confirmation:ask_guard", "controller.confirmation:confirm_holder"),
     ),
     Rule(
         "R9", "violations are recorded and can suspend a badge",
@@ -132,14 +133,38 @@ RULES: tuple[Rule, ...] = (
         server=("server.badges.acts:report_badge",),
         edge=("controller.access:badge_status",),
     ),
-    Rule("E1", "a work order 24 hours before the first racking", "The order reaches the machine room a day before the goods do.", 5),
-    Rule("E2", "arriving equipment is unpacked and checked line by line", "Model, quantity and serial; what is not on the order does not enter, cartons neither.", 5),
+    Rule(
+        "E1", "a work order 24 hours before the first racking",
+        "The order reaches the machine room a day before the goods do; the door knows from when it may be used.", 5,
+        edge=("controller.equipment:refused_document",),
+    ),
+    Rule(
+        "E2", "arriving equipment is unpacked and checked line by line",
+        "Model, quantity and serial; what is not on the order does not enter, cartons neither.", 5,
+        edge=("controller.goods_scan:scan", "controller.equipment:judge_item", "controller.equipment:packed", "controller.goods_entry:refused"),
+    ),
     Rule("E3", "one server, one address, one port", "More only where the contract says so.", 5, server=("server.registry.models:Contract",)),
-    Rule("E4", "withdrawal on an exit slip", "Nothing leaves before the list is checked and a slip issued.", 5),
-    Rule("E5", "removal for repair binds to carriers and date", "A sealed application names who carries what, and when.", 5),
-    Rule("E6", "a slip is spent once, item by item", "Also when the network is cut; and nothing leaves under another customer.", 5),
+    Rule(
+        "E4", "withdrawal on an exit slip",
+        "Nothing leaves before the list is checked and a slip issued; a goods door that opens outward otherwise is inspected and attested.", 5,
+        edge=("controller.goods_exit:leave", "controller.goods_scan:scan", "controller.goods_door:opened", "controller.goods_door:unchecked"),
+    ),
+    Rule(
+        "E5", "removal for repair binds to carriers and date",
+        "A sealed application names who carries what, and when; the door asks for that carrier's badge and that date.", 5,
+        edge=("controller.carrier:carrier_among_waiting", "controller.equipment:refused_document"),
+    ),
+    Rule(
+        "E6", "a slip is spent once, item by item",
+        "Also when the network is cut: reserved before the unlock, spent when the leaf opens, bound to one edge; and nothing leaves under another customer.", 5,
+        edge=("controller.goods_door:reserve", "controller.goods_door:opened", "controller.goods_policy:withdraw", "controller.equipment:of_another"),
+    ),
     Rule("E7", "equipment stands in the customer's own rack", "On the provided power; otherwise it is a recorded violation.", 5),
-    Rule("E8", "the site's own equipment leaves on an approved slip", "Storage erased first; checked for malware on return.", 5),
+    Rule(
+        "E8", "the site's own equipment leaves on an approved slip",
+        "Storage erased first; checked for malware on return; own staff carry it.", 5,
+        edge=("controller.carrier:may_carry",),
+    ),
     Rule(
         "C1", "one file per customer",
         "One code, kind, class, contacts, contracts, racks, and the running record; what is true and what happened are kept apart.", 3,

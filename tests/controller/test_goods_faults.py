@@ -3,15 +3,18 @@
 import msgspec
 
 from controller.catch_up import catch_up
+from controller.commands import SetMaintenance
 from controller.engine import MAX_WAITING_RECORDS, Engine
 from controller.events import decode_record
 from controller.fold import apply, fold
 from controller.goods_events import ItemsFreed, ItemsMoved, ScannedItem
-from controller.inputs import DoorContact, ItemScanned, JournalChanged, RexPressed, Stopped, TimeElapsed
-from controller.policy import Line
+from controller.index import PolicyIndex
+from controller.inputs import DeviceFaulted, DoorContact, ItemScanned, JournalChanged, RexPressed, Stopped, TimeElapsed
+from controller.policy import Line, Policy
 from controller.state import MAX_MOVED_KEPT, MOVED_KEPT_US, State, decode_state, encode_state, snapshot
 from controller.turn import Turn
-from tests.controller.building import DAY_US, LI, WANG
+from controller.what_if import Doors, Each, Recheck
+from tests.controller.building import DAY_US, LI, WANG, digest
 from tests.controller.goods import (
     GOODS_DOOR,
     GOODS_HARDWARE,
@@ -24,6 +27,7 @@ from tests.controller.goods import (
     slip,
     told,
 )
+from tests.controller.stories import order as command
 
 UNCHECKED = f"EQUIPMENT_UNCHECKED/{GOODS_DOOR}"
 
@@ -212,3 +216,45 @@ def test_of_many_devices_the_oldest_moves_are_forgotten_but_not_what_a_slip_has_
     assert len(state.moved) == MAX_MOVED_KEPT
     assert "SN-4" not in state.moved
     assert len(state.passed["slip/1/1/out"].serials) == many
+
+
+def test_a_scanner_at_a_door_under_maintenance_is_alarmed_when_that_ends() -> None:
+    at = goods()
+    at.give(command(SetMaintenance(GOODS_DOOR, 1, "scanner exchanged")))
+    at.give(DeviceFaulted(f"scanner:{OUT}", "scanner", "unplugged"))
+    assert at.alarms == set()
+    at.wait(60)
+    at.give(TimeElapsed())
+    assert at.alarms == {f"READER_FAULT/scanner:{OUT}"}
+
+
+def differences(at: GoodsHall, other: Policy) -> list[tuple[str, str, str, str]]:
+    """What each scan and tap would be answered under another policy: where, what, then, now."""
+    doors = Doors("j" * 8, GOODS_HARDWARE, "edge-1")
+    each = Each(doors, State(), PolicyIndex(other))
+    told = [one for record in at.records for one in each.take(record).differences]
+    words = [(one.recorded, one.now) for one in told]
+    return [
+        (one.access_point, one.number, "" if was is None else was.decision, "" if now is None else now.decision)
+        for one, (was, now) in zip(told, words, strict=True)
+    ]
+
+
+def test_what_if_compares_scans() -> None:
+    """B9: recorded scans are decided again under another policy."""
+    at = scanned("SN-1", "SN-9")
+    found = differences(at, goods_policy(slip(cancelled=True)))
+    assert (OUT, "S-1", "accepted", "refused") in found
+    assert (OUT, "S-1 SN-1", "accepted", "refused") in found
+    assert differences(at, goods_policy(slip())) == []
+
+
+def test_recorded_scans_come_out_again_byte_for_byte() -> None:
+    at = scanned("SN-1", of=slip(1, ONE))
+    at.through()
+    at.give(RexPressed(GOODS_DOOR))
+    at.through()
+    same = goods_policy(slip(1, ONE))
+    recheck = Recheck(Doors("j" * 8, GOODS_HARDWARE, "edge-1"), State(), [PolicyIndex(same)], [digest(same)])
+    verdicts = [recheck.take(record, encoded) for record, encoded in zip(at.records, at.encoded, strict=True)]
+    assert set(verdicts) == {"same"}

@@ -289,3 +289,19 @@ def test_a_limit_that_is_unknown_or_out_of_range_is_refused(settings: dict[str, 
 
 def test_limits_are_overridden_by_name() -> None:
     assert limits_from({"pairing_window_s": 2, "held_open_s": 0}) == Limits(pairing_window_s=2, held_open_s=0)
+
+
+def test_a_goods_door_needs_a_contact_and_is_no_cabinet() -> None:
+    """Devices are spent when the leaf opens (MEANINGS 25)."""
+    (fault,) = check_site(changed(doors=with_door(kind="cabinet", goods="out")))
+    assert "goods" in fault
+    yard = changed(doors=with_door(goods="both"))
+    assert check_site(yard) == []
+    bare = tuple(msgspec.structs.replace(one, has_contact=False) for one in HARDWARE if one.door == "hall-door")
+    others = tuple(one for one in HARDWARE if one.door != "hall-door")
+    (mismatch,) = site_mismatch(yard, (*others, *bare), "edge-1")
+    assert "contact" in mismatch
+    assert site_mismatch(yard, HARDWARE, "edge-1") == []
+    read = tuple(msgspec.structs.replace(one, scanners=("goods-in",)) for one in HARDWARE)
+    (mismatch,) = site_mismatch(yard, read, "edge-1")
+    assert "goods-in" in mismatch
