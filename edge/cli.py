@@ -34,6 +34,7 @@ def run(context: typer.Context, config: Config = None, log_level: str = typer.Op
     from edge.ports import JournalFault
     from readers.credentials.keys import KeyRefused
     from readers.drivers import ReaderRefused
+    from readers.scanners import ScannerRefused
 
     try:
         loaded = load_config(_required(config))
@@ -44,7 +45,16 @@ def run(context: typer.Context, config: Config = None, log_level: str = typer.Op
                 "correct one of them"
             )
         runner = build(loaded, bundle)
-    except (ConfigError, KeyFileError, LinkError, ReaderRefused, KeyRefused, JournalFault, ValueError) as error:
+    except (
+        ConfigError,
+        KeyFileError,
+        LinkError,
+        ReaderRefused,
+        ScannerRefused,
+        KeyRefused,
+        JournalFault,
+        ValueError,
+    ) as error:
         _refuse(str(error))
     runner.stop_on_signals()
     runner.run()
