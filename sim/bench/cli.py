@@ -12,7 +12,7 @@ from rich.table import Table
 from sim.bench.figures import BenchFailed, BenchMissing, Report
 from sim.child import ChildError
 
-BENCHES = ("decide", "tap", "scan", "start", "ingest", "revoke", "compile", "quota", "muster", "rooms")
+BENCHES = ("decide", "tap", "scan", "start", "ingest", "revoke", "compile", "quota", "muster", "rooms", "inventory")
 
 
 def bench(
@@ -74,6 +74,10 @@ def _bench(name: str) -> Callable[[], Report]:
         from sim.bench import rooms
 
         return rooms.run
+    if name == "inventory":
+        from sim.bench import inventory
+
+        return inventory.run
     if name == "compile":
         from sim.bench import compile as compiling
 
