@@ -213,9 +213,12 @@ class Engine:
             self._recorded, self._state = self._state, self._unwritten
         self._forget_batch()
         self._stays.forget()
-        outcomes = [self.handle(JournalChanged(available=False, cause=cause), undone[0].now if undone else now)]
+        # A start takes the journal to be well; that it is not comes after, or taps would be granted and unlock when it commits again.
+        begun = next((n for n, step in enumerate(undone, 1) if type(step.stimulus) is Started), 0)
+        outcomes = [self.handle(step.stimulus, step.now) for step in undone[:begun]]
+        outcomes.append(self.handle(JournalChanged(available=False, cause=cause), undone[0].now if undone else now))
         outcomes += [
-            self.handle(step.stimulus, step.now) for step in undone if type(step.stimulus) is not JournalChanged
+            self.handle(step.stimulus, step.now) for step in undone[begun:] if type(step.stimulus) is not JournalChanged
         ]
         return outcomes
 
