@@ -161,8 +161,8 @@ out = true
             session.add(Edge(name="edge-2", created_at=START, epoch=1, public_key=bytes(32), online=True))
 
 
-@pytest.fixture
-def depot(app: FastAPI) -> Iterator[SlipDepot]:
+@pytest.fixture(name="depot")
+def slip_depot(app: FastAPI) -> Iterator[SlipDepot]:
     """A site with a goods door, and devices."""
     made = SlipDepot(app)
     yield made
