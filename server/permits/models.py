@@ -45,7 +45,7 @@ class Permit(Model, table=True):
         CheckConstraint(f"status IN ({_quoted(PERMIT_STATUSES)})", name="status"),
         CheckConstraint("from_at < until_at", name="window"),
         CheckConstraint("kind <> 'recurring' OR (schedule IS NOT NULL AND customer_id IS NOT NULL)", name="recurring"),
-        CheckConstraint("status = 'draft' OR submitted_at IS NOT NULL", name="submitted"),
+        CheckConstraint("status IN ('draft', 'ended', 'closed') OR submitted_at IS NOT NULL", name="submitted"),
         CheckConstraint("status NOT IN ('approved', 'refused') OR decided_at IS NOT NULL", name="decided"),
         CheckConstraint("status NOT IN ('ended', 'closed') OR ended_at IS NOT NULL", name="ended"),
         Index("ix_permit_status", "status", "id"),

@@ -159,14 +159,15 @@ def check_out(session: Session, context: Context, actor: Actor, visit: Visit, pe
     status = refuse_act(visit.status, VisitAct.CHECK_OUT)
     now = context.clock.now()
     passage = passages_of(session, [visit]).get(visit.id, NOWHERE)
-    if passage.inside and not given.left_unseen:
+    inside = [room for room in passage.inside if room in permit.areas]
+    if inside and not given.left_unseen:
         raise Problem(
             409,
             "STILL_INSIDE",
-            f"The register has them in {', '.join(passage.inside)}: let them leave by the door, or say in left_unseen how they left.",
-            f"登记显示其仍在 {'、'.join(passage.inside)}：请经门离开，或在 left_unseen 中说明如何离开。",
+            f"The register has them in {', '.join(inside)}: let them leave by the door, or say in left_unseen how they left.",
+            f"登记显示其仍在 {'、'.join(inside)}：请经门离开，或在 left_unseen 中说明如何离开。",
             field="left_unseen",
-            extra={"inside": list(passage.inside), "rule": "R5"},
+            extra={"inside": inside, "rule": "R5"},
         )
     _badge_back(session, actor, now, visit, given)
     visit.status = status

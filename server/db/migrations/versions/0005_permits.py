@@ -136,7 +136,9 @@ def upgrade() -> None:
             name=op.f("ck_permit_recurring"),
         ),
         sa.CheckConstraint("kind IN ('temporary', 'recurring')", name=op.f("ck_permit_kind")),
-        sa.CheckConstraint("status = 'draft' OR submitted_at IS NOT NULL", name=op.f("ck_permit_submitted")),
+        sa.CheckConstraint(
+            "status IN ('draft', 'ended', 'closed') OR submitted_at IS NOT NULL", name=op.f("ck_permit_submitted")
+        ),
         sa.CheckConstraint(
             "status IN ('draft', 'submitted', 'approved', 'refused', 'ended', 'closed')", name=op.f("ck_permit_status")
         ),
