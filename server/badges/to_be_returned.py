@@ -26,7 +26,7 @@ class BadgeOut(BaseModel):
 
 def page(session: Session, now: datetime, after: int, limit: int) -> tuple[list[BadgeOut], int | None]:
     """One page of them and the cursor of the next. A lost badge that was deregistered is not waited for."""
-    query = select(Badge).where(_is_out(now))
+    query = select(Badge).where(is_out(now))
     rows, following = rows_after(session, query, Badge.id, after, limit)
     holders = holders_of(session, rows)
     shown = show_badges(session, rows, now)
@@ -36,7 +36,8 @@ def page(session: Session, now: datetime, after: int, limit: int) -> tuple[list[
     ], following
 
 
-def _is_out(now: datetime) -> ColumnElement[bool]:
+def is_out(now: datetime) -> ColumnElement[bool]:
+    """The condition on :class:`Badge`: its card should be back at ``now``, and is not."""
     in_force = exists().where(
         col(Contract.customer_id) == col(Badge.customer_id),
         col(Contract.deleted_at).is_(None),

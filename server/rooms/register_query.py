@@ -30,6 +30,7 @@ class Sought(msgspec.Struct, frozen=True):
     number: str | None = None
     from_us: int | None = None
     until_us: int | None = None
+    door: str | None = None
     open: bool = False
     incomplete: tuple[str, ...] | None = None
 
@@ -51,11 +52,11 @@ class Place(msgspec.Struct, frozen=True):
         return f"{self.at_us}-{self.id}"
 
 
-def page_query(sought: Sought, after: Place | None, limit: int, *, newest_first: bool = False) -> Select[Any]:
-    """Up to ``limit`` entries after ``after``, by time."""
+def page_query(sought: Sought, after: Place | None, limit: int | None, *, newest_first: bool = False) -> Select[Any]:
+    """Up to ``limit`` entries (None: all) after ``after``, by time."""
     entries = ENTRIES.c
     query = select(ENTRIES, _EDGES.c.name.label("edge")).join(_EDGES, _EDGES.c.id == entries.edge_id)
-    for name in ("area", "customer", "holder", "number"):
+    for name in ("area", "door", "customer", "holder", "number"):
         value = getattr(sought, name)
         if value is not None:
             query = query.where(entries[name] == value)
