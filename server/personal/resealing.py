@@ -11,6 +11,8 @@ from typing import Any
 from sqlmodel import Session, col, or_, select
 
 from server.db.engine import Database
+from server.equipment.models import WorkOrder
+from server.equipment.slip_models import ExitSlip
 from server.operators.actor import SYSTEM
 from server.personal.cipher import PersonalKeys, UnreadableError, key_id_of
 from server.personal.fields import PERSONAL_FIELDS
@@ -20,6 +22,8 @@ from server.registry.models import RegistryChange
 
 BATCH = 500
 HISTORY = "registry_change"
+CODED: dict[str, Any] = {"work_order": WorkOrder, "exit_slip": ExitSlip}
+"""Documents with a sealed code (``code_sealed``): it opens doors, and is kept as persons' data are."""
 
 
 @dataclass
@@ -45,9 +49,11 @@ def reseal_batch(database: Database, personal: PersonalKeys, cursor: Cursor, don
     with database.write() as session:
         if cursor.table == HISTORY:
             last = _reseal_history(session, personal, cursor.after, done)
+        elif cursor.table in CODED:
+            last = _reseal_codes(session, personal, cursor.table, cursor.after, done)
         else:
             last = _reseal_rows(session, personal, cursor.table, cursor.after, done)
-    order = [*PERSONAL_TABLES, HISTORY, None]
+    order = [*PERSONAL_TABLES, *CODED, HISTORY, None]
     if last is None:
         cursor.table, cursor.after = order[order.index(cursor.table) + 1], 0
     else:
@@ -71,6 +77,19 @@ def _reseal_rows(session: Session, personal: PersonalKeys, table: str, after: in
         if changed:
             row.version += 1
             row.changed_by = SYSTEM.public_id
+            session.add(row)
+    session.flush()
+    return rows[-1].id if len(rows) == BATCH else None
+
+
+def _reseal_codes(session: Session, personal: PersonalKeys, table: str, after: int, done: Resealed) -> int | None:
+    model = CODED[table]
+    query = select(model).where(model.id > after, model.code_sealed.is_not(None)).order_by(model.id).limit(BATCH)
+    rows = session.exec(query.with_for_update()).all()
+    for row in rows:
+        fresh = _resealed(personal, table, row.public_id, "code_sealed", row.code_sealed, done)
+        if fresh is not None:
+            row.code_sealed = fresh
             session.add(row)
     session.flush()
     return rows[-1].id if len(rows) == BATCH else None

@@ -6,6 +6,9 @@ import structlog
 from sqlalchemy import ColumnElement, exists, or_, select
 
 from server.db.engine import Database
+from server.equipment.models import WorkOrder
+from server.equipment.slip_models import ExitSlip
+from server.ledger.keyed_rows import table_of
 from server.personal.cipher import PersonalKeys, UnreadableError
 from server.personal.fields import PERSONAL_FIELDS
 from server.registry.models import Contact, Customer, Holder
@@ -18,9 +21,9 @@ PERSONAL_TABLES: dict[str, Any] = {"customer": Customer, "contact": Contact, "ho
 def holds_sealed_values(database: Database) -> bool:
     """Whether any row holds a sealed value."""
     with database.read() as session:
-        return any(
-            session.connection().scalar(select(exists().where(or_(*(_ciphers(name)))))) for name in PERSONAL_TABLES
-        )
+        held = [or_(*_ciphers(name)) for name in PERSONAL_TABLES]
+        held += [table_of(model).c.code_sealed.is_not(None) for model in (WorkOrder, ExitSlip)]
+        return any(session.connection().scalar(select(exists().where(condition))) for condition in held)
 
 
 def report_foreign_keys(database: Database, personal: PersonalKeys) -> bool:

@@ -8,6 +8,9 @@ from sqlalchemy.exc import IntegrityError
 
 from controller.codes import document_of
 from controller.policy import credential_key
+from server.personal.cipher import key_id_of, rotate_personal_keys
+from server.personal.resealing import Cursor, Resealed, reseal_batch
+from server.personal.sealed_rows import holds_sealed_values
 from tests.server.conftest import ON_SQLITE, START
 from tests.server.equipment.conftest import Depot
 from tests.server.registry.conftest import API, code_of
@@ -245,3 +248,18 @@ def test_numbers_are_given_out_once(depot: Depot) -> None:
         ]
     assert given == ["W-20260304-0001", "W-20260304-0002", "W-20260304-0003", "S-20260304-0001"]
     assert len({new_code("slip") for _ in range(50)}) == 50
+
+
+@ON_SQLITE
+def test_codes_are_sealed_anew_with_everything_else(depot: Depot) -> None:
+    order = depot.approved(R750)
+    code = depot.call("POST", f"work-orders/{order['id']}/code")["code"]
+    assert holds_sealed_values(depot.context.database)
+    rotate_personal_keys(depot.context.config.dir)
+    depot.context.personal.refresh()
+    done, cursor = Resealed(), Cursor()
+    while cursor.table is not None:
+        reseal_batch(depot.context.database, depot.context.personal, cursor, done)
+    [row] = depot.row("work_order", public_id=order["id"])
+    assert (key_id_of(row["code_sealed"]), done.unreadable) == (2, 0)
+    assert depot.call("POST", f"work-orders/{order['id']}/code")["code"] == code
