@@ -68,7 +68,9 @@ def routers() -> list[APIRouter]:
     from server.duty import endpoints as duty
     from server.equipment import endpoints as equipment
     from server.equipment import guard_endpoints as guarding
+    from server.equipment.order_sheet import router as order_sheets
     from server.equipment.slips.endpoints import router as slips
+    from server.equipment.slips.file_endpoints import router as slip_files
     from server.escalation.endpoints import router as escalation
     from server.fleet import endpoints as fleet
     from server.health import router as health
@@ -97,7 +99,9 @@ def routers() -> list[APIRouter]:
         *duty.ROUTERS,
         *permits.ROUTERS,
         *equipment.ROUTERS,
+        order_sheets,
         slips,
+        slip_files,
         *guarding.ROUTERS,
         escalation,
         roster,

@@ -125,6 +125,24 @@ def bench_compile(
     _one_line_on_error("menjin server bench-compile", run, _server_errors())
 
 
+@app.command("bench-sheet", hidden=True)
+def bench_sheet(rounds: Annotated[int, typer.Option("--rounds", min=1, max=1_000)] = 20) -> None:
+    """How long an exit slip's sheet takes, as JSON: for ``menjin bench slip``."""
+
+    def run() -> None:
+        import msgspec
+
+        from server.db.clock import SystemClock
+        from server.equipment.bench import measure
+        from server.logs import start_logs
+
+        start_logs("warning")
+        clock = SystemClock()
+        typer.echo(msgspec.json.encode(measure(rounds, lambda: clock.now().timestamp())).decode())
+
+    _one_line_on_error("menjin server bench-sheet", run, _server_errors())
+
+
 def broker(
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: any free port.")] = 1883,
     host: Annotated[

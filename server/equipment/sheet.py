@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import segno
 
+from controller.site import Site
 from server.typesetting import set_pages
 
 TEMPLATE = Path(__file__).with_name("sheet.typ")
@@ -66,6 +67,11 @@ def printed_line(time_zone: str, now: datetime, by: str) -> str:
 def local(time_zone: str, at: datetime) -> str:
     """A time at the site, to the minute."""
     return at.astimezone(ZoneInfo(time_zone)).strftime("%Y-%m-%d %H:%M")
+
+
+def site_words(site: Site) -> str:
+    """The site's name in both languages."""
+    return " · ".join(dict.fromkeys(part for part in (site.name_zh, site.name_en) if part)) or site.id
 
 
 def breakable(text: str) -> str:

@@ -12,7 +12,20 @@ from rich.table import Table
 from sim.bench.figures import BenchFailed, BenchMissing, Report
 from sim.child import ChildError
 
-BENCHES = ("decide", "tap", "scan", "start", "ingest", "revoke", "compile", "quota", "muster", "rooms", "inventory")
+BENCHES = (
+    "decide",
+    "tap",
+    "scan",
+    "start",
+    "ingest",
+    "revoke",
+    "compile",
+    "quota",
+    "muster",
+    "rooms",
+    "inventory",
+    "slip",
+)
 
 
 def bench(
@@ -78,6 +91,10 @@ def _bench(name: str) -> Callable[[], Report]:
         from sim.bench import inventory
 
         return inventory.run
+    if name == "slip":
+        from sim.bench import slip
+
+        return slip.run
     if name == "compile":
         from sim.bench import compile as compiling
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from server.context import Context
-from server.equipment.sheet import Sheet, local, print_sheet, printed_line
+from server.equipment.sheet import Sheet, local, print_sheet, printed_line, site_words
 from server.equipment.slip_models import ExitSlip
 from server.equipment.slips.deciding import code_of
 from server.equipment.slips.lookup import carriers_of, find_slip, id_of, lines_of, refuse_status
@@ -46,8 +46,7 @@ def sheet_of(session: Session, context: Context, actor: Actor, slip: ExitSlip) -
     zone = context.site.time_zone
     customer = session.get_one(Customer, slip.customer_id) if slip.customer_id is not None else None
     edge = session.get(Edge, slip.edge_id) if slip.edge_id is not None else None
-    site = context.site
-    site_name = " · ".join(dict.fromkeys(part for part in (site.name_zh, site.name_en) if part)) or site.id
+    site_name = site_words(context.site)
     kind_zh, kind_en = KINDS[slip.kind]
     lines = lines_of(session, [id_of(slip)])[id_of(slip)]
     going = [line for line in lines if line.replaces_line_id is None]

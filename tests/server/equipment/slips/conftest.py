@@ -98,6 +98,10 @@ class SlipDepot(Depot):
         shown: dict[str, Any] = self.act(slip, "approve", "equipment_head" if slip["kind"] == "site" else "supervisor")
         return shown
 
+    def approved_order(self, *lines: dict[str, Any]) -> dict[str, Any]:
+        """A work order that may bring its lines from now on."""
+        return super().approved(*lines)
+
     def issued(self, slip: dict[str, Any] | None = None, **place: Any) -> dict[str, Any]:
         """Issued, by default of one device."""
         slip = self.draft() if slip is None else slip
