@@ -108,14 +108,15 @@ def passed_back(turn: Turn, point: Point, holder: int) -> bool:
     return inside_already(point, presence, "soft") is not None
 
 
-def still_waiting(turn: Turn, point: Point, besides: int) -> list[Waiting]:
-    """Who waits at this point now, oldest first, without this holder."""
+def still_waiting(turn: Turn, point: Point, besides: int, *, confirmed: bool = True) -> list[Waiting]:
+    """Who waits at this point now, oldest first, without this holder. ``confirmed``: nor who waits for the guard's word, and so is nobody's
+    partner, and nobody's visitor, before it comes."""
     return [
         one
         for one in turn.state.waiting.get(point.id, ())
         if one.pending.holder != besides
         and turn.mono_us < one.pending.until_mono_us
-        and one.pending.because.reason != GUARD_ASKED  # nobody's partner, and nobody's visitor, before that
+        and not (confirmed and one.pending.because.reason == GUARD_ASKED)
     ]
 
 

@@ -28,10 +28,12 @@ def must_be_confirmed(turn: Turn, point: Point, member: Member) -> bool:
 
 
 def ask_guard(turn: Turn, index: PolicyIndex, point: Point, member: Member) -> Explanation | None:
-    """The tapper waits for the guard's word. Returns why there is none to be had."""
-    if turn.state.link_up is False:
-        return because(Reason.CONSOLE_UNREACHABLE, "R8", area=point.area, wait_s=0, way="in")
+    """The tapper waits for the guard's word. Returns why there is none to be had. A supervisor waits all the same, for the guard's own badge."""
     window_s = index.limits.guard_window_s
+    if turn.state.link_up is False:
+        if "supervisor" not in index.duties.get(member.holder, ()):
+            return because(Reason.CONSOLE_UNREACHABLE, "R8", area=point.area, wait_s=0, way="in")
+        window_s = index.limits.pairing_window_s  # for the guard's badge: an emergency (MEANINGS 21)
     waits_for = because(
         Reason.GUARD_CONFIRMATION_REQUIRED, number=member.number, area=point.area, wait_s=seconds(window_s)
     )

@@ -41,7 +41,7 @@ def declared(turn: Turn, index: PolicyIndex, point: Point, badge: Badge, read: C
 
 def _supervisor_before(turn: Turn, index: PolicyIndex, point: Point, guard: Badge) -> Badge | None:
     """Whose tap here waits, or was granted within the window and not taken yet, and still would be."""
-    taps = [one.pending.badge for one in still_waiting(turn, point, guard.holder)]
+    taps = [one.pending.badge for one in still_waiting(turn, point, guard.holder, confirmed=False)]
     since_us = turn.mono_us - round(index.limits.pairing_window_s * SECOND_US)
     recent = {read.badge for read in turn.state.reads.get(point.id, ()) if read.mono_us > since_us}
     taps += [

@@ -139,13 +139,23 @@ def free_lapsed(turn: Turn, door: str | None = None) -> None:
             turn.emit(ItemsFreed(one.access_point, one.door, one.number, "lapsed", one.holder))
 
 
-def restarted(turn: Turn) -> None:
-    """A new process: nobody saw whether the doors opened meanwhile for which devices were reserved."""
+def lets_out(facts: DoorState) -> bool:
+    """Whether something is outstanding at a door that lets somebody out, or whom a command lets where."""
+    return facts.exit_requested or facts.commanded or any(grant.out for grant in facts.grants)
+
+
+def restarted(turn: Turn, outward: Iterable[str]) -> None:
+    """A new process: nobody saw whether the doors opened meanwhile for which devices were reserved, or which let somebody out (``outward``)."""
     doors = dict.fromkeys(one.door for one in reservations(turn.state))
     for one in list(reservations(turn.state)):
         turn.emit(ItemsFreed(one.access_point, one.door, one.number, "restart", one.holder))
-    for door in doors:
+    for door in dict.fromkeys((*doors, *(door for door in outward if is_goods_door(turn, door)))):
         _unchecked(turn, door, "restart")
+
+
+def found_open(turn: Turn, door: str) -> None:
+    """The first word of a contact after a start is that the leaf is open: nobody saw what passed there."""
+    unchecked(turn, door, "restart")
 
 
 def deadlines_us(turn: Turn) -> list[int]:

@@ -83,8 +83,9 @@ def started(turn: Turn, begun: Started, now: Now) -> None:
     first = not turn.state.boot_id
     doors = sorted({*turn.hardware, *turn.state.doors})
     before = {door: turn.condition(door) for door in doors}
+    outward = [door for door in doors if goods_door.lets_out(turn.door(door))]
     turn.emit(EdgeStarted(begun.boot_id, begun.software, now.wall_trusted))
-    goods_door.restarted(turn)
+    goods_door.restarted(turn, outward)
     for door in doors:
         if door in turn.hardware:
             happen(turn, door, DoorInput.STARTED, before[door])

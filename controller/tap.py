@@ -45,7 +45,8 @@ def card_read(turn: Turn, read: CardRead | CardRefused) -> None:
         return
     member = member_of(turn, index, point, badge, decision)
     if point.out and point.passage and not case.released:
-        (goods_exit.leave if point.goods else _leave)(turn, index, point, member)
+        asks = point.goods and not case.gas_zone  # into gas nobody is held back, nor for a check
+        (goods_exit.leave if asks else _leave)(turn, index, point, member)
         return
     refusal = None
     if not case.released:

@@ -1,6 +1,7 @@
 """Any building that a site file may describe, any policy for it, any input: for properties that hold whatever is configured."""
 
 from collections.abc import Callable
+from typing import Literal
 
 import msgspec
 from hypothesis import strategies as st
@@ -8,7 +9,9 @@ from hypothesis import strategies as st
 from controller.commands import (
     AcknowledgeAlarm,
     Admit,
+    CheckEquipment,
     Command,
+    ConfirmHolder,
     Identify,
     LockDown,
     ReconcileOccupancy,
@@ -17,6 +20,7 @@ from controller.commands import (
     SetMaintenance,
     UnlockDoor,
 )
+from controller.goods_events import DocumentKind
 from controller.inputs import (
     AnyInput,
     CardRead,
@@ -25,10 +29,12 @@ from controller.inputs import (
     ContactRattling,
     DeviceFaulted,
     DeviceRecovered,
+    DocumentScanned,
     DoorContact,
     FireInput,
     ForkFound,
     GasInput,
+    ItemScanned,
     LinkChanged,
     LockdownInput,
     LockFeedback,
@@ -36,12 +42,29 @@ from controller.inputs import (
     PowerInput,
     RecordsLost,
     RexPressed,
+    ScanCancelled,
+    ScanRefused,
     Stopped,
     TamperInput,
     TimeElapsed,
 )
 from controller.now import SECOND_US, Now
-from controller.policy import FOREVER_US, Badge, BadgeKind, Customer, Grant, GrantArea, Holder, Policy, Version
+from controller.policy import (
+    FOREVER_US,
+    Badge,
+    BadgeKind,
+    Customer,
+    ExitSlip,
+    Grant,
+    GrantArea,
+    Holder,
+    Item,
+    Line,
+    Policy,
+    Version,
+    WorkOrder,
+    credential_key,
+)
 from controller.site import (
     AccessPoint,
     Area,
@@ -60,7 +83,7 @@ from tests.controller.building import credential
 NAMES = ("a", "b", "c", "d")
 DOORS = ("d1", "d2", "d3")
 HARDWARE = (
-    DoorHardware("d1", fire_zones=("z1",), fire_boards=(("z1", "board-1"),)),
+    DoorHardware("d1", fire_zones=("z1",), fire_boards=(("z1", "board-1"),), scanners=("d1-x", "d1-y")),
     DoorHardware("d2", has_contact=False, fire_zones=("z1", "z2")),
     DoorHardware("d3", fail="safe"),
 )
@@ -128,6 +151,8 @@ def sites(draw: st.DrawFn) -> Site:
                 door,
                 kind=draw(st.sampled_from(["passage", "passage", "passage", "cabinet"])),
                 duress=draw(st.sampled_from(["off", "double_tap"])),
+                guard_confirms=draw(FLAG),
+                goods=draw(st.sampled_from(["", "out", "both"])),
                 held_open_by_schedule=draw(st.sampled_from([(), (HeldOpen("hours", 60),)])),
             )
             for door in DOORS
@@ -139,6 +164,9 @@ def sites(draw: st.DrawFn) -> Site:
             Closure("k", area, "2026-09-21T22:00", "2026-09-21T23:00") for area in closable[:1] if draw(FLAG)
         ),
         settings=draw(st.sampled_from(SETTINGS)),
+    )
+    site = msgspec.structs.replace(
+        site, doors=tuple(msgspec.structs.replace(d, goods="") if d.kind == "cabinet" else d for d in site.doors)
     )
     return site if not check_site(site) else msgspec.structs.replace(site, areas=tuple(map(_plain, rooms)), closures=())
 
@@ -185,6 +213,71 @@ def policies(draw: st.DrawFn, n: int) -> Policy:
             Grant(2, tuple(GrantArea(name, schedule="hours") for name in rooms[:1])),
         ),
         badges=badges,
+        items=tuple(
+            Item(number, serial, "M", draw(st.sampled_from([1, 2, None]))) for number, serial in enumerate(SERIALS[:2])
+        ),
+        orders=tuple(draw(orders(number)) for number in (1, 2)),
+        slips=tuple(draw(slips(number)) for number in (1, 2)),
+    )
+
+
+SERIALS = ("SN-1", "SN-2", "SN-3")
+TEXTS = (*SERIALS, "M", "", "x" * 200)
+
+
+def code(kind: DocumentKind, number: int) -> bytes:
+    return credential_key(b"k" * 32, kind, str(number))
+
+
+LINES: tuple[tuple[Line, ...], ...] = (
+    (Line(1, "M", 1, ("SN-1",)),),
+    (Line(1, "M", 2, ("SN-1", "SN-2")), Line(2, "m ", 2)),
+    (Line(1, "M", 1, ("SN-3",)),),
+    (),
+    (Line(1, "M", -HUGE, ()), Line(1, "M", HUGE, ("SN-2",))),
+)
+_CUSTOMER = st.sampled_from([1, 1, 1, 2, None])
+_BOUND_TO = st.sampled_from(["edge-1"] * 9 + ["edge-2"])
+_UNTIL_US = st.sampled_from([FOREVER_US] * 5 + [1_790_000_060 * SECOND_US])
+
+
+def orders(number: int) -> st.SearchStrategy[WorkOrder]:
+    """Mostly in order."""
+    return st.builds(
+        WorkOrder,
+        st.just(number),
+        st.just(code("order", number)),
+        st.just(f"W-{number}"),
+        customer=_CUSTOMER,
+        edge=_BOUND_TO,
+        binding=st.sampled_from([1, 1, 1, 2]),
+        ready_us=st.just(0),
+        from_us=st.just(0),
+        until_us=_UNTIL_US,
+        unpacked=st.sampled_from([True] * 9 + [False]),
+        lines=st.sampled_from(LINES),
+    )
+
+
+def slips(number: int) -> st.SearchStrategy[ExitSlip]:
+    """Mostly in order."""
+    return st.builds(
+        ExitSlip,
+        st.just(number),
+        st.just(code("slip", number)),
+        st.just(f"S-{number}"),
+        st.sampled_from(["withdrawal", "withdrawal", "repair", "site"]),
+        customer=_CUSTOMER,
+        edge=_BOUND_TO,
+        binding=st.sampled_from([1, 1, 1, 2]),
+        from_us=st.just(0),
+        until_us=_UNTIL_US,
+        lines=st.sampled_from(LINES),
+        carriers=st.sampled_from([(), (), (1, 2), (4,)]),
+        door=st.sampled_from(["", "", "", "d1"]),
+        cancelled=st.sampled_from([False] * 9 + [True]),
+        returns=st.sampled_from([(), *LINES]),
+        return_until_us=st.sampled_from([0, FOREVER_US]),
     )
 
 
@@ -214,6 +307,8 @@ _AREA = st.sampled_from(["", "street", *NAMES, "attic"])
 _ZONE = st.sampled_from(["z1", "z2", "z9"])
 _REASON = st.sampled_from(["", "work", "work"])
 _NUMBER = st.sampled_from([0, 1, 2, 60, -1, HUGE, -HUGE])
+_ITEMS = st.lists(st.sampled_from(TEXTS), max_size=3).map(tuple)
+_KIND: st.SearchStrategy[DocumentKind] = st.sampled_from(["order", "slip", "slip"])
 COMMANDS: st.SearchStrategy[Command] = st.one_of(
     st.builds(UnlockDoor, _DOOR, _REASON),
     st.builds(ResetFire, _ZONE, _REASON),
@@ -236,6 +331,23 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
         st.lists(st.sampled_from([*CARDS, "k99"]), max_size=3).map(tuple),
         _NUMBER,
     ),
+    st.builds(ConfirmHolder, _POINT, st.sampled_from(CARDS), st.booleans(), _REASON),
+    st.builds(
+        lambda point, kind, number, items, why: CheckEquipment(point, kind, code(kind, number), items, why),
+        _POINT,
+        _KIND,
+        st.integers(1, 3),
+        _ITEMS,
+        _REASON,
+    ),
+    st.builds(
+        AcknowledgeAlarm,
+        st.just("EQUIPMENT_UNCHECKED"),
+        st.sampled_from(DOORS),
+        _REASON,
+        attested=st.sampled_from(["", "A-1"]),
+        openings=st.sampled_from([0, 1, 2, HUGE]),
+    ),
     st.builds(
         AcknowledgeAlarm,
         st.sampled_from(["FIRE", "LONE_OCCUPANT", "DoorForcedOpen", "OVERSTAY", "DURESS", "NONSENSE"]),
@@ -251,9 +363,35 @@ TAPS: st.SearchStrategy[Step] = st.builds(
     st.sampled_from([True] * 9 + [False]),
     st.sampled_from([0.0] * 9 + [3.0]),
 )
+
+
+def document_scanned(point: str, kind: DocumentKind, number: int, age_s: float) -> Step:
+    """The code of this document there."""
+    return lambda now: DocumentScanned(point, kind, code(kind, number), now.mono_us - round(age_s * SECOND_US))
+
+
+def item_scanned(point: str, text: str) -> Step:
+    return lambda now: ItemScanned(point, text, now.mono_us)
+
+
+def scan_ended(point: str, cause: Literal["", "noise", "too_long", "half", "check"]) -> Step:
+    """The control code, or what is no code."""
+    if not cause:
+        return lambda now: ScanCancelled(point, now.mono_us)
+    return lambda now: ScanRefused(point, cause, 9, now.mono_us)
+
+
+_AT = st.sampled_from([*POINTS[:5], *POINTS, "d9-x"])
+SCANS: st.SearchStrategy[Step] = st.one_of(
+    st.builds(document_scanned, _AT, _KIND, st.integers(1, 3), st.sampled_from([0.0] * 9 + [3.0])),
+    st.builds(item_scanned, _AT, st.sampled_from(TEXTS)),
+    st.builds(item_scanned, _AT, st.sampled_from(TEXTS)),
+    st.builds(scan_ended, _AT, st.sampled_from(["", "noise"])),
+)
 INPUTS: st.SearchStrategy[Step] = st.one_of(
     TAPS,
     TAPS,
+    SCANS,
     st.builds(DoorContact, _DOOR, st.booleans()).map(fixed),
     st.builds(CommandArrived, st.just("c"), COMMANDS, st.just("op"), st.just(0), st.booleans()).map(fixed),
     st.one_of(
@@ -269,6 +407,7 @@ INPUTS: st.SearchStrategy[Step] = st.one_of(
         st.builds(
             DeviceFaulted, st.sampled_from(["d1-x", "board-1"]), st.sampled_from(["reader", "board"]), st.just("x")
         ),
+        st.builds(DeviceFaulted, st.just("scanner:d1-y"), st.just("scanner"), st.just("x")),
         st.builds(DeviceRecovered, st.sampled_from(["d1-x", "board-1"]), st.sampled_from(["reader", "board"])),
         st.builds(LinkChanged, st.sampled_from([False, False, True])),
         st.builds(PersonCounted, _AREA, _NUMBER),

@@ -166,10 +166,17 @@ def test_an_emergency_with_the_link_down_asks_no_console() -> None:
     """B7: the guard stands at the door."""
     duties = (Holder(5, None, keyholder=True, duties=("supervisor",)), Holder(4, None, ("hall",), duties=("guard",)))
     at = Hall(room_policy(_guarded(site_with(hall={"two_person": True})), holders=duties))
-    at.tap(KEYHOLDER)
-    confirm(at, "key")
     at.give(LinkChanged(up=False))
+    assert answer(at.tap(KEYHOLDER)) == ("pending", "GUARD_CONFIRMATION_REQUIRED")
     assert len(granted(at.tap(GUO))) == 2
+
+
+def test_a_supervisor_waits_for_the_guards_badge_no_longer_than_for_a_partner() -> None:
+    duties = (Holder(5, None, keyholder=True, duties=("supervisor",)),)
+    at = Hall(room_policy(_guarded(site_with()), holders=duties))
+    at.give(LinkChanged(up=False))
+    at.tap(KEYHOLDER)
+    assert answers(elapsed(at, 8)) == [("key", "denied", "GUARD_CONFIRMATION_REQUIRED")]
 
 
 def test_the_person_is_judged_again_when_the_word_comes() -> None:

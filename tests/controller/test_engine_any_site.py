@@ -1,5 +1,6 @@
 """What holds in any building that the loader accepts, whatever comes in, also while one site takes the place of another (L1, B9)."""
 
+from functools import partial
 from unittest.mock import patch
 
 from hypothesis import HealthCheck, Phase, given, settings
@@ -9,11 +10,24 @@ from controller.actions import HoldUnlocked, Unlock
 from controller.engine import Engine, Outcome
 from controller.events import AccessGranted, decode_record
 from controller.fold import fold
+from controller.goods_events import DocumentKind
 from controller.inputs import AnyInput, DoorContact, FireInput, JournalChanged, LeaseArrived, RexPressed, Started
 from controller.now import SECOND_US, Now
 from controller.policy import Lease, Policy
 from controller.state import State, decode_state, encode_state
-from tests.controller.any_site import CARDS, DOORS, HARDWARE, INPUTS, POINTS, Step, card_read, fixed, policies
+from tests.controller.any_site import (
+    CARDS,
+    DOORS,
+    HARDWARE,
+    INPUTS,
+    POINTS,
+    Step,
+    card_read,
+    document_scanned,
+    fixed,
+    item_scanned,
+    policies,
+)
 from tests.controller.building import START_US, digest
 
 ACTS = st.sampled_from(["step"] * 16 + ["adopt", "restart", "fail", "recover", "recover", "untrusted", "hold"])
@@ -23,16 +37,28 @@ _MOMENT = st.tuples(
     st.sampled_from([0.0] * 30 + [-3_600.0, 3_600.0, -1_790_000_000.0, 4_000_000_000.0]),
     ACTS,
 )
+PAPERS: tuple[tuple[DocumentKind, int], ...] = (("slip", 1), ("slip", 2), ("order", 1))
+GOODS = tuple(
+    (
+        partial(document_scanned, kind=kind, number=number, age_s=0.0),
+        *(partial(item_scanned, text=text) for text in texts),
+    )
+    for kind, number in PAPERS
+    for texts in (("SN-1", "SN-2", "M", "M"), ("SN-1",), ("SN-3",))
+)
+"""Papers with their devices, to be scanned after a tap."""
 MOMENTS = st.lists(
     st.one_of(
         _MOMENT.map(lambda moment: [moment]),
         st.builds(
-            lambda at, who, opened: [
+            lambda at, who, scans, opened: [
                 *((card_read(at, card), 1.0, 0.0, "step") for card in who),
+                *((scan(at), 0.1, 0.0, "step") for scan in scans),
                 *((fixed(DoorContact(at.partition("-")[0], open=on)), 1.0, 0.0, "step") for on in opened),
             ],
             st.sampled_from(POINTS),
             st.lists(st.sampled_from(CARDS), min_size=1, max_size=3),
+            st.sampled_from([(), (), *GOODS]),
             st.sampled_from([(True, False), (True, False), (True, False), (True,), ()]),
         ),
     ),

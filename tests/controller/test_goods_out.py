@@ -5,7 +5,7 @@ import msgspec
 from controller.actions import Lock
 from controller.commands import AcknowledgeAlarm, ResetFire, UnlockDoor
 from controller.goods_events import ItemsMoved, ItemsReserved
-from controller.inputs import DeviceFaulted, DeviceRecovered, DoorContact, FireInput, RexPressed, TimeElapsed
+from controller.inputs import DeviceFaulted, DeviceRecovered, DoorContact, FireInput, GasInput, RexPressed, TimeElapsed
 from controller.site import DoorHardware
 from tests.controller.building import GUO, HARDWARE, LI, SUN, WANG, XU, actions, events, reason
 from tests.controller.goods import (
@@ -388,3 +388,12 @@ def test_a_policy_that_does_not_concern_the_slip_disturbs_nobody() -> None:
     at.item("SN-1")
     assert told(at.adopt(goods_policy(slip(1, ONE), n=3))) == []
     assert told(at.leaf()) == ["moved SN-1"]
+
+
+def test_gas_holds_nobody_back_for_a_check() -> None:
+    """L1, MEANINGS 27: the exit is open at the first tap."""
+    at = in_the_hall(goods(slip()), LI)
+    at.give(GasInput("z1", active=True))
+    assert answer(at.tap(LI, OUT)) == ("granted", "WAY_OUT")
+    at.leaf()
+    assert unchecked(at)["cause"] == "badge"
