@@ -151,9 +151,8 @@ class GoodsHall(Hall):
         if not state.seq:
             self.records, self.encoded = [], []
         self.engine = Engine(state, "j" * 8, self.hardware, "edge-1")
+        self.engine.adopt(in_force, digest(in_force), self.now)
         self.give(Started(boot, "test"))
-        self.keep(self.engine.adopt(in_force, digest(in_force), self.now))
-        self.engine.commit()
         self.give_lease()
 
     def settle(self) -> None:

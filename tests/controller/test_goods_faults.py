@@ -18,12 +18,14 @@ from tests.controller.building import DAY_US, LI, WANG, digest
 from tests.controller.goods import (
     GOODS_DOOR,
     GOODS_HARDWARE,
+    IN,
     ONE,
     OUT,
     GoodsHall,
     goods,
     goods_policy,
     in_the_hall,
+    site,
     slip,
     told,
 )
@@ -258,3 +260,23 @@ def test_recorded_scans_come_out_again_byte_for_byte() -> None:
     recheck = Recheck(Doors("j" * 8, GOODS_HARDWARE, "edge-1"), State(), [PolicyIndex(same)], [digest(same)])
     verdicts = [recheck.take(record, encoded) for record, encoded in zip(at.records, at.encoded, strict=True)]
     assert set(verdicts) == {"same"}
+
+
+def test_a_restart_while_somebody_was_leaving_is_told_and_one_while_somebody_entered_is_not() -> None:
+    at = goods()
+    at.give(RexPressed(GOODS_DOOR))
+    restart(at)
+    assert at.engine.state.alarms[UNCHECKED].inputs == {"cause": "restart", "openings": 1}
+    at = GoodsHall(goods_policy(at=site(goods="out")))
+    at.tap(LI, IN)
+    restart(at)
+    assert UNCHECKED not in at.alarms
+
+
+def test_a_leaf_found_open_at_the_start_was_opened_by_nobody_who_is_known() -> None:
+    at = goods()
+    at.begin(snapshot(at.engine.state), "boot-2", goods_policy())
+    at.give(DoorContact(GOODS_DOOR, open=True))
+    assert at.engine.state.alarms[UNCHECKED].inputs == {"cause": "restart", "openings": 1}
+    at.give(DoorContact("hall-door", open=True))
+    assert UNCHECKED in at.alarms
