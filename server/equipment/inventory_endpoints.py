@@ -1,7 +1,7 @@
 """``/api/v1/inventory`` and ``/api/v1/discrepancies`` (docs/interfaces.md, Equipment)."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import Path, Query, Response
 from pydantic import BaseModel, StringConstraints
@@ -21,7 +21,7 @@ from server.equipment.inventory import (
     stays_at,
     told_codes,
 )
-from server.equipment.inventory_files import INVENTORY, inventory_rows
+from server.equipment.inventory_files import FILE_ANSWER, INVENTORY, Format, file_answer, inventory_rows
 from server.equipment.models import DISCREPANCIES, Discrepancy, ItemMovement
 from server.operators.actor import Actor
 from server.operators.audit import record
@@ -29,7 +29,6 @@ from server.operators.guard import requires
 from server.operators.permissions import Permission
 from server.pages import Cursor, IfMatch, Limit, Page, etag, refuse_stale, rows_after
 from server.problems import Problem, not_found
-from server.registry.exporting import to_csv, to_xlsx
 from server.registry.lookup import find_customer, sees_all
 from server.registry.models import Customer
 from server.registry.moments import Moment, begin_of
@@ -45,7 +44,6 @@ Reads = Annotated[Actor, requires(Permission.INVENTORY_READ)]
 Corrects = Annotated[Actor, requires(Permission.INVENTORY_CORRECT)]
 Filter = Annotated[str | None, Query(max_length=200)]
 MAX_EXPORTED = 100_000
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 class DiscrepancyShown(BaseModel):
@@ -89,12 +87,12 @@ def list_inventory(
     return Page(items=items, next=following)
 
 
-@inventory_router.get("/export")
+@inventory_router.get("/export", response_class=Response, responses=FILE_ANSWER)
 def export_inventory(
     session: DbSession,
     context: AppContext,
     actor: Reads,
-    format: Literal["xlsx", "csv"] = "xlsx",
+    format: Format = "xlsx",
     customer: Filter = None,
     own: bool = False,
     at: Annotated[Moment | None, Query(max_length=40)] = None,
@@ -121,9 +119,7 @@ def export_inventory(
             customer or "all",
             after={"items": len(rows), "at": at},
         )
-    content = to_xlsx([(INVENTORY, rows)]) if format == "xlsx" else to_csv(INVENTORY, rows)
-    headers = {"Content-Disposition": f'attachment; filename="inventory.{format}"'}
-    return Response(content, media_type=XLSX if format == "xlsx" else "text/csv; charset=utf-8", headers=headers)
+    return file_answer(INVENTORY, rows, format)
 
 
 @inventory_router.get("/{serial}/path")

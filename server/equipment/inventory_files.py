@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from fastapi import Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from server.equipment.inventory import ItemShown
@@ -12,11 +13,16 @@ from server.equipment.models import Item, WorkOrderLine
 from server.equipment.order_lines import MAX_DEVICES, LineGiven, Rack, Serial, Word
 from server.equipment.order_showing import LineShown
 from server.problems import Problem
+from server.registry.exporting import to_csv, to_xlsx
 from server.registry.import_rows import Fault, read_headings, read_row
 from server.registry.sheets import Column, Noun
 from server.registry.table_files import FileFault, TableFile, column_letter, tables_in
 
 Format = Literal["xlsx", "csv"]
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+CSV = "text/csv; charset=utf-8"
+FILE_ANSWER: Any = {200: {"content": {XLSX: {}, "text/csv": {}}}}
+"""What an endpoint that answers with a file says in the description of the API."""
 MAX_FAULTS = 200
 """So many are named; a file with more is better corrected and tried again."""
 
@@ -131,6 +137,13 @@ def show_faults(faults: Sequence[Fault]) -> list[FaultShown]:
         )
         for fault in faults[:MAX_FAULTS]
     ]
+
+
+def file_answer(noun: Noun, rows: Sequence[list[str]], format: Format) -> Response:
+    """A file to be saved."""
+    content = to_xlsx([(noun, rows)]) if format == "xlsx" else to_csv(noun, rows)
+    headers = {"Content-Disposition": f'attachment; filename="{noun.name}.{format}"'}
+    return Response(content, media_type=XLSX if format == "xlsx" else CSV, headers=headers)
 
 
 def inventory_rows(items: Sequence[ItemShown]) -> list[list[str]]:

@@ -7,9 +7,11 @@ from pydantic import BaseModel
 
 from server.equipment import orders
 from server.equipment.inventory_files import (
+    FILE_ANSWER,
     ORDER_LINES,
     FaultShown,
     Format,
+    file_answer,
     line_rows,
     read_file,
     show_faults,
@@ -19,11 +21,9 @@ from server.equipment.order_showing import OrderShown, show_orders
 from server.equipment.stock import lock_stock
 from server.pages import IfMatch, etag, refuse_stale
 from server.problems import Problem
-from server.registry.exporting import to_csv, to_xlsx
 from server.routes import AppContext, DbSession, api_router
 
 router = api_router("/work-orders", "equipment")
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 FILE_BODY: Any = Body(media_type="application/octet-stream")
 
 
@@ -35,7 +35,7 @@ class LinesRead(BaseModel):
     order: OrderShown | None
 
 
-@router.get("/{order}/lines")
+@router.get("/{order}/lines", response_class=Response, responses=FILE_ANSWER)
 def export_lines(
     session: DbSession,
     actor: Reads,
@@ -45,9 +45,7 @@ def export_lines(
     """The lines as a file, which the import reads back."""
     found = orders.find_order(session, actor, order)
     rows = line_rows(show_orders(session, [found])[0].lines)
-    content = to_xlsx([(ORDER_LINES, rows)]) if format == "xlsx" else to_csv(ORDER_LINES, rows)
-    headers = {"Content-Disposition": f'attachment; filename="lines.{format}"'}
-    return Response(content, media_type=XLSX if format == "xlsx" else "text/csv; charset=utf-8", headers=headers)
+    return file_answer(ORDER_LINES, rows, format)
 
 
 @router.put("/{order}/lines")
