@@ -6,6 +6,7 @@ from fastapi import Query, Response
 from sqlmodel import Session, col, select
 
 from controller.policy import Version, encode_policy
+from server.fleet.goods_models import GoodsChange
 from server.fleet.lookup import find_edge
 from server.fleet.models import Edge, PolicyVersion
 from server.fleet.versions import Kept, load_book
@@ -30,7 +31,7 @@ VERSIONS_SHOWN = 20
 @policies_router.get("")
 def list_policies(session: DbSession, _actor: ReadsPolicies) -> dict[str, Any]:
     """Every enrolled edge's policy. ``pending``: a change is not compiled yet."""
-    pending = has_open_changes(session.connection())
+    pending = _pending(session)
     edges = session.exec(select(Edge).where(col(Edge.public_key).is_not(None)).order_by(col(Edge.name))).all()
     return {"items": [_show(session, edge, pending) for edge in edges]}
 
@@ -45,7 +46,7 @@ def one_policy(session: DbSession, _actor: ReadsPolicies, edge: str) -> dict[str
         {"version": [row.epoch, row.n], "digest": row.digest, "size": row.size, "made_at": rfc3339(row.made_us)}
         for row in rows
     ]
-    return _show(session, found, has_open_changes(session.connection())) | {"versions": made}
+    return _show(session, found, _pending(session)) | {"versions": made}
 
 
 @policies_router.get("/{edge}/snapshot")
@@ -83,7 +84,7 @@ def current_policy(
     session: DbSession, _actor: ReadsPolicies, edge: Annotated[str, Query(max_length=64)]
 ) -> dict[str, Any]:
     """As ``/policies/{edge}``, without the earlier versions."""
-    return _show(session, find_edge(session, edge), has_open_changes(session.connection()))
+    return _show(session, find_edge(session, edge), _pending(session))
 
 
 def current_version(session: Session, edge_id: int) -> tuple[int, int, str] | None:
@@ -106,6 +107,11 @@ def _newest(session: Session, edge_id: int, limit: int) -> list[Any]:
         .limit(limit)
     )
     return list(session.exec(query).all())
+
+
+def _pending(session: Session) -> bool:
+    """Whether any change, of people or of equipment, is in no policy yet."""
+    return has_open_changes(session.connection()) or session.exec(select(GoodsChange.id).limit(1)).first() is not None
 
 
 def _show(session: Session, edge: Edge, pending: bool) -> dict[str, Any]:

@@ -178,6 +178,16 @@ def test_devices_orders_and_slips_are_in_the_policy_of_an_edge_with_a_goods_door
     )  # fmt: skip
 
 
+def test_a_document_that_no_policy_carries_yet_is_a_pending_change(fleet: Fleet, edge: WireEdge) -> None:
+    slip(fleet, fleet.registry.customer())
+    assert fleet.api.get("/api/v1/policy/current", params={"edge": "edge-1"}).json()["pending"]
+    fleet.turn()
+    change(fleet, "UPDATE exit_slip SET status = 'cancelled'")
+    assert fleet.api.get("/api/v1/policy/current", params={"edge": "edge-1"}).json()["pending"]
+    fleet.turn()
+    assert not fleet.api.get("/api/v1/policy/current", params={"edge": "edge-1"}).json()["pending"]
+
+
 def test_an_edge_without_goods_doors_and_a_desk_hear_nothing_of_equipment(fleet: Fleet, edge: WireEdge) -> None:
     others = [fleet.enrolled("edge-2"), fleet.enrolled("desk-1", role="desk")]
     fleet.turn()
