@@ -4,7 +4,7 @@ import json
 from typing import Annotated, cast
 
 from fastapi import APIRouter, Form, Header, Query, Request, Response
-from sqlmodel import select
+from sqlmodel import Session, select
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse
 
 from controller.reasons import Language
@@ -16,6 +16,7 @@ from server.console.live import LiveHub
 from server.console.rendering import Audience, Renderer
 from server.console.static_files import static_answer
 from server.console.stream import EventStream
+from server.console.waiting import check_lines, goods_points
 from server.fleet.models import EdgeCommand
 from server.ledger import reading
 from server.operators import service, sign_in
@@ -181,6 +182,7 @@ def live_page(request: Request, context: AppContext, actor: SeesLive) -> Respons
         rows=renderer.events(audience, views),
         panels=renderer.panels(audience, shown),
         alarms=len(shown.alarms),
+        goods_points=goods_points(context.site),
     )
 
 
@@ -206,12 +208,30 @@ def command_state(
     request: Request, session: DbSession, _actor: Annotated[Actor, requires(Permission.COMMAND_READ)], command_id: str
 ) -> Response:
     """What became of a command, with the sentence for a person: ``{result, text}``."""
-    row = session.exec(select(EdgeCommand).where(EdgeCommand.public_id == command_id)).first()
-    if row is None:
-        raise not_found("command", "命令", command_id[:64])
+    row = _command(session, command_id)
     because = json.loads(row.because) if row.because is not None else None
     text = renderer_of(request).remedy(because, language_of(request)) if because else ""
     return JSONResponse({"result": "waiting" if row.state == "sent" else row.state, "text": text})
+
+
+@router.get("/live/checks/{command_id}")
+def check_answers(
+    request: Request,
+    session: DbSession,
+    _actor: Annotated[Actor, requires(Permission.EQUIPMENT_CHECK)],
+    command_id: str,
+) -> Response:
+    """What the edge said to each device of a check that the console asked for: ``{lines: [{serial, accepted, model, text}]}``."""
+    renderer, language = renderer_of(request), language_of(request)
+    found = check_lines(session, _command(session, command_id), lambda because: renderer.remedy(because, language))
+    return JSONResponse({"lines": found})
+
+
+def _command(session: Session, command_id: str) -> EdgeCommand:
+    row = session.exec(select(EdgeCommand).where(EdgeCommand.public_id == command_id)).first()
+    if row is None:
+        raise not_found("command", "命令", command_id[:64])
+    return row
 
 
 def _said(request: Request, problem: Problem) -> str:

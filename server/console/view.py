@@ -11,6 +11,7 @@ from sqlmodel import Session, col, or_, select
 
 from controller.site import Site
 from server.console.people import People, people_of
+from server.console.waiting import with_photos
 from server.console.revocations import revocations
 from server.context import Context
 from server.db.clock import from_us, to_us
@@ -41,6 +42,14 @@ GROUPS = {
     "FireReset": "alarm",
     "LockdownChanged": "alarm",
     "EscortConfirmed": "access",
+    "HolderConfirmed": "access",
+    "EquipmentCheckStarted": "goods",
+    "ItemAccepted": "goods",
+    "EquipmentRefused": "goods",
+    "EquipmentCheckEnded": "goods",
+    "ItemsMoved": "goods",
+    "ItemsFreed": "goods",
+    "ItemsReserved": "detail",
     "DoorHeldWarning": "detail",
     "PeopleCounted": "detail",
     "DoorUnlocked": "detail",
@@ -57,6 +66,10 @@ TONES = {
     "AccessTaken": "good",
     "AccessDenied": "bad",
     "AccessPending": "wait",
+    "HolderConfirmed": "good",
+    "EquipmentRefused": "bad",
+    "ItemsMoved": "good",
+    "ItemsFreed": "wait",
     "AlarmRaised": "bad",
     "FireLatched": "bad",
     "RangeLost": "bad",
@@ -158,6 +171,8 @@ def _event(row: EventRow, people: People) -> EventView:
         tone = "bad"
     if row.kind == "DegradedChanged" and detail["classes"]:
         tone = "wait"
+    if row.kind == "EquipmentCheckEnded" and detail["cause"] != "reserved":
+        tone = "wait"
     company = (people.holders.get(one) for one in detail["partners"] or ())
     return EventView(
         seq=row.seq,
@@ -189,7 +204,7 @@ def panels(session: Session, context: Context, now: datetime) -> Panels:
     inside = occupancy(session, context, now_us)
     return Panels(
         notices={"lockdowns": _lockdowns(session, inside["lockdowns"]), "muster": inside["muster"]},
-        waiting=inside["waiting"],
+        waiting=with_photos(session, inside["waiting"]),
         alarms=_alarms(session, context.site),
         doors=doors,
         areas=_areas(context.site, inside["items"], doors),

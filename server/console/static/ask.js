@@ -1,7 +1,7 @@
 // The one dialog: what an operator asks of the edges, why, and what became of it.
+import { command } from "./commands.js";
+
 const $ = (id) => document.getElementById(id);
-const PAUSE_MS = 250;
-const LIMIT_MS = 17000; // a command lives 10 s, its answer 5 s more
 
 let current = 0; // the dialog's turn: answers to an earlier one are not shown
 
@@ -24,6 +24,12 @@ const ACTS = {
   release: (_) => ({
     title: _("End lockdown"), label: _("Reason (goes on record)"), does: _("End it now"),
     command: ({ area }, reason) => ({ name: "Release", area, reason }),
+  }),
+  mismatch: (_) => ({
+    title: _("The holder does not match"), label: _("What does not match? (goes on record)"), does: _("Refuse and suspend the badge"),
+    hint: _("The badge is suspended at once, at every door, until customer service has looked into it."),
+    path: "/api/v1/holder-confirmations",
+    body: ({ point, number }, reason) => ({ access_point: point, number, accepted: false, reason }),
   }),
   count: (_, { numbers }) => ({
     title: _("Count of persons"), label: _("Who counted, and why (goes on record)"), does: _("This is who is inside"),
@@ -93,6 +99,7 @@ function answer(text, tone) {
 }
 
 async function send(act, given, text, extra, language, _) {
+  if (act.path) return command(act.path, act.body(given, text), language, _);
   if (act.note) return command(`/api/v1/alarms/${given.alarm}/acknowledge`, act.note(text, extra), language, _);
   const edges = edgesOf(given);
   if (edges.length === 0) return { done: false, text: _("The edge is not connected: nothing was done.") };
@@ -107,37 +114,4 @@ function edgesOf({ edge, edges }) {
   if (edge) return [edge];
   if (edges !== "every") return edges.split(" ").filter(Boolean);
   return [...new Set([...document.querySelectorAll("#doors [data-edge]")].map((one) => one.dataset.edge))];
-}
-
-async function command(path, given, language, _) {
-  const sentences = {
-    expired: _("The edge did not answer in time. Nobody knows whether it was done: look at the door."),
-    no_session: _("The edge is not connected: nothing was done."),
-    refused: _("The edge refused."),
-    done: _("Done."),
-  };
-  try {
-    const asked = await call(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(given) });
-    if (!asked.ok) return { done: false, text: said(await asked.json(), language) };
-    const { command_id: id } = await asked.json();
-    const until = Date.now() + LIMIT_MS;
-    while (Date.now() < until) {
-      const looked = await call(`/live/commands/${id}`, {});
-      if (!looked.ok) return { done: false, text: said(await looked.json(), language) };
-      const { result, text } = await looked.json();
-      if (result !== "waiting") return { done: result === "done", text: text || sentences[result] };
-      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
-    }
-    return { done: false, text: sentences.expired };
-  } catch {
-    return { done: false, text: _("The server cannot be reached. Nobody knows whether it was done: look at the door.") };
-  }
-}
-
-function call(path, options) {
-  return fetch(path, { ...options, cache: "no-store", signal: AbortSignal.timeout(10000) });
-}
-
-function said(problem, language) {
-  return language === "en" ? problem.detail : problem.detail_zh;
 }

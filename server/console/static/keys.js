@@ -15,8 +15,12 @@ function toNextDoor() {
   else doors[(doors.indexOf(document.activeElement) + 1) % doors.length].focus();
 }
 
+function toWaiting() {
+  (seen("#waiting .acts button")[0] ?? $("waiting-title")).focus();
+}
+
 export function listenToKeys() {
-  const keys = { a: toAlarms, d: toNextDoor, e: () => $("events").focus() };
+  const keys = { a: toAlarms, w: toWaiting, d: toNextDoor, e: () => $("events").focus() };
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
     if (event.target.closest("input, textarea, select, dialog[open]")) return;

@@ -1,6 +1,7 @@
 // The live page: puts what the stream brings into place and says when it does not come.
 import { Feed } from "./feed.js";
 import { ACT_NAMES, askFor } from "./ask.js";
+import { GUARD_ACTS, guardAct, showPhotos } from "./guard.js";
 import { listenToKeys } from "./keys.js";
 
 const body = document.body;
@@ -115,6 +116,7 @@ function showPanel(name, html) {
     (target ?? $(`${name}-title`)).focus({ preventScroll: true });
   }
   if (name === "alarms") countAlarms();
+  if (name === "waiting") tellWaiting();
   countDown();
 }
 
@@ -129,9 +131,22 @@ function countDown() {
   }
 }
 
+// -- who waits for the guard: photos, and said aloud once
+
+const told = new Set();
+function tellWaiting() {
+  showPhotos(_);
+  const asking = [...document.querySelectorAll("#waiting .confirm")];
+  for (const item of asking.filter((one) => !told.has(one.dataset.item))) {
+    told.add(item.dataset.item);
+    $("said").textContent = `${item.querySelector(".asked").textContent} ${item.querySelector(".who").textContent.replace(/\s+/g, " ")}`;
+  }
+  countAlarms();
+}
+
 const title = document.title.replace(/^\(\d+\) /, "");
 function countAlarms() {
-  const standing = document.querySelectorAll("#alarms .alarm").length;
+  const standing = document.querySelectorAll("#alarms .alarm, #waiting .confirm").length;
   document.title = (standing ? `(${standing}) ` : "") + title;
 }
 
@@ -206,12 +221,13 @@ document.addEventListener("click", (event) => {
   if (!button) return;
   if (button.dataset.filter) filter(button.dataset.filter);
   else if (button.dataset.act === "shortcuts") $("shortcuts").showModal();
+  else if (GUARD_ACTS.includes(button.dataset.act)) guardAct(button, language, _);
   else if (ACT_NAMES.includes(button.dataset.act)) askFor(button, language, _);
   else if ("close" in button.dataset) button.closest("dialog").close();
 });
 
 listenToKeys();
 showEmpty();
-countAlarms();
+tellWaiting();
 countDown();
 join();
