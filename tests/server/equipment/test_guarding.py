@@ -50,7 +50,7 @@ def test_what_cannot_be_checked_is_refused_here(depot: SlipDepot) -> None:
         assert answer["detail_zh"]
     depot.call("POST", "equipment-checks", "customer_service", 403, json=good)
     for name in ("CheckEquipment", "ConfirmHolder"):
-        command = {"name": name, "access_point": "goods-out", "number": "M1", "accepted": True}
+        command: dict[str, Any] = {"name": name, "access_point": "goods-out", "number": "M1", "accepted": True}
         command |= {"document": "slip", "code": "AAAA", "items": [], "reason": "x"}
         body = {"edge": "edge-1", "command": command}
         assert depot.call("POST", "commands", "supervisor", 422, json=body)["code"] == "invalid_command"

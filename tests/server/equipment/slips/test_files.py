@@ -1,6 +1,7 @@
 """A slip's lines as a file, and the sheet of a work order."""
 
 import io
+from typing import Any
 
 from pypdf import PdfReader
 
@@ -22,7 +23,7 @@ def test_lines_go_out_as_a_file_and_come_back_as_they_were(depot: SlipDepot) -> 
     for format_ in ("xlsx", "csv"):
         file = depot.client("guard").get(f"/api/v1/{path}", params={"format": format_})
         assert file.status_code == 200
-        given = {"headers": BINARY, "content": file.content, "params": {"format": format_}}
+        given: dict[str, Any] = {"headers": BINARY, "content": file.content, "params": {"format": format_}}
         dry = depot.call(
             "PUT",
             path,

@@ -51,7 +51,7 @@ def test_many_at_once_for_one_device_and_for_one_slip(depot: SlipDepot) -> None:
     for slip in slips:
         depot.act(slip, "submit")
     answers: list[tuple[str, int, Any]] = []
-    headers = depot.client("supervisor").headers
+    headers = dict(depot.client("supervisor").headers)
     with TestClient(depot.app, base_url="https://testserver", headers=headers) as client:
 
         def post(slip: dict[str, Any], act: str, body: Any = None) -> None:
