@@ -19,7 +19,7 @@ FONT_PACKAGE = "fonts-noto-cjk"
 log = structlog.get_logger()
 
 
-def set_pages(template: Path, data: dict[str, Any], *, format: Literal["pdf", "png"] = "pdf", ppi: int = 200) -> bytes:  # noqa: A002 - typst's word
+def set_pages(template: Path, data: dict[str, Any], *, format: Literal["pdf", "png"] = "pdf", ppi: int = 200) -> bytes:
     """The document (``png``: its first page). Raises :class:`Problem` 503 where the font is not installed, 500 when the template does not take the data."""
     try:
         return _compile(template, data, format, ppi)
@@ -30,7 +30,7 @@ def set_pages(template: Path, data: dict[str, Any], *, format: Literal["pdf", "p
         ) from error
 
 
-def _compile(template: Path, data: dict[str, Any], format: Literal["pdf", "png"], ppi: int) -> bytes:  # noqa: A002
+def _compile(template: Path, data: dict[str, Any], format: Literal["pdf", "png"], ppi: int) -> bytes:
     made: Any = typst.compile(
         template.read_bytes(), format=format, ppi=ppi, font_paths=_fonts(), sys_inputs={"data": json.dumps(data)}
     )
