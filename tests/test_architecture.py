@@ -85,6 +85,7 @@ ENTRANCES: dict[str, set[str]] = {
         "server/db/migrations/versions/0002_registry_triggers.py",
         "server/db/migrations/versions/0003_rooms.py",
         "server/db/migrations/versions/0004_duty.py",
+        "server/db/migrations/versions/0005_permits.py",
         "server/db/migrations/versions/0006_equipment.py",
         "server/db/migrations/versions/0007_slips.py",
         "server/db/migrations/versions/0008_shift.py",

@@ -17,7 +17,8 @@ from server.permits.declaration import ITEMS, Word, declare, declared_holders
 from server.permits.inputs import Input, Name, Note, Printed, Reads
 from server.permits.models import TemporaryCard
 from server.permits.overdue import undeclared_badges
-from server.permits.showing import CardShown, show_cards
+from server.permits.shapes import CardShown
+from server.permits.showing import show_cards
 from server.problems import Problem
 from server.registry.lookup import find_holder
 from server.registry.models import Holder

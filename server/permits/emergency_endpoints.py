@@ -14,7 +14,8 @@ from server.pages import Cursor, IfMatch, Limit, Page, etag, refuse_stale, rows_
 from server.permits import emergencies
 from server.permits.inputs import AreaList, DocumentNumber, ExternalId, Input, Name, Note, Reads, Reason, Said, Word
 from server.permits.models import Emergency
-from server.permits.showing import EmergencyShown, show_emergencies
+from server.permits.shapes import EmergencyShown
+from server.permits.showing import show_emergencies
 from server.registry.records import IdDocument, Number
 from server.registry.records import Name as PersonName
 from server.routes import AppContext, DbSession, api_router

@@ -29,7 +29,8 @@ from server.permits.inputs import (
     Writes,
 )
 from server.permits.models import Permit, PermitPerson
-from server.permits.showing import PermitShown, VisitShown, show_permits, show_visits
+from server.permits.shapes import PermitShown, VisitShown
+from server.permits.showing import show_permits, show_visits
 from server.personal.attachments import Owner, store_attachment
 from server.registry.lookup import find_customer, find_holder, seen_customers, sees_all
 from server.registry.models import Customer

@@ -22,7 +22,8 @@ from server.permits.lifecycle import VisitAct, refuse_act
 from server.permits.models import Permit, Visit
 from server.permits.overdue import overdue_visits
 from server.permits.reception import LEVELS
-from server.permits.showing import VisitShown, show_visits
+from server.permits.shapes import VisitShown
+from server.permits.showing import show_visits
 from server.personal.attachments import Owner, store_attachment
 from server.registry.lookup import find_holder, seen_customers, sees_all
 from server.registry.models import Customer, Holder

@@ -32,13 +32,13 @@ class Desk:
             self._clients[key] = token_client(self.app, role)
         return self._clients[key]
 
-    def ask(self, role: Role, method: str, path: str, /, *, second: bool = False, **body: Any) -> Any:
+    def ask(self, role: Role, method: str, path: str, /, **body: Any) -> Any:
         """The answer."""
-        return self.client(role, second=second).request(method, f"{API}/{path}", json=body or None)
+        return self.client(role).request(method, f"{API}/{path}", json=body or None)
 
-    def post(self, role: Role, path: str, /, *, second: bool = False, **body: Any) -> dict[str, Any]:
+    def post(self, role: Role, path: str, /, **body: Any) -> dict[str, Any]:
         """What a POST that must succeed answers."""
-        answer = self.ask(role, "POST", path, second=second, **body)
+        answer = self.ask(role, "POST", path, **body)
         assert answer.status_code in (200, 201, 202), answer.text
         shown: dict[str, Any] = answer.json()
         return shown
