@@ -154,7 +154,7 @@ def rows(database: Database, query: str) -> list[Any]:
         return [tuple(row) for row in session.connection().execute(text(query))]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.lists(steps(), min_size=1, max_size=3), min_size=1, max_size=12))
 def test_the_inventory_is_what_the_moves_say_at_every_moment(database: Database, batches: list[list[Any]]) -> None:
     documents(database)
