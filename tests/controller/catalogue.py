@@ -71,11 +71,13 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "B7", "emergency entry by two operators",
         "The supervisor approves, a guard checks the document and admits; the debt stays listed. The edge admits by command, and cut off by the badges of a supervisor and a guard.", 5,
+        server=("server.permits.emergencies:approve", "server.permits.emergencies:admit", "server.permits.emergencies:close", "server.permits.admission:permitted", "server.permits.edge_emergencies:EdgeEmergencies"),
         edge=("controller.orders:command", "controller.visitors:admit", "controller.emergency:enter"),
     ),
     Rule(
         "B8", "temporary entry on an approved permit",
         "A letter first, then approval, then entry within the window on a badge lent against the document. The edge keeps the window.", 5,
+        server=("server.permits.drafting:submit", "server.permits.approval:approve", "server.permits.visits:check_in", "server.permits.lending:lend", "server.permits.visits:check_out"),
         edge=("controller.access:permission",),
     ),
     Rule(
@@ -99,22 +101,24 @@ RULES: tuple[Rule, ...] = (
         "R3", "the register: granted is not taken",
         "Only a door that opened after the grant makes an entry, with partner, permission and purpose; a correction is a signed note beside it.", 4,
         edge=("controller.passage:happen", "controller.presence:occupancy"),
-        server=("server.rooms.register:Register", "server.rooms.notes:add_note", "server.rooms.append_only:refuse_changes"),
+        server=("server.rooms.register:Register", "server.rooms.notes:add_note", "server.permits.visits:check_out", "server.rooms.append_only:refuse_changes", "server.shift.people_debts:incomplete_entries"),
         scenarios=("granted-is-not-taken",),
     ),
     Rule(
         "R4", "staff by name, customers by badge, all others escorted",
         "Own staff enter by the head's permission, customers by their badge; everybody else waits for an escort, who taps last and stays.", 4,
         edge=("controller.escort:needs_escort", "controller.escort:may_escort", "controller.escort:settle_escorts", "controller.visitors:fetch", "controller.visitors:hand_over"),
-        server=("server.badges.approval:refuse_forbidden_staff",),
+        server=("server.badges.approval:refuse_forbidden_staff", "server.permits.approval:approvals_needed"),
     ),
     Rule(
         "R5", "each visitor is recorded",
         "Name, in, out and content of each visit; open visits hold up the handover of a shift.", 5,
+        server=("server.permits.visits:check_out", "server.permits.overdue:open_visits", "server.shift.people_debts:visits", "server.shift.handovers:sign", "server.shift.handovers:accept"),
     ),
     Rule(
         "R6", "operation by others than operations staff is approved and signed",
         "Approved by the head, watched, signed by operator and witness.", 5,
+        server=("server.permits.approval:approvals_needed", "server.permits.visits:witness", "server.permits.signing:sign"),
     ),
     Rule(
         "R7", "a customer touches only their own equipment",
@@ -125,12 +129,13 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "R8", "declaration and photo at the door",
         "The guard confirms the declaration item by item, and the photo where a door asks for it.", 5,
+        server=("server.permits.declaration:declare", "server.permits.declaration:refuse_undeclared", "server.permits.overdue:undeclared_badges"),
         edge=("controller.confirmation:ask_guard", "controller.confirmation:confirm_holder"),
     ),
     Rule(
         "R9", "violations are recorded and can suspend a badge",
         "A suspended badge opens no entry; the record of violations follows.", 5,
-        server=("server.badges.acts:report_badge",),
+        server=("server.badges.acts:report_badge", "server.shift.violations:record_violation", "server.shift.suspending:suspend_badges", "server.shift.suspended_for:refuse_suspended"),
         edge=("controller.access:badge_status",),
     ),
     Rule(
@@ -159,7 +164,11 @@ RULES: tuple[Rule, ...] = (
         "Also when the network is cut: reserved before the unlock, spent when the leaf opens, bound to one edge; and nothing leaves under another customer.", 5,
         edge=("controller.goods_door:reserve", "controller.goods_door:opened", "controller.goods_policy:withdraw", "controller.equipment:of_another"),
     ),
-    Rule("E7", "equipment stands in the customer's own rack", "On the provided power; otherwise it is a recorded violation.", 5),
+    Rule(
+        "E7", "equipment stands in the customer's own rack",
+        "On the provided power; otherwise it is a recorded violation.", 5,
+        server=("server.shift.violations:record_violation",),
+    ),
     Rule(
         "E8", "the site's own equipment leaves on an approved slip",
         "Storage erased first; checked for malware on return; own staff carry it.", 5,

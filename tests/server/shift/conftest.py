@@ -51,6 +51,13 @@ class Shift(House):
             session.add(made)
         return f"bdg_{number}"
 
+    def report(self, badge: str, as_: str, reason: str = "", by: str = "supervisor", refused: str | None = None) -> Any:
+        """``POST /badges/{badge}/report``; ``refused``: the problem's code."""
+        answer = self.client(by).post(f"{API}/badges/{badge}/report", json={"as": as_, "reason": reason})
+        shown = answer.json()
+        assert shown.get("code") == refused, shown
+        return shown
+
     def post(self, path: str, by: str = "supervisor", expect: int | tuple[int, str] = 200, **body: Any) -> Any:
         """What the API answers to who holds the role ``by``; ``expect``: its status, with a problem's code."""
         return asked(self.client(by), path, expect, **body)

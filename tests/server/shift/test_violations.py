@@ -116,15 +116,15 @@ def test_a_badge_is_suspended_with_the_violation_as_its_reason_and_lifted_there_
     shown = shift.post(f"{path}/suspend", "guard", note="at once")
     assert [(one["badge"], one["lifted_at"]) for one in shown["suspensions"]] == [(badge, None)]
     assert badge_of(shift, badge) == ("suspended", made["id"])
-    refused = shift.post(f"badges/{badge}/report", expect=(409, "BADGE_SUSPENDED"), **{"as": "active"})
+    refused = shift.report(badge, "active", refused="BADGE_SUSPENDED")
     assert refused["violations"] == [made["id"]]
-    shift.post(f"badges/{badge}/report", "guard", **{"as": "lost"})
-    shift.post(f"badges/{badge}/report", expect=(409, "BADGE_SUSPENDED"), **{"as": "active", "reason": "found"})
+    shift.report(badge, "lost", by="guard")
+    shift.report(badge, "active", "found", refused="BADGE_SUSPENDED")
     shift.post(f"{path}/lift", "guard", 403, reason="served")
     shown = shift.post(f"{path}/lift", reason="served")
     assert [one["act"] for one in shown["acts"]] == ["recorded", "suspended", "lifted"]
     assert badge_of(shift, badge)[0] == "lost"  # lifted, and lost all the same
-    shift.post(f"badges/{badge}/report", **{"as": "active", "reason": "found"})
+    shift.report(badge, "active", "found")
     shift.post(f"{path}/suspend")
     shift.post(f"{path}/lift", reason="served again")
     assert badge_of(shift, badge) == ("active", f"{made['id']}: served again")
@@ -146,12 +146,12 @@ def test_a_badge_opens_when_the_last_violation_is_lifted(shift: Shift) -> None:
 @ON_SQLITE
 def test_a_badge_that_was_suspended_for_another_reason_stays_so(shift: Shift) -> None:
     badge = shift.badge()
-    shift.post(f"badges/{badge}/report", "guard", **{"as": "suspended", "reason": "HOLDER_MISMATCH"})
+    shift.report(badge, "suspended", "HOLDER_MISMATCH", by="guard")
     made = recorded(shift)["id"]
     shift.post(f"violations/{made}/suspend")
     shift.post(f"violations/{made}/lift", reason="served")
     assert badge_of(shift, badge) == ("suspended", "HOLDER_MISMATCH")
-    shift.post(f"badges/{badge}/report", **{"as": "active"})
+    shift.report(badge, "active")
     assert badge_of(shift, badge)[0] == "active"
 
 
@@ -171,7 +171,7 @@ def test_only_badges_of_the_holder_or_the_customer_are_suspended(shift: Shift) -
     other = recorded(shift, holder=None, customer="C002")["id"]
     assert shift.post(f"violations/{other}/suspend", expect=422, badges=[own])["field"] == "badges"
     nobody = recorded(shift, holder="hld_王伟")["id"]
-    shift.post(f"badges/{colleagues}/report", **{"as": "returned"})
+    shift.report(colleagues, "returned")
     shift.post(f"violations/{nobody}/suspend", expect=(409, "no_badge"))
 
 
