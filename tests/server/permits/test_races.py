@@ -38,7 +38,7 @@ def test_two_guards_lend_one_card_and_one_of_them_gets_it(app: FastAPI, desk: De
         ready(desk, visit)
         names.append(visit)
     answers: list[tuple[int, str]] = []
-    with TestClient(app, base_url="https://testserver", headers=desk.client("guard").headers) as client:
+    with TestClient(app, base_url="https://testserver", headers=dict(desk.client("guard").headers)) as client:
 
         def check_in(name: str) -> None:
             answer = client.post(f"{API}/visits/{name}/check-in", json={"card": "T1"})
