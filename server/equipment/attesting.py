@@ -71,9 +71,7 @@ def attest(
             "devices：请列出带回或带出的设备；未带出设备时不填。",
         )
     if not all(serial_key(device.serial) or serial_key(device.model) for device in devices):
-        raise refused(
-            "devices", "devices: each has a serial number or a model.", "devices：每项须填写序列号或型号。"
-        )
+        raise refused("devices", "devices: each has a serial number or a model.", "devices：每项须填写序列号或型号。")
     now = context.clock.now()
     attested_id = new_id("eqa", now)
     if outcome == "left":
