@@ -27,10 +27,13 @@ from sim.node import BrokenPromise
 EDGES = {"edge-1": ("gate-a", "side-door", "vault-door"), "edge-2": ("gate-b",)}
 """The depot's doors."""
 GATES = ("gate-a", "gate-b")
-ERRAND_EVERY_US = 25 * SECOND_US
+ERRAND_EVERY_US = 10 * SECOND_US
 OFFICE_EVERY_US = 120 * SECOND_US
 ATTEST_EVERY_US = 600 * SECOND_US
 HAND_US = SECOND_US
+LEAF_US = 4 * SECOND_US
+SHUT_US = 5 * SECOND_US
+"""The next one comes when the leaf is shut: at an open one a grant is taken at once (MEANINGS 14)."""
 CONFIRM_US = 3_200_000
 FORGOTTEN_US = 125 * SECOND_US
 """After this a door knows neither prompt nor check, also where its control code could not be read."""
@@ -171,7 +174,7 @@ class GoodsDay(Day):
         else:
             self._scan(point, CANCEL)
             yield FORGOTTEN_US
-        yield HAND_US
+        yield SHUT_US
         self._busy.discard(door)
 
     def _goes_out(self, holder: int) -> Iterator[int]:
@@ -206,7 +209,7 @@ class GoodsDay(Day):
         else:  # puts everything back, and lets the door forget
             self._scan(point, CANCEL)
             yield FORGOTTEN_US
-        yield HAND_US
+        yield SHUT_US
         self._busy.discard(door)
 
     def _power_may_go(self, door: str) -> None:
@@ -310,7 +313,7 @@ class GoodsDay(Day):
         node.waiting.append(InputChanged("contact", point.door, True))
         self._step(edge)
         self._settle(edge, point, key, basket, self._told_since(edge, before))
-        self._at(4 * SECOND_US, lambda: self._shut(edge, point.door))
+        self._at(LEAF_US, lambda: self._shut(edge, point.door))
 
     def _shut(self, edge: str, door: str) -> None:
         self._nodes[edge].open_doors.discard(door)

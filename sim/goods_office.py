@@ -16,8 +16,8 @@ from controller.policy import FOREVER_US, ExitSlip, Item, Line, SlipKind, Versio
 from sim.chance import Chance
 from sim.memory_server import MemoryServer
 
-OPEN_ORDERS = 5
-OPEN_SLIPS = 6
+OPEN_ORDERS = 8
+OPEN_SLIPS = 10
 REBOUND_SHARE = 0.12
 CANCELLED_SHARE = 0.03
 RETURNS_SHARE = 0.4
@@ -37,6 +37,13 @@ class Made(msgspec.Struct, frozen=True):
     at_us: int
 
 
+class Dropped(msgspec.Struct, frozen=True):
+    """A document is over: used up, or cancelled and its edge has confirmed that. Nothing moves under it any more."""
+
+    document: Document
+    cancelled: bool
+
+
 class Arrived(msgspec.Struct, frozen=True):
     """Records of an edge were read in the ledger: ``first_seq`` and on."""
 
@@ -51,7 +58,7 @@ class GoodsOffice:
     ``counted``: the inventory as far as the ledger tells; ``moved``: by document, line and direction; ``models``: by serial, of every device ever named."""
 
     def __init__(self, customers: Iterable[int | None], edges: Iterable[str], hash_key: bytes, chance: Chance) -> None:
-        self.history: list[Made | Arrived] = []
+        self.history: list[Made | Dropped | Arrived] = []
         self.open: dict[Key, Document] = {}
         self.codes: dict[Key, str] = {}
         self.owner: dict[str, int | None] = {}
@@ -175,8 +182,7 @@ class GoodsOffice:
                 self.cancelled += 1
 
     def _drop(self, key: Key) -> None:
-        del self.open[key]
-        self._ends.pop(key, None)
+        self.history.append(Dropped(self.open.pop(key), self._ends.pop(key, None) is not None))
         for serial in [serial for serial, claim in self._claimed.items() if claim == key]:
             del self._claimed[serial]
 
@@ -234,11 +240,11 @@ class GoodsOffice:
         lines: list[Line] = []
         for _ in range(self._chance.randint(1, 2)):
             if self._chance.random() < 0.3:
-                lines.append(self._line(self._chance.choice(COUNTED), self._chance.randint(1, 4)))
+                lines.append(self._line(self._chance.choice(COUNTED), self._chance.randint(1, 6)))
             else:
                 taken = {serial for line in lines for serial in line.serials}
                 model = self._chance.choice(MODELS)
-                serials = self._serials(customer, model, self._chance.randint(1, 4), taken)
+                serials = self._serials(customer, model, self._chance.randint(2, 6), taken)
                 lines.append(self._line(model, len(serials), serials))
         number, code, edge = self._document("order")
         return WorkOrder(
@@ -250,7 +256,7 @@ class GoodsOffice:
         free = [serial for serial, owner in self.owner.items() if owner == customer and serial not in self._claimed]
         self._chance.shuffle(free)
         by_model: dict[str, list[str]] = {}
-        for serial in free[: self._chance.randint(1, 5)]:
+        for serial in free[: self._chance.randint(2, 8)]:
             by_model.setdefault(self.models[serial], []).append(serial)
         lines = [self._line(model, len(serials), tuple(serials)) for model, serials in sorted(by_model.items())]
         for model in COUNTED:
