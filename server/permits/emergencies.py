@@ -16,7 +16,7 @@ from server.context import Context
 from server.db.clock import to_us
 from server.fleet.asking import ask_command
 from server.fleet.command_checks import check_command
-from server.fleet.lookup import find_edge
+from server.fleet.edge_doors import doors_by_edge
 from server.fleet.models import Edge, EdgeCommand
 from server.ids import new_id
 from server.operators.actor import Actor
@@ -264,23 +264,21 @@ def find_emergency(session: Session, name: str, *, lock: bool = False) -> Emerge
 
 
 def edge_of(session: Session, context: Context, point: AccessPoint) -> Edge:
-    """The edge that decides at this access point: the door's, or the only one there is. Raises :class:`Problem` 409."""
-    door = next(one for one in context.site.doors if one.id == point.door)
-    if door.edge:
-        return find_edge(session, door.edge, "access_point")
+    """The edge that decides at this access point: as the site file says, else as the edges report. Raises :class:`Problem` 409."""
+    names = [name for name, doors in doors_by_edge(session, context.site).items() if point.door in doors]
     standing = select(Edge).where(
-        Edge.role == "door", col(Edge.revoked_at).is_(None), col(Edge.public_key).is_not(None)
+        col(Edge.name).in_(names), col(Edge.revoked_at).is_(None), col(Edge.public_key).is_not(None)
     )
-    found = session.exec(standing.limit(2)).all()
-    if len(found) != 1:
+    edge = session.exec(standing).first()
+    if edge is None:
         raise Problem(
             409,
             "no_edge",
-            f"The site does not say which edge decides at {point.id}, and {'none is' if not found else 'several are'} enrolled: name it in the site file.",
-            f"场地文件未说明 {point.id} 由哪台控制器负责。",
+            f"No enrolled edge decides at {point.id}: enrol it, or name it in the site file.",
+            f"{point.id} 没有已登记的控制器负责。",
             field="access_point",
         )
-    return found[0]
+    return edge
 
 
 def changed(session: Session, emergency: Emergency) -> None:

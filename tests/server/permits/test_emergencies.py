@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlmodel import select
 
 from controller.commands import Admit
+from controller.events import DoorClosed
 from server.db.clock import FixedClock
 from server.fleet.models import Edge, EdgeCommand
 from server.permits.models import Emergency
@@ -165,6 +166,18 @@ def test_an_entry_made_at_the_edge_with_the_link_down_is_a_debt_exactly_once(
     desk.post("it_head", f"emergencies/{debt['id']}/close", note="counted")
     edge.happen(taken("hall-in", -4, escort=3, **unnamed), at_s=180)
     assert [one["status"] for one in desk.get("emergencies")["items"]] == ["closed", "admitted"]
+
+
+@ON_SQLITE
+def test_of_several_edges_the_one_that_reports_the_door_admits(app: FastAPI, desk: Desk, edge: RoomEdge) -> None:
+    RoomEdge(context_of_app(app), "edge-9")
+    made = emergency(desk)
+    desk.post("guard", f"emergencies/{made['id']}/document", **DOCUMENT)
+    assert problem(act(desk, made["id"], "admit", access_point="hall-in")) == (409, "no_edge")
+    edge.happen(DoorClosed("hall-door"))
+    desk.post("guard", f"emergencies/{made['id']}/admit", access_point="hall-in")
+    with context_of_app(app).database.read() as session:
+        assert session.exec(select(EdgeCommand.edge_id)).all() == [edge.id]
 
 
 @ON_SQLITE
