@@ -25,6 +25,7 @@ from server.equipment.slip_models import ExitSlip, ExitSlipLine
 from server.equipment.stock import Stock
 from server.equipment.stock_rows import Move
 from server.fleet.models import Edge
+from server.ledger.keyed_rows import table_of
 from server.ledger.writer import Ledger
 from server.registry.models import Contract, Customer
 from sim.day import START_WALL_US
@@ -34,6 +35,8 @@ from sim.site_folder import SiteFolder
 from tests.server.conftest import START
 
 MOVES = 1_000
+ITEMS, STAYS, DISCREPANCIES = table_of(Item), table_of(ItemStay), table_of(Discrepancy)
+ORDER_LINES, SLIP_LINES = table_of(WorkOrderLine), table_of(ExitSlipLine)
 AT_ONCE = 200
 """Records of a batch."""
 
@@ -103,6 +106,7 @@ class Book:
             self.heads[arrived.journal_id] = previous
 
     def _order(self, order: PolicyOrder, at: datetime) -> None:
+        assert order.customer is not None
         with self.database.write() as session:
             session.add(
                 WorkOrder(
@@ -113,9 +117,16 @@ class Book:
             )  # fmt: skip
             session.flush()
             for place, line in enumerate(order.lines):
-                shared = {"model": line.model, "model_key": serial_key(line.model), "quantity": line.quantity}
                 session.add(
-                    WorkOrderLine(id=line.id, order_id=order.id, place=place, serials=list(line.serials), **shared)
+                    WorkOrderLine(
+                        id=line.id,
+                        order_id=order.id,
+                        place=place,
+                        model=line.model,
+                        model_key=serial_key(line.model),
+                        quantity=line.quantity,
+                        serials=list(line.serials),
+                    )
                 )
                 session.flush()
                 for serial in line.serials:
@@ -154,12 +165,9 @@ class Book:
     @staticmethod
     def _customers(session: Session) -> None:
         for number in (1, 2):
-            common = {"created_at": START, "updated_at": START}
-            session.add(
-                Customer(id=number, code=f"C00{number}", kind="organisation", name=f"Customer {number}", **common)
-            )
+            session.add(Customer(id=number, code=f"C00{number}", kind="organisation", name=f"Customer {number}"))
             session.flush()
-            session.add(Contract(id=number, customer_id=number, status="active", from_at=START, **common))
+            session.add(Contract(id=number, customer_id=number, status="active", from_at=START))
             session.flush()
 
 
@@ -180,17 +188,17 @@ def test_inventory_slips_and_doors_agree_after_a_thousand_moves(day: GoodsDay, d
         assert discrepancies(session) == []
         assert moves_written(session) - len(day.office.stocked) >= MOVES
         standing = session.execute(
-            select(Item.serial_key, Item.model_key, ItemStay.customer_id).where(
-                ItemStay.item_id == Item.id, ItemStay.out_at_us.is_(None)
-            )
+            select(ITEMS.c.serial_key, ITEMS.c.model_key, STAYS.c.customer_id)
+            .join(STAYS, STAYS.c.item_id == ITEMS.c.id)
+            .where(STAYS.c.out_at_us.is_(None))
         ).all()
         assert {row[0] for row in standing if row[0] is not None} == {serial for serial, here in inside.items() if here}
         assert {row[0]: row[2] for row in standing if row[0] is not None} == day.office.owner
         assert Counter((row[2], row[1]) for row in standing if row[0] is None) == counted
         told = day.office.moved
-        orders = session.execute(select(WorkOrderLine.order_id, WorkOrderLine.id, WorkOrderLine.received)).all()
+        orders = session.execute(select(ORDER_LINES.c.order_id, ORDER_LINES.c.id, ORDER_LINES.c.received)).all()
         slips = session.execute(
-            select(ExitSlipLine.slip_id, ExitSlipLine.id, ExitSlipLine.gone, ExitSlipLine.returned)
+            select(SLIP_LINES.c.slip_id, SLIP_LINES.c.id, SLIP_LINES.c.gone, SLIP_LINES.c.returned)
         ).all()
     assert {row[:2]: row[2] for row in orders} == {row[:2]: told["order", row[0], row[1], "in"] for row in orders}
     assert {row[:2]: (row[2], row[3]) for row in slips} == {
@@ -201,7 +209,7 @@ def test_inventory_slips_and_doors_agree_after_a_thousand_moves(day: GoodsDay, d
 
 def discrepancies(session: Session) -> list[Any]:
     """What the stock had no place for."""
-    return [tuple(row) for row in session.execute(select(Discrepancy.kind, Discrepancy.inputs)).all()]
+    return [tuple(row) for row in session.execute(select(DISCREPANCIES.c.kind, DISCREPANCIES.c.inputs)).all()]
 
 
 def moves_written(session: Session) -> int:
