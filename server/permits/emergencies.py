@@ -95,7 +95,7 @@ def approve(session: Session, context: Context, actor: Actor, given: Approval) -
         approved_name=actor.name,
         approved_at=now,
     )
-    emergency.person = emergency.public_id
+    emergency.person = given.external_id or emergency.public_id  # as edge and register call them
     session.add(emergency)
     session.flush()
     record(session, actor, now, "emergency.approve", emergency.public_id, after=show(emergency))
