@@ -117,11 +117,10 @@ def refused_document(state: State, place: Place, document: Document) -> Explanat
 
 def refused_now(place: Place, document: Document) -> Explanation | None:
     """The same for one that was accepted: what time or another policy may have changed since."""
-    cancelled = isinstance(document, ExitSlip) and document.cancelled
     return (
         untrusted(place, document)
         or _bound_elsewhere(place, document)
-        or (because(Reason.SLIP_CANCELLED, slip=document.number) if cancelled else None)
+        or _cancelled(place, document)
         or _wrong_time(place, document)
         or packed(document)
     )
@@ -157,13 +156,21 @@ def _bound_elsewhere(place: Place, document: Document) -> Explanation | None:
 
 def _used_up(state: State, place: Place, document: Document) -> Explanation | None:
     """What is scanned in a check of this document is not counted: that check is replaced by the one that would begin."""
-    if isinstance(document, ExitSlip) and document.cancelled:
-        return because(Reason.SLIP_CANCELLED, slip=document.number)
+    cancelled = _cancelled(place, document)
+    if cancelled is not None:
+        return cancelled
     if total(left_of(state, document, place.direction, checks=False)):
         return None
     if isinstance(document, WorkOrder):
         return because(Reason.ORDER_DONE, order=document.number)
     return because(Reason.SLIP_SPENT, slip=document.number, serial="")
+
+
+def _cancelled(place: Place, document: Document) -> Explanation | None:
+    """A cancelled slip takes nothing out; what is out already may come back under it."""
+    if isinstance(document, ExitSlip) and document.cancelled and place.point.out:
+        return because(Reason.SLIP_CANCELLED, slip=document.number)
+    return None
 
 
 def _wrong_time(place: Place, document: Document) -> Explanation | None:
@@ -221,25 +228,38 @@ def judge_item(
     return because(Reason.ITEM_NOT_ON_SLIP, serial=text, slip=document.number)
 
 
+class Whereabouts(msgspec.Struct, frozen=True, gc=False):
+    """What is known last of a device: whether it is in the rooms, and whose it is (several: of two with one serial number)."""
+
+    inside: bool
+    owners: tuple[int | None, ...]
+
+
+def whereabouts(state: State, goods: GoodsIndex, serial: str) -> Whereabouts | None:
+    """The later word counts: the edge's own last passage, or the server's inventory, which has squared that passage, or knows of a correction. None: nothing
+    is known of it."""
+    last, items = state.moved.get(serial), goods.items(serial)
+    if last is not None and all(item.as_of_us < last.at_us for item in items):
+        return Whereabouts(last.inside, (last.customer,))
+    here = [item for item in items if item.inside]
+    return Whereabouts(bool(here), tuple(item.customer for item in here or items)) if items else None
+
+
 def of_another(state: State, goods: GoodsIndex, document: Document, serial: str) -> bool:
-    """Whether the device is another's than the document's customer, by the inventory or by its last passage (E6)."""
-    last = state.moved.get(serial)
-    return (last is not None and last.customer != document.customer) or any(
-        item.customer != document.customer for item in goods.items(serial)
-    )
+    """Whether the device is in the rooms and another's than the document's customer (E6). One that is outside may come back as somebody else's."""
+    known = whereabouts(state, goods, serial)
+    return known is not None and known.inside and any(owner != document.customer for owner in known.owners)
 
 
 def _used_before(
     state: State, goods: GoodsIndex, document: Document, direction: Direction, serial: str
 ) -> Explanation | None:
     """Why a device on a line by its serial number may not pass (again): it is there already, has passed under this binding, or is about to."""
-    last = state.moved.get(serial)
+    known = whereabouts(state, goods, serial)
     if direction == "out":
-        if (last is not None and not last.inside) or serial in passed(state, document, "out").serials:
+        if (known is not None and not known.inside) or serial in passed(state, document, "out").serials:
             return because(Reason.SLIP_SPENT, slip=document.number, serial=serial)
-    elif (last.inside if last is not None else bool(goods.items(serial))) or serial in passed(
-        state, document, "in"
-    ).serials:
+    elif (known is not None and known.inside) or serial in passed(state, document, "in").serials:
         return because(Reason.ITEM_ALREADY_IN, serial=serial)
     about_to = any(item.serial == serial for one in reservations(state) for item in one.items)
     if about_to or any(item.serial == serial for check in state.checks.values() for item in check.scanned):

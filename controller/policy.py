@@ -90,12 +90,15 @@ class Badge(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Item(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A device that is in the site's rooms. ``serial``: :func:`controller.codes.serial_key` of what is printed on it. ``customer`` None: the site's own."""
+    """A device that is in the site's rooms, or (``inside`` false) left them of late. ``serial``: :func:`controller.codes.serial_key` of what is printed on it.
+    ``customer`` None: the site's own. ``as_of_us``: when it came or went, as far as the server knows: what an edge saw later counts for more."""
 
     id: Int64
     serial: str
     model: str
     customer: Int64 | None = None
+    inside: bool = True
+    as_of_us: Int64 = 0
 
 
 class Line(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -132,7 +132,7 @@ class DocumentChecks:
             raise BrokenPromise(f"7: record {seq} uses {event.number} for another customer than its own")
         back = isinstance(document, ExitSlip) and event.direction == "in"
         if isinstance(document, ExitSlip):
-            if document.cancelled:
+            if document.cancelled and not back:
                 raise BrokenPromise(f"E4: record {seq} uses {event.number}, which is cancelled")
             if document.door not in ("", event.door):
                 raise BrokenPromise(f"E6: record {seq} uses {event.number} at {event.door}, not {document.door}")

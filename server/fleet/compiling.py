@@ -25,6 +25,7 @@ from server.fleet.bindings import note_releases
 from server.fleet.book import Book, Prepared, Scope, areas_of_edge, has_goods_doors
 from server.fleet.compile import COMPILER, Entries, Grants, compile_rows
 from server.fleet.goods_rows import (
+    GONE_ITEM_KEPT_US,
     OVER_US,
     GoodsFound,
     GoodsScope,
@@ -42,6 +43,7 @@ from server.ledger.facts import table_of
 from server.registry.models import QUOTAS
 
 HEAD_MARGIN_BYTES = 256
+ITEMS_LOOKED_US = 3_600 * 1_000_000
 
 log = structlog.get_logger(__name__)
 
@@ -106,6 +108,7 @@ class Compiler:
         self._grants = Grants()
         self._left_some = True
         """Whether an earlier batch may have carried, with its own changes of a row, others that were still open."""
+        self._items_looked_us = 0
         self.edges: dict[int, EdgePolicy] = {}
 
     def load(self, connection: Connection, receipts: Iterable[Receipt]) -> None:
@@ -175,15 +178,20 @@ class Compiler:
             )
         return None
 
-    def documents_over(self, now_us: int) -> list[tuple[str, int]]:
-        """Orders and slips in the books whose last window is long over: (kind, id), for ``goods_change``."""
-        listed = (
-            (kind, entry)
-            for edge in self.edges.values()
-            for kind, entries in (("order", edge.book.orders), ("slip", edge.book.slips))
-            for entry in entries.values()
-        )
-        return sorted({(kind, entry.id) for kind, entry in listed if ends_us(entry) + OVER_US <= now_us})
+    def over(self, now_us: int) -> list[tuple[str, int]]:
+        """What is in the books though its time is over, (kind, id) for ``goods_change``: orders and slips long past their last window, and, looked at once
+        an hour, devices that left long ago."""
+        found: set[tuple[str, int]] = set()
+        with_items = abs(now_us - self._items_looked_us) >= ITEMS_LOOKED_US
+        if with_items:
+            self._items_looked_us = now_us
+        for book in (edge.book for edge in self.edges.values() if edge.has_goods):
+            for kind, entries in (("order", book.orders), ("slip", book.slips)):
+                found.update((kind, entry.id) for entry in entries.values() if ends_us(entry) + OVER_US <= now_us)
+            if with_items:
+                gone = (item for item in book.items.values() if not item.inside)
+                found.update(("item", item.id) for item in gone if item.as_of_us + GONE_ITEM_KEPT_US <= now_us)
+        return sorted(found)
 
     def prepare(self, work: Work, epoch: int) -> list[Step]:
         """The next version of each edge for which something differs, or whose policy is of another epoch."""

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 
 from controller.goods_events import DocumentKind
 from controller.policy import ExitSlip, Item, Line, WorkOrder
+from controller.state import MOVED_KEPT_US
 from server.db.clock import from_us, to_us
 from server.equipment.models import Item as ItemRow
 from server.equipment.models import ItemStay
@@ -27,6 +28,8 @@ MAX_GOODS_CHANGES = 5_000
 """So many changes are followed by one version of each policy."""
 OVER_US = 86_400 * 1_000_000
 """So long after the end of its window a document is still in the policies, for the sake of a good reason at the door."""
+GONE_ITEM_KEPT_US = MOVED_KEPT_US + OVER_US
+"""So long a device that left stands in the policies: longer than an edge remembers what it saw itself."""
 IDS_AT_ONCE = 500
 ORDER_STATUSES = ("approved", "receiving")
 _HOUR_US = 3_600 * 1_000_000
@@ -99,7 +102,7 @@ def read_goods(connection: Connection, now_us: int, scope: GoodsScope | None = N
     orders = _orders(connection, now_us, edges, None if scope is None else scope.orders, withdrawn)
     slips = _slips(connection, now_us, edges, None if scope is None else scope.slips, withdrawn)
     return GoodsFound(
-        {entry.id: entry for entry in _items(connection, None if scope is None else scope.items)},
+        {entry.id: entry for entry in _items(connection, now_us, None if scope is None else scope.items)},
         {entry.id: entry for entry in orders},
         {entry.id: entry for entry in slips},
         tuple(withdrawn),
@@ -111,15 +114,24 @@ def ends_us(document: WorkOrder | ExitSlip) -> int:
     return max(document.until_us, document.return_until_us) if isinstance(document, ExitSlip) else document.until_us
 
 
-def _items(connection: Connection, ids: Collection[int] | None) -> Iterator[Item]:
+def _items(connection: Connection, now_us: int, ids: Collection[int] | None) -> Iterator[Item]:
+    """Devices with serial numbers that are here, or left of late: an edge that saw one pass must learn that the server knows."""
     item, stay = table_of(ItemRow).c, table_of(ItemStay).c
     query = (
-        select(item.id, item.serial_key, item.model, stay.customer_id)
+        select(item.id, item.serial_key, item.model, stay.customer_id, stay.in_at_us, stay.out_at_us)
         .join_from(table_of(ItemRow), table_of(ItemStay), item.id == stay.item_id)
-        .where(stay.out_at_us.is_(None), item.serial_key.is_not(None))
+        .where(item.serial_key.is_not(None), or_(stay.out_at_us.is_(None), stay.out_at_us > now_us - GONE_ITEM_KEPT_US))
     )
+    last: dict[int, Item] = {}
     for row in _rows(connection, query, item.id, ids):
-        yield Item(row.id, row.serial_key, row.model, row.customer_id)
+        inside = row.out_at_us is None
+        entry = Item(
+            row.id, row.serial_key, row.model, row.customer_id, inside, row.in_at_us if inside else row.out_at_us
+        )
+        known = last.get(row.id)
+        if known is None or (inside, entry.as_of_us) > (known.inside, known.as_of_us):
+            last[row.id] = entry
+    yield from last.values()
 
 
 def _orders(

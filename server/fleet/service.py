@@ -353,7 +353,7 @@ class FleetService:
             silent = any_silent(session.connection(), now_us)
             missed = any_revoked_missed(session.connection())
             two_places = two_places_changed(session.connection(), self._areas)
-        over = self.policies.compiler.documents_over(now_us)
+        over = self.policies.compiler.over(now_us)
         if over:
             with self._database.write() as session:
                 note_over(session.connection(), over)

@@ -388,7 +388,7 @@ def _not_allowed(name: str, record: Record, event: ItemsMoved, policy: Policy | 
     document = next((one for one in documents if key_of(one) == (event.document, event.document_id)), None)
     if document is None or document.edge != name or document.binding != event.binding:
         yield f"{where}: moved under a document that the policy in force does not bind here"
-    elif isinstance(document, ExitSlip) and document.cancelled:
+    elif isinstance(document, ExitSlip) and document.cancelled and event.direction == "out":
         yield f"{where}: moved under a cancelled slip"
     elif document.customer != event.customer:
         yield f"{where}: moved under another customer"

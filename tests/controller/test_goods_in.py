@@ -1,5 +1,7 @@
 """Devices come in on a work order, or back under a slip: order, devices, badge (E1, E2, MEANINGS 25)."""
 
+import msgspec
+
 from controller.goods_events import ItemsReserved
 from controller.inputs import TimeElapsed
 from controller.policy import Item, Line
@@ -177,6 +179,31 @@ def test_one_of_two_that_came_back_does_not_take_the_others_place_on_the_slip() 
     at.document(two)
     assert told(at.item("SN-1")) == ["refused SLIP_SPENT"]
     assert told(at.item("SN-2"))[0] == "accepted SN-2 left 0"
+
+
+def test_what_is_out_comes_back_under_a_slip_that_was_cancelled_meanwhile() -> None:
+    at = taken_out()
+    cancelled = msgspec.structs.replace(REPAIR, cancelled=True)
+    at.adopt(goods_policy(cancelled, n=2))
+    assert told(at.document(cancelled, IN)) == ["started S-1"]
+    assert told(at.item("SN-1", IN)) == ["accepted SN-1 left 0"]
+
+
+def test_the_later_word_says_where_a_device_is_and_whose() -> None:
+    """What the edge saw counts until the server knows of it, or of something later (a correction, a sale, a merge)."""
+    at = taken_out()
+    moved_us = at.engine.state.moved["SN-1"].at_us
+    again = slip(2, ONE, customer=None, kind="site")
+
+    def says(inside: bool, as_of_us: int, n: int) -> list[str]:
+        item = Item(1, "SN-1", "R750", 2, inside, as_of_us)
+        at.adopt(goods_policy(order(1, ONE), again, items=(item,), n=n))
+        at.document(order(1, ONE), IN)
+        return told(at.item("SN-1", IN))
+
+    assert says(True, moved_us - 1, 2) == ["accepted SN-1 left 0"], "an older inventory: the device is outside"
+    assert says(True, moved_us, 3) == ["refused ITEM_OF_ANOTHER_CUSTOMER"], "the server knows: back, and another's"
+    assert says(False, moved_us + 1, 4) == ["accepted SN-1 left 0"], "it left again: it may come as somebody else's"
 
 
 def test_what_was_out_before_the_slip_was_bound_here_may_come_back_here() -> None:

@@ -163,7 +163,7 @@ def test_devices_orders_and_slips_are_in_the_policy_of_an_edge_with_a_goods_door
     put(fleet, ExitSlipCarrier(public_id="crr_1", slip_id=its_slip, holder_id=carrier))
     policy = policy_of(fleet, edge)
     start = to_us(START)
-    assert policy.items == (Item(item, "SN-1", "R750", customer),)
+    assert policy.items == (Item(item, "SN-1", "R750", customer, True, 1),)
     assert policy.slips == (
         ExitSlip(
             its_slip, b"S-1".ljust(16, b"."), "S-1", "withdrawal", customer, "edge-1", 1, start, start + 8 * 3_600_000_000,
@@ -204,11 +204,37 @@ def test_a_device_that_leaves_and_a_change_by_bare_sql_come_as_small_deltas(flee
     items = [device(fleet, customer, f"SN-{number}") for number in range(5)]
     its_slip = slip(fleet, customer)
     fleet.turn()
-    change(fleet, "UPDATE item_stay SET out_at_us = 2 WHERE item_id = :item", item=items[2])
+    left_us = to_us(START)
+    change(fleet, "UPDATE item_stay SET out_at_us = :at WHERE item_id = :item", at=left_us, item=items[2])
     delta = last_delta(fleet, edge)
-    assert (delta.gone_items, delta.items, delta.slips) == ((items[2],), (), ())
+    assert (delta.items, delta.gone_items, delta.slips) == (
+        (Item(items[2], "SN-2", "R750", customer, False, left_us),),
+        (),
+        (),
+    )
     change(fleet, "UPDATE exit_slip SET status = 'cancelled' WHERE id = :slip", slip=its_slip)
     assert [entry.cancelled for entry in last_delta(fleet, edge).slips] == [True]
+
+
+def test_a_device_is_told_by_its_newest_stay_and_forgotten_a_month_after_it_left(fleet: Fleet, edge: WireEdge) -> None:
+    customer, other = fleet.registry.customer(), fleet.registry.customer("C002")
+    item = device(fleet, customer, "SN-1")
+    left_us = to_us(START)
+    change(fleet, "UPDATE item_stay SET out_at_us = :at", at=left_us)
+    with fleet.context.database.read() as session:
+        movement = session.exec(select(ItemMovement.id)).one()
+    assert movement is not None
+    stay = ItemStay(item_id=item, customer_id=other, in_at_us=left_us + 9, source="import", in_movement_id=movement)
+    put(fleet, stay)
+    assert policy_of(fleet, edge).items == (Item(item, "SN-1", "R750", other, True, left_us + 9),)
+    change(fleet, "UPDATE item_stay SET out_at_us = :at WHERE out_at_us IS NULL", at=left_us + 10)
+    assert policy_of(fleet, edge).items == (Item(item, "SN-1", "R750", other, False, left_us + 10),)
+    fleet.clock.advance(timedelta(days=31))
+    fleet.turn()
+    assert policy_of(fleet, edge).items != ()
+    fleet.clock.advance(timedelta(hours=2))
+    fleet.turn()
+    assert policy_of(fleet, edge).items == ()
 
 
 def test_what_was_followed_is_followed_once_and_a_restart_finds_the_same(fleet: Fleet, edge: WireEdge) -> None:
