@@ -44,7 +44,7 @@ Approves = Annotated[Actor, requires(Permission.ORDER_APPROVE)]
 Excepts = Annotated[Actor, requires(Permission.ORDER_EXCEPT)]
 Receives = Annotated[Actor, requires(Permission.ORDER_RECEIVE)]
 Attests = Annotated[Actor, requires(Permission.ORDER_ATTEST)]
-Prints = Annotated[Actor, requires(Permission.ORDER_READ, secret_answer=True)]
+Prints = Annotated[Actor, requires(Permission.ORDER_WRITE, secret_answer=True)]
 
 Status = Literal["draft", "submitted", "refused", "approved", "receiving", "done", "closed", "cancelled"]
 Name = Annotated[str, Path(max_length=200)]
