@@ -64,6 +64,9 @@ def routers() -> list[APIRouter]:
     """Every noun's routers. Imported here so that ``menjin server token`` need not load them."""
     from server.badges import endpoints as badges
     from server.console.endpoints import router as console
+    from server.console.equipment import router as equipment_pages
+    from server.console.handover import router as handover_pages
+    from server.console.visits import router as visit_pages
     from server.crm.endpoints import router as crm
     from server.duty import endpoints as duty
     from server.equipment import endpoints as equipment
@@ -106,6 +109,9 @@ def routers() -> list[APIRouter]:
         escalation,
         roster,
         console,
+        visit_pages,
+        equipment_pages,
+        handover_pages,
     ]
 
 

@@ -1,19 +1,19 @@
 """The console's pages and its stream. Forms work without scripts; the live page needs them and says so."""
 
 import json
-from typing import Annotated, cast
+from typing import Annotated
 
 from fastapi import APIRouter, Form, Header, Query, Request, Response
 from sqlmodel import Session, select
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse
+from starlette.responses import JSONResponse, RedirectResponse
 
 from controller.reasons import Language
 from server.console import view
-from server.console.errors import HOME, THEME_COOKIE, THEMES, local_path, sign_in_path, theme_of
+from server.console.errors import HOME, THEME_COOKIE, THEMES, local_path, sign_in_path
 from server.console.language import COOKIE as LANGUAGE_COOKIE
 from server.console.language import LANGUAGES, language_of
-from server.console.live import LiveHub
-from server.console.rendering import Audience, Renderer
+from server.console.pages import bare_page, hub_of, page, renderer_of
+from server.console.rendering import Audience
 from server.console.static_files import static_answer
 from server.console.stream import EventStream
 from server.console.waiting import check_lines, goods_points
@@ -37,24 +37,9 @@ SeesLive = Annotated[Actor, requires(Permission.LIVE_READ)]
 OwnAccount = Annotated[Actor, requires(Permission.OWN_ACCOUNT)]
 
 
-def renderer_of(request: Request) -> Renderer:
-    """The app's renderer."""
-    return cast(Renderer, request.app.state.renderer)
-
-
-def hub_of(request: Request) -> LiveHub:
-    """The app's hub."""
-    return cast(LiveHub, request.app.state.live)
-
-
 def audience_of(actor: Actor, language: Language) -> Audience:
     """What this actor may be shown."""
     return Audience(language, fleet=actor.may(Permission.FLEET_READ))
-
-
-def _page(request: Request, name: str, status: int = 200, **values: object) -> HTMLResponse:
-    values = {"theme": theme_of(request), "path": request.url.path} | values
-    return HTMLResponse(renderer_of(request).page(name, language_of(request), values), status)
 
 
 @router.get("/static/{digest}/{name:path}")
@@ -82,9 +67,9 @@ def preferences(request: Request, to: Path = HOME, language: Choice = None, them
 
 
 @router.get("/sign-in")
-def sign_in_page(request: Request, to: str = HOME, ended: bool = False, changed: bool = False) -> Response:
+def sign_inbare_page(request: Request, to: str = HOME, ended: bool = False, changed: bool = False) -> Response:
     """The sign-in form."""
-    return _page(
+    return bare_page(
         request, "sign-in.html", to=local_path(to), username="", problem=None, ended=ended, changed=changed,
         path=sign_in_path(local_path(to)),
     )  # fmt: skip
@@ -100,7 +85,7 @@ async def sign_in_form(
     address = request.client.host if request.client else ""
     outcome = await sign_in.sign_in(context, username, password, address, request.headers.get("user-agent", ""))
     if isinstance(outcome, Problem):
-        answer = _page(
+        answer = bare_page(
             request, "sign-in.html", outcome.status, to=to, username=username, problem=_said(request, outcome),
             ended=False, changed=False, path=sign_in_path(to),
         )  # fmt: skip
@@ -122,9 +107,9 @@ def sign_out(session: DbSession, actor: OwnAccount) -> Response:
 
 
 @router.get("/password")
-def password_page(request: Request, actor: OwnAccount, to: str = HOME) -> Response:
+def passwordbare_page(request: Request, actor: OwnAccount, to: str = HOME) -> Response:
     """The form for a new password."""
-    return _page(request, "password.html", to=local_path(to), actor=actor, problem=None, field=None)
+    return bare_page(request, "password.html", to=local_path(to), actor=actor, problem=None, field=None)
 
 
 @router.post("/password")
@@ -153,7 +138,7 @@ def password_form(
         except Problem as refusal:
             problem = refusal
     if problem is not None:
-        return _page(
+        return bare_page(
             request, "password.html", problem.status, to=local_path(to), actor=actor, problem=_said(request, problem),
             field=problem.field,
         )  # fmt: skip
@@ -162,7 +147,7 @@ def password_form(
 
 
 @router.get("/live")
-def live_page(request: Request, context: AppContext, actor: SeesLive) -> Response:
+def livebare_page(request: Request, context: AppContext, actor: SeesLive) -> Response:
     """Everything that the stream then keeps up to date, as it stands now."""
     audience = audience_of(actor, language_of(request))
     renderer = renderer_of(request)
@@ -171,19 +156,20 @@ def live_page(request: Request, context: AppContext, actor: SeesLive) -> Respons
         rows = view.newest(session, last)
         views = view.event_views(rows, view.people_in(session, context, rows))
         shown = view.panels(session, context, context.clock.now())
-    return _page(
-        request,
-        "live.html",
-        actor=actor,
-        may=sorted(permission.value for permission in Permission if actor.may(permission)),
-        fleet=audience.fleet,
-        last=last,
-        now=context.clock.now(),
-        rows=renderer.events(audience, views),
-        panels=renderer.panels(audience, shown),
-        alarms=len(shown.alarms),
-        goods_points=goods_points(context.site),
-    )
+        return page(
+            request,
+            session,
+            context,
+            actor,
+            "live.html",
+            "live",
+            fleet=audience.fleet,
+            last=last,
+            rows=renderer.events(audience, views),
+            panels=renderer.panels(audience, shown),
+            alarms=len(shown.alarms),
+            goods_points=goods_points(context.site),
+        )
 
 
 @router.get("/live/stream")

@@ -108,6 +108,7 @@ class Renderer:
             wall=lambda at_us: self._moment(from_us(at_us)) if isinstance(at_us, int) else "?",
             instruction=lambda alarm: self._instruction(language, alarm),
             moment=self._moment,
+            minute=lambda at: _aware(at).astimezone(self._zone).strftime("%m-%d %H:%M"),
             date=lambda at: _aware(at).astimezone(self._zone).strftime("%m-%d"),
             clock=lambda at: _aware(at).astimezone(self._zone).strftime("%H:%M:%S"),
         )

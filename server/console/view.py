@@ -11,8 +11,8 @@ from sqlmodel import Session, col, or_, select
 
 from controller.site import Site
 from server.console.people import People, people_of
-from server.console.waiting import with_photos
 from server.console.revocations import revocations
+from server.console.waiting import with_photos
 from server.context import Context
 from server.db.clock import from_us, to_us
 from server.fleet.endpoints import show_edge

@@ -2,11 +2,8 @@
 
 from typing import Final
 
-
-def N_(text: str) -> str:  # noqa: N802  (gettext's own name: marks a text for the catalogue)
-    """Mark a text for the catalogue; it is translated where it is shown."""
-    return text
-
+from server.console.marking import N_
+from server.console.record_words import RECORD_WORDS
 
 WORDS: Final[dict[str, dict[str, str]]] = {
     "mode": {
@@ -188,6 +185,12 @@ WORDS: Final[dict[str, dict[str, str]]] = {
     },
     "lockdown_cause": {"command": N_("by command"), "input": N_("by the lockdown button")},
     "device_kind": {"reader": N_("Reader"), "board": N_("Relay board")},
+    "section": {
+        "live": N_("Live"),
+        "visits": N_("Visits"),
+        "equipment": N_("Equipment"),
+        "handover": N_("Handover"),
+    },
     "role": {
         "guard": N_("Guard"),
         "customer_service": N_("Customer service"),
@@ -197,7 +200,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "auditor": N_("Auditor"),
         "administrator": N_("Administrator"),
     },
-}  # fmt: skip
+} | RECORD_WORDS  # fmt: skip
 """Family → code → English. A code that is not here is shown as it is."""
 
 

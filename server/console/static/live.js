@@ -1,5 +1,5 @@
 // The live page: puts what the stream brings into place and says when it does not come.
-import { Feed } from "./feed.js";
+import { joinStream } from "./stream.js";
 import { ACT_NAMES, askFor } from "./ask.js";
 import { GUARD_ACTS, guardAct, showPhotos } from "./guard.js";
 import { listenToKeys } from "./keys.js";
@@ -166,32 +166,6 @@ function hear(message) {
   else if (message.type === "signed-out") location.assign(`/sign-in?ended=1&to=${encodeURIComponent(location.pathname)}`);
 }
 
-let leave = () => {};
-function join() {
-  const hello = { type: "hello", language, after: last };
-  if (window.SharedWorker) {
-    const name = `menjin ${language} ${body.dataset.session}`; // never another operator's stream
-    const worker = new SharedWorker(`${body.dataset.static}/feed-worker.js`, { type: "module", name });
-    worker.onerror = joinAlone;
-    worker.port.onmessage = ({ data }) => hear(data);
-    worker.port.postMessage(hello);
-    leave = () => worker.port.postMessage({ type: "bye" });
-  } else joinAlone();
-}
-
-function joinAlone() {
-  let feed = null;
-  const follow = () => {
-    if (document.hidden) {
-      feed?.close();
-      feed = null;
-    } else feed ??= new Feed(language, last, hear);
-  };
-  document.addEventListener("visibilitychange", follow);
-  follow();
-  leave = () => feed?.close();
-}
-
 setInterval(() => {
   const now = Date.now();
   if (lostSince === null) {
@@ -202,7 +176,6 @@ setInterval(() => {
 }, 500);
 
 document.addEventListener("visibilitychange", () => { if (!document.hidden) heardAt = Math.max(heardAt, Date.now() - SILENT_MS + 6000); });
-window.addEventListener("pagehide", () => leave());
 window.addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 
 // -- what a person does
@@ -230,4 +203,4 @@ listenToKeys();
 showEmpty();
 tellWaiting();
 countDown();
-join();
+joinStream(language, () => last, hear);

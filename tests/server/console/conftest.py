@@ -19,9 +19,12 @@ from server.db.clock import SystemClock, to_us
 from server.fleet.models import Edge
 from server.fleet.status import take_status
 from server.ledger.writer import Ledger
+from server.operators.actor import SYSTEM
+from server.personal.attachments import Owner, store_attachment
 from server.personal.fields import write_field
 from server.registry.models import Customer, Holder
 from server.serve import _Server
+from tests.server.badges.making import picture
 from tests.server.browser import context_of_app
 from tests.server.edges import WireEdge
 from tests.server.waiting import until
@@ -69,6 +72,13 @@ class EdgeRow:
         with self.ledger.writing(to_us(self.context.clock.now())) as writer:
             writer.take(self.id, self.wire.batch(first, len(self.wire.journal)))
 
+    def happen_at_once(self, *events: AnyEvent) -> None:
+        """One record with all of them, committed."""
+        self.wire.record(*events)
+        seq = len(self.wire.journal)
+        with self.ledger.writing(to_us(self.context.clock.now())) as writer:
+            writer.take(self.id, self.wire.batch(seq, seq))
+
     def report(self, **changed: object) -> None:
         """A status of the edge."""
         values: dict[str, object] = {
@@ -78,6 +88,14 @@ class EdgeRow:
         }
         with self.ledger.writing(to_us(self.context.clock.now())) as writer:
             take_status(writer, self.id, self.wire.status(**(values | changed)), retained=False)
+
+
+def photo_of(context: Context, holder_id: int) -> str:
+    """A photo of the holder on file; its id."""
+    with context.database.write() as session:
+        owner = Owner("vis_1", holder_id)
+        stored = store_attachment(session, context, SYSTEM, owner, "photo", picture(), "image/jpeg")
+        return stored.public_id
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from controller.commands import UnlockDoor
+from controller.commands import CheckEquipment, UnlockDoor
 from controller.event_base import Explanation
 from controller.events import (
     AccessPending,
@@ -24,6 +24,17 @@ from controller.events import (
     DoorUnlocked,
     FireLatched,
     RangeLost,
+)
+from controller.goods_events import (
+    EquipmentCheckEnded,
+    EquipmentCheckStarted,
+    EquipmentRefused,
+    HolderConfirmed,
+    ItemAccepted,
+    ItemsFreed,
+    ItemsMoved,
+    ItemsReserved,
+    ScannedItem,
 )
 from controller.room_events import (
     AreaCertain,
@@ -43,14 +54,15 @@ from controller.room_events import (
 from server.console import view
 from server.console.errors import local_path
 from server.console.rendering import Audience, Renderer
-from server.db.clock import FixedClock
+from server.db.clock import FixedClock, to_us
+from server.fleet.models import EdgeCommand
 from server.operators.actor import SYSTEM
 from server.operators.guard import COOKIE
 from server.operators.permissions import Permission
 from server.operators.service import create_token
 from tests.server.browser import PASSWORD, administrator, browser, context_of_app, first_password, token_client
 from tests.server.conftest import ON_SQLITE
-from tests.server.console.conftest import EdgeRow, denied, granted
+from tests.server.console.conftest import EdgeRow, denied, granted, photo_of
 
 HTML = {"Accept": "text/html"}
 
@@ -224,6 +236,21 @@ EVENTS: list[tuple[AnyEvent, str]] = [
     (InterlockBroken("lock", "hall-door", "lobby-door"), "A way out was opened although lobby-door was not shut."),
     (DegradedChanged(("customer", "temporary")), "these may not enter: customer, temporary"),
     (RangeLost("j1", 4, 9), "Records lost edge-1 4 – 9"),
+    (HolderConfirmed("hall-in", "hall-door", 1, 1, "M1001", "opr_1"),
+     "Holder confirmed M1001 李* lobby → hall The guard compared photo and person: they match."),
+    (EquipmentCheckStarted("hall-out", "hall-door", "slip", 1, 1, "S-20260302-0001", "out", 1, 3, 0, 0, console=True),
+     "Check begun S-20260302-0001 C001 华云数据 hall → lobby Exit slip, going out: 3 devices to scan. By the guard's console."),
+    (ItemAccepted("hall-out", "hall-door", "S-1", ScannedItem(1, "SN-1"), "R750", 2, 0), "SN-1 R750 2 left to scan."),
+    (ItemAccepted("hall-out", "hall-door", "S-1", ScannedItem(1), "PDU", 0, 0), "PDU That was the last one."),
+    (EquipmentRefused("hall-out", "hall-door", Explanation("ITEM_NOT_ON_SLIP", "E4", {"serial": "SN-9", "number": "S-1"}), "S-1", "SN-9"),
+     "Refused S-1 SN-9 hall → lobby"),
+    (EquipmentCheckEnded("hall-out", "hall-door", "S-1", "timed_out", 2),
+     "Check ended S-1 hall → lobby Nothing was scanned for too long: nothing of it counts. 2 not scanned."),
+    (ItemsReserved("hall-out", "hall-door", "slip", 1, 1, "S-1", "out", 1, (ScannedItem(1, "SN-1"),), 0, 1, 1), "Devices reserved S-1"),
+    (ItemsMoved("hall-out", "hall-door", "slip", 1, 1, "S-1", "out", 1, (ScannedItem(1, "SN-1"), ScannedItem(2)), 0, 1, 1),
+     "Devices moved S-1 李* C001 华云数据 hall → lobby going out: 2 devices SN-1"),
+    (ItemsFreed("hall-out", "hall-door", "S-1", "restart"), "Devices stayed S-1 hall → lobby The edge restarted meanwhile"),
+    (AlarmRaised("SLIP_REUSED", "S-20260302-0001", "E6"), "Alarm Exit slip shown again S-20260302-0001 A spent or cancelled slip was shown again"),
     (CommandDone("cmd_1", UnlockDoor("hall-door", "delivery"), "opr_1", "done"), "Command Unlock door hall-door done: delivery"),
 ]  # fmt: skip
 
@@ -370,6 +397,70 @@ def test_what_a_guard_must_see_at_once_stands_on_the_page(app: FastAPI, edge: Ed
         told = re.search(r'data-may="([^"]*)"', may)
         assert told is not None
         assert set(acts) <= set(told[1].split())
+
+
+@ON_SQLITE
+def test_who_waits_for_the_guard_has_a_card_with_photo_and_buttons(app: FastAPI, edge: EdgeRow) -> None:
+    word = Explanation("GUARD_CONFIRMATION_REQUIRED", "R8", {"area": "hall", "wait_s": 60})
+    check = Explanation("GUARD_CHECK_REQUIRED", "E4", {"area": "hall", "wait_s": 8, "way": "out"})
+    photo = photo_of(edge.context, 1)
+    edge.happen(
+        AccessPending("hall-in", "hall-door", 1, 1, "M1001", word, 60_000_000, customer=1),
+        AccessPending("hall-out", "hall-door", 2, 2, "M1002", check, 60_000_000, out=True),
+        AlarmRaised("EQUIPMENT_UNCHECKED", "hall-door", "E4", {"cause": "rex", "openings": 3}),
+        AlarmRaised("SLIP_REUSED", "S-20260302-0001", "E6"),
+    )
+    text = re.sub(r"\s+", " ", page(english(token_client(app, "guard"))))
+    card = re.search(r'<li class="confirm".*?</li>', text)
+    assert card is not None
+    assert f'data-photo="{photo}"' in card[0]
+    for part in ("M1001", "李*", "C001", "Compare photo and person", 'data-act="accept"', 'data-act="mismatch"'):
+        assert part in card[0]
+    assert re.search(r'class="waits".*?M1002.*?No working scanner there.*?data-act="check" data-point="hall-out"', text)
+    assert re.search(r'data-act="attest" data-alarm="\d+" data-openings="3"', text)
+    assert "opened by the exit button · opened 3 times" in text
+    assert '<a href="/equipment/documents/S-20260302-0001">' in text
+    assert (
+        "acknowledge"
+        not in re.search(r'<li class="alarm"[^>]*>(?:(?!</li>).)*EQUIPMENT|data-act="attest".*?</li>', text)[0]
+    )  # type: ignore[index]
+
+
+@ON_SQLITE
+def test_a_check_by_the_console_is_answered_line_by_line(app: FastAPI, edge: EdgeRow) -> None:
+    context = context_of_app(app)
+    asked = CheckEquipment("hall-out", "slip", b"x" * 32, ("SN-1", "SN-9"), "no scanner there")
+    with context.database.write() as session:
+        now_us = to_us(context.clock.now())
+        session.add(
+            EdgeCommand(
+                public_id="cmd_1",
+                edge_id=edge.id,
+                name="CheckEquipment",
+                command="{}",
+                operator="opr_1",
+                state="done",
+                asked_us=now_us,
+                expires_us=now_us,
+            )
+        )
+    refused = Explanation("ITEM_NOT_ON_SLIP", "E4", {"serial": "SN-9", "number": "S-1"})
+    edge.happen(CommandDone("cmd_0", asked, "opr_1", "done"))
+    edge.happen_at_once(
+        EquipmentCheckStarted("hall-out", "hall-door", "slip", 1, 1, "S-1", "out", 1, 1, 0, 0, console=True),
+        ItemAccepted("hall-out", "hall-door", "S-1", ScannedItem(1, "SN-1"), "R750", 0, 0),
+        EquipmentRefused("hall-out", "hall-door", refused, "S-1", "SN-9"),
+        CommandDone("cmd_1", asked, "opr_1", "done"),
+    )
+    client = english(token_client(app, "guard"))
+    lines = client.get("/live/checks/cmd_1").json()["lines"]
+    assert [(one["serial"], one["accepted"], one["model"]) for one in lines] == [
+        ("SN-1", True, "R750"),
+        ("SN-9", False, ""),
+    ]
+    assert "SN-9" in lines[1]["text"]
+    assert client.get("/live/checks/cmd_9").status_code == 404
+    assert token_client(app, "auditor").get("/live/checks/cmd_1").status_code == 403
 
 
 @ON_SQLITE

@@ -1,0 +1,69 @@
+"""What every page of the console is given: language, theme, who looks, what they may, and where the live stream stands."""
+
+from datetime import date, datetime, time, timedelta
+from typing import cast
+from zoneinfo import ZoneInfo
+
+from fastapi import Request
+from sqlmodel import Session
+from starlette.responses import HTMLResponse
+
+from server.console.errors import theme_of
+from server.console.language import language_of
+from server.console.live import LiveHub
+from server.console.rendering import Renderer
+from server.context import Context
+from server.ledger import reading
+from server.operators.actor import Actor
+from server.operators.permissions import Permission
+
+_P = Permission
+SECTIONS = (
+    ("live", "/live", frozenset({_P.LIVE_READ})),
+    ("visits", "/visits", frozenset({_P.PERMIT_READ})),
+    ("equipment", "/equipment", frozenset({_P.SLIP_READ, _P.ORDER_READ, _P.INVENTORY_READ})),
+    ("handover", "/handover", frozenset({_P.HANDOVER_READ})),
+)
+"""Section of the console, where it begins, and who sees it: whoever holds one of these."""
+
+
+def renderer_of(request: Request) -> Renderer:
+    """The app's renderer."""
+    return cast(Renderer, request.app.state.renderer)
+
+
+def hub_of(request: Request) -> LiveHub:
+    """The app's hub."""
+    return cast(LiveHub, request.app.state.live)
+
+
+def bare_page(request: Request, name: str, status: int = 200, **values: object) -> HTMLResponse:
+    """A page for whoever, signed in or not."""
+    values = {"theme": theme_of(request), "path": _address(request)} | values
+    return HTMLResponse(renderer_of(request).page(name, language_of(request), values), status)
+
+
+def page(
+    request: Request, session: Session, context: Context, actor: Actor, name: str, section: str, **values: object
+) -> HTMLResponse:
+    """A page of ``section`` for who is signed in. Templates get ``may`` (permissions by name), and ``last``, after which the live stream goes on."""
+    given: dict[str, object] = {
+        "actor": actor,
+        "may": sorted(permission.value for permission in Permission if actor.may(permission)),
+        "section": section,
+        "sections": [(code, path) for code, path, wanted in SECTIONS if any(actor.may(one) for one in wanted)],
+        "now": context.clock.now(),
+        "last": reading.last_event_seq(session),
+    }
+    return bare_page(request, name, **(given | values))  # type: ignore[arg-type]
+
+
+def day_of(context: Context, at: datetime, days: int = 0) -> datetime:
+    """When the site's day of ``at`` began; ``days`` later."""
+    zone = ZoneInfo(context.site.time_zone)
+    day: date = at.astimezone(zone).date() + timedelta(days=days)
+    return datetime.combine(day, time(), zone)
+
+
+def _address(request: Request) -> str:
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")

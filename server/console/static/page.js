@@ -1,0 +1,62 @@
+// A page of records: its forms, and what stands at the doors meanwhile.
+import { sendForm } from "./forms.js";
+import { joinStream } from "./stream.js";
+
+const language = document.documentElement.lang;
+const { default: words } = await import(`./words.${language}.js`);
+const _ = (text) => words[text] ?? text;
+const $ = (id) => document.getElementById(id);
+
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches("form[data-api]")) return;
+  event.preventDefault();
+  sendForm(event.target, event.submitter, language, _);
+});
+
+// Enter in a line of a scanner goes to the next field, and sends only from the last.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.isComposing || !event.target.matches("input[data-next]")) return;
+  event.preventDefault();
+  document.getElementById(event.target.dataset.next).focus();
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
+  if (event.target.closest("input, textarea, select")) return;
+  const button = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
+  if (!button) return;
+  button.click();
+  event.preventDefault();
+});
+
+// -- the chip: whoever is on another page still learns that somebody waits at a door, or that an alarm stands
+
+let alarms = null;
+let waiting = 0;
+
+function count(html, selector) {
+  const template = document.createElement("template");
+  template.innerHTML = html; // the server's own rendering, escaped there
+  return template.content.querySelectorAll(selector).length;
+}
+
+function showChip(state) {
+  const chip = $("live-chip");
+  const parts = [];
+  if (waiting) parts.push(_("{count} wait for you").replace("{count}", waiting));
+  if (alarms) parts.push(_("{count} alarms").replace("{count}", alarms));
+  const text = state === "lost" ? _("No connection") : parts.join(" · ") || _("No alarm stands.");
+  chip.dataset.state = state === "lost" ? "lost" : parts.length ? "calls" : "up";
+  if ($("live-chip-text").textContent !== text) $("live-chip-text").textContent = text;
+}
+
+joinStream(language, () => Number(document.body.dataset.last), (message) => {
+  if (message.type === "panels") {
+    if (message.panels.alarms !== undefined) alarms = count(message.panels.alarms, '[data-state="raised"]');
+    if (message.panels.waiting !== undefined) waiting = count(message.panels.waiting, ".confirm, [data-act=check]");
+    showChip("up");
+  } else if (message.type === "tick" || message.type === "up") {
+    if (alarms !== null) showChip("up");
+  } else if (message.type === "down") showChip("lost");
+  else if (message.type === "signed-out") location.assign(`/sign-in?ended=1&to=${encodeURIComponent(location.pathname)}`);
+});
