@@ -23,10 +23,6 @@ class StepResult(msgspec.Struct):
     took_ms: float
 
 
-class NotYet(Exception):
-    """The step belongs to a part that does not exist yet."""
-
-
 class Judge:
     """Compares one step's expectations with what is seen. ``expected`` is None where the step expects nothing."""
 

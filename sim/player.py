@@ -15,17 +15,31 @@ from sim.at_the_door import READY_POLL_S, Taps, doors_are_ready, policy_is_curre
 from sim.clients import HttpClient, Refused
 from sim.compare import compare_when_drained
 from sim.facts import Facts, alarm_raised, decision_in, granted_in
+from sim.goods_desk import GoodsDesk
 from sim.invariants import RecordChecks
 from sim.journal_tail import JournalTail
-from sim.judge import Judge, NotYet, StepResult
+from sim.judge import Judge, StepResult
 from sim.node import BrokenPromise
+from sim.operators import Operators
 from sim.player_expectations import RecordExpectations
+from sim.player_goods import GoodsPlayer
 from sim.player_records import RecordVerbs
 from sim.population import Population
 from sim.scenario import Expect, Scenario, Step
+from sim.scenario_goods import (
+    AttestVerb,
+    CheckVerb,
+    ConfirmVerb,
+    EmergencyVerb,
+    OrderVerb,
+    PermitVerb,
+    Scan,
+    SlipVerb,
+)
 from sim.scenario_times import duration_s, moment
 from sim.scenario_verbs import ClockVerb, CommandVerb, DoorVerb, Lockdown, Pass, Tap, Zone
 from sim.stack import EDGE, Stack
+from sim.visit_desk import VisitDesk
 from sim.waiting import Stopwatch, pause, until
 
 DECISION_TIMEOUT_S = 6.0
@@ -33,11 +47,8 @@ ALARM_TIMEOUT_S = 20.0
 STATE_TIMEOUT_S = 10.0
 COMMAND_TIMEOUT_S = 10.0
 POLICY_TIMEOUT_S = 15.0
-AT_THE_RIM = (403, 422)
-"""The operator may not give this command, or it lacks something: refused before it reaches the edge."""
-
-NOT_YET = ("scan", "check", "confirm", "attest", "permit", "slip", "order", "emergency")
-"""Played in virtual time only. A scenario that uses one for real fails with this answer."""
+AT_THE_RIM = (403, 409, 422)
+"""The operator may not give this command, nothing permits it, or it lacks something: refused before it reaches the edge."""
 
 
 class Player:
@@ -53,7 +64,7 @@ class Player:
         self._since = 0
         self._names = {badge.number: badge.id for badge in scenario.given.badges if badge.number}
         self._numbers = {badge.id: badge.number for badge in scenario.given.badges if badge.number}
-        self._operators: dict[str, HttpClient] = {}
+        self._operators = Operators(stack)
         self._checks = RecordChecks(self.site)
         self._away: set[str] = set()
         self._taps = Taps(stack.hall)
@@ -61,14 +72,15 @@ class Player:
         self._population = Population(stack.api, stack.hall, self.now)
         self._records = RecordVerbs(stack, self._population.desk, self._judge)
         self._expectations = RecordExpectations(stack, self.tail, self._judge, scenario.given)
+        goods_desk = GoodsDesk(self._operators, self.now)
+        self._goods = GoodsPlayer(self._operators, stack.hall, self.tail, self._judge, goods_desk, self._names)
+        self._visits = VisitDesk(self._operators, stack.hall, self.now)
 
     def prepare(self) -> None:
         """Load what is given and wait until the edge runs the policy made of it."""
         given = self.scenario.given
-        for key in ("inventory", "slips", "orders"):
-            if getattr(given, key):
-                raise RuntimeError(f"not yet: given.{key} comes with a later issue")
         self._population.load(given)
+        self._goods.load(given)
         self._population.unknown_card()
         if not until(lambda: doors_are_ready(self.stack.api), POLICY_TIMEOUT_S, READY_POLL_S):
             raise RuntimeError(f"the edge did not take the policy within {POLICY_TIMEOUT_S:.0f} s")
@@ -80,11 +92,7 @@ class Player:
         self._since = self.tail.last_seq()
         watch = Stopwatch()
         try:
-            if step.verb in NOT_YET:
-                raise NotYet(f"{step.verb} is played in virtual time only")
             self._act(step)
-        except NotYet as error:
-            judge.fail(f"not yet: {error}")
         except Refused as error:
             judge.refused(error)
         else:
@@ -178,7 +186,7 @@ class Player:
 
         def reached() -> bool:
             """A cable that was plugged in a moment ago carries a session again soon."""
-            answer.update(self._command_answer(self._operator(command.by), body))
+            answer.update(self._command_answer(self._operators.client(command.by), body))
             return bool(answer["result"] != "no_session" or asked == "no_session")
 
         until(reached, COMMAND_TIMEOUT_S)
@@ -204,6 +212,42 @@ class Player:
 
         until(answered, COMMAND_TIMEOUT_S)
         return answer
+
+    # equipment, the guard's word, permits
+
+    def scan(self, verb: Scan) -> None:
+        self._goods.scan(verb, self._since)
+
+    def check(self, verb: CheckVerb) -> None:
+        self._goods.check(verb, self._since)
+
+    def confirm(self, verb: ConfirmVerb) -> None:
+        self._goods.confirm(verb, self._since, self._numbers.get(verb.badge, verb.badge))
+
+    def attest(self, verb: AttestVerb) -> None:
+        self._goods.attest(verb, self._since)
+
+    def slip(self, verb: SlipVerb) -> None:
+        self._goods.slip(verb)
+        self._wait_for_the_policy()
+
+    def order(self, verb: OrderVerb) -> None:
+        self._goods.order(verb)
+        self._wait_for_the_policy()
+
+    def permit(self, verb: PermitVerb) -> None:
+        self._visits.permit(verb)
+        self._names |= {number: name for name, number in self._visits.numbers.items()}
+        self._numbers |= self._visits.numbers
+        self._wait_for_the_policy()
+
+    def emergency(self, verb: EmergencyVerb) -> None:
+        self._visits.emergency(verb)
+
+    def _wait_for_the_policy(self) -> None:
+        """What was changed is in force, where the edge can hear of it."""
+        if not self._away:
+            until(lambda: policy_is_current(self.stack.api), POLICY_TIMEOUT_S)
 
     # verbs on the world
 
@@ -288,6 +332,7 @@ class Player:
         if expected.cleared is not None:
             name = expected.cleared
             self._settles("cleared", lambda: name if self._facts().cleared(name) else None, name, ALARM_TIMEOUT_S)
+        self._goods.judge_state(expected, self._settles)
         if expected.register is not None:
             rows = self._facts().register()
             self._judge.register(rows, expected.register)
@@ -304,18 +349,9 @@ class Player:
     def _facts(self) -> Facts:
         return Facts(self.site, self.tail.records(), self._names)
 
-    def _operator(self, role: str | None) -> HttpClient:
-        """Somebody of this role who sits at the console; None: who may do everything."""
-        if role is None:
-            return self.stack.api
-        if role not in self._operators:
-            self._operators[role] = HttpClient(self.stack.server_url, self.stack.token(role))
-        return self._operators[role]
-
     def close(self) -> None:
         """Let go of what the steps opened."""
-        for client in self._operators.values():
-            client.close()
+        self._operators.close()
 
     def _unlocked(self, door: str) -> bool:
         return not self.stack.hall.get("/state")["doors"][door]["locked"]
@@ -352,6 +388,14 @@ _VERBS: dict[str, Callable[[Player, Any], None]] = {
     "unplug": Player.unplug,
     "plug": Player.plug,
     "command": Player.command,
+    "scan": Player.scan,
+    "check": Player.check,
+    "confirm": Player.confirm,
+    "attest": Player.attest,
+    "slip": Player.slip,
+    "order": Player.order,
+    "permit": Player.permit,
+    "emergency": Player.emergency,
     "cut": Player.cut,
     "kill": Player.kill,
     "restore": Player.restore,

@@ -1,12 +1,12 @@
 """The verbs about equipment, permits and the guard's word, each with what may be written beside it."""
 
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
 from sim.scenario_given import LineGiven, Strict
 
-Role = Literal["guard", "supervisor"]
+Operator = Literal["guard", "customer_service", "it_head", "equipment_head", "supervisor", "administrator"]
 
 
 class Scan(Strict, frozen=True):
@@ -99,22 +99,71 @@ class OrderVerb(Strict, frozen=True):
     bind: Bind | None = None
 
 
+class PermitTerms(Strict, frozen=True, rename={"from_": "from"}):
+    """Who may come, where and when. The person's ID document is checked against ``id_number`` when they come."""
+
+    name: str
+    areas: tuple[str, ...]
+    id_number: str
+    customer: str | None = None
+    from_: str = "-1h"
+    to: str = "+8h"
+
+
+class By(Strict, frozen=True):
+    """An operator's act. ``by``: in which role."""
+
+    by: Operator = "administrator"
+
+
+class CheckIn(By, frozen=True):
+    """The guard at the desk: document seen (``id_number``: as it reads; else the right one), declaration item by item but what is ``refused``, photo, badge lent."""
+
+    id_number: str | None = None
+    refused: tuple[str, ...] = ()
+
+
 class PermitVerb(Strict, frozen=True):
-    """One act on a permit (B8). ``end``: it ends earlier than was approved."""
+    """One act on a permit (B8). ``end``: it ends earlier than was approved. The badge that is lent is tapped by the permit's id."""
 
     id: str
-    approve: dict[str, Any] | None = None
+    new: PermitTerms | None = None
+    approve: By | None = None
+    check_in: CheckIn | None = None
+    check_out: By | None = None
     revoke: bool = False
     end: str | None = None
+
+
+class EmergencyApproval(Strict, frozen=True):
+    """A supervisor lets somebody be admitted."""
+
+    areas: tuple[str, ...]
+    reason: str = "as the scenario says"
+    by: Operator = "supervisor"
+
+
+class Admission(Strict, frozen=True):
+    """The guard has seen the document; an escort's tap at ``at`` takes them in."""
+
+    at: str
+    by: Operator = "guard"
+
+
+class Closing(Strict, frozen=True):
+    """A third person says that nothing is owed any more."""
+
+    note: str = "as the scenario says"
+    by: Operator = "it_head"
 
 
 class EmergencyVerb(Strict, frozen=True):
     """One act on an emergency (B7)."""
 
     id: str
-    approve: dict[str, Any] | None = None
-    admit: dict[str, Any] | None = None
-    close: dict[str, Any] | None = None
+    approve: EmergencyApproval | None = None
+    admit: Admission | None = None
+    close: Closing | None = None
 
 
 class CheckRuns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

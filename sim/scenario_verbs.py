@@ -211,7 +211,7 @@ ACTS: dict[type[Strict], tuple[str, ...]] = {
     HolderVerb: ("new", "leave", "look"),
     SlipVerb: ("new", "approve", "issue", "cancel", "bind"),
     OrderVerb: ("new", "exception", "unpack", "cancel", "bind"),
-    PermitVerb: ("approve", "revoke", "end"),
+    PermitVerb: ("new", "approve", "check_in", "check_out", "revoke", "end"),
     EmergencyVerb: ("approve", "admit", "close"),
 }
 """A verb's acts; a step does exactly one (a customer's name and kind may change together)."""

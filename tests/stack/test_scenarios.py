@@ -49,6 +49,9 @@ ON_ONE = (
     "r2-r3-two-enter-and-leave-together",
     "r2-l2-a-restart-leaves-the-room-uncertain",
     "r1-l2-a-lockdown-button-with-the-network-dead",
+    "e1-e2-e4-e6-from-the-order-to-the-door",
+    "b8-r8-a-visitor-from-the-permit-to-the-way-out",
+    "b7-a-supervisor-approves-and-a-guard-admits",
 )
 """What the broker does in these it does in the others too."""
 
