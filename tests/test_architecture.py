@@ -89,6 +89,7 @@ ENTRANCES: dict[str, set[str]] = {
         "server/db/migrations/versions/0006_equipment.py",
         "server/db/migrations/versions/0007_slips.py",
         "server/db/migrations/versions/0008_shift.py",
+        "server/db/migrations/versions/0009_goods_policy.py",
         "server/db/new_migration.py",
     },
     "sqlite3": {

@@ -5,7 +5,7 @@ It is never written to. What came in before it was opened is dropped: nobody kno
 
 import contextlib
 import termios
-import time  # noqa: TID251 - a named entrance of the clock (tests/test_architecture.py)
+import time
 from collections import deque
 from collections.abc import Callable
 

@@ -151,7 +151,7 @@ class Register:
     def _counted(self, fact: _Fact, count: OccupancyReconciled) -> None:
         for found in count.present:
             rooms = self._areas.rooms(found.area)
-            listed = bool(set(self._open.get((fact.edge_id, found.holder), ())) & set(rooms))
+            listed = found.area in self._open.get((fact.edge_id, found.holder), ())
             moved = _NOT_MOVED
             if fact.folds:
                 moved = self._move(fact, found.holder, () if listed else rooms, rooms, "count", rooms, not listed)

@@ -33,15 +33,6 @@ def test_a_site_file_that_cannot_be_used_is_named(config: Config, clock: FixedCl
 
 
 @ON_SQLITE
-def test_a_site_that_asks_for_a_rule_not_yet_enforced_is_refused(config: Config, clock: FixedClock) -> None:
-    asked = config.site_file.read_text("utf-8").replace(
-        'id = "hall-door"\n', 'id = "hall-door"\nguard_confirms = true\n', 1
-    )
-    config.site_file.write_text(asked, "utf-8")
-    with pytest.raises(SiteError, match="guard_confirms"):
-        open_context(config, clock)
-
-
 @pytest.mark.postgresql
 def test_processes_that_start_at_once_make_one_administrator_whose_password_is_in_the_file(
     config: Config, clock: FixedClock, new_postgresql_url: Callable[[], str], database_kind: str

@@ -66,9 +66,8 @@ def plain(events: list[dict[str, Any]]) -> dict[tuple[int, str], list[str | None
                 rooms, known = set(ROOMS[found["area"]]), inside(found["holder"])
                 for room in known - rooms:
                     end(found["holder"], room, "count")
-                if not known & rooms:
-                    for room in rooms:
-                        begin(found["holder"], room)
+                for room in rooms - known:
+                    begin(found["holder"], room)
             for holder in event["gone"]:
                 for room in inside(holder):
                     end(holder, room, "count")
