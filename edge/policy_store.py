@@ -12,11 +12,12 @@ import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 import msgspec
 
-from controller.policy import Badge, Customer, Delta, Grant, Holder
+from controller.policy import Delta
+from controller.policy_digest import LISTS, Entry
 from edge.ports import JournalFault
 
 BUSY_TIMEOUT_S = 0.2
@@ -198,9 +199,6 @@ def _checked(row: tuple[bytes, bytes], what: str) -> bytes:
     return row[1]
 
 
-_Entry = TypeVar("_Entry", Customer, Holder, Grant, Badge)
-
-
 def _merged(encoded: Sequence[bytes]) -> bytes:
     """One delta that does what these do in turn."""
     try:
@@ -216,29 +214,24 @@ def _merged(encoded: Sequence[bytes]) -> bytes:
 
 
 def _then(first: Delta, second: Delta) -> Delta:
-    customers, gone_customers = _overlay(first.customers, first.gone_customers, second.customers, second.gone_customers)
-    holders, gone_holders = _overlay(first.holders, first.gone_holders, second.holders, second.gone_holders)
-    grants, gone_grants = _overlay(first.grants, first.gone_grants, second.grants, second.gone_grants)
-    badges, gone_badges = _overlay(first.badges, first.gone_badges, second.badges, second.gone_badges)
+    lists: dict[str, Any] = {}
+    for name in LISTS:  # all of them: what a merge forgets is lost at the next start
+        gone = f"gone_{name}"
+        lists[name], lists[gone] = _overlay(
+            getattr(first, name), getattr(first, gone), getattr(second, name), getattr(second, gone)
+        )
     return Delta(
         base=first.base,
         version=second.version,
         digest=second.digest,
         site=second.site if second.site is not None else first.site,
-        customers=customers,
-        holders=holders,
-        grants=grants,
-        badges=badges,
-        gone_customers=gone_customers,
-        gone_holders=gone_holders,
-        gone_grants=gone_grants,
-        gone_badges=gone_badges,
+        **lists,
     )
 
 
 def _overlay(
-    first: tuple[_Entry, ...], first_gone: tuple[int, ...], second: tuple[_Entry, ...], second_gone: tuple[int, ...]
-) -> tuple[tuple[_Entry, ...], tuple[int, ...]]:
+    first: tuple[Entry, ...], first_gone: tuple[int, ...], second: tuple[Entry, ...], second_gone: tuple[int, ...]
+) -> tuple[tuple[Entry, ...], tuple[int, ...]]:
     entries = {entry.id: entry for entry in first}
     gone = set(first_gone)
     for entry in second:

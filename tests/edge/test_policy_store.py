@@ -15,14 +15,20 @@ from controller.policy import (
     Badge,
     Customer,
     Delta,
+    ExitSlip,
     Grant,
+    GrantArea,
     Holder,
+    Item,
+    Line,
     Policy,
     Version,
+    WorkOrder,
     decode_policy,
     encode_policy,
 )
 from controller.policy_delta import apply_delta, make_delta
+from controller.policy_digest import LISTS
 from controller.site import Site
 from edge.policy_store import COMPACT_AFTER_DELTAS, PolicyStoreFault, SqlitePolicyStore
 
@@ -39,6 +45,20 @@ def policy(n: int, badges: dict[int, int] | None = None) -> Policy:
         badges=tuple(
             Badge(badge, bytes(16), str(mark), "customer", "active", 1, 1, 1) for badge, mark in (badges or {}).items()
         ),
+    )
+
+
+def filled(n: int, marks: dict[int, int]) -> Policy:
+    """A policy with entries in every list: their ids, and what each says."""
+    lines = tuple((one, (Line(1, str(mark), 1),)) for one, mark in sorted(marks.items()))
+    return msgspec.structs.replace(
+        policy(n, dict(sorted(marks.items()))),
+        customers=tuple(Customer(one, str(mark), "organisation", "active", 2) for one, mark in sorted(marks.items())),
+        holders=tuple(Holder(one, mark) for one, mark in sorted(marks.items())),
+        grants=tuple(Grant(one, (GrantArea("hall", mark, mark + 1),)) for one, mark in sorted(marks.items())),
+        items=tuple(Item(one, f"SN-{one}", str(mark), 1) for one, mark in sorted(marks.items())),
+        orders=tuple(WorkOrder(one, bytes(16), "W-1", 1, "edge-1", 1, 0, 0, 1, True, some) for one, some in lines),
+        slips=tuple(ExitSlip(one, bytes(16), "S-1", "withdrawal", 1, "edge-1", 1, 0, 1, some) for one, some in lines),
     )
 
 
@@ -132,13 +152,19 @@ def test_however_many_deltas_came_one_is_applied_at_the_start(opened: Open) -> N
     assert encode_policy(loaded(store)) == encode_policy(current)
 
 
+def test_every_list_of_a_policy_is_merged_and_digested() -> None:
+    gone = {name.removeprefix("gone_") for name in Delta.__struct_fields__ if name.startswith("gone_")}
+    assert gone == set(LISTS)
+    assert all(getattr(filled(1, {1: 0}), name) for name in LISTS)
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.dictionaries(st.integers(1, 6), st.integers(0, 3), max_size=6), min_size=1, max_size=8))
 def test_merged_deltas_do_what_they_did_in_turn(
     tmp_path_factory: pytest.TempPathFactory, versions: list[dict[int, int]]
 ) -> None:
     store = SqlitePolicyStore(tmp_path_factory.mktemp("policy") / "policy.db")
-    policies = [policy(n, badges) for n, badges in enumerate(versions, 1)]
+    policies = [filled(n, marks) for n, marks in enumerate(versions, 1)]
     store.save_snapshot(1, 1, encode_policy(policies[0]))
     for old, new in pairwise(policies):
         store.save_delta(1, new.version.n, delta(old, new))
