@@ -22,6 +22,7 @@ from sim.at_the_door import READY_POLL_S, doors_are_ready
 from sim.child import ChildError
 from sim.clients import Refused
 from sim.compare import compare_when_drained
+from sim.demo_papers import DemoPapers
 from sim.demo_people import DemoPeople, Tapped
 from sim.journal_tail import JournalTail
 from sim.population import Population
@@ -101,6 +102,7 @@ class Demo:
                 self._fill(given)
                 if headless_s is None:
                     self._present()
+                    DemoPapers(self.stack, given, dt.datetime.now(dt.UTC)).make()  # nobody waits for it
                     if self._with_people:
                         self._live(given, random.Random(seed))
                     self._stop.wait()

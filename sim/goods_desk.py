@@ -124,12 +124,16 @@ class GoodsDesk:
         self._by(None).post(f"{_path(kind, name)}/bind", {key: value for key, value in body.items() if value})
 
     def code(self, kind: DocumentKind, name: str) -> str:
-        """What stands on the paper."""
+        """The code on the paper."""
         if (kind, name) not in self._codes:
-            path = f"{_path(kind, name)}/code"
-            shown = self._by(None).post(path) if kind == "order" else self._by(None).get(path)
-            self._codes[kind, name] = str(shown["code"])
+            self._codes[kind, name] = self.printed(kind, name)["code"]
         return self._codes[kind, name]
+
+    def printed(self, kind: DocumentKind, name: str) -> dict[str, str]:
+        """What stands on the paper: ``number`` and ``code``."""
+        path = f"{_path(kind, name)}/code"
+        shown = self._by(None).post(path) if kind == "order" else self._by(None).get(path)
+        return {"number": str(shown["number"]), "code": str(shown["code"])}
 
     def left(self, kind: DocumentKind, name: str) -> int:
         """Devices that may pass yet, as the server counts them."""

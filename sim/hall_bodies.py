@@ -8,6 +8,7 @@ from sim.people import HOLD_S, WAIT_S
 from sim.scanner_unit import Ending, ScanFault
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]*\Z")]
+Label = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=3600)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=50)]
 
@@ -64,6 +65,40 @@ class ScanBody(Body):
     fault: ScanFault | None = None
     wait_s: Annotated[float, msgspec.Meta(ge=0, le=30)] = WAIT_S
     timed: bool = False
+
+
+class Paper(Body):
+    """A document on the table: what is printed on it."""
+
+    kind: Literal["order", "slip"]
+    number: Name
+    code: Name
+    customer: Name | None = None
+
+
+class DeviceOnTable(Body):
+    """A device with its label; ``paper``: the number of the document that names it."""
+
+    serial: Label
+    model: Label
+    customer: Name | None = None
+    paper: Name | None = None
+
+
+class Visitor(Body):
+    """Somebody who is expected, and the number on the ID document that they show."""
+
+    name: Label
+    id_number: Label
+
+
+class PapersBody(Body):
+    """``POST /papers``: all there is for scanning, the ids of the cards that are lent to visitors, and who will come."""
+
+    papers: Annotated[list[Paper], msgspec.Meta(max_length=20)] = []
+    devices: Annotated[list[DeviceOnTable], msgspec.Meta(max_length=100)] = []
+    cards: Annotated[list[Name], msgspec.Meta(max_length=20)] = []
+    visitors: Annotated[list[Visitor], msgspec.Meta(max_length=20)] = []
 
 
 class ReaderBody(Body):

@@ -32,6 +32,7 @@ from sim.hall_bodies import (
     InterruptBody,
     LayBody,
     LockdownBody,
+    PapersBody,
     PassBody,
     PresentBody,
     ReaderBody,
@@ -116,6 +117,7 @@ class HallService:
         self.hall = hall
         self.people = People(hall)
         self._folder = folder
+        self._papers: dict[str, Any] = msgspec.to_builtins(PapersBody())
 
     def state(self) -> dict[str, Any]:
         return self.hall.state()
@@ -159,6 +161,16 @@ class HallService:
         ending = body.terminator or (None if body.text is not None else "none")
         content = body.text.encode() if body.text is not None else bytes.fromhex(body.raw_hex or "")
         return self.people.scan(unit, content, ending, body.fault, body.wait_s, body.timed)
+
+    def papers(self) -> dict[str, Any]:
+        """What lies on the table, to be scanned or lent."""
+        return self._papers
+
+    def put_papers(self, body: PapersBody) -> dict[str, Any]:
+        """Clear the table and put this on it."""
+        self._papers = msgspec.to_builtins(body)
+        self.hall.on_change("papers", "", self._papers)
+        return {}
 
     def lay(self, body: LayBody) -> dict[str, Any]:
         self.hall.lay(body.card, body.reader, body.hold_s)
@@ -260,6 +272,8 @@ def make_app(hall: Hall, folder: SiteFolder, watchers: Watchers, host: str) -> S
         Route("/cards", post(CardBody, service.cards), methods=["POST"]),
         Route("/present", post(PresentBody, service.present), methods=["POST"]),
         Route("/scan", post(ScanBody, service.scan), methods=["POST"]),
+        Route("/papers", get(service.papers)),
+        Route("/papers", post(PapersBody, service.put_papers), methods=["POST"]),
         Route("/lay", post(LayBody, service.lay), methods=["POST"]),
         Route("/interrupt", post(InterruptBody, service.interrupt), methods=["POST"]),
         Route("/remove", post(ReaderBody, service.remove), methods=["POST"]),

@@ -110,6 +110,8 @@ class Player:
     def _act(self, step: Step) -> None:
         if step.verb in RECORD_VERBS:
             getattr(self._records, step.verb)(step.argument)
+        elif step.verb in GOODS_VERBS:
+            self.goods(step)
         else:
             _VERBS[step.verb](self, step.argument)
 
@@ -213,40 +215,21 @@ class Player:
         until(answered, COMMAND_TIMEOUT_S)
         return answer
 
-    # equipment, the guard's word, permits
-
-    def scan(self, verb: Scan) -> None:
-        self._goods.scan(verb, self._since)
-
-    def check(self, verb: CheckVerb) -> None:
-        self._goods.check(verb, self._since)
-
-    def confirm(self, verb: ConfirmVerb) -> None:
-        self._goods.confirm(verb, self._since, self._numbers.get(verb.badge, verb.badge))
-
-    def attest(self, verb: AttestVerb) -> None:
-        self._goods.attest(verb, self._since)
-
-    def slip(self, verb: SlipVerb) -> None:
-        self._goods.slip(verb)
-        self._wait_for_the_policy()
-
-    def order(self, verb: OrderVerb) -> None:
-        self._goods.order(verb)
-        self._wait_for_the_policy()
-
-    def permit(self, verb: PermitVerb) -> None:
-        self._visits.permit(verb)
-        self._names |= {number: name for name, number in self._visits.numbers.items()}
-        self._numbers |= self._visits.numbers
-        self._wait_for_the_policy()
-
-    def emergency(self, verb: EmergencyVerb) -> None:
-        self._visits.emergency(verb)
-
-    def _wait_for_the_policy(self) -> None:
-        """What was changed is in force, where the edge can hear of it."""
-        if not self._away:
+    def goods(self, step: Step) -> None:
+        """Equipment, the guard's word, permits and emergencies."""
+        argument = step.argument
+        match argument:
+            case ConfirmVerb():
+                self._goods.confirm(argument, self._since, self._numbers.get(argument.badge, argument.badge))
+            case Scan() | CheckVerb() | AttestVerb():
+                getattr(self._goods, step.verb)(argument, self._since)
+            case SlipVerb() | OrderVerb():
+                getattr(self._goods, step.verb)(argument)
+            case PermitVerb() | EmergencyVerb():
+                getattr(self._visits, step.verb)(argument)
+                self._names |= {number: name for name, number in self._visits.numbers.items()}
+                self._numbers |= self._visits.numbers
+        if step.verb in ("slip", "order", "permit") and not self._away:
             until(lambda: policy_is_current(self.stack.api), POLICY_TIMEOUT_S)
 
     # verbs on the world
@@ -376,6 +359,7 @@ class Player:
 
 
 RECORD_VERBS = ("badge", "contract", "customer", "duty", "holder", "registry")
+GOODS_VERBS = ("scan", "check", "confirm", "attest", "slip", "order", "permit", "emergency")
 _VERBS: dict[str, Callable[[Player, Any], None]] = {
     "tap": Player.tap,
     "pass": Player.pass_,
@@ -388,14 +372,6 @@ _VERBS: dict[str, Callable[[Player, Any], None]] = {
     "unplug": Player.unplug,
     "plug": Player.plug,
     "command": Player.command,
-    "scan": Player.scan,
-    "check": Player.check,
-    "confirm": Player.confirm,
-    "attest": Player.attest,
-    "slip": Player.slip,
-    "order": Player.order,
-    "permit": Player.permit,
-    "emergency": Player.emergency,
     "cut": Player.cut,
     "kill": Player.kill,
     "restore": Player.restore,

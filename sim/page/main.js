@@ -4,22 +4,25 @@ import { dragCards } from "./drag.js";
 import { draw, layOut, svg } from "./floorplan.js";
 import { logInto } from "./log.js";
 import { drawScanners } from "./scanners.js";
+import { drawVisitors, makeTray } from "./tray.js";
 import { WORDS } from "./words.js";
 
 const TAP_HOLD_S = 1;
 const WATCHDOG_MS = 12000;
 const RECONNECT_MS = 3000;
+const POOL = "\uffff"; // beside the customers' codes: the cards that are lent to visitors
 const COLOURS = ["c0", "c1", "c2", "c3", "c4", "c5"];
 const MOODS = { granted: "good", accepted: "good", denied: "bad", alarm: "bad", pending: "wait", none: "dim" };
 const BOARD_ACTS = ["silent", "garbage", "stuck", "normal"];
 
 const $ = (id) => document.getElementById(id);
 const say = logInto($("lines"));
+const drawTray = makeTray($("tray"), scan);
 const query = new URLSearchParams(location.search);
 let language = query.get("lang") ?? localStorage.getItem("language") ?? (navigator.language.startsWith("zh") ? "zh" : "en");
 let theme = query.get("theme") ?? localStorage.getItem("theme") ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
 let words = WORDS[language];
-let hall, parts, layout, state, held = null, menuOf = null;
+let hall, parts, layout, state, table, held = null, menuOf = null;
 
 // words and names
 
@@ -35,7 +38,7 @@ const scannerName = (id) => pointName(hall.scanners[id]) ?? id;
 const cardName = (id) => hall.people[id]?.name ?? ({ unknown: words.unknown, blank: words.blank })[id] ?? id;
 const deviceName = (id) => (id === "network" ? words.network : state.readers[id] ? `${words.reader} ${readerName(id)}` : state.scanners[id] ? `${words.scanner} ${scannerName(id)}` : id);
 const colourOf = (card) => {
-  if (!hall.people[card]) return "stranger";
+  if (!hall.people[card]) return table.cards.includes(card) ? "lent" : "stranger";
   const { customer } = hall.people[card];
   const customers = [...new Set(Object.values(hall.people).map((person) => person.customer).filter(Boolean))];
   return customer ? COLOURS[customers.indexOf(customer) % COLOURS.length] : "staff";
@@ -76,9 +79,9 @@ async function tap(card, reader) {
   say(words.tapped(cardName(card), readerName(reader)), mood, words[answer.indicator], speed);
 }
 
-async function scan(scanner, text) {
+async function scan(scanner, text, shown = text) {
   const answer = await attempt(() => call("/scan", { scanner, text, wait_s: 2.5 }));
-  if (answer) say(words.scanned(text.length > 40 ? `${text.slice(0, 40)}…` : text, scannerName(scanner)), MOODS[answer.indicator], words[answer.indicator]);
+  if (answer) say(words.scanned(shown.length > 40 ? `${shown.slice(0, 40)}…` : shown, scannerName(scanner)), MOODS[answer.indicator], words[answer.indicator]);
 }
 
 async function pass(door, out, tailgate) {
@@ -223,17 +226,19 @@ function drawCards() {
   const groups = new Map();
   for (const id of Object.keys(state.cards)) {
     const person = hall.people[id];
-    const key = person?.customer ?? "";
+    const key = person?.customer ?? (table.cards.includes(id) ? POOL : "");
     groups.set(key, [...(groups.get(key) ?? []), id]);
   }
-  const order = [...groups.keys()].sort((a, b) => (a === "") - (b === "") || a.localeCompare(b));
-  const strangers = Object.keys(state.cards).some((id) => !hall.people[id]);
+  const place = (key) => ["", POOL].indexOf(key); // customers first
+  const order = [...groups.keys()].sort((a, b) => place(a) - place(b) || a.localeCompare(b));
+  const strangers = Object.keys(state.cards).some((id) => !hall.people[id] && !table.cards.includes(id));
   update($("cards"), order.map((key) => {
     const group = document.createElement("div");
     group.className = "group";
     const title = document.createElement("h3");
-    title.textContent = key ? hall.people[groups.get(key)[0]].company : strangers ? words.staffAndOthers : words.staff;
-    if (key) title.append(Object.assign(document.createElement("small"), { textContent: key }));
+    const company = hall.people[groups.get(key)[0]]?.company;
+    title.textContent = key === POOL ? words.pool : key ? company : strangers ? words.staffAndOthers : words.staff;
+    if (company) title.append(Object.assign(document.createElement("small"), { textContent: key }));
     const row = document.createElement("div");
     row.className = "deck";
     row.append(...groups.get(key).map(cardButton));
@@ -287,11 +292,19 @@ function drawDesk() {
   element.textContent = cards.length ? words.deskHolds(cards.map(cardName).join(", ")) : words.desk;
 }
 
+function drawTable() {
+  const ways = Object.entries(hall.scanners).map(([id, point]) => [id, hall.site.access_points.find((each) => each.id === point)?.out, scannerName(id)]);
+  $("tray").hidden = !(ways.length && (table.papers.length || table.devices.length));
+  if (!$("tray").hidden) drawTray(table, ways, words);
+  drawVisitors($("visitors"), table.visitors, words);
+}
+
 function drawAll() {
   drawWords();
   drawDesk();
   $("scan").hidden = !Object.keys(hall.scanners).length;
   drawScanners($("scanners"), hall.scanners, words, scannerName, scan);
+  drawTable();
   Object.keys(state.doors).forEach(drawDoor);
   Object.keys(state.readers).forEach(drawReader);
   drawCards();
@@ -388,11 +401,21 @@ function follow() {
     $("link").className = "link off";
     $("link").textContent = words.lost;
   };
-  source.addEventListener("state", (event) => { alive(); state = JSON.parse(event.data); drawAll(); });
+  source.addEventListener("state", async (event) => {
+    alive();
+    state = JSON.parse(event.data);
+    table = await (await fetch("/papers")).json();
+    drawAll();
+  });
   source.addEventListener("tick", alive);
   source.addEventListener("change", (event) => {
     alive();
     const { kind, id, state: after } = JSON.parse(event.data);
+    if (kind === "papers") {
+      table = after;
+      drawTable();
+      return drawCards();
+    }
     const before = kind === "inputs" ? state.inputs : state[`${kind}s`][id];
     if (kind === "inputs") state.inputs = after;
     else state[`${kind}s`][id] = after;
@@ -416,6 +439,7 @@ function follow() {
 async function begin() {
   hall = await (await fetch("/site")).json();
   state = await (await fetch("/state")).json();
+  table = await (await fetch("/papers")).json();
   layout = layOut(hall.site, hall.plan, hall.readers);
   parts = draw($("floor"), hall.site, layout);
   drawAll();

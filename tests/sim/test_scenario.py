@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from sim.scenario import ALONE_KEYS, EXPECTED_KEYS, ScenarioError
 from sim.scenario_file import load, parse
+from sim.scenario_goods import Scan
 from sim.scenario_times import duration_s, moment
 from sim.scenario_verbs import ACTS, BadgeVerb, HolderVerb, Lockdown, Look, Reissue, Tap, acts_in
 
@@ -136,6 +137,66 @@ def test_rooms_that_the_language_does_not_know_name_line_and_key(old: str, new: 
     with pytest.raises(ScenarioError) as caught:
         parse(ROOMS.replace(old, new), "rooms.yaml")
     assert str(caught.value).startswith(f"rooms.yaml:{line}: ")
+    assert named in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+GOODS = """\
+name: goods
+time: virtual
+given:
+  customers: [{code: C001, kind: organisation, name: A}]
+  holders: [{id: li, customer: C001, name: B}]
+  inventory: [{serial: SN-1, model: R750, customer: C001}]
+  slips: [{id: S1, customer: C001, carriers: [li], items: [SN-1], to: +1h}]
+  orders: [{id: W1, customer: C001, lines: [{model: R750, serials: [SN-2]}]}]
+steps:
+  - scan: {at: goods-out, raw: A, times: 4096}
+    expect: {decision: denied}
+  - check: {at: goods-out, slip: S1, serials: [SN-1]}
+  - slip: {id: S1, bind: {edge: edge-2}}
+  - permit: {id: V1, end: now}
+  - scan: {at: goods-out, serial: SN-1, late: 2s}
+  - expect: {checks: {goods-out: {document: S1, scanned: [SN-1]}}, left: {S1: 1}, inventory: {C001: [SN-1]}}
+"""
+
+
+def test_equipment_reads_into_its_steps() -> None:
+    scenario = parse(GOODS, "goods.yaml")
+    assert scenario.given.orders[0].lines[0].devices == 1
+    assert [step.verb for step in scenario.steps] == ["scan", "check", "slip", "permit", "scan", "expect"]
+    assert scenario.steps[0].argument == Scan("goods-out", raw="A", times=4096)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "named"),
+    [
+        ("serial: SN-1, model: R750, customer: C001", "serial: SN-1, model: R750, customer: C002", 6, "C002"),
+        ("carriers: [li]", "carriers: [lu]", 7, "'lu'"),
+        ("items: [SN-1]", "items: [SN-9]", 7, "SN-9"),
+        ("items: [SN-1], ", "", 7, "lets nothing pass"),
+        ("to: +1h", "to: soon", 7, "to"),
+        ("kind: organisation, name: A}]", "kind: organisation, name: A}]\n  slip: []", 5, "slip"),
+        ("serials: [SN-2]}]", "serials: [SN-2], quantity: 1}]", 8, "either serials or a quantity"),
+        ("lines: [{model: R750, serials: [SN-2]}]", "arrived: -25h", 8, "lets nothing pass"),
+        ("id: W1", "id: S1", 8, "twice"),
+        ("raw: A, times: 4096", "slip: S1, times: 2", 10, "times"),
+        ("raw: A, times: 4096", "raw: A, times: 0", 10, "times"),
+        ("raw: A, times: 4096", "raw: A, slip: S1", 10, "one of slip, order"),
+        ("slip: S1, serials", "slip: S1, order: W1, serials", 12, "either slip or order"),
+        ("bind: {edge: edge-2}", "bind: {edge: edge-2}, cancel: true", 13, "one of"),
+        ("end: now", "end: soon", 14, "end"),
+        ("late: 2s", "late: 2", 15, "late"),
+        ("document: S1, scanned", "documents: S1, scanned", 16, "documents"),
+    ],
+)
+def test_equipment_that_the_language_does_not_know_names_line_and_key(
+    old: str, new: str, line: int, named: str
+) -> None:
+    assert old in GOODS
+    with pytest.raises(ScenarioError) as caught:
+        parse(GOODS.replace(old, new), "goods.yaml")
+    assert str(caught.value).startswith(f"goods.yaml:{line}: ")
     assert named in str(caught.value)
     assert "\n" not in str(caught.value)
 

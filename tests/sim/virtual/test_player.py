@@ -177,7 +177,7 @@ def test_a_file_whose_times_are_exact_is_played_virtually_without_being_asked(tm
 
 
 def test_a_site_that_no_edge_takes_is_one_line() -> None:
-    text = GIVEN.replace("time: virtual", "time: virtual\nrules: {hall-door: {guard_confirms: true}}")
+    text = GIVEN.replace("time: virtual", "time: virtual\nrules: {goods-door: {edge: edge-9}}")
     result = play("  - wait: 1s\n", text)
     assert not result.ok
-    assert "guard_confirms" in result.error
+    assert "edge-9" in result.error
