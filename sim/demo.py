@@ -176,6 +176,7 @@ class Demo:
         out.print(f"  simulated hall    {self.stack.hall_url}", highlight=False)
         out.print("                    lay a card on a reader, push the door, pull the network cable;")
         out.print("                    the machine hall wants two people: lay two cards down, one after the other")
+        out.print("                    at the goods door papers and devices are scanned by clicking them")
         out.print(f"  logs              {self._directory / 'logs'}\n", highlight=False)
 
     def _first_sign_in(self) -> list[str]:

@@ -240,7 +240,7 @@ function drawCards() {
     title.textContent = key === POOL ? words.pool : key ? company : strangers ? words.staffAndOthers : words.staff;
     if (company) title.append(Object.assign(document.createElement("small"), { textContent: key }));
     const row = document.createElement("div");
-    row.className = "deck";
+    row.className = key === POOL ? "deck pool" : "deck";
     row.append(...groups.get(key).map(cardButton));
     group.append(title, row);
     return group;
@@ -293,7 +293,9 @@ function drawDesk() {
 }
 
 function drawTable() {
-  const ways = Object.entries(hall.scanners).map(([id, point]) => [id, hall.site.access_points.find((each) => each.id === point)?.out, scannerName(id)]);
+  const points = Object.entries(hall.scanners).map(([id, point]) => [id, hall.site.access_points.find((each) => each.id === point)]);
+  const oneDoor = new Set(points.map(([, point]) => point.door)).size === 1;
+  const ways = points.map(([id, { out }]) => [id, out, oneDoor ? words[out ? "out" : "in"] : scannerName(id)]);
   $("tray").hidden = !(ways.length && (table.papers.length || table.devices.length));
   if (!$("tray").hidden) drawTray(table, ways, words);
   drawVisitors($("visitors"), table.visitors, words);
