@@ -7,6 +7,8 @@ const { default: words } = await import(`./words.${language}.js`);
 const _ = (text) => words[text] ?? text;
 const $ = (id) => document.getElementById(id);
 
+for (const form of document.querySelectorAll("form[data-api]")) form.noValidate = true; // the server's words, in this page's language
+
 document.addEventListener("submit", (event) => {
   if (!event.target.matches("form[data-api]")) return;
   event.preventDefault();

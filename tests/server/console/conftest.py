@@ -6,12 +6,15 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import msgspec
 import pytest
 import uvicorn
 from fastapi import FastAPI
 
 from controller.event_base import Explanation
-from controller.events import AccessDenied, AccessGranted, AnyEvent
+from controller.events import AccessDenied, AccessGranted, AnyEvent, Record
+from controller.inputs import TimeElapsed
+from controller.policy import Version
 from server.app import create_app
 from server.config import Config
 from server.context import Context
@@ -73,10 +76,11 @@ class EdgeRow:
             writer.take(self.id, self.wire.batch(first, len(self.wire.journal)))
 
     def happen_at_once(self, *events: AnyEvent) -> None:
-        """One record with all of them, committed."""
-        self.wire.record(*events)
-        seq = len(self.wire.journal)
-        with self.ledger.writing(to_us(self.context.clock.now())) as writer:
+        """One record with all of them, of this moment, committed."""
+        now_us, seq = to_us(self.context.clock.now()), len(self.wire.journal) + 1
+        record = Record(self.wire.journal_id, seq, now_us, seq, "boot-1", Version(1, 1), TimeElapsed(), events)
+        self.wire.journal.append(msgspec.json.encode(record))
+        with self.ledger.writing(now_us) as writer:
             writer.take(self.id, self.wire.batch(seq, seq))
 
     def report(self, **changed: object) -> None:

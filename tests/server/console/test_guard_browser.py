@@ -1,0 +1,197 @@
+"""What a guard does in a real browser besides looking: a word on a holder, a check without a scanner, a visitor checked in."""
+
+from datetime import timedelta
+from typing import Any
+
+import httpx2
+import pytest
+from playwright.sync_api import Page, expect
+from sqlmodel import select
+
+from controller.commands import CheckEquipment
+from controller.event_base import Explanation
+from controller.events import AccessPending, AlarmRaised, CommandDone
+from controller.goods_events import EquipmentCheckStarted, EquipmentRefused, ItemAccepted, ScannedItem
+from controller.site_checks import parse_site
+from server.fleet.models import EdgeCommand
+from server.operators.actor import SYSTEM
+from server.operators.models import AuditEntry
+from server.operators.permissions import Role
+from server.operators.service import create_token
+from server.personal.models import Attachment
+from tests.server.badges.conftest import populate
+from tests.server.badges.making import picture
+from tests.server.conftest import ON_SQLITE
+from tests.server.console.conftest import EdgeRow, Served, photo_of
+from tests.server.console.test_browser import (  # noqa: F401 - fixtures
+    answer_command,
+    chromium,
+    complaints,
+    context,
+    edge,
+    faults,
+    page,
+    sign_in,
+)
+from tests.server.equipment.conftest import DEPOT
+from tests.server.permits.making import PERSON, Desk, approved, pooled
+from tests.server.waiting import until
+
+pytestmark = [pytest.mark.browser, ON_SQLITE]
+
+
+def test_a_guard_compares_photo_and_person_and_accepts(page: Page, served: Served, edge: EdgeRow) -> None:  # noqa: F811
+    word = Explanation("GUARD_CONFIRMATION_REQUIRED", "R8", {"area": "hall", "wait_s": 600})
+    photo = photo_of(served.context, 1)
+    sign_in(page, served)
+    edge.happen_at_once(AccessPending("hall-in", "hall-door", 1, 1, "M1001", word, 600_000_000, customer=1))
+    card = page.locator("#waiting .confirm")
+    expect(card).to_contain_text("Compare photo and person")
+    expect(card.get_by_role("img", name="Photo of the holder of M1001")).to_have_js_property("naturalWidth", 240)
+    assert page.title().startswith("(1) ")
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]
+        assert faults(page) == []
+    page.keyboard.press("w")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("The badge is suspended at once")
+    page.keyboard.press("Escape")
+    page.keyboard.press("w")
+    page.keyboard.press("Enter")
+    command = answer_command(served, edge, "ConfirmHolder")
+    assert '"accepted":true' in command.command
+    expect(page.locator("#toast")).to_have_text("M1001: Accepted.")
+    with served.context.database.read() as session:
+        assert session.exec(select(Attachment).where(Attachment.public_id == photo)).one()
+        looks = session.exec(select(AuditEntry).where(AuditEntry.act == "personal.look")).all()
+        assert len(looks) == 1, "a look is recorded, once however often the panel is drawn"
+
+
+def asked(served: Served, name: str) -> EdgeCommand:
+    """What the page asked of the edge."""
+    found: list[EdgeCommand] = []
+
+    def is_there() -> bool:
+        with served.context.database.read() as session:
+            found.extend(session.exec(select(EdgeCommand).where(EdgeCommand.name == name)).all())
+        return bool(found)
+
+    assert until(is_there)
+    return found[0]
+
+
+def test_equipment_is_checked_where_no_scanner_works(page: Page, served: Served, edge: EdgeRow) -> None:  # noqa: F811
+    site = parse_site(DEPOT)
+    served.context.site = site
+    check = Explanation("GUARD_CHECK_REQUIRED", "E4", {"area": "hall", "wait_s": 600, "way": "out"})
+    edge.happen_at_once(AccessPending("goods-out", "goods-door", 1, 1, "M1001", check, 600_000_000, out=True, customer=1))
+    edge.happen(AlarmRaised("EQUIPMENT_UNCHECKED", "goods-door", "E4", {"cause": "rex", "openings": 2}))
+    sign_in(page, served)
+    page.keyboard.press("w")
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog")
+    assert dialog.get_by_label("Door and direction").input_value() == "goods-out"
+    code = "S-K7Q2M9X-4TFB8HC"
+    for scanned in (code, "SN-1", "SN-9"):  # as a scanner types
+        page.keyboard.type(scanned)
+        page.keyboard.press("Enter")
+    assert faults(page) == []
+    page.keyboard.press("Enter")  # the empty line: to the button
+    page.keyboard.press("Enter")
+    command = asked(served, "CheckEquipment")
+    assert '"items":["SN-1","SN-9"]' in command.command
+    done = CheckEquipment("goods-out", "slip", b"x" * 32, ("SN-1", "SN-9"), "no scanner there")
+    refused = Explanation("ITEM_NOT_ON_SLIP", "E4", {"serial": "SN-9", "number": "S-1"})
+    edge.happen_at_once(
+        EquipmentCheckStarted("goods-out", "goods-door", "slip", 1, 1, "S-1", "out", 1, 2, 0, 0, console=True),
+        ItemAccepted("goods-out", "goods-door", "S-1", ScannedItem(1, "SN-1"), "R750", 1, 0),
+        EquipmentRefused("goods-out", "goods-door", refused, "S-1", "SN-9"),
+        CommandDone(command.public_id, done, command.operator, "done"),
+    )
+    answer_command(served, edge, "CheckEquipment")
+    lines = page.locator("#check-items li .told")
+    expect(lines.nth(0)).to_have_text("✓ R750")
+    expect(lines.nth(1)).to_contain_text("✗")
+    expect(lines.nth(1)).to_contain_text("SN-9")
+    expect(dialog.get_by_role("status")).to_contain_text("1 devices refused")
+    assert faults(page) == []
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Attest: goods-door").click()
+    dialog.get_by_label("It left", exact=True).check()
+    dialog.get_by_role("button", name="Attest and sign").click()
+    expect(dialog.get_by_role("status")).to_have_text("Name the devices: serial number or model.")
+    assert faults(page) == []
+    dialog.get_by_label("No equipment left").check()
+    dialog.get_by_label("What did you see?").fill("an empty trolley")
+    dialog.get_by_role("button", name="Attest and sign").click()
+    command = answer_command(served, edge, "AcknowledgeAlarm")
+    assert '"openings":2' in command.command
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+class RealDesk(Desk):
+    """The same clients over the socket."""
+
+    def __init__(self, served: Served) -> None:
+        super().__init__(served.app)
+        self.served = served
+        self.open: dict[Role, httpx2.Client] = {}
+
+    def client(self, role: Role, *, second: bool = False) -> Any:
+        """A program with a token of that role."""
+        if role not in self.open:
+            context = self.served.context
+            with context.database.write() as session:
+                _, text = create_token(session, SYSTEM, context.clock.now(), f"test-{role}", role)
+            headers = {"Authorization": f"Bearer {text}"}
+            self.open[role] = httpx2.Client(base_url=self.served.url, headers=headers)
+        return self.open[role]
+
+
+def test_a_visitor_is_checked_in_step_by_step(page: Page, served: Served) -> None:  # noqa: F811
+    with served.context.database.write() as session:
+        populate(session)
+    desk, now = RealDesk(served), served.context.clock.now()
+    try:
+        pooled(desk)
+        window = {"from": (now - timedelta(hours=1)).isoformat(), "until": (now + timedelta(hours=3)).isoformat()}
+        approved(desk, **window)
+    finally:
+        for client in desk.open.values():
+            client.close()
+    sign_in(page, served)
+    page.get_by_role("link", name="Visits").click()
+    expect(page.locator("#live-chip")).to_have_attribute("data-state", "up")
+    assert faults(page) == []
+    page.get_by_role("link", name="徐*").click()
+    page.get_by_label("Number, or its last four").fill("12")
+    page.get_by_role("button", name="Compare").click()
+    field = page.get_by_label("Number, or its last four")
+    expect(field).to_have_attribute("aria-invalid", "true")
+    assert field.input_value() == "12", "what was typed stays"
+    field.fill(PERSON["id_number"])
+    page.keyboard.press("Enter")
+    expect(page.locator('[data-step="now"] h2')).to_contain_text("2. Declaration")
+    assert faults(page) == []
+    for radio in page.get_by_label("confirmed").all():
+        radio.check()
+    page.get_by_role("button", name="Keep what was said").click()
+    expect(page.locator('[data-step="now"] h2')).to_contain_text("3. Photo")
+    page.get_by_label("Take or choose a photo").set_input_files(
+        {"name": "xu.jpg", "mimeType": "image/jpeg", "buffer": picture()}
+    )
+    page.get_by_role("button", name="Keep the photo").click()
+    expect(page.locator('[data-step="now"] h2')).to_contain_text("4. Badge")
+    page.get_by_label("Temporary badge that is lent").fill("T1")
+    page.keyboard.press("Enter")  # as a scanner ends: to the next field, not off
+    page.keyboard.type("V-7")
+    page.get_by_role("button", name="Check in", exact=True).click()
+    expect(page.get_by_role("heading", name="Check out")).to_be_visible()
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.emulate_media(color_scheme="dark")
+    for path in (page.url, "/visits", "/equipment", "/equipment/inventory", "/handover"):
+        page.goto(path if path.startswith("http") else served.url + path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360, path
+        assert faults(page) == []
