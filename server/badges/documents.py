@@ -34,6 +34,7 @@ def attached_parts(session: Session, application_ids: Iterable[int | None]) -> d
     )
     found: dict[int, dict[str, str]] = {}
     for application_id, part, public_id in session.exec(query).all():
+        assert application_id is not None  # it was asked for
         found.setdefault(application_id, {})[part] = public_id
     return found
 

@@ -8,14 +8,15 @@ from sqlmodel import Session, col, select
 from server.context import Context
 from server.db.clock import to_us
 from server.duty.models import DutyCountersignature, DutyItem, DutyTest
-from server.duty.signing import CountersignatureContent, Signed, TestContent, read_signed, sign_content
+from server.duty.signing import CountersignatureContent, TestContent, read_signed, sign_content
 from server.ids import new_id
-from server.keys import KeysError, ServerKeys
+from server.keys import ServerKeys
 from server.ledger.models import LedgerEvent
 from server.operators.actor import Actor
 from server.operators.audit import record
 from server.problems import Problem, not_found
 from server.registry.validation import refused
+from server.signatures import Signed
 
 AHEAD = timedelta(minutes=1)
 """How far ahead of the server's clock an operator's may be."""
@@ -163,12 +164,7 @@ def countersignature_holds(keys: ServerKeys, test: DutyTest, second: DutyCounter
 
 
 def _sign(keys: ServerKeys, content: TestContent | CountersignatureContent, now: datetime) -> Signed:
-    try:
-        return sign_content(keys, content, to_us(now))
-    except KeysError as error:
-        raise Problem(
-            503, "no_signing_key", f"Nothing can be signed: {error}", "没有有效的签名密钥，请执行 menjin keys rotate。"
-        ) from error
+    return sign_content(keys, content, to_us(now))
 
 
 def _evidence(session: Session, item: DutyItem, done_at: datetime) -> int | None:

@@ -12,7 +12,6 @@ from controller.codes import serial_key
 from controller.commands import AcknowledgeAlarm
 from server.context import Context
 from server.db.clock import to_us
-from server.duty.signing import Signed
 from server.equipment.models import Item, ItemStay
 from server.equipment.signing import AttestationContent, holds, sign_content
 from server.equipment.slip_models import Attestation, ExitSlip
@@ -27,6 +26,7 @@ from server.operators.actor import Actor
 from server.operators.audit import record
 from server.problems import Problem, not_found
 from server.registry.validation import refused
+from server.signatures import Signed
 
 UNCHECKED = "EQUIPMENT_UNCHECKED"
 Outcome = Literal["nothing_left", "returned", "left"]

@@ -25,6 +25,7 @@ from server.permits.models import Permit, TemporaryBadge, TemporaryCard, Visit
 from server.problems import Problem, not_found
 from server.registry.lookup import taken
 from server.registry.models import Holder
+from server.shift.suspended_for import refuse_suspended, violations_of_holder
 
 State = Literal["available", "lent", "lost", "retired"]
 Outcome = Literal["returned", "lost"]
@@ -74,7 +75,9 @@ def retire_card(session: Session, actor: Actor, now: datetime, card: TemporaryCa
 
 
 def lend(session: Session, actor: Actor, now: datetime, card: TemporaryCard, permit: Permit, visit: Visit) -> Badge:
-    """Make the badge on this card, which the caller has locked (:func:`find_card`). Raises :class:`Problem` 409 ``card_out``."""
+    """Make the badge on this card, which the caller has locked (:func:`find_card`). Raises :class:`Problem` 409 ``card_out``, or ``BADGE_SUSPENDED`` for somebody
+    whose badge was suspended for a violation that stands (R9)."""
+    refuse_suspended(violations_of_holder(session, visit.holder_id))
     if state_of(card, newest_badges(session, [card]).get(card.id)) != "available":
         raise _out(card)
     assert permit.id is not None

@@ -1,7 +1,4 @@
-"""Signatures under visits and under the closing of an emergency: the server's key signs what an operator, who was signed in, says (R6, B7).
-
-Kept as :mod:`server.duty.signing` keeps those under tests: the content as it was signed, the root's certificate of the key beside it.
-"""
+"""Signatures under visits and under the closing of an emergency (R6, B7; :mod:`server.signatures`)."""
 
 from datetime import datetime
 from typing import Literal
@@ -10,16 +7,17 @@ import msgspec
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
-from controller.wire import ServerCertificate, WireError, unseal
 from server.context import Context
 from server.db.clock import to_us
-from server.keys import ROOT_KID, KeysError, ServerKeys, verifier
+from server.keys import ServerKeys
 from server.operators.actor import Actor
 from server.operators.audit import record
 from server.permits.models import PermitSignature
 from server.problems import Problem
+from server.signatures import Signed, is_signed
+from server.signatures import sign as sign_content
 
-DOMAIN = b"menjin/v1/PermitSignature\n"
+DOMAIN = "PermitSignature"
 Role = Literal["operator", "witness", "closing"]
 
 
@@ -45,23 +43,17 @@ def sign(
         if one.role == role:
             raise _signed(role)
     content = Content(context.site.id, subject, role, said, actor.public_id, actor.name, to_us(now))
-    try:
-        key = context.keys.signing(content.at_us)
-    except KeysError as error:
-        raise Problem(
-            503, "no_signing_key", f"Nothing can be signed: {error}", "没有有效的签名密钥，请执行 menjin keys rotate。"
-        ) from error
-    text = msgspec.json.encode(content).decode()
+    signed = sign_content(context.keys, DOMAIN, msgspec.json.encode(content).decode(), content.at_us)
     made = PermitSignature(
         subject=subject,
         role=role,
         by=actor.public_id,
         by_name=actor.name,
         at=now,
-        content=text,
-        kid=key.kid,
-        certificate=key.certificate,
-        signature=key.sign(DOMAIN + text.encode()),
+        content=signed.content,
+        kid=signed.kid,
+        certificate=signed.certificate,
+        signature=signed.signature,
     )
     try:
         with session.begin_nested():
@@ -84,18 +76,12 @@ def signatures_of(session: Session, subjects: list[str]) -> dict[str, list[Permi
 def signature_holds(keys: ServerKeys, row: PermitSignature, said: str) -> bool:
     """Whether the row is what a key of this server signed, and what stands in the subject now is what was signed."""
     try:
-        by_root = verifier({ROOT_KID: keys.root_public_key})
-        certificate = unseal(row.certificate, by_root, (ServerCertificate,), keys.site, "*")
         content = msgspec.json.decode(row.content, type=Content)
-    except (WireError, msgspec.DecodeError):
+    except msgspec.DecodeError:
         return False
-    assert isinstance(certificate, ServerCertificate)
     expected = Content(keys.site, row.subject, row.role, said, row.by, row.by_name, to_us(row.at))
-    if certificate.kid != row.kid or not certificate.from_us <= content.at_us < certificate.until_us:
-        return False
-    if content != expected:
-        return False
-    return verifier({row.kid: certificate.public_key})(row.kid, DOMAIN + row.content.encode(), row.signature)
+    signed = Signed(row.content, row.kid, row.certificate, row.signature)
+    return content == expected and is_signed(keys, DOMAIN, signed, content.at_us)
 
 
 def four_eyes(text: str, text_zh: str) -> Problem:

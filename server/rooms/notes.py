@@ -10,12 +10,12 @@ import msgspec
 from sqlalchemy import func, select
 from sqlmodel import Session
 
-from controller.wire import ServerCertificate, WireError, unseal
-from server.keys import ROOT_KID, ServerKeys, verifier
+from server.keys import ServerKeys
 from server.rooms.models import RegisterEntry, RegisterNote
 from server.rooms.register_query import NOTES, record_hashes
+from server.signatures import Signed, is_signed, sign
 
-DOMAIN = b"menjin/v1/RegisterNote\n"
+DOMAIN = "RegisterNote"
 MAX_NOTES = 100
 """Of one entry."""
 
@@ -33,20 +33,20 @@ class NoteContent(msgspec.Struct, frozen=True):
     operator: str
     at_us: int
 
-    def signed_bytes(self) -> bytes:
-        """The bytes under the signature."""
-        return DOMAIN + msgspec.json.encode(self)
+    def text_signed(self) -> str:
+        """What is under the signature."""
+        return msgspec.json.encode(self).decode()
 
 
 def add_note(
     session: Session, keys: ServerKeys, entry: RegisterEntry, kind: str, text: str, operator: str, now_us: int
 ) -> RegisterNote | None:
-    """Sign and store one more note. None when the entry has :data:`MAX_NOTES` already. Raises :class:`server.keys.KeysError` when no key is valid."""
+    """Sign and store one more note. None when the entry has :data:`MAX_NOTES` already. Raises
+    :class:`server.problems.Problem` 503 when no key is valid."""
     last = select(func.max(NOTES.c.n)).where(NOTES.c.entry_id == entry.id)
     n = (session.connection().scalar(last) or 0) + 1
     if n > MAX_NOTES:
         return None
-    key = keys.signing(now_us)
     note = RegisterNote(
         entry_id=entry.id,
         n=n,
@@ -54,11 +54,12 @@ def add_note(
         text=text,
         operator=operator,
         at_us=now_us,
-        kid=key.kid,
-        certificate=key.certificate,
+        kid="",
+        certificate=b"",
         signature=b"",
     )
-    note.signature = key.sign(_content(session, keys, entry, note).signed_bytes())
+    signed = sign(keys, DOMAIN, _content(session, keys, entry, note).text_signed(), now_us)
+    note.kid, note.certificate, note.signature = signed.kid, signed.certificate, signed.signature
     session.add(note)
     session.flush()
     return note
@@ -67,17 +68,8 @@ def add_note(
 def signature_holds(keys: ServerKeys, note: Any, entry: Any, record_hash: bytes) -> bool:
     """Whether the note is what a key of this server signed, for the record that the ledger holds. The root vouches for the key, also
     when it has ended since."""
-    try:
-        certificate = unseal(
-            note.certificate, verifier({ROOT_KID: keys.root_public_key}), (ServerCertificate,), keys.site, "*"
-        )
-    except WireError:
-        return False
-    assert isinstance(certificate, ServerCertificate)
-    if certificate.kid != note.kid or not certificate.from_us <= note.at_us < certificate.until_us:
-        return False
-    signed = _signed(keys, entry, note, record_hash).signed_bytes()
-    return verifier({note.kid: certificate.public_key})(note.kid, signed, note.signature)
+    content = _signed(keys, entry, note, record_hash).text_signed()
+    return is_signed(keys, DOMAIN, Signed(content, note.kid, note.certificate, note.signature), note.at_us)
 
 
 def _content(session: Session, keys: ServerKeys, entry: RegisterEntry, note: RegisterNote) -> NoteContent:

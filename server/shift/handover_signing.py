@@ -1,20 +1,15 @@
-"""Signatures under a handover: the server's key signs what the operator, who was signed in, hands over, takes over or refuses (R5).
-
-Kept as :mod:`server.duty.signing` keeps those under tests: the content as it was signed, the root's certificate of the key beside it.
-"""
+"""What is signed of a handover: by who hands over, takes over or refuses (R5; :mod:`server.signatures`)."""
 
 from collections.abc import Collection, Sequence
 
 import msgspec
 
-from controller.wire import ServerCertificate, WireError, unseal
 from server.db.clock import to_us
-from server.duty.signing import Signed
-from server.keys import ROOT_KID, KeysError, ServerKeys, verifier
-from server.problems import Problem
+from server.keys import ServerKeys
 from server.shift.models import Handover, HandoverExplanation, HandoverItem, HandoverSignature
+from server.signatures import Signed, is_signed, sign
 
-DOMAIN = b"menjin/v1/Handover\n"
+DOMAIN = "Handover"
 
 
 class ItemContent(msgspec.Struct, frozen=True):
@@ -89,28 +84,15 @@ def content_of(
 
 
 def sign_content(keys: ServerKeys, content: HandoverContent) -> Signed:
-    """Sign. Raises :class:`Problem` 503 when no key is valid."""
-    try:
-        key = keys.signing(content.at_us)
-    except KeysError as error:
-        raise Problem(
-            503, "no_signing_key", f"Nothing can be signed: {error}", "没有有效的签名密钥，请执行 menjin keys rotate。"
-        ) from error
-    text = msgspec.json.encode(content).decode()
-    return Signed(text, key.kid, key.certificate, key.sign(DOMAIN + text.encode()))
+    """Sign. Raises :class:`server.problems.Problem` 503 when no key is valid."""
+    return sign(keys, DOMAIN, msgspec.json.encode(content).decode(), content.at_us)
 
 
 def signature_holds(keys: ServerKeys, row: HandoverSignature, expected: HandoverContent) -> bool:
     """Whether ``expected`` is what was signed, the signature holds, and the root vouched for the key at that time."""
     try:
-        by_root = verifier({ROOT_KID: keys.root_public_key})
-        certificate = unseal(row.certificate, by_root, (ServerCertificate,), keys.site, "*")
         content = msgspec.json.decode(row.content, type=HandoverContent)
-    except (WireError, msgspec.DecodeError):
+    except msgspec.DecodeError:
         return False
-    assert isinstance(certificate, ServerCertificate)
-    if content != expected or certificate.kid != row.kid:
-        return False
-    if not certificate.from_us <= content.at_us < certificate.until_us:
-        return False
-    return verifier({row.kid: certificate.public_key})(row.kid, DOMAIN + row.content.encode(), row.signature)
+    signed = Signed(row.content, row.kid, row.certificate, row.signature)
+    return content == expected and is_signed(keys, DOMAIN, signed, content.at_us)

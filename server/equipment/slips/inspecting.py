@@ -10,7 +10,6 @@ from sqlmodel import Session, col, select
 from controller.codes import serial_key
 from server.context import Context
 from server.db.clock import to_us
-from server.duty.signing import Signed
 from server.equipment.signing import InspectionContent, holds, sign_content
 from server.equipment.slip_models import ExitSlip, ExitSlipLine, Inspection
 from server.equipment.slips.claims import release_all
@@ -22,6 +21,7 @@ from server.operators.actor import Actor
 from server.operators.audit import record
 from server.problems import Problem
 from server.registry.validation import refused
+from server.signatures import Signed
 
 Act = Literal["inspection", "erasure", "return", "acceptance", "malware_check"]
 BACK = ("return", "acceptance", "malware_check")
