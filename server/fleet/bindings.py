@@ -1,8 +1,8 @@
 """Where a document's binding to its edge is over, so that it may be bound elsewhere and its devices go on another slip (E6, MEANINGS 26).
 
 An edge's records come in order. The one that says it follows a policy which does not allow the document comes after every move that the
-edge let happen under it: then, and not before, the server knows what is left. Else the binding ends with the document's window and 5 minutes
-for the clocks.
+edge let happen under it: then, and not before, the server knows what is left. Else (and where records since the binding are missing) the binding ends
+with the document's window and 5 minutes for the clocks.
 """
 
 from collections.abc import Iterable, Mapping
@@ -22,6 +22,7 @@ from server.fleet.goods_rows import ORDER_STATUSES, Withdrawn
 from server.fleet.models import Edge
 from server.ledger.bulk import insert_once, upsert_rows
 from server.ledger.facts import table_of
+from server.ledger.models import LedgerJournal, LedgerLost, LedgerQuarantine, LedgerRecord
 
 CLOCK_MARGIN_US = 300 * 1_000_000
 """So much longer than its window a binding is taken to last (MEANINGS 26)."""
@@ -35,7 +36,7 @@ class Binding(msgspec.Struct, frozen=True):
     edge: str
     released: bool
     because: Literal["", "not_bound", "window_over", "acknowledged"] = ""
-    waits: Literal["", "not_withdrawn", "not_compiled", "not_acknowledged"] = ""
+    waits: Literal["", "not_withdrawn", "not_compiled", "not_acknowledged", "records_missing"] = ""
 
 
 def binding_of(connection: Connection, document: DocumentKind, document_id: int, now_us: int) -> Binding:
@@ -63,9 +64,12 @@ def binding_of(connection: Connection, document: DocumentKind, document_id: int,
         return Binding(edge, False, waits="not_compiled" if _is_withdrawn(document, row) else "not_withdrawn")
     followed = table_of(EdgeFollowed).c
     known = connection.execute(select(followed.epoch, followed.n).where(followed.edge_id == row.edge_id)).one_or_none()
-    if known is not None and Version(*known) >= Version(*release):
-        return Binding(edge, True, "acknowledged")
-    return Binding(edge, False, waits="not_acknowledged")
+    if known is None or Version(*known) < Version(*release):
+        return Binding(edge, False, waits="not_acknowledged")
+    bound_us = row.bound_at_us if document == "order" else to_us(row.bound_at or row.created_at)
+    if _records_missing(connection, row.edge_id, bound_us or 0):
+        return Binding(edge, False, waits="records_missing")
+    return Binding(edge, True, "acknowledged")
 
 
 def released(connection: Connection, document: DocumentKind, document_id: int, now_us: int) -> bool:
@@ -90,6 +94,19 @@ def note_followed(connection: Connection, versions: Mapping[int, tuple[Version, 
     rows = [(edge_id, version.epoch, version.n, at_us) for edge_id, (version, at_us) in versions.items()]
     if rows:
         upsert_rows(connection, table_of(EdgeFollowed), ("edge_id", "epoch", "n", "at_us"), ("edge_id",), rows)
+
+
+def _records_missing(connection: Connection, edge_id: int, bound_us: int) -> bool:
+    """Whether records of this edge since ``bound_us`` are lost, or kept unread: devices may have moved in them, so what is left is not known. A record that
+    is read in the end is no longer missing; what is lost stays so until the window is over."""
+    lost, journals = table_of(LedgerLost).c, table_of(LedgerJournal).c
+    gone = select(lost.id).join(table_of(LedgerJournal), journals.id == lost.journal_key)
+    if connection.execute(gone.where(journals.edge_id == edge_id, lost.declared_us >= bound_us).limit(1)).first():
+        return True
+    unread, records = table_of(LedgerQuarantine).c, table_of(LedgerRecord).c
+    kept = select(unread.record_seq).join(table_of(LedgerRecord), records.seq == unread.record_seq)
+    since = kept.where(unread.edge_id == edge_id, records.received_us >= bound_us)
+    return connection.execute(since.limit(1)).first() is not None
 
 
 def _is_withdrawn(document: DocumentKind, row: Any) -> bool:

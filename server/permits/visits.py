@@ -27,7 +27,7 @@ from server.permits.reception import LEVELS
 from server.permits.signing import sign, signatures_of
 from server.personal.attachments import attached_to
 from server.problems import Problem, not_found
-from server.rooms.notes import MAX_NOTES, add_note
+from server.rooms.notes import add_note
 from server.rooms.register_query import one_entry
 
 EARLY = timedelta(minutes=30)
@@ -58,9 +58,12 @@ class CheckOut:
 
 
 def find_visit(session: Session, name: str, actor: Actor | None = None, *, lock: bool = False) -> tuple[Visit, Permit]:
-    """By public id, with its permit; one for another department's customer is not there (C4). Raises :class:`Problem` 404."""
+    """By public id, with its permit; one for another department's customer is not there (C4). ``lock``: both rows. Raises :class:`Problem` 404."""
     query = select(Visit).where(Visit.public_id == name)
-    if lock:
+    if lock:  # the permit first, as whoever ends it does: nobody is checked in under one that ends at this moment
+        of_visit = select(Visit.permit_id).where(Visit.public_id == name).scalar_subquery()
+        held = select(Permit).where(Permit.id == of_visit).with_for_update()
+        session.exec(held.execution_options(populate_existing=True)).first()
         query = query.with_for_update().execution_options(populate_existing=True)
     visit = session.exec(query).first()
     permit = session.get_one(Permit, visit.permit_id) if visit is not None else None
@@ -179,14 +182,8 @@ def check_out(session: Session, context: Context, actor: Actor, visit: Visit, pe
     for entry_id in passage.entries:
         entry = one_entry(session.connection(), entry_id)
         assert entry is not None
-        made = add_note(session, context.keys, entry, "operation", given.operations, actor.public_id, to_us(now))
-        if made is None:
-            raise Problem(
-                409,
-                "too_many_notes",
-                f"Entry {entry_id} has {MAX_NOTES} notes already.",
-                f"记录 {entry_id} 已有 {MAX_NOTES} 条备注。",
-            )
+        # an entry that is full of notes takes no more: what was done stands in the visit, and they leave all the same
+        add_note(session, context.keys, entry, "operation", given.operations, actor.public_id, to_us(now))
     sign(session, context, actor, now, visit.public_id, "operator", said_of(visit))
     record(
         session,
@@ -214,10 +211,11 @@ def witness(session: Session, context: Context, actor: Actor, visit: Visit, perm
 
 
 def badge_came_back(session: Session, context: Context, actor: Actor, visit: Visit, permit: Permit) -> None:
-    """Book back what is still out of a visit, a lost card that was found included. Raises :class:`Problem` 409 when nothing is."""
+    """Book back what is still out of a visit, a lost card that was found included. A visit that waits for nothing any more, because the badge was
+    booked back as a badge, is closed by it. Raises :class:`Problem` 409 when nothing is out."""
     now = context.clock.now()
     out = [one for one in lending.badges_of_visits(session, [visit]).get(visit.id, []) if one.status != "returned"]
-    if not out:
+    if not out and (visit.status != "checked_out" or awaited(session, [visit]).get(visit.id)):
         raise Problem(409, "badge_back", "No badge of this visit is out.", "本次来访没有未归还的临时证。")
     for badge in out:
         lending.take_back(session, actor, now, badge, "returned", visit.public_id)

@@ -372,3 +372,47 @@ def test_a_visitors_badge_opens_the_permits_areas_in_its_window_as_a_visitor_of_
     window = to_us(START), to_us(START + 2 * HOUR)
     (grant,) = policy.grants
     assert grant.areas == (GrantArea("goods", *window, "office"), GrantArea("lobby", *window, "office"))
+
+
+def _asked_back(fleet: Fleet, edge: WireEdge) -> int:
+    """A slip that its edge's policy does not allow any more, and the edge does not know yet."""
+    made = slip(fleet, fleet.registry.customer(), bound_at=START)
+    fleet.turn()
+    change(fleet, "UPDATE exit_slip SET next_edge_id = edge_id")
+    fleet.turn()
+    return made
+
+
+def test_an_edge_whose_records_are_lost_releases_nothing_before_the_window_is_over(
+    fleet: Fleet, edge: WireEdge
+) -> None:
+    made = _asked_back(fleet, edge)
+    edge.record(PolicyChanged(version=Version(1, 1), digest="d"))
+    edge.record(PolicyChanged(version=Version(1, 1), digest="d"))
+    edge.record(PolicyChanged(version=fleet.kept(edge).version, digest="d"))
+    fleet.say(
+        edge, "records", edge.batch(3, 3, 3)
+    )  # what the first two told is gone: devices may have left under the slip
+    assert binding(fleet, "slip", made) == Binding("edge-1", False, waits="records_missing")
+    assert binding(fleet, "slip", made, START + 9 * HOUR).because == "window_over"
+
+
+def test_an_edge_whose_journal_was_replaced_releases_nothing_before_the_window_is_over(
+    fleet: Fleet, edge: WireEdge
+) -> None:
+    edge.record(PolicyChanged(version=Version(1, 1), digest="d"))
+    fleet.say(edge, "records", edge.batch(1, 1))
+    made = _asked_back(fleet, edge)
+    edge.journal_id, edge.journal = "j2", []
+    follows(fleet, edge)
+    assert binding(fleet, "slip", made) == Binding("edge-1", False, waits="records_missing")
+
+
+def test_a_record_that_could_not_be_read_may_have_moved_devices(fleet: Fleet, edge: WireEdge) -> None:
+    made = _asked_back(fleet, edge)
+    edge.record(PolicyChanged(version=Version(1, 1), digest="d"))
+    edge.journal[0] = edge.journal[0].replace(b"PolicyChanged", b"PolicyChenged")
+    follows(fleet, edge)
+    assert binding(fleet, "slip", made) == Binding("edge-1", False, waits="records_missing")
+    change(fleet, "DELETE FROM ledger_quarantine")  # as when a newer version has read it
+    assert binding(fleet, "slip", made) == Binding("edge-1", True, "acknowledged")

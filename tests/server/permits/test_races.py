@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 
+import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlmodel import select
@@ -62,3 +63,39 @@ def test_of_two_same_approvals_at_once_one_stands(app: FastAPI, desk: Desk) -> N
         at_once([partial(approve, headers) for headers in both])
     assert sorted(answers) == [200, 409]
     assert len(desk.get(f"permits/{permit}")["visits"]) == 1
+
+
+def test_who_is_checked_in_while_the_permit_ends_stays_on_a_visit_with_a_dead_badge(
+    app: FastAPI, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the permit's lock the end made the visit void under the guard's hands, and nobody could check them out."""
+    permit = approved(desk)
+    pooled(desk)
+    (visit,) = permit["visits"]
+    ready(desk, visit)
+    half_way, ended = threading.Event(), threading.Event()
+
+    def wait_half_way(*_: object) -> None:
+        half_way.set()
+        ended.wait(0.5)  # it ends in between, where nothing holds it back
+
+    monkeypatch.setattr("server.permits.visits.refuse_undeclared", wait_half_way)
+    answers: dict[str, int] = {}
+    with TestClient(app, base_url="https://testserver") as client:
+
+        def check_in() -> None:
+            headers = dict(desk.client("guard").headers)
+            answer = client.post(f"{API}/visits/{visit}/check-in", json={"card": "T1"}, headers=headers)
+            answers["check-in"] = answer.status_code
+
+        def end() -> None:
+            half_way.wait(30)
+            headers = dict(desk.client("customer_service").headers)
+            answer = client.post(f"{API}/permits/{permit['id']}/end", json={"reason": "called off"}, headers=headers)
+            answers["end"] = answer.status_code
+            ended.set()
+
+        at_once([check_in, end])
+    assert answers == {"check-in": 200, "end": 200}
+    shown = desk.get(f"visits/{visit}")
+    assert (shown["status"], [one["status"] for one in shown["badges"]]) == ("checked_in", ["revoked"])

@@ -285,3 +285,36 @@ def test_a_card_of_the_pool_is_nobody_elses(desk: Desk) -> None:
     )
     assert problem(again) == (409, "card_bound")
     assert problem(desk.ask("guard", "POST", "temporary-badges", number="T3", card=card)) == (403, "not_permitted")
+
+
+@ON_SQLITE
+def test_a_visit_whose_badge_was_booked_back_as_a_badge_is_closed_at_the_desk(desk: Desk) -> None:
+    pooled(desk)
+    permit = approved(desk)
+    visit = checked_in(desk, permit)
+    desk.post("customer_service", f"permits/{permit['id']}/end", reason="called off")
+    gone = checked_out(desk, visit, badge="lost")
+    assert (gone["status"], gone["awaiting"]) == ("checked_out", ["badge"]), (
+        "a revoked badge is not lost: it is awaited"
+    )
+    desk.post("guard", f"badges/{visit['badges'][0]['badge']}/report", **{"as": "returned"})
+    assert desk.get(f"visits/{visit['id']}")["awaiting"] == []
+    assert desk.post("guard", f"visits/{visit['id']}/badge-back")["status"] == "closed"
+    assert desk.get(f"permits/{permit['id']}")["status"] == "closed", "and its papers have their date of erasure"
+
+
+@ON_SQLITE
+def test_who_leaves_is_not_kept_by_an_entry_that_takes_no_more_notes(
+    desk: Desk, edge: RoomEdge, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.rooms.notes.MAX_NOTES", 1)
+    pooled(desk)
+    visit = checked_in(desk, approved(desk, **HALL))
+    clock.advance(timedelta(minutes=1))
+    edge.happen(passage(desk, visit, "hall-in"), at_s=60)
+    (entry,) = desk.get("register", area="hall", limit=1)["items"]
+    desk.post("guard", f"register/{entry['id']}/notes", text="carried a ladder")
+    clock.advance(timedelta(minutes=1))
+    edge.happen(passage(desk, visit, "hall-out"), at_s=120)
+    clock.advance(timedelta(minutes=1))
+    assert checked_out(desk, visit)["status"] == "closed"
