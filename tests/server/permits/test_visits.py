@@ -318,3 +318,16 @@ def test_who_leaves_is_not_kept_by_an_entry_that_takes_no_more_notes(
     edge.happen(passage(desk, visit, "hall-out"), at_s=120)
     clock.advance(timedelta(minutes=1))
     assert checked_out(desk, visit)["status"] == "closed"
+
+
+def test_whose_badge_was_suspended_for_a_violation_is_lent_no_other(desk: Desk) -> None:
+    """R9."""
+    pooled(desk)
+    pooled(desk, "T2")
+    visit = checked_in(desk, approved(desk))
+    badge = visit["badges"][0]["badge"]
+    holder = desk.get(f"badges/{badge}")["holder"]
+    made = desk.post("supervisor", "violations", kind="photography", description="a camera", holder=holder)
+    desk.post("supervisor", f"violations/{made['id']}/suspend", badges=[badge])
+    desk.post("guard", f"badges/{badge}/report", **{"as": "lost", "reason": "thrown away"})
+    assert problem(act(desk, visit["id"], "lend", card="T2")) == (409, "BADGE_SUSPENDED")
