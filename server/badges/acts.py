@@ -51,6 +51,15 @@ def report_badge(
         )
     if act in (Act.RESUME, Act.FIND):
         refuse_suspended(violations_of_badge(session, badge.id), "as")
+    if act is Act.FIND and badge.kind == "temporary":
+        raise Problem(
+            409,
+            "status_conflict",
+            "A visitor's badge that was lost opens nothing again: report it as returned, and lend the card anew.",
+            "挂失的临时证不能恢复：请办理归还后重新借出。",
+            field="as",
+            extra={"status_now": badge.status, "rule": "B8"},
+        )
     if act is Act.FIND and not reason:
         raise Problem(
             422,

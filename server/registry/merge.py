@@ -1,4 +1,4 @@
-"""Two files of one customer become one (C3): contacts, contracts, holders, badges and equipment pass to the file that is kept; both histories stay."""
+"""Two files of one customer become one (C3): contacts, contracts, holders, badges, permits and equipment pass to the file that is kept; both histories stay."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,6 +9,7 @@ from sqlmodel import Session, col, func, select
 from server.badges.models import GONE, Badge
 from server.equipment.merging import begin_merge, move_equipment
 from server.operators.audit import record
+from server.permits.merging import move_permits
 from server.problems import Problem
 from server.registry.lookup import locked
 from server.registry.models import QUOTAS, Contact, Contract, Customer, CustomerMerge, Holder
@@ -42,6 +43,7 @@ def merge_customers(w: Writing, kept: Customer, merged: Customer, reason: str) -
     }
     moved |= move_equipment(w.session.connection(), _id(kept), _id(merged))
     moved |= move_violations(w.session.connection(), _id(kept), _id(merged))
+    moved |= move_permits(w.session.connection(), _id(kept), _id(merged), w.actor.public_id)
     w.session.expire_all()
     merged = locked(w.session, merged)
     before, version = merged.public_id, merged.version

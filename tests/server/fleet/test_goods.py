@@ -340,10 +340,8 @@ def test_no_binding_of_a_document_that_there_is_not(fleet: Fleet) -> None:
         binding(fleet, "slip", 99)
 
 
-def test_a_visitors_badge_opens_the_permits_areas_in_its_window_as_a_visitor_of_the_customer(
-    fleet: Fleet, edge: WireEdge
-) -> None:
-    customer = fleet.registry.customer()
+def visitors_badge(fleet: Fleet, customer: int) -> int:
+    """A temporary badge, lent under the customer's permit."""
     visitor = fleet.registry.holder("xu", kind="visitor")
     badge = fleet.registry.badge("T-1", visitor, status="issued")
     permit = put(
@@ -363,6 +361,14 @@ def test_a_visitors_badge_opens_the_permits_areas_in_its_window_as_a_visitor_of_
     )  # fmt: skip
     with fleet.context.database.write() as session:
         session.add(TemporaryBadge(badge_id=badge, permit_id=permit, visit_id=visit, card_id=card))
+    return badge
+
+
+def test_a_visitors_badge_opens_the_permits_areas_in_its_window_as_a_visitor_of_the_customer(
+    fleet: Fleet, edge: WireEdge
+) -> None:
+    customer = fleet.registry.customer()
+    badge = visitors_badge(fleet, customer)
     change(fleet, "UPDATE badge SET status = 'active' WHERE id = :badge", badge=badge)
     policy = policy_of(fleet, edge)
     (entry,) = policy.badges
@@ -372,6 +378,17 @@ def test_a_visitors_badge_opens_the_permits_areas_in_its_window_as_a_visitor_of_
     window = to_us(START), to_us(START + 2 * HOUR)
     (grant,) = policy.grants
     assert grant.areas == (GrantArea("goods", *window, "office"), GrantArea("lobby", *window, "office"))
+
+
+def test_visitors_of_a_merged_customer_are_the_kept_ones(fleet: Fleet, edge: WireEdge) -> None:
+    kept, merged = fleet.registry.customer(), fleet.registry.customer("C002")
+    badge = visitors_badge(fleet, merged)
+    assert [entry.customer for entry in policy_of(fleet, edge).badges if entry.id == badge] == [merged]
+    answer = fleet.api.post("/api/v1/customers/C001/merge", json={"merged": "C002", "reason": "one company"})
+    assert (answer.status_code, answer.json().get("moved", {}).get("permits", 1)) == (200, 1), answer.text
+    assert [entry.customer for entry in policy_of(fleet, edge).badges if entry.id == badge] == [kept]
+    with fleet.context.database.read() as session:
+        assert [permit.customer_id for permit in session.exec(select(Permit)).all()] == [kept]
 
 
 def _asked_back(fleet: Fleet, edge: WireEdge) -> int:

@@ -331,3 +331,14 @@ def test_whose_badge_was_suspended_for_a_violation_is_lent_no_other(desk: Desk) 
     desk.post("supervisor", f"violations/{made['id']}/suspend", badges=[badge])
     desk.post("guard", f"badges/{badge}/report", **{"as": "lost", "reason": "thrown away"})
     assert problem(act(desk, visit["id"], "lend", card="T2")) == (409, "BADGE_SUSPENDED")
+
+
+@ON_SQLITE
+def test_a_badge_that_was_lost_on_a_visit_never_opens_again_after_it(desk: Desk) -> None:
+    pooled(desk)
+    gone = checked_out(desk, checked_in(desk, approved(desk)), badge="lost")
+    path = f"badges/{gone['badges'][0]['badge']}/report"
+    found = desk.ask("customer_service", "POST", path, **{"as": "active", "reason": "in a drawer"})
+    assert problem(found) == (409, "status_conflict"), "its permit still stands, and nobody is on a visit with it"
+    assert desk.post("guard", path, **{"as": "returned"})["status"] == "returned"
+    assert desk.get("temporary-badges/T1")["state"] == "available"
