@@ -63,10 +63,11 @@ def enter(turn: Turn, index: PolicyIndex, point: Point, emergency: Declared) -> 
     supervisor = emergency.supervisor
     approved = because(Reason.EMERGENCY_ADMITTED, number=supervisor.number, area=point.area)
     guard = msgspec.structs.replace(emergency.guard, because=approved, emergency=True)
+    holder, number = _led_here(turn, point, guard.holder) or (turn.nobody_known(), f"emergency-{turn.state.seq + 1}")
     unnamed = Member(
-        holder=turn.nobody_known(),
+        holder=holder,
         badge=0,
-        number=f"emergency-{turn.state.seq + 1}",
+        number=number,
         because=approved,
         needs_escort=True,
         emergency=True,
@@ -84,3 +85,14 @@ def enter(turn: Turn, index: PolicyIndex, point: Point, emergency: Declared) -> 
         turn.emit(tap_used)
     grant(turn, point, group, guard.holder)
     return None
+
+
+def _led_here(turn: Turn, point: Point, guard: int) -> tuple[int, str] | None:
+    """Who has no badge and stands with this guard, who answers for them, before the door: it is they who go on, the longest there first. A second
+    name for them would leave the first behind on the muster list."""
+    here = [
+        (holder, presence.number)
+        for holder, presence in turn.state.presence.items()
+        if holder < 0 and presence.number and presence.escort == guard and presence.area == point.from_area
+    ]
+    return max(here) if here else None  # holders without a badge are numbered downwards

@@ -56,6 +56,36 @@ def test_a_guard_after_a_supervisor_goes_in_with_one_unnamed_person() -> None:
     assert "LONE_OCCUPANT/hall" not in at.alarms
 
 
+def test_at_the_next_door_the_same_person_goes_on_with_the_guard() -> None:
+    at = cut_off_hall()
+    unnamed = granted(taps(at, SUPERVISOR, GUARD, point="lobby-in"))[0]
+    opens(at, "lobby-door")
+    elapsed(at, 6)
+    again = granted(taps(at, SUPERVISOR, GUARD))[0]
+    assert (again.holder, again.number, again.emergency) == (unnamed.holder, unnamed.number, True)
+    opens(at)
+    assert numbers(at) == {unnamed.number, "chen"}
+    assert numbers(at, "lobby") == set()
+    assert {alarm for alarm in at.alarms if "ESCORT" in alarm or "EMERGENCY" in alarm} == {
+        f"EMERGENCY_ENTRY/{unnamed.number}"
+    }
+
+
+def test_somebody_whom_another_answers_for_is_not_taken_along() -> None:
+    at = cut_off_hall()
+    first = granted(taps(at, SUPERVISOR, GUARD, point="lobby-in"))[0]
+    opens(at, "lobby-door")
+    elapsed(at, 6)
+    second_guard = badge(16, "guard-2", kind="staff", customer=None, slot=None, holder=7)
+    staff = (*DUTIES, Holder(7, None, duties=("guard",)))
+    after = room_policy(site_with(hall={"two_person": True}), badges=(*EVERYBODY, second_guard), holders=staff, n=2)
+    at.keep(at.engine.adopt(after, digest(after), at.now))
+    at.give_lease()
+    other = granted(taps(at, SUPERVISOR, second_guard))[0]
+    assert other.number.startswith("emergency-")
+    assert other.holder != first.holder
+
+
 def test_the_supervisors_tap_is_used_up_and_stands_in_the_record() -> None:
     at = cut_off_hall()
     at.tap(SUPERVISOR)
