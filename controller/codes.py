@@ -38,12 +38,15 @@ def document_code(document: DocumentKind, chance: str) -> str:
     return f"{kind}-{body[:7]}-{body[7:]}"
 
 
-def document_of(text: str) -> tuple[DocumentKind, str] | Literal["check"] | None:
-    """Which document a scanned text names, and its code as printed; ``check``: it looks like one and its check character is wrong;
-    None: it is no document's code. Lower case and missing or other hyphens are forgiven."""
+def document_of(text: str, *, scanned: bool = False) -> tuple[DocumentKind, str] | Literal["check"] | None:
+    """Which document a text names, and its code as printed; ``check``: it looks like one and its check character is wrong;
+    None: it is no document's code. Lower case and missing or other hyphens are forgiven, but in what was ``scanned`` not the first: every printed
+    code has it, and of the serial numbers with 15 characters that begin with S or W (drives have such) one in 36 is a code but for it."""
     plain = text.upper().replace("-", "").replace(" ", "")
     document = _PREFIX.get(plain[:1])
     chance, check = plain[1:-1], plain[-1:]
+    if scanned and text.strip()[1:2] != "-":
+        return None
     if document is None or len(chance) != CHANCE_CHARACTERS or not set(chance) <= set(ALPHABET) or not check.isascii():
         return None
     if check_character(plain[0] + chance) != check:

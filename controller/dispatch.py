@@ -1,7 +1,7 @@
 """Which part answers which input: one line for each kind."""
 
 from controller import degraded, encoding, goods_door, occupancy
-from controller.door import DoorCondition, DoorInput
+from controller.door import DoorInput
 from controller.goods_scan import scan
 from controller.inputs import (
     AnyInput,
@@ -108,6 +108,4 @@ def _at_door(turn: Turn, stimulus: DoorContact | RexPressed) -> None:
     if isinstance(stimulus, RexPressed):
         happen(turn, stimulus.door, DoorInput.REX)
     else:
-        if stimulus.open and turn.condition(stimulus.door) is DoorCondition.LOCKED_UNKNOWN:
-            goods_door.found_open(turn, stimulus.door)
         happen(turn, stimulus.door, DoorInput.OPENED if stimulus.open else DoorInput.CLOSED)

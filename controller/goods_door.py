@@ -140,8 +140,9 @@ def free_lapsed(turn: Turn, door: str | None = None) -> None:
 
 
 def lets_out(facts: DoorState) -> bool:
-    """Whether something is outstanding at a door that lets somebody out, or whom a command lets where."""
-    return facts.exit_requested or facts.commanded or any(grant.out for grant in facts.grants)
+    """Whether something is outstanding at a door that lets somebody out, or whom a command or a fire lets where."""
+    unlocked = facts.exit_requested or facts.commanded or facts.mode == "released"
+    return unlocked or any(grant.out for grant in facts.grants)
 
 
 def restarted(turn: Turn, outward: Iterable[str]) -> None:
@@ -156,6 +157,19 @@ def restarted(turn: Turn, outward: Iterable[str]) -> None:
 def found_open(turn: Turn, door: str) -> None:
     """The first word of a contact after a start is that the leaf is open: nobody saw what passed there."""
     unchecked(turn, door, "restart")
+
+
+def contact_is_silent(turn: Turn, door: str) -> bool:
+    """Whether nobody sees the leaf: its contact has not said anything since the start, or the board that tells of it is down."""
+    hardware = turn.hardware.get(door)
+    board = None if hardware is None else turn.state.devices.get(hardware.contact_board)
+    return turn.door(door).position == "unknown" or (board is not None and not board.working)
+
+
+def lapses_unseen(turn: Turn, door: str) -> None:
+    """What is outstanding ends, or the contact is heard again, and nobody knows whether the leaf opened for it meanwhile."""
+    if lets_out(turn.door(door)) or _at(turn, door):
+        unchecked(turn, door, "restart")
 
 
 def deadlines_us(turn: Turn) -> list[int]:

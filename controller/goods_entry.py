@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from controller.equipment import left_of, total
 from controller.event_base import Explanation
-from controller.goods_check import running
+from controller.goods_check import allowed, running
 from controller.goods_door import reserve, scanner_works
 from controller.goods_index import Document
 from controller.group import Member, seconds
@@ -19,7 +19,9 @@ def refused(turn: Turn, index: PolicyIndex, point: Point, group: Sequence[Member
     """Why this group, which may go in by all other rules, is denied: nothing was checked where nobody comes in without, or none of them answers for it."""
     found = _scanned(turn, index, point)
     if found is None:
-        if point.goods != "both" or _reserved_by(turn, point, group):
+        if point.goods != "both" or _reserved_by(turn, index, point, group):
+            return None
+        if any(member.emergency for member in group):  # an order is paper (MEANINGS 21)
             return None
         if turn.state.link_up is False and not scanner_works(turn, point):
             return because(Reason.CONSOLE_UNREACHABLE, area=point.area, wait_s=0, way="in")
@@ -94,7 +96,7 @@ def _answering(document: Document, group: Sequence[Member]) -> Member | None:
     return None
 
 
-def _reserved_by(turn: Turn, point: Point, group: Sequence[Member]) -> bool:
-    """Whose devices are on the way in already: they tap again before the door opened."""
+def _reserved_by(turn: Turn, index: PolicyIndex, point: Point, group: Sequence[Member]) -> bool:
+    """Whose devices are on the way in already, and still may be: they tap again before the door opened."""
     holders = {member.holder for member in group}
-    return any(one.holder in holders for one in turn.state.reserved.get(point.id, ()))
+    return any(one.holder in holders and allowed(turn, index, one) for one in turn.state.reserved.get(point.id, ()))

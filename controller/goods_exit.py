@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from controller.answers import ask, grant, judge_waiting
 from controller.carrier import carrier_of
 from controller.event_base import Explanation
-from controller.goods_check import nothing_left, running
+from controller.goods_check import allowed, nothing_left, running
 from controller.goods_door import end_check, reserve, scanner_works
 from controller.goods_index import Document
 from controller.group import Member, Pass, Wait, seconds
@@ -43,7 +43,7 @@ def leave(turn: Turn, index: PolicyIndex, point: Point, member: Member) -> None:
     if confirmed:
         _go_without(turn, index, point, member, waiting, check)
         return
-    if _carries_already(turn, point, member):
+    if _carries_already(turn, index, point, member):
         grant(turn, point, (*led_out(turn.state, point, member), member))
         return
     handed = hand_over(turn, index, point, member, waiting)
@@ -77,11 +77,10 @@ def _go_without(
     grant(turn, point, answer.members if isinstance(answer, Pass) else (member,))
 
 
-def _carries_already(turn: Turn, point: Point, member: Member) -> bool:
-    """The carrier whose door is unlocked taps again before it opened."""
-    return any(one.holder == member.holder for one in turn.state.reserved.get(point.id, ())) and _granted(
-        turn, point, member
-    )
+def _carries_already(turn: Turn, index: PolicyIndex, point: Point, member: Member) -> bool:
+    """The carrier whose door is unlocked taps again before it opened. Once the slip's window is over no tap prolongs that: its binding ends soon after."""
+    theirs = [one for one in turn.state.reserved.get(point.id, ()) if one.holder == member.holder]
+    return bool(theirs) and _granted(turn, point, member) and all(allowed(turn, index, one) for one in theirs)
 
 
 def _carrier(turn: Turn, index: PolicyIndex, point: Point, check: Check, document: Document) -> Member | None:

@@ -5,7 +5,7 @@ from typing import Literal
 
 from controller import escort, goods_door, interlock
 from controller.actions import HoldUnlocked, Indicate, Lock, Unlock
-from controller.door import TABLE, DoorCondition, DoorInput, Effect
+from controller.door import TABLE, DoorCondition, DoorInput, Effect, Move
 from controller.escort import escorted_in, may_escort
 from controller.events import (
     AccessGranted,
@@ -33,6 +33,8 @@ def happen(turn: Turn, door: str, happened: DoorInput, before: DoorCondition | N
     """Let something happen to a door. ``before``: its condition, when the turn has already changed it."""
     move = TABLE[before or turn.condition(door), happened]
     position = turn.door(door).position
+    if goods_door.contact_is_silent(turn, door):
+        _unseen(turn, door, happened, move)
     warns = turn.door(door).warned and not _held_alarm_stands(turn, door)
     if happened is DoorInput.OPENED and position != "open":
         turn.emit(DoorOpened(door))
@@ -45,6 +47,14 @@ def happen(turn: Turn, door: str, happened: DoorInput, before: DoorCondition | N
             _EFFECTS[effect](turn, door)
     if warns and not turn.door(door).warned:
         _show(turn, door, "off")
+
+
+def _unseen(turn: Turn, door: str, happened: DoorInput, move: Move) -> None:
+    """The contact says nothing, and now that the leaf is open, for the first time since the start; or what was outstanding ends without a word of it."""
+    if happened is DoorInput.OPENED and turn.condition(door) is DoorCondition.LOCKED_UNKNOWN:
+        goods_door.found_open(turn, door)
+    elif Effect.LAPSE in move.effects and happened is not DoorInput.STARTED:  # the start itself tells it
+        goods_door.lapses_unseen(turn, door)
 
 
 def _held_alarm_stands(turn: Turn, door: str) -> bool:
@@ -89,6 +99,8 @@ def _release(turn: Turn, door: str) -> None:
         turn.emit(DoorModeChanged(door, "released"))
     turn.emit(DoorUnlocked(door, "fire", None))
     turn.act(HoldUnlocked(door))
+    if turn.door(door).position == "open":  # nothing more will tell of who goes
+        goods_door.unchecked(turn, door, "fire")
 
 
 def _lock(turn: Turn, door: str) -> None:

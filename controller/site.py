@@ -135,7 +135,8 @@ class DoorHardware(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ``fail``: what the lock does without power or command. ``relock_by``: who ends an unlock pulse (MEANINGS 28).
     ``fire_zones``: the zones whose fire input releases this door, and whose gas discharge forbids entry through it. ``fire_boards``: of
-    these, (zone, the board that its fire input hangs on): while that board is down nobody knows whether the fire is over.
+    these, (zone, the board that its fire input hangs on): while that board is down nobody knows whether the fire is over. ``contact_board``: the board that
+    tells whether the leaf is open; empty where it is not told.
     ``scanners``: the access points where codes are read (E2, E4), those of the edge's other doors may be among them; elsewhere the guard's
     console is asked.
     """
@@ -148,3 +149,4 @@ class DoorHardware(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fire_zones: tuple[str, ...] = ()
     fire_boards: tuple[tuple[str, str], ...] = ()
     scanners: tuple[str, ...] = ()
+    contact_board: str = ""

@@ -170,6 +170,9 @@ def device(turn: Turn, changed: DeviceFaulted | DeviceRecovered) -> None:
     alarm: AlarmName = "BOARD_FAULT" if changed.kind == "board" else "READER_FAULT"
     if working:
         turn.clear_alarm(alarm, changed.device)
+        for door, hardware in turn.hardware.items():
+            if known is not None and hardware.contact_board == changed.device:
+                goods_door.lapses_unseen(turn, door)
     else:
         turn.raise_alarm(alarm, changed.device, cause=cause)
 

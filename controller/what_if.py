@@ -263,8 +263,10 @@ class Following:
         state = self._engine.state
         for event in record.events:
             if isinstance(event, PolicyChanged) and state.policy_version != event.version:
+                seq = state.seq
                 self._engine.handle(PolicyApplied(event.version, event.digest), moment(state, record))
                 self._engine.commit()
+                state.seq = seq  # no record of its own: whoever comes without a badge is numbered by the records
 
 
 Verdict = Literal["same", "differs", "unchecked"]

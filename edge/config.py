@@ -302,6 +302,7 @@ def door_hardware(config: EdgeConfig) -> tuple[DoorHardware, ...]:
             fire_zones=door.fire_zones,
             fire_boards=tuple((line.zone, line.input.board) for line in config.fire if line.zone in door.fire_zones),
             scanners=scanned,
+            contact_board="" if door.contact is None else door.contact.board,
         )
         for door in config.doors
     )

@@ -112,7 +112,7 @@ def scan_of(scan: Scanned, hash_key: bytes) -> DocumentScanned | ItemScanned | S
     serial = serial_key(scan.text)
     if serial == CANCEL:
         return ScanCancelled(point, at_us)
-    found = document_of(scan.text)
+    found = document_of(scan.text, scanned=True)
     if found == "check" or not serial:
         return ScanRefused(point, "check" if serial else "noise", len(scan.text), at_us)
     if found is None:

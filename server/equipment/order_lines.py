@@ -253,7 +253,7 @@ def _refuse_code(text: str, field: str) -> None:
             f"{field}: must have something to scan, of at most {MAX_SCAN_BYTES} bytes.",
             f"{field}：须有可扫描的内容，最多 {MAX_SCAN_BYTES} 字节。",
         )
-    if document_of(text) is not None:
+    if document_of(text, scanned=True) is not None:
         raise refused(
             field, f"{field}: this is an order's or slip's code.", f"{field}：这是单据编码，不是设备序列号或型号。"
         )

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from controller.commands import Admit
 from controller.events import JournalStateChanged, Record, decode_record
 from controller.fold import fold
 from controller.index import PolicyIndex
-from controller.inputs import DoorContact, JournalChanged, Started, TimeElapsed
+from controller.inputs import CommandArrived, DoorContact, JournalChanged, Started, TimeElapsed
 from controller.now import Now
 from controller.policy import Policy
 from controller.state import State
@@ -98,6 +99,17 @@ def test_each_judges_from_what_was_recorded_while_following_lives_with_what_it_r
     assert "DoorForcedOpen/hall-door" in following.state.alarms
     assert "DoorForcedOpen/hall-door" not in each.state.alarms
     assert each.state.presence.keys() == {LI.holder}
+
+
+def test_who_comes_without_a_badge_does_not_part_two_histories() -> None:
+    """Their number is made of the record's; the end of their wait comes when it was recorded, not when another history would ask for it."""
+    admitted = CommandArrived("c1", Admit("lobby-in", "P-1", "repair"), "op-1")
+    moments = [
+        (lambda now, one=one: one, wait_s, 0.0, "step") for one, wait_s in ((admitted, 1.0), (TimeElapsed(), 90.0))
+    ]
+    records = [decode_record(record) for record in played(moments)]
+    assert [one.decision for record in records for one in answers(record.events)] == ["pending", "done", "denied"]
+    assert differences(Following, IN_FORCE, records) == []
 
 
 def test_a_policy_that_is_not_at_hand_leaves_its_records_unchecked() -> None:
