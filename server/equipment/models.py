@@ -76,6 +76,7 @@ class ItemStay(Model, table=True):
         Index("ix_item_stay_rack", "rack", "in_at_us", "out_at_us"),
         Index("ix_item_stay_order_line", "order_line_id", **_where("order_line_id IS NOT NULL")),
         Index("ix_item_stay_slip_line", "slip_line_id", **_where("slip_line_id IS NOT NULL")),
+        Index("ix_item_stay_return_line", "return_line_id", **_where("return_line_id IS NOT NULL")),
         Index("ix_item_stay_out", "out_at_us", "in_at_us"),
     )
 

@@ -16,6 +16,7 @@ from controller.codes import serial_key
 from server.db.clock import to_us
 from server.equipment.lines import IDS_AT_ONCE, Line, Lines, parts
 from server.equipment.models import Discrepancy, Item, ItemMovement, ItemStay
+from server.equipment.slip_models import ExitSlipClaim
 from server.equipment.stock_rows import Device, Move, Squared, Stay, follow_merges, new_ids
 from server.ids import new_id
 from server.ledger.bulk import insert_rows
@@ -25,6 +26,8 @@ STOCK_LOCK = 0x6D656E73
 """PostgreSQL: one transaction at a time changes the stock. Taken before any row of it, and before rows of documents."""
 _ITEMS, _STAYS = table_of(Item), table_of(ItemStay)
 _MOVEMENTS, _DISCREPANCIES = table_of(ItemMovement), table_of(Discrepancy)
+_CLAIMS = table_of(ExitSlipClaim)
+_CLAIMED = select(_CLAIMS.c.id).where(_CLAIMS.c.item_id == _ITEMS.c.id, _CLAIMS.c.released_at.is_(None)).exists()
 _ITEM_COLUMNS = ("id", "public_id", "serial", "serial_key", "model", "model_key", "customer_id", "made_at", "version")
 _STAY_COLUMNS = (
     "id", "item_id", "customer_id", "rack", "in_at_us", "out_at_us", "order_line_id", "return_line_id", "slip_line_id",
@@ -59,6 +62,7 @@ class Stock:
         self._load({move.serial for move in moves if move.serial}, {move.item_id for move in moves if move.item_id})
         self._here: dict[tuple[int | None, str], deque[Device]] = {}
         self._away: dict[int, deque[Device]] = {}
+        self._claims: dict[int, deque[Device]] = {}
         self._stays: list[Stay] = []
         self._movements: list[tuple[Any, ...]] = []
         self._discrepancies: list[dict[str, Any]] = []
@@ -141,8 +145,7 @@ class Stock:
             return None
         found: Device | None
         if move.direction == "out":
-            here = self._counted(owner, serial_key(model))
-            found = here.popleft() if here else None
+            found = self._claimed(line) or _first_here(self._counted(owner, serial_key(model)))
             if found is None:
                 kinds.append("unknown_device")
             return found
@@ -299,7 +302,7 @@ class Stock:
         return found
 
     def _counted(self, owner: int | None, model_key: str) -> deque[Device]:
-        """Counted devices of this owner and model that are here, the first to come first."""
+        """Counted devices of this owner and model that are here: those that no slip claims, and of these the first to come first."""
         here = self._here.get((owner, model_key))
         if here is None:
             query = (
@@ -308,7 +311,7 @@ class Stock:
                 .where(_ITEMS.c.serial_key.is_(None), _ITEMS.c.model_key == model_key)
                 .where(_ITEMS.c.customer_id == owner if owner is not None else _ITEMS.c.customer_id.is_(None))
                 .where(_STAYS.c.out_at_us.is_(None))
-                .order_by(_STAYS.c.in_at_us, _STAYS.c.id)
+                .order_by(_CLAIMED, _STAYS.c.in_at_us, _STAYS.c.id)
                 .limit(self._count)
             )
             stored = self._take_devices(self._connection.execute(query).mappings())
@@ -322,6 +325,22 @@ class Stock:
             stored = [device for device in stored if device.stay is not None and device.stay.out_at_us is None]
             here = self._here[owner, model_key] = deque(stored)
         return here
+
+    def _claimed(self, line: Line | None) -> Device | None:
+        """A counted device that this line of a slip claims and that is here: another slip's stay that slip's."""
+        if line is None or line.document != "slip":
+            return None
+        claimed = self._claims.get(line.id)
+        if claimed is None:
+            query = (
+                select(_ITEMS)
+                .join(_CLAIMS, _CLAIMS.c.item_id == _ITEMS.c.id)
+                .where(_CLAIMS.c.line_id == line.id, _CLAIMS.c.released_at.is_(None), _ITEMS.c.serial_key.is_(None))
+                .where(_CLAIMS.c.slip_id == line.document_id)
+                .order_by(_CLAIMS.c.id)
+            )
+            claimed = self._claims[line.id] = deque(self._take_devices(self._connection.execute(query).mappings()))
+        return _first_here(claimed)
 
     def _gone_under(self, line_id: int) -> deque[Device]:
         """Counted devices that went out under this line of a slip and are not back, the first to go first."""
@@ -353,6 +372,15 @@ _MOVEMENT_COLUMNS = (
     "id", "item_id", "serial_key", "model", "direction", "at_us", "customer_id", "rack", "source", "document", "document_id", "line", "number",
     "binding", "edge_id", "door", "access_point", "holder", "badge", "record_seq", "event_seq", "place", "by", "second", "reason",
 )  # fmt: skip
+
+
+def _first_here(devices: deque[Device]) -> Device | None:
+    """The first that is here still, taken off."""
+    while devices:
+        device = devices.popleft()
+        if device.stay is not None and device.stay.out_at_us is None:
+            return device
+    return None
 
 
 def _written(move: Move, line: Line | None) -> str:

@@ -151,7 +151,8 @@ def show_slips(session: Session, context: Context, slips: Sequence[ExitSlip]) ->
     shown = []
     for slip in slips:
         of_slip, slip_id = lines[id_of(slip)], id_of(slip)
-        released = is_released(session, slip, now)
+        asked_back = slip.status == "cancelled" or slip.next_edge_id is not None  # else nobody asks, and it costs
+        released = asked_back and is_released(session, slip, now)
         shown.append(
             SlipShown(
                 id=slip.public_id,

@@ -291,6 +291,14 @@ def upgrade() -> None:
     op.create_index("ix_item_stay_out", "item_stay", ["out_at_us", "in_at_us"], unique=False)
     op.create_index("ix_item_stay_rack", "item_stay", ["rack", "in_at_us", "out_at_us"], unique=False)
     op.create_index(
+        "ix_item_stay_return_line",
+        "item_stay",
+        ["return_line_id"],
+        unique=False,
+        sqlite_where=sa.text("return_line_id IS NOT NULL"),
+        postgresql_where=sa.text("return_line_id IS NOT NULL"),
+    )
+    op.create_index(
         "ix_item_stay_slip_line",
         "item_stay",
         ["slip_line_id"],

@@ -220,3 +220,18 @@ def test_a_slip_that_was_shown_again_shows_its_alarm(depot: SlipDepot) -> None:
     depot.happen(AlarmRaised("SLIP_REUSED", slip["number"], "E6", {"door": "goods-door"}))
     [alarm] = depot.get(slip)["alarms"]
     assert (alarm["alarm"], alarm["edge"], alarm["state"]) == ("SLIP_REUSED", "edge-1", "raised")
+
+
+def test_counted_devices_that_leave_are_those_that_their_own_slip_claims(depot: SlipDepot) -> None:
+    """Else the first slip's device is gone with the second, and a third is promised what the first still may take."""
+    first = depot.issued(depot.draft({"model": "PDU", "quantity": 1}))
+    second = depot.issued(depot.draft({"model": "PDU", "quantity": 2}))
+    [line] = line_ids(second)
+    depot.passed(second, (line, ""), (line, ""))
+    third = depot.draft({"model": "PDU", "quantity": 1})
+    depot.act(third, "submit")
+    assert code(depot.act(third, "reconcile", "customer_service", 409)) == "TOO_FEW_HERE"
+    [line] = line_ids(first)
+    depot.passed(first, (line, ""))
+    assert depot.discrepancies() == []
+    assert [row for row in depot.row("exit_slip_claim") if row["released_at"] is None] == []
