@@ -1,12 +1,13 @@
 """Emergency entries that no operator of ours approved become debts while their records are ingested (B7, MEANINGS 21).
 
 That is what a supervisor's and a guard's badge at a door with the link down are; and anybody else who is recorded as admitted in an emergency that does not
-stand here. In the transaction of the records, once per event of the ledger; who is on an open debt already adds none.
+stand here. In the transaction of the records, once per event of the ledger; who is on an open debt already adds none, but
+the area where they went on.
 """
 
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 from sqlalchemy.engine import Connection
 
 from controller.events import AccessTaken
@@ -37,13 +38,18 @@ class EdgeEmergencies:
         """Write what is not a debt already. The caller commits."""
         table = table_of(Emergency)
         for event_seq, (edge_id, taken, at_us) in sorted(self._found.items()):
-            open_debt = select(table.c.id).where(
+            open_debt = select(table.c.id, table.c.areas, table.c.source_seq).where(
                 table.c.person == taken.number,
                 table.c.status.in_(("approved", "admitted")),
                 table.c.edge_id.is_(None) | (table.c.edge_id == edge_id),
             )
-            if self._connection.execute(open_debt.limit(1)).first() is None:
+            debt = self._connection.execute(open_debt.limit(1)).first()
+            if debt is None:
                 self._connection.execute(insert(table).values(self._debt(edge_id, taken, at_us, event_seq)))
+            elif debt.source_seq is not None and taken.to_area not in debt.areas:  # they went on: count there as well
+                areas = sorted({*debt.areas, taken.to_area})
+                further = update(table).where(table.c.id == debt.id)
+                self._connection.execute(further.values(areas=areas, version=table.c.version + 1))
         self._found = {}
 
     def _debt(self, edge_id: int, taken: AccessTaken, at_us: int, event_seq: int) -> dict[str, Any]:

@@ -181,6 +181,31 @@ def test_of_several_edges_the_one_that_reports_the_door_admits(app: FastAPI, des
 
 
 @ON_SQLITE
+def test_who_goes_on_through_the_next_door_is_the_same_debt_and_both_areas_are_counted(
+    app: FastAPI, desk: Desk, edge: RoomEdge, clock: FixedClock
+) -> None:
+    unnamed: dict[str, Any] = {"badge": 0, "number": "emergency-9", "customer": None, "kind": None, "emergency": True}
+    edge.happen(taken("lobby-in", -4, escort=3, **unnamed), at_s=1)
+    edge.happen(taken("hall-in", -4, escort=3, **unnamed), at_s=30)
+    (debt,) = desk.get("emergencies", debts=True)["items"]
+    assert debt["areas"] == ["hall", "lobby"]
+    desk.post(
+        "guard",
+        f"emergencies/{debt['id']}/report",
+        reason="fire",
+        name="消防员",
+        id_document="other",
+        id_number="F12345",
+    )
+    clock.advance(timedelta(minutes=3))
+    counted(app, desk, "hall")
+    assert problem(act(desk, debt["id"], "close", "it_head", note="counted")) == (409, "DEBT_OPEN")
+    counted(app, desk, "lobby")
+    act(desk, debt["id"], "close", "it_head", note="counted")
+    assert desk.get("emergencies")["items"][0]["status"] == "closed"
+
+
+@ON_SQLITE
 def test_who_wrote_down_what_was_missing_does_not_close(desk: Desk, edge: RoomEdge) -> None:
     edge.happen(
         taken("hall-in", -4, badge=0, number="emergency-9", customer=None, kind=None, emergency=True, escort=3), at_s=1
