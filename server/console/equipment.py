@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 from starlette.responses import RedirectResponse
 
 from controller.codes import serial_key
@@ -13,7 +13,7 @@ from server.equipment import inventory_endpoints, order_endpoints
 from server.equipment.slips import endpoints as slip_endpoints
 from server.operators.actor import Actor
 from server.operators.guard import requires
-from server.operators.models import Operator
+from server.operators.models import ApiToken, Operator
 from server.operators.permissions import Permission
 from server.problems import Problem, not_found
 from server.routes import AppContext, DbSession, TransactionRoute
@@ -160,8 +160,10 @@ def discrepancies_page(
 
 
 def _operators(session: Session, names: list[str | None]) -> dict[str, str]:
-    """Operators' names by public id."""
+    """Names of operators and tokens by public id."""
     wanted = {name for name in names if name}
-    if not wanted:
-        return {}
-    return dict(session.exec(select(Operator.public_id, Operator.name).where(Operator.public_id.in_(wanted))).all())  # type: ignore[attr-defined]
+    found: dict[str, str] = {}
+    for model in (Operator, ApiToken):
+        query = select(model.public_id, model.name).where(col(model.public_id).in_(wanted))
+        found |= dict(session.exec(query).all()) if wanted else {}
+    return found

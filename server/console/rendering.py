@@ -25,6 +25,8 @@ from server.ledger.alarm_meanings import meaning_of
 
 TEMPLATES = Path(__file__).parent / "templates"
 PANELS = ("notices", "alarms", "waiting", "revocations", "doors", "areas", "edges")
+SCANNER = "scanner:"
+"""How the edge calls the scanners of an access point, which follows."""
 FLEET_PANELS = ("revocations", "edges")
 
 
@@ -118,11 +120,13 @@ class Renderer:
         return _aware(at).astimezone(self._zone).strftime("%m-%d %H:%M:%S")
 
     def _place(self, language: Language, name: str | None) -> str:
-        """A door's or area's name, or what was given."""
+        """A door's or area's name, the scanner of an access point, or what was given."""
         places: tuple[Door | Area, ...] = (*self._site.doors, *self._site.areas)
         for place in places:
             if place.id == name:
                 return self._named(language, place.id, place)
+        if name and name.startswith(SCANNER):
+            return f"{translate(language, 'Scanner')} {self._point(language, name.removeprefix(SCANNER))}"
         return name or ""
 
     def _point(self, language: Language, name: str) -> str:

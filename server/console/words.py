@@ -184,7 +184,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "restart": N_("the edge restarted while devices were to pass"),
     },
     "lockdown_cause": {"command": N_("by command"), "input": N_("by the lockdown button")},
-    "device_kind": {"reader": N_("Reader"), "board": N_("Relay board")},
+    "device_kind": {"reader": N_("Reader"), "scanner": N_("Scanner"), "board": N_("Relay board")},
     "section": {
         "live": N_("Live"),
         "visits": N_("Visits"),

@@ -193,7 +193,7 @@ function openAttest({ alarm, openings, about }, language, _) {
   const form = dialog.querySelector("form");
   const mine = ++turn;
   $("attest-about").textContent = about;
-  $("attest-openings").textContent = _("The door opened {count} times. Your word covers all of them; if it opens again meanwhile, you are asked anew.").replace("{count}", openings);
+  $("attest-openings").textContent = _("Openings until now: {count}. Your word covers all of them; if it opens again meanwhile, you are asked anew.").replace("{count}", openings);
   $("attest-note").value = "";
   form.elements.namedItem("outcome").forEach((choice) => { choice.checked = false; });
   $("attest-devices").hidden = true;

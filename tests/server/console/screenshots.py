@@ -1,4 +1,4 @@
-"""The pictures of docs/console.md, of a real and lively demo: ``python -m tests.server.console.screenshots [FOLDER]``."""
+"""The pictures of docs/console.md, docs/visits.md and docs/equipment.md, of a real and lively demo: ``python -m tests.server.console.screenshots [FOLDER]``."""
 
 import json
 import os
@@ -132,4 +132,7 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
+    from tests.server.console import record_screenshots
+
+    record_screenshots.main(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
     main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "pictures")

@@ -86,7 +86,9 @@ def test_equipment_is_checked_where_no_scanner_works(page: Page, served: Served,
     site = parse_site(DEPOT)
     served.context.site = site
     check = Explanation("GUARD_CHECK_REQUIRED", "E4", {"area": "hall", "wait_s": 600, "way": "out"})
-    edge.happen_at_once(AccessPending("goods-out", "goods-door", 1, 1, "M1001", check, 600_000_000, out=True, customer=1))
+    edge.happen_at_once(
+        AccessPending("goods-out", "goods-door", 1, 1, "M1001", check, 600_000_000, out=True, customer=1)
+    )
     edge.happen(AlarmRaised("EQUIPMENT_UNCHECKED", "goods-door", "E4", {"cause": "rex", "openings": 2}))
     sign_in(page, served)
     page.keyboard.press("w")
