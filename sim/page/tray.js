@@ -31,14 +31,15 @@ export function makeTray(parent, scan) {
     const groups = [...table.papers, null].map((paper) => {
       const devices = table.devices.filter((device) => (device.paper ?? null) === (paper && paper.number));
       const head = paper
-        ? labelled("paper", paper.code, [element("b", "", words.paper[paper.kind]), element("span", "", paper.number), element("em", "", paper.customer ?? "")],
+        ? labelled("paper", paper.code, [element("b", "", words.paper[paper.kind]), element("em", "", paper.customer ?? ""), element("span", "", paper.number)],
           paper.number, () => choose((ways.find(([, out]) => out === GOES_OUT[paper.kind]) ?? ways[0])[0]))
         : element("h3", "", words.otherDevices);
       const shown = devices.map((device) => labelled("device", device.serial,
-        [element("b", "", device.serial), element("em", "", [device.model, paper ? null : device.customer].filter(Boolean).join(" · "))]));
-      return paper || devices.length ? element("div", "papers", head, element("div", "labels", ...shown)) : "";
+        [element("b", "", device.serial), element("em", "", (!paper && device.customer) || device.model)]));
+      return paper || devices.length ? element("div", paper ? "papers" : "papers others", head, ...shown) : "";
     });
-    parent.replaceChildren(element("div", "ways", element("span", "", words.scanAt), ...whereTo, labelled("chip sticker", CANCEL, [words.cancelCode])), ...groups);
+    const sticker = labelled("chip sticker", CANCEL, [words.cancelCode]);
+    parent.replaceChildren(element("div", "ways", element("span", "", words.scanAt), ...whereTo, sticker), element("div", "table", ...groups));
     choose(at);
     if (focused) [...parent.querySelectorAll("button")].find((each) => keyOf(each) === focused)?.focus();
   };
