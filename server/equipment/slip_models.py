@@ -56,6 +56,7 @@ class ExitSlip(Model, table=True):
         ),
         CheckConstraint("approved_by IS NULL OR approved_by <> created_by", name="four_eyes"),
         Index("ix_exit_slip_edge", "edge_id", "until_at"),
+        Index("ix_exit_slip_status", "status", "id"),
         Index(
             "ix_exit_slip_rebinding",
             "id",

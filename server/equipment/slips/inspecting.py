@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 from controller.codes import serial_key
 from server.context import Context
 from server.db.clock import to_us
+from server.equipment.models import Item, ItemStay
 from server.equipment.signing import InspectionContent, holds, sign_content
 from server.equipment.slip_models import ExitSlip, ExitSlipLine, Inspection
 from server.equipment.slips.claims import release_all
@@ -78,17 +79,25 @@ def inspection_holds(keys: ServerKeys, row: Inspection, slip: ExitSlip) -> bool:
     return holds(keys, Signed(row.content, row.kid, row.certificate, row.signature), _content(keys.site, row, slip))
 
 
-def uninspected(lines: Iterable[ExitSlipLine], attested: Iterable[Inspection]) -> int:
-    """How many devices came back and nobody has looked at."""
-    lines = list(lines)
-    seen = sum(_covers(row, lines) for row in attested if row.act == "return" and row.result == "pass")
-    return max(sum(line.returned for line in lines) - seen, 0)
+def uninspected(session: Session, lines: Iterable[ExitSlipLine], attested: Iterable[Inspection]) -> int:
+    """How many devices came back and nobody has looked at since: a look covers what it names, or (naming none) what was back by then."""
+    of = [id_of(line) for line in lines if line.returned]
+    looks = [row for row in attested if row.act == "return" and row.result == "pass"]
+    back = (
+        select(ItemStay.return_line_id, Item.serial_key, ItemStay.in_at_us)
+        .join(Item, col(Item.id) == ItemStay.item_id)
+        .where(col(ItemStay.return_line_id).in_(of))
+    )
+    return sum(
+        not any(_covers(row, line_id, key, in_at_us) for row in looks)
+        for line_id, key, in_at_us in (session.exec(back).all() if of else ())
+    )
 
 
-def _covers(row: Inspection, lines: list[ExitSlipLine]) -> int:
-    if row.serials:
-        return len(row.serials)
-    return sum(line.returned for line in lines if row.line_id in (None, line.id))
+def _covers(row: Inspection, line_id: int | None, key: str | None, in_at_us: int) -> bool:
+    if row.line_id not in (None, line_id):
+        return False
+    return key in row.serials if row.serials else in_at_us <= to_us(row.at)
 
 
 def _check(

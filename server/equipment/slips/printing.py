@@ -12,6 +12,7 @@ from server.equipment.slips.lookup import carriers_of, find_slip, id_of, lines_o
 from server.fleet.models import Edge
 from server.operators.actor import Actor
 from server.operators.audit import record
+from server.operators.permissions import Permission
 from server.personal.fields import masked_field, read_field
 from server.registry.models import Customer, Holder
 
@@ -66,7 +67,7 @@ def sheet_of(session: Session, context: Context, actor: Actor, slip: ExitSlip) -
         ),
         people_head=("携带人 Carrier", "证件号码 ID number"),
         people_widths=(1, 1),
-        people=_carriers(session, context, slip),
+        people=_carriers(session, context, actor, slip),
         head=("序 No.", "型号 Model", "数量 Qty", "序列号 Serial numbers"),
         widths=(1, 4, 1, 7),
         lines=tuple(
@@ -84,7 +85,9 @@ def sheet_of(session: Session, context: Context, actor: Actor, slip: ExitSlip) -
     )
 
 
-def _carriers(session: Session, context: Context, slip: ExitSlip) -> tuple[tuple[str, str], ...]:
+def _carriers(session: Session, context: Context, actor: Actor, slip: ExitSlip) -> tuple[tuple[str, str], ...]:
+    """Names in full only for whom names are (C4): a guard compares them at the door."""
+    read_name = read_field if actor.may(Permission.PERSONAL_NAMES) else masked_field
     wanted = [carrier.holder_id for carrier in carriers_of(session, [id_of(slip)])[id_of(slip)]]
     if not wanted:
         anyone = "本场员工 own staff" if slip.kind == "site" else "该客户的持证人 any badge holder of the customer"
@@ -92,7 +95,7 @@ def _carriers(session: Session, context: Context, slip: ExitSlip) -> tuple[tuple
     holders = {row.id: row for row in session.exec(select(Holder).where(col(Holder.id).in_(wanted))).all()}
     return tuple(
         (
-            read_field(context.personal, holders[holder_id], "name") or "—",
+            read_name(context.personal, holders[holder_id], "name") or "—",
             masked_field(context.personal, holders[holder_id], "id_number") or "—",
         )
         for holder_id in wanted

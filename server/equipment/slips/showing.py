@@ -161,7 +161,7 @@ def show_slips(session: Session, context: Context, slips: Sequence[ExitSlip]) ->
                 return_overdue=return_overdue(slip, of_slip, now),
                 left=left_of(of_slip),
                 out=out_of(of_slip),
-                to_inspect=uninspected(of_slip, attested[slip_id]),
+                to_inspect=uninspected(session, of_slip, attested[slip_id]),
                 lines=_lines(session, of_slip),
                 carriers=[
                     CarrierShown(

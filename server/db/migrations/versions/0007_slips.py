@@ -83,6 +83,7 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_exit_slip_customer_id"), "exit_slip", ["customer_id"], unique=False)
     op.create_index("ix_exit_slip_edge", "exit_slip", ["edge_id", "until_at"], unique=False)
+    op.create_index("ix_exit_slip_status", "exit_slip", ["status", "id"], unique=False)
     op.create_index(
         "ix_exit_slip_rebinding",
         "exit_slip",

@@ -1,8 +1,10 @@
 """What happens to an issued slip: spent device by device, cancelled, bound elsewhere, come back (E5, E6, E8; MEANINGS 25, 26)."""
 
+import io
 from typing import Any
 
 import msgspec
+from pypdf import PdfReader
 
 from controller.events import AlarmRaised
 from server.equipment.slips.binding import bind_released
@@ -235,3 +237,36 @@ def test_counted_devices_that_leave_are_those_that_their_own_slip_claims(depot: 
     depot.passed(first, (line, ""))
     assert depot.discrepancies() == []
     assert [row for row in depot.row("exit_slip_claim") if row["released_at"] is None] == []
+
+
+@ON_SQLITE
+def test_a_look_at_what_came_back_says_nothing_of_what_comes_back_later(depot: SlipDepot) -> None:
+    slip = depot.issued(depot.repair(TWO, PDUS))
+    servers, pdus = line_ids(slip)
+    depot.passed(slip, (servers, "SN-1"), (servers, "SN-2"), (pdus, ""), (pdus, ""))
+    depot.clock.at = depot.clock.at.replace(day=20)
+    depot.passed(slip, (servers, "SN-1"), (pdus, ""), direction="in")
+    assert depot.act(slip, "inspections", "guard", 201, act="return", result="pass")["to_inspect"] == 0
+    depot.act(
+        slip, "inspections", "guard", 201, act="return", result="pass", line=servers, serials=["SN-1"], note="again"
+    )
+    depot.clock.at = depot.clock.at.replace(day=21)
+    depot.passed(slip, (servers, "SN-2"), (pdus, ""), direction="in")
+    assert depot.get(slip)["to_inspect"] == 2, "nobody has looked at these"
+
+
+def _facts(depot: SlipDepot, slip: dict[str, Any], role: Any) -> str:
+    """The text of the printed sheet, without white space."""
+    page = depot.client(role).get(f"/api/v1/exit-slips/{slip['id']}/sheet.pdf")
+    assert page.status_code == 200, page.text
+    found = PdfReader(io.BytesIO(page.content)).pages[0].extract_text()
+    return "".join(found.replace("\u200b", "").split())
+
+
+@ON_SQLITE
+def test_a_sheet_names_carriers_in_full_only_for_whom_names_are(depot: SlipDepot) -> None:
+    slip = depot.issued(depot.repair(TWO))
+    assert "李娜" in _facts(depot, slip, "guard")
+    head = _facts(depot, slip, "equipment_head")
+    assert "李娜" not in head
+    assert "李*" in head
