@@ -152,7 +152,7 @@ def _place(context: Context, access_point: str) -> tuple[AccessPoint, Door]:
 
 def _edge_of(session: Session, context: Context, door: Door) -> int:
     names = [name for name, doors in doors_by_edge(session, context.site).items() if door.id in doors]
-    edge = session.exec(select(Edge).where(col(Edge.name).in_(names))).first()
+    edge = session.exec(select(Edge).where(col(Edge.name).in_(names), col(Edge.revoked_at).is_(None))).first()
     if edge is None or edge.id is None:
         raise Problem(
             409,

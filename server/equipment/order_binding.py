@@ -25,7 +25,11 @@ from server.registry.validation import refused
 def goods_edges(session: Session, site: Site) -> list[str]:
     """The edges that have a goods door, by name."""
     goods = {door.id for door in site.doors if door.goods}
-    return sorted(edge for edge, doors in doors_by_edge(session, site).items() if goods.intersection(doors))
+    revoked = set(
+        session.exec(select(Edge.name).where(col(Edge.revoked_at).is_not(None))).all()
+    )  # nothing is sent there
+    having = {edge for edge, doors in doors_by_edge(session, site).items() if goods.intersection(doors)}
+    return sorted(having - revoked)
 
 
 def bind(session: Session, context: Context, actor: Actor, order: WorkOrder, edge: str | None) -> bool:
@@ -105,7 +109,7 @@ def edge_names(session: Session, ids: set[int | None]) -> dict[int | None, str]:
 def _edge(session: Session, site: Site, name: str) -> Edge:
     if name not in goods_edges(session, site):
         raise refused("edge", f"edge: {name[:64]!r} has no goods door.", f"edge：{name[:64]} 没有货物门。")
-    edge = session.exec(select(Edge).where(Edge.name == name)).first()
+    edge = session.exec(select(Edge).where(Edge.name == name, col(Edge.revoked_at).is_(None))).first()
     if edge is None:
         raise refused("edge", f"edge: {name!r} is not enrolled yet.", f"edge：{name} 尚未登记。")
     return edge

@@ -8,13 +8,16 @@ from server.ledger.models import LedgerDoor
 
 
 def doors_by_edge(session: Session, site: Site) -> dict[str, list[str]]:
-    """Edge name → its doors. A door that names no edge belongs to the one that reported it, or to the only one there is."""
-    enrolled = select(Edge.id, Edge.name).where(col(Edge.public_key).is_not(None), Edge.role == "door")
-    names = dict(session.exec(enrolled).all())
-    reported = {
-        door: names.get(edge_id) for door, edge_id in session.exec(select(LedgerDoor.door, LedgerDoor.edge_id)).all()
-    }
-    only = next(iter(names.values())) if len(names) == 1 else None
+    """Edge name → its doors. A door that names no edge belongs to the one that reported it, or to the only one there is; a
+    revoked edge (leases of its last policy may last) only where no other does."""
+    enrolled = select(Edge.id, Edge.name, Edge.revoked_at).where(col(Edge.public_key).is_not(None), Edge.role == "door")
+    rows = session.exec(enrolled).all()
+    names = {edge_id: name for edge_id, name, _ in rows}
+    live = {edge_id for edge_id, _, revoked_at in rows if revoked_at is None}
+    said = session.exec(select(LedgerDoor.door, LedgerDoor.edge_id)).all()
+    reported = {door: names.get(edge_id) for door, edge_id in sorted(said, key=lambda row: (row[1] in live, row[1]))}
+    possible = [names[edge_id] for edge_id in live or names]
+    only = possible[0] if len(possible) == 1 else None
     doors: dict[str, list[str]] = {}
     for door in site.doors:
         edge = door.edge or reported.get(door.id) or only

@@ -21,6 +21,7 @@ from server.fleet.models import Edge, EdgeCommand
 from server.ids import new_id
 from server.operators.actor import Actor
 from server.operators.audit import record
+from server.operators.models import AuditEntry
 from server.permits.admission import refuse_unpermitted
 from server.permits.documents import check_document, note_first_document, refuse_unchecked
 from server.permits.drafting import refuse_external_id
@@ -221,7 +222,13 @@ def close(session: Session, context: Context, actor: Actor, emergency: Emergency
     """Close the debt, signed by a third person: who is neither the approver nor the admitting guard, nor who wrote down what was missing. ``mustered``: the
     muster list was compared on the spot instead of a count by command; ``note`` says with what result. Raises :class:`Problem`."""
     _refuse_unless(emergency, "admitted")
-    if actor.public_id in (emergency.approved_by, emergency.admitted_by, emergency.reported_by):
+    wrote = select(AuditEntry.id).where(  # everybody who did, not the last one alone
+        AuditEntry.subject == emergency.public_id,
+        AuditEntry.actor == actor.public_id,
+        AuditEntry.act == "emergency.report",
+    )
+    parties = (emergency.approved_by, emergency.admitted_by, emergency.reported_by)
+    if actor.public_id in parties or session.exec(wrote.limit(1)).first() is not None:
         raise four_eyes(
             "Somebody closes an emergency who neither approved it, nor admitted, nor wrote down what was missing.",
             "结案人不能是批准人、放行人或补录人。",

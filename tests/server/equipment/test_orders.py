@@ -8,6 +8,7 @@ from sqlalchemy.exc import IntegrityError
 
 from controller.codes import document_of
 from controller.policy import credential_key
+from server.fleet.models import Edge
 from server.personal.cipher import key_id_of, rotate_personal_keys
 from server.personal.resealing import Cursor, Resealed, reseal_batch
 from server.personal.sealed_rows import holds_sealed_values
@@ -263,3 +264,14 @@ def test_codes_are_sealed_anew_with_everything_else(depot: Depot) -> None:
     [row] = depot.row("work_order", public_id=order["id"])
     assert (key_id_of(row["code_sealed"]), done.unreadable) == (2, 0)
     assert depot.call("POST", f"work-orders/{order['id']}/code")["code"] == code
+
+
+@ON_SQLITE
+def test_no_order_is_bound_to_an_edge_that_was_revoked(depot: Depot) -> None:
+    """Nothing is sent to it: what it was bound to could neither come in there nor be released."""
+    order = depot.order({"model": "R750", "serials": ["SN-1"]})
+    post(depot, f"/{order['id']}/submit")
+    with depot.context.database.write() as session:
+        session.get_one(Edge, depot.edge_id).revoked_at = depot.clock.now()
+    approved = post(depot, f"/{order['id']}/approve").json()
+    assert (approved["status"], approved["edge"]) == ("approved", None), "it is received at the desk"

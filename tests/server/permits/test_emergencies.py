@@ -215,6 +215,8 @@ def test_who_wrote_down_what_was_missing_does_not_close(desk: Desk, edge: RoomEd
     desk.post("supervisor", f"emergencies/{debt['id']}/report", **report)
     mustered = {"note": "compared", "mustered": True}
     assert problem(act(desk, debt["id"], "close", "supervisor", **mustered)) == (409, "FOUR_EYES")
+    desk.post("guard", f"emergencies/{debt['id']}/report", reason="fire in the hall")
+    assert problem(act(desk, debt["id"], "close", "supervisor", **mustered)) == (409, "FOUR_EYES"), "not the last alone"
     assert act(desk, debt["id"], "close", "it_head", **mustered).status_code == 200
 
 
