@@ -24,9 +24,10 @@ def withdraw(turn: Turn, index: PolicyIndex) -> None:
 
 def _shut(turn: Turn, one: ItemsReserved) -> None:
     """The grants lapse and the door locks, unless somebody leaves by REX, or a fire holds it open: then only the carrier's group is not granted any more,
-    and the opening is one that nobody checked."""
+    and the opening is one that nobody checked. Nor does what was to come in keep anybody from leaving (L1)."""
     facts = turn.door(one.door)
-    if not facts.exit_requested and facts.mode != "released":
+    leaving = facts.exit_requested or (one.direction == "in" and any(grant.out for grant in facts.grants))
+    if not leaving and facts.mode != "released":
         happen(turn, one.door, DoorInput.LOCKDOWN)
         return
     for grant in facts.grants:

@@ -28,6 +28,7 @@ from tests.controller.goods import (
     goods,
     goods_policy,
     in_the_hall,
+    order,
     site,
     slip,
     told,
@@ -168,3 +169,21 @@ def test_a_supervisor_without_an_order_waits_for_the_guards_badge_with_the_link_
     at.tap(KEYHOLDER, IN)
     assert answers(elapsed(at, 9)) == [("key", "denied", "CONSOLE_UNREACHABLE")]
     assert answer(at.tap(GUO, IN)) == ("denied", "NO_WORK_ORDER")
+
+
+def test_an_order_that_is_taken_away_locks_nobody_in_who_is_about_to_leave() -> None:
+    """L1: the devices stay outside; who was granted the way out through the same door goes."""
+    of = order(1, ONE)
+    at = in_the_hall(goods(of), WANG)
+    at.tap(WANG, OUT)
+    at.document(of)
+    at.item("SN-1", IN)
+    at.wait(3)
+    at.tap(WANG, OUT)
+    at.tap(LI, IN)
+    assert at.engine.state.reserved
+    assert told(at.adopt(goods_policy(n=2))) == ["freed withdrawn"]
+    door = at.engine.door(GOODS_DOOR)
+    assert ([grant.holder for grant in door.grants], door.lock) == ([WANG.holder], "unlocked")
+    assert told(at.leaf()) == []
+    assert unchecked(at) == {"cause": "badge", "openings": 1}
