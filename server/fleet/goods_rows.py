@@ -31,7 +31,8 @@ OVER_US = 86_400 * 1_000_000
 GONE_ITEM_KEPT_US = MOVED_KEPT_US + OVER_US
 """So long a device that left stands in the policies: longer than an edge remembers what it saw itself."""
 IDS_AT_ONCE = 500
-ORDER_STATUSES = ("approved", "receiving")
+ORDER_STATUSES = ("approved", "receiving", "done")
+"""A finished one stays for the sake of a good reason at the door, as what is over does."""
 _HOUR_US = 3_600 * 1_000_000
 _LINES = tuple[Line, ...]
 

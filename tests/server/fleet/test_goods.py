@@ -433,3 +433,10 @@ def test_a_record_that_could_not_be_read_may_have_moved_devices(fleet: Fleet, ed
     assert binding(fleet, "slip", made) == Binding("edge-1", False, waits="records_missing")
     change(fleet, "DELETE FROM ledger_quarantine")  # as when a newer version has read it
     assert binding(fleet, "slip", made) == Binding("edge-1", True, "acknowledged")
+
+
+def test_a_finished_order_stays_so_that_the_door_can_say_so(fleet: Fleet, edge: WireEdge) -> None:
+    made = order(fleet, fleet.registry.customer(), status="done")
+    assert [entry.id for entry in policy_of(fleet, edge).orders] == [made]
+    change(fleet, "UPDATE work_order SET status = 'closed'")
+    assert policy_of(fleet, edge).orders == ()
