@@ -14,7 +14,7 @@ from sim.operators import Operators
 from sim.scenario_given import Given, ItemGiven
 from sim.stack import Stack
 
-REASON = "演示 demo"
+REASON = "设备更换 replacement of equipment"
 PERMIT = "permit-1"
 AREAS = ("lobby", "hall")
 BEFORE, AFTER = dt.timedelta(hours=1), dt.timedelta(hours=12)

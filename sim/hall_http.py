@@ -22,6 +22,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from sim.documents import portrait
 from sim.doors import LeafHeld
 from sim.hall import Hall, HallError
 from sim.hall_bodies import (
@@ -166,6 +167,11 @@ class HallService:
         """What lies on the table, to be scanned or lent."""
         return self._papers
 
+    def face(self, visitor: int) -> bytes | None:
+        """A PNG of the visitor in this place of the list, for the guard's camera."""
+        visitors = self._papers["visitors"]
+        return portrait(visitors[visitor]["name"]) if visitor < len(visitors) else None
+
     def put_papers(self, body: PapersBody) -> dict[str, Any]:
         """Clear the table and put this on it."""
         self._papers = msgspec.to_builtins(body)
@@ -264,6 +270,10 @@ def make_app(hall: Hall, folder: SiteFolder, watchers: Watchers, host: str) -> S
     async def index(_request: Request) -> Response:
         return Response((PAGE / "index.html").read_bytes(), media_type="text/html; charset=utf-8")
 
+    async def face(request: Request) -> Response:
+        found = await run_in_threadpool(service.face, request.path_params["visitor"])
+        return _error(404, "no such visitor") if found is None else Response(found, media_type="image/png")
+
     routes = [
         Route("/", index),
         Route("/state", get(service.state)),
@@ -274,6 +284,7 @@ def make_app(hall: Hall, folder: SiteFolder, watchers: Watchers, host: str) -> S
         Route("/scan", post(ScanBody, service.scan), methods=["POST"]),
         Route("/papers", get(service.papers)),
         Route("/papers", post(PapersBody, service.put_papers), methods=["POST"]),
+        Route("/visitors/{visitor:int}.png", face),
         Route("/lay", post(LayBody, service.lay), methods=["POST"]),
         Route("/interrupt", post(InterruptBody, service.interrupt), methods=["POST"]),
         Route("/remove", post(ReaderBody, service.remove), methods=["POST"]),

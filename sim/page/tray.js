@@ -48,8 +48,11 @@ export function makeTray(parent, scan) {
 /** Who is expected, with the ID document that they will show; `parent` is hidden while nobody is. */
 export function drawVisitors(parent, visitors, words) {
   parent.hidden = !visitors.length;
-  parent.replaceChildren(element("h3", "", words.visitors), ...visitors.map((visitor) =>
-    element("p", "document", element("b", "", visitor.name), element("span", "", `${words.idCard} ${visitor.id_number}`))));
+  parent.replaceChildren(element("h3", "", words.visitors), ...visitors.map((visitor, n) => {
+    const photo = Object.assign(element("a", "photo", words.photo), { href: `/visitors/${n}.png`, download: `${visitor.name}.png` });
+    photo.setAttribute("aria-label", `${words.photo} ${visitor.name}`);
+    return element("p", "document", element("b", "", visitor.name), element("span", "", `${words.idCard} ${visitor.id_number}`), photo);
+  }));
 }
 
 const keyOf = (element) => element?.dataset.label ?? element?.dataset.at;

@@ -84,6 +84,18 @@ def test_the_population_stands_on_the_site(demo: SiteFolder) -> None:
     assert {"desfire", "uid"} <= {badge.card for badge in given.badges}
 
 
+def test_what_the_slip_names_stands_in_the_rooms_and_what_the_order_announces_does_not(demo: SiteFolder) -> None:
+    owners = {item.serial: item.customer for item in demo.population.inventory}
+    (slip,), (order,) = demo.population.slips, demo.population.orders
+    assert slip.carriers == ()
+    assert {owners[serial] for serial in slip.items} == {slip.customer}
+    assert set(owners.values()) - {slip.customer}, "a device of somebody else, to be refused"
+    assert [serial for serial in owners if owners[serial] == slip.customer and serial not in slip.items]
+    assert not {serial for line in order.lines for serial in line.serials} & set(owners)
+    customer = next(each for each in demo.population.customers if each.code == slip.customer)
+    assert "goods" in customer.areas, "its carriers get to the goods door"
+
+
 @pytest.mark.parametrize(
     ("name", "text", "line"),
     [

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 import uvicorn
 from axe_playwright_python.sync_playwright import Axe
@@ -22,6 +23,18 @@ pytestmark = pytest.mark.browser
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+TABLE = {
+    "papers": [
+        {"kind": "slip", "number": "S-20261122-0001", "code": "S-T8CRGEW-E22DEEK", "customer": "C001"},
+        {"kind": "order", "number": "W-20261122-0001", "code": "W-FY8TMX8-359SY29", "customer": "C001"},
+    ],
+    "devices": [
+        {"serial": "HY-R750-0117", "model": "R750", "customer": "C001", "paper": "S-20261122-0001"},
+        {"serial": "BC-DL380-2031", "model": "DL380", "customer": "C002"},
+    ],
+    "cards": ["T9001"],
+    "visitors": [{"name": "邓超", "id_number": "110101199003070417"}],
+}
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +51,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[HallBench
             thread = threading.Thread(target=lambda: server.run(sockets=[listener]))
             thread.start()
             assert until(lambda: server.started, 10.0)
+            httpx2.post(f"http://{host}/papers", json=TABLE, trust_env=False).raise_for_status()
             yield bench, f"http://{host}"
             bench.watchers.close()
             server.should_exit = True
@@ -138,6 +152,29 @@ def test_a_code_is_scanned_at_the_goods_door(page: Page, served: tuple[HallBench
     expect(page.get_by_role("textbox", name="扫描器 货物门 · 出")).to_have_value("SN-00017")
     page.click("#language")
     bench.lamp("goods-out", "red", False)
+
+
+def test_papers_and_devices_are_scanned_with_a_click_where_they_belong(
+    page: Page, served: tuple[HallBench, str]
+) -> None:
+    bench, _ = served
+
+    def scanned(label: str, scanner: str, reader: str, shown: str) -> None:
+        line = bench.hall.scanners[scanner].line
+        before = line.said_at_s
+        with bench.meanwhile(
+            lambda: before < line.said_at_s < line.now() - 0.1, lambda: bench.lamp(reader, "red", True)
+        ):
+            page.click(f"[data-label={label}]")
+            expect(page.locator("#lines li", has_text=shown).first).to_contain_text("denied")
+        bench.lamp(reader, "red", False)
+
+    scanned("W-FY8TMX8-359SY29", "scanner-in", "goods-in", "W-20261122-0001 scanned at Goods door · in")
+    scanned("S-T8CRGEW-E22DEEK", "scanner-out", "goods-out", "S-20261122-0001 scanned at Goods door · out")
+    scanned("BC-DL380-2031", "scanner-out", "goods-out", "BC-DL380-2031 scanned at Goods door · out")
+    page.click("[data-at=scanner-in]")
+    scanned("HY-R750-0117", "scanner-in", "goods-in", "HY-R750-0117 scanned at Goods door · in")
+    expect(page.locator("#visitors")).to_contain_text("110101199003070417")
 
 
 def test_everything_works_by_keyboard(page: Page, served: tuple[HallBench, str]) -> None:

@@ -5,9 +5,11 @@ import os
 import signal
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from sim.clients import HttpClient
 from sim.stack import menjin
 from sim.waiting import until
 
@@ -30,12 +32,36 @@ def alive(pid: int) -> bool:
 
 
 def started_demo(directory: Path) -> "subprocess.Popen[str]":
+    """A demo that has said where to look."""
     process = subprocess.Popen(menjin("demo", "--dir", str(directory)), stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     for line in process.stderr:
         if "menjin is running" in line:
             return process
     raise AssertionError(f"the demo ended with {process.wait()}")
+
+
+def carry_out_what_is_on_the_slip(hall: HttpClient) -> None:
+    """As the README says: the carrier taps, then the slip and the devices that lie beside it are scanned."""
+
+    def scan(text: str) -> Any:
+        return hall.post("/scan", {"access_point": "goods-out", "text": text, "wait_s": 3})
+
+    assert until(lambda: hall.get("/papers")["papers"], 20)
+    table = hall.get("/papers")
+    slip = next(paper for paper in table["papers"] if paper["kind"] == "slip")
+    assert hall.post("/present", {"card": "b-li", "reader": "goods-in"})["unlocked"]
+    assert hall.post("/pass", {"door": "goods-door", "people": 1, "out": False, "tailgate": 0})["passed"] == 1
+    assert hall.post("/present", {"card": "b-li", "reader": "goods-out"})["indicator"] == "pending"
+    assert until(lambda: scan(slip["code"])["indicator"] == "accepted", 10)
+    other = next(each["serial"] for each in table["devices"] if each["customer"] != slip["customer"])
+    assert scan(other)["indicator"] == "denied"
+    for device in table["devices"]:
+        if device["paper"] == slip["number"]:
+            last = scan(device["serial"])
+    assert last["unlocked"]
+    assert hall.post("/pass", {"door": "goods-door", "people": 1, "out": True, "tailgate": 0})["passed"] == 1
+    hall.close()
 
 
 def test_the_headless_demo_loses_and_doubles_nothing() -> None:
@@ -57,6 +83,7 @@ def test_ctrl_c_ends_the_demo_and_leaves_nothing_behind(tmp_path: Path) -> None:
     demo = started_demo(tmp_path)
     children = children_of(demo.pid)
     assert len(children) == 5
+    carry_out_what_is_on_the_slip(HttpClient(json.loads((tmp_path / "hall" / "hall.json").read_text())["url"]))
     demo.send_signal(signal.SIGINT)
     demo.communicate(timeout=30)
     assert demo.returncode == 0
