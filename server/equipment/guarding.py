@@ -25,8 +25,11 @@ from server.ledger.models import LedgerWaiting
 from server.operators.actor import Actor
 from server.operators.audit import record
 from server.problems import Problem
+from server.registry.models import Holder
 from server.registry.validation import refused
 from server.rfc3339 import rfc3339
+from server.shift.suspending import suspend_badges
+from server.shift.violations import NewViolation, record_violation
 
 CONFIRMED = "GUARD_CONFIRMATION_REQUIRED"
 CHECKED = ("GUARD_CHECK_REQUIRED", "NO_EXIT_SLIP", "ITEMS_MISSING")
@@ -87,10 +90,23 @@ def confirm_holder(
         live = select(Badge).where(Badge.number == number, col(Badge.status).not_in(GONE)).with_for_update()
         badge = session.exec(live).first()
         if badge is not None and badge.status in ("issued", "active"):
-            perform(session, actor, now, badge, Act.SUSPEND, f"HOLDER_MISMATCH: {reason}")
+            _suspend(session, context, actor, badge, door.id, reason)
     after = {"access_point": point.id, "accepted": accepted, "reason": reason, "command": command_id}
     record(session, actor, now, "holder.confirm", badge.public_id if badge is not None else number, after=after)
     return command_id, badge
+
+
+def _suspend(session: Session, context: Context, actor: Actor, badge: Badge, door: str, reason: str) -> None:
+    """The badge is suspended for a violation, which the next shift finds open (R8, R9); without one where the guard may not see that customer's file."""
+    said = f"HOLDER_MISMATCH: {reason}"
+    holder = session.get_one(Holder, badge.holder_id)
+    try:
+        with session.begin_nested():
+            given = NewViolation(kind="lent_badge", description=said, holder=holder.public_id, door=door)
+            violation = record_violation(session, context, actor, given)
+            suspend_badges(session, actor, context.clock.now(), violation, [badge.public_id])
+    except Problem:
+        perform(session, actor, context.clock.now(), badge, Act.SUSPEND, said)
 
 
 def waiting_checks(session: Session, context: Context, now_us: int) -> list[dict[str, Any]]:

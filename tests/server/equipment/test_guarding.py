@@ -75,7 +75,10 @@ def test_a_holder_who_does_not_match_the_photo_is_suspended_at_once(depot: SlipD
     answer = depot.call("POST", path, "guard", 202, json=no | {"reason": "another face"})
     assert answer["suspended"] == badge
     [row] = depot.row("badge", public_id=badge)
-    assert (row["status"], row["status_reason"]) == ("suspended", "HOLDER_MISMATCH: another face")
+    [violation] = depot.call("GET", "violations", "guard")["items"]
+    assert (row["status"], row["status_reason"]) == ("suspended", violation["id"])
+    told = violation["kind"], violation["status"], violation["description"], violation["door"]
+    assert told == ("lent_badge", "open", "HOLDER_MISMATCH: another face", "goods-door")
     assert [(one.accepted, one.reason) for one in commands(depot) if isinstance(one, ConfirmHolder)] == [
         (True, ""),
         (False, "another face"),
