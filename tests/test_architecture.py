@@ -28,7 +28,12 @@ ENTRANCES: dict[str, set[str]] = {
     "pypdf": {"server/personal/uploads.py"},
     "typst": {"server/typesetting.py"},
     "segno": {"server/equipment/sheet.py"},
-    "serial": {"edge/boards/modbus_rtu.py", "edge/boards/serial_port.py", "readers/pn532/line.py", "readers/scanner/reader.py"},
+    "serial": {
+        "edge/boards/modbus_rtu.py",
+        "edge/boards/serial_port.py",
+        "readers/pn532/line.py",
+        "readers/scanner/reader.py",
+    },
     "cryptography": {
         "edge/keys.py",
         "readers/credentials/diversification.py",

@@ -66,7 +66,9 @@ def test_a_whole_file_is_read() -> None:
     config = parse_config(WHOLE)
     assert (config.site, config.edge, config.role) == ("demo", "edge-1", "door")
     assert (config.broker.host, config.broker.port, config.broker.tls) == ("127.0.0.1", 1883, False)
-    assert door_hardware(config) == (DoorHardware("hall-door", fire_zones=("z1",), fire_boards=(("z1", "relay-1"),), contact_board="relay-1"),)
+    assert door_hardware(config) == (
+        DoorHardware("hall-door", fire_zones=("z1",), fire_boards=(("z1", "relay-1"),), contact_board="relay-1"),
+    )
     assert unsupervised_inputs(config) == ["doors 'hall-door' contact", "doors 'hall-door' rex", "fire zone 'z1'"]
     assert stuck_unlock_doors(config) == []
 
