@@ -48,7 +48,7 @@ class Board(Protocol):
         """All relays as the board reports them. Only where ``reads_back``."""
         ...
 
-    def close(self) -> None:
-        """All outputs de-energised, then close. Never raises. A fail-safe door opens with this: it is what such a door
-        does without its edge (L2)."""
+    def close(self, energised: frozenset[int] = NOTHING_ENERGISED) -> None:
+        """All outputs de-energised but ``energised``, then close. Never raises. With none a fail-safe door opens: it is what such a
+        door does without its edge. A board that is only reopened keeps its locks energised (L2)."""
         ...

@@ -8,7 +8,8 @@ What holds whatever the agent does:
   that of a way out, for what is left of its time (L1): somebody stands behind that door, and the record says unlocked.
 - After a write, when a pulse is over, and every second, the relays are compared with what was asked. A relay that does not
   follow is a fault of the board, which goes on working with the others; of a lock's relay it is told besides what it does.
-- A board that fails, or whose driver does, is closed and reopened with backoff for as long as the thread lives.
+- A board that fails, or whose driver does, is closed and reopened with backoff for as long as the thread lives. What is held stays
+  held throughout: a disturbed line or a machine under load moves no lock (L2).
 - :meth:`BoardThread.stop` puts the outputs to rest.
 """
 
@@ -18,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
 
-from edge.boards.board import Board, BoardFault
+from edge.boards.board import NOTHING_ENERGISED, Board, BoardFault
 from edge.boards.indicators import PULSE_MARGIN_S, TENTH_S, Indicators, Reminder, Step
 from edge.boards.lock_commands import Hold, Pulse
 from edge.boards.relay_watch import LASTS_S, RelayWatch
@@ -196,7 +197,8 @@ class BoardThread:
                 else:
                     break
                 self._fail(cause)
-                self._board.close()
+                # The board may well answer again by now: all off would open the doors that a lock's current keeps shut (L2).
+                self._board.close(NOTHING_ENERGISED if self._stopping else self._held())
                 self._sleep(backoff_s)
                 backoff_s = min(2 * backoff_s, REOPEN_LAST_S)
         finally:
@@ -216,10 +218,14 @@ class BoardThread:
         self._disobeyed.clear()
         self._indicators.reopened()
         self._levels = None
-        self._board.open(frozenset(channel for channel, on in enumerate(self._wanted) if on))
+        self._board.open(self._held())
         self._poll()
         self._verify()
         self._settled.set()
+
+    def _held(self) -> frozenset[int]:
+        """What carries current while no pulse runs."""
+        return frozenset(channel for channel, on in enumerate(self._wanted) if on)
 
     def _turn(self) -> None:
         """One round: a command if one waits, else indicators; then what is due."""

@@ -59,10 +59,10 @@ class LatchingBoard(ABC):
     def read_back(self) -> tuple[bool, ...]:
         raise ValueError(f"{self._name}: this kind of board cannot be read back")
 
-    def close(self) -> None:
+    def close(self, energised: frozenset[int] = NOTHING_ENERGISED) -> None:
         if self._opened:
             self._opened = False
             with contextlib.suppress(BoardFault):  # unplugged: there is nobody to tell
                 for channel in range(self.outputs):
-                    self.set(channel, False)
+                    self.set(channel, channel in energised)
         self._port.close()

@@ -67,6 +67,7 @@ class _BoundedClient(ModbusSerialClient):
     def __init__(self, port: str, baud: int) -> None:
         super().__init__(port, baudrate=baud, timeout=REPLY_TIMEOUT_S, retries=RETRIES)
         self._deadline = 0.0
+        self._looked_again = False
 
     def connect(self) -> bool:
         """Opens the port if it is not. Raises pyserial's errors: pymodbus would log them and answer False."""
@@ -89,10 +90,17 @@ class _BoundedClient(ModbusSerialClient):
     def send(self, request: bytes, addr: tuple[str, int] | None = None) -> int:
         sent = super().send(request, addr)
         self._deadline = monotonic() + REPLY_TIMEOUT_S
+        self._looked_again = False
         return sent
 
     def recv(self, size: int | None) -> bytes:
-        return b"" if monotonic() > self._deadline else super().recv(size)
+        if monotonic() <= self._deadline and (received := super().recv(size)):
+            return received
+        if self._looked_again:
+            return b""
+        # This process may have slept through an answer that came in time: one last look at what is there, without waiting.
+        self._looked_again = True
+        return super().recv(self.socket.in_waiting) if self.socket is not None else b""
 
 
 class ModbusRtuBoard:
@@ -144,12 +152,12 @@ class ModbusRtuBoard:
         request = ReadCoilsRequest(dev_id=self._unit, address=0, count=self.outputs)
         return self._bits(self._exchange(request, ReadCoilsResponse), self.outputs)
 
-    def close(self) -> None:
+    def close(self, energised: frozenset[int] = NOTHING_ENERGISED) -> None:
         if self._client is None:
             return
         with contextlib.suppress(BoardFault):  # unplugged or silent: there is nobody to tell
             for channel in range(self.outputs):
-                self.set(channel, False)
+                self.set(channel, channel in energised)
         self._drop()
 
     def _drop(self) -> None:

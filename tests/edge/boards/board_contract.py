@@ -112,6 +112,16 @@ class BoardContract:
         board.close()
         settle(sim, [])
 
+    def test_closing_to_reopen_never_drops_what_is_held(self, board: Board, sim: SimulatedBoard) -> None:
+        board.open(frozenset({0, 5}))
+        board.set(7, True)
+        settle(sim, [0, 5, 7])
+        dropped: list[int] = []
+        sim.relays.on_output = lambda channel, on, _at: None if on else dropped.append(channel)
+        board.close(frozenset({0, 5}))
+        settle(sim, [0, 5])
+        assert not {0, 5} & set(dropped)
+
     def test_it_opens_again_after_closing(self, board: Board, sim: SimulatedBoard) -> None:
         for _ in range(2):
             board.open()

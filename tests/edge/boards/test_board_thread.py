@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from random import Random
 from threading import Lock
 
 import pytest
@@ -18,6 +19,7 @@ from edge.boards.board_thread import (
 )
 from edge.boards.indicators import Step
 from sim.boards.board import SimulatedBoard
+from sim.faults import Drop, Duplicate, Garbage, Late
 from tests.edge.boards.rig import board_for, energise_all, energised, set_input, simulated, wait_until
 
 DRIVERS = ("modbus-rtu", "kmtronic", "lcus")
@@ -501,3 +503,47 @@ def test_an_error_of_the_driver_puts_the_outputs_to_rest_is_told_and_the_board_w
     assert energised(modbus) == []
     thread.hold(0, True)
     wait_until(lambda: energised(modbus) == [0])
+
+
+def test_a_transient_fault_never_drops_the_lock_of_a_fail_safe_door_nor_what_fire_holds(
+    sim: SimulatedBoard, start: Starter, heard: Heard
+) -> None:
+    thread = start(sim, frozenset({0, 2}))
+    thread.hold(1, True)  # fire: a fail-secure door released
+    thread.hold(2, False)  # and a fail-safe one
+    wait_until(lambda: energised(sim) == [0, 1])
+    moves = watch(sim)
+    for times in (1, 2):
+        thread.hold(99, True)  # the quickest fault of all: the board itself answers on
+        wait_until(lambda: len(heard.failures()) == times, "the fault")  # noqa: B023 - waited for within the round
+        heard.wait_recovered()
+    assert energised(sim) == [0, 1]
+    assert moves == []
+
+
+@pytest.mark.parametrize("late_s", [0.35, 0.7])
+def test_answers_that_come_too_late_never_move_a_lock(
+    late_s: float, modbus: SimulatedBoard, start: Starter, heard: Heard
+) -> None:
+    """A machine under load: the board obeys, its answers come after the time-out and among those to later questions."""
+    start(modbus, frozenset({0, 2}), locks=frozenset({0, 2}))
+    moves = watch(modbus)
+    late = Late(late_s, Random(1), times=4)
+    modbus.line.to_host.set(late)
+    wait_until(lambda: late.struck == 4, "the late answers")
+    set_input(modbus, 3, True)
+    wait_until(lambda: heard.levels(3)[-1:] == [True], "an input after it")
+    assert energised(modbus) == [0, 2]
+    assert moves == []
+
+
+def test_questions_and_answers_mixed_up_never_move_a_lock(modbus: SimulatedBoard, start: Starter, heard: Heard) -> None:
+    start(modbus, frozenset({0, 2}), locks=frozenset({0, 2}))
+    moves = watch(modbus)
+    random = Random(2)
+    modbus.line.to_device.set(Late(0.4, random, 0.5, times=3), Duplicate(random, 0.5, times=3))
+    modbus.line.to_host.set(Garbage(random, 0.5, times=3), Late(0.4, random, 0.5, times=3), Drop(random, 0.3, times=3))
+    heard.wait_failed()
+    heard.wait_recovered()
+    assert energised(modbus) == [0, 2]
+    assert moves == []

@@ -1,10 +1,12 @@
 from pathlib import Path
 from random import Random
+from threading import Event
 
 import pytest
+from pymodbus.client import ModbusSerialClient
 
 from edge.boards.board import Board, BoardFault
-from edge.boards.modbus_rtu import MAX_PULSE_TENTHS, ModbusRtuBoard
+from edge.boards.modbus_rtu import MAX_PULSE_TENTHS, REPLY_TIMEOUT_S, ModbusRtuBoard
 from sim.boards.board import SimulatedBoard
 from sim.boards.modbus_rtu import seal
 from sim.faults import Burst, Corrupt, Late, Silence
@@ -53,6 +55,20 @@ class TestModbusRtu(BoardContract):
         board.set(1, True)
         assert energised(sim) == [1]
         assert board.read_back()[:2] == (False, True)
+
+    def test_an_answer_that_this_process_slept_through_is_no_fault(
+        self, board: Board, sim: SimulatedBoard, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        board.open()
+        set_input(sim, 4, True)
+
+        def not_scheduled(_client: ModbusSerialClient) -> int:
+            Event().wait(REPLY_TIMEOUT_S + 0.05)  # the answer comes meanwhile; its time is over when this returns
+            return 0
+
+        monkeypatch.setattr(ModbusSerialClient, "_wait_for_data", not_scheduled)
+        assert board.inputs()[4]
+        monkeypatch.undo()
 
     def test_a_board_that_babbles_without_end_does_not_hold_the_caller(self, board: Board, sim: SimulatedBoard) -> None:
         board.open()
