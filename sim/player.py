@@ -7,7 +7,7 @@ import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
-from controller.events import CommandDone
+from controller.events import CommandDone, InputRecorded
 from controller.inputs import CardRead, CardRefused
 from controller.site import Site
 from controller.site_checks import parse_site
@@ -157,6 +157,7 @@ class Player:
     def fire(self, zone: str | Zone) -> None:
         name, clear = (zone, False) if isinstance(zone, str) else (zone.zone, zone.clear)
         self.stack.hall.post("/fire", {"zone": name, "clear": clear})
+        self._input_has_come("fire", name, not clear)
         if self._expected is not None and self._expected.unlocked is not None:
             wanted = self._expected.unlocked
             doors = self._doors_of_zone(name)
@@ -166,6 +167,17 @@ class Player:
     def gas(self, zone: str | Zone) -> None:
         name, clear = (zone, False) if isinstance(zone, str) else (zone.zone, zone.clear)
         self.stack.hall.post("/gas", {"zone": name, "clear": clear})
+        self._input_has_come("gas", name, not clear)
+
+    def _input_has_come(self, kind: str, zone: str, active: bool) -> None:
+        """Wait until the edge has polled what the hall did: the next step may depend on it."""
+
+        def recorded() -> bool:
+            seen = [one for one in self.tail.events() if isinstance(one, InputRecorded) and (one.kind, one.subject) == (kind, zone)]
+            return (seen[-1].active if seen else False) == active
+
+        if "edge" not in self._away:
+            until(recorded, STATE_TIMEOUT_S)
 
     def lockdown(self, lockdown: str | Lockdown) -> None:
         asked = Lockdown(lockdown) if isinstance(lockdown, str) else lockdown
