@@ -13,6 +13,8 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 FILES = {
     "@tabler/core/dist/css/tabler.min.css": "tabler.min.css",
+    "uplot/dist/uPlot.esm.js": "uplot.js",
+    "uplot/dist/uPlot.min.css": "uplot.min.css",
 }
 """What the pages load (path in node_modules → name in static/vendor), each with its licence."""
 

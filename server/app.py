@@ -63,10 +63,7 @@ HTTP_CODES = {
 def routers() -> list[APIRouter]:
     """Every noun's routers. Imported here so that ``menjin server token`` need not load them."""
     from server.badges import endpoints as badges
-    from server.console.endpoints import router as console
-    from server.console.equipment import router as equipment_pages
-    from server.console.handover import router as handover_pages
-    from server.console.visits import router as visit_pages
+    from server.console.routers import ROUTERS as console_pages
     from server.crm.endpoints import router as crm
     from server.duty import endpoints as duty
     from server.equipment import endpoints as equipment
@@ -108,10 +105,7 @@ def routers() -> list[APIRouter]:
         *guarding.ROUTERS,
         escalation,
         roster,
-        console,
-        visit_pages,
-        equipment_pages,
-        handover_pages,
+        *console_pages,
     ]
 
 

@@ -95,6 +95,8 @@ ENTRANCES: dict[str, set[str]] = {
         "server/db/migrations/versions/0007_slips.py",
         "server/db/migrations/versions/0008_shift.py",
         "server/db/migrations/versions/0009_goods_policy.py",
+        "server/db/migrations/versions/0010_operators.py",
+        "server/db/migrations/versions/0011_console.py",
         "server/db/new_migration.py",
     },
     "sqlite3": {

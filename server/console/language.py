@@ -1,7 +1,7 @@
 """The console's two languages: which one a request gets, and the catalogue of translated texts.
 
-The texts in templates, scripts and :mod:`server.console.words` are English and are their own keys; ``locale/zh_CN.po`` holds
-the Chinese ones and is read at start, so that an installed wheel needs no compiled catalogue. A test finds texts without
+The texts in templates, scripts and :mod:`server.console.words` are English and are their own keys; ``locale/zh_CN/*.po`` hold
+the Chinese ones, a file for each part of the console, and are read at start, so that an installed wheel needs no compiled catalogue. A test finds texts without
 translation.
 """
 
@@ -17,13 +17,18 @@ from controller.reasons import Language
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 DEFAULT: Language = "zh-CN"
 COOKIE = "menjin-language"
-CATALOGUE = Path(__file__).parent / "locale" / "zh_CN.po"
+CATALOGUES = Path(__file__).parent / "locale" / "zh_CN"
 
 
 @cache
 def catalogue() -> dict[str, str]:
     """English text → Chinese text."""
-    with CATALOGUE.open("rb") as file:
+    return {english: chinese for part in sorted(CATALOGUES.glob("*.po")) for english, chinese in texts_of(part).items()}
+
+
+def texts_of(part: Path) -> dict[str, str]:
+    """What one file of the catalogue translates."""
+    with part.open("rb") as file:
         return {str(message.id): str(message.string) for message in read_po(file) if message.id and message.string}
 
 

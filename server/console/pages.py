@@ -12,20 +12,11 @@ from server.console.errors import theme_of
 from server.console.language import language_of
 from server.console.live import LiveHub
 from server.console.rendering import Renderer
+from server.console.sections import shown_to
 from server.context import Context
 from server.ledger import reading
 from server.operators.actor import Actor
 from server.operators.permissions import Permission
-
-_P = Permission
-SECTIONS = (
-    ("live", "/live", frozenset({_P.LIVE_READ})),
-    ("visits", "/visits", frozenset({_P.PERMIT_READ})),
-    ("equipment", "/equipment", frozenset({_P.SLIP_READ, _P.ORDER_READ, _P.INVENTORY_READ})),
-    ("handover", "/handover", frozenset({_P.HANDOVER_READ})),
-)
-"""Section of the console, where it begins, and who sees it: whoever holds one of these."""
-
 
 def renderer_of(request: Request) -> Renderer:
     """The app's renderer."""
@@ -46,12 +37,14 @@ def bare_page(request: Request, name: str, status: int = 200, **values: object) 
 def page(
     request: Request, session: Session, context: Context, actor: Actor, name: str, section: str, **values: object
 ) -> HTMLResponse:
-    """A page of ``section`` for who is signed in. Templates get ``may`` (permissions by name), and ``last``, after which the live stream goes on."""
+    """A page of ``section`` for who is signed in. Templates get ``may`` (permissions by name), ``sections`` for the rail, and ``last``, after which
+    the live stream goes on; ``tab`` names the section's tab (its first, if left out)."""
     given: dict[str, object] = {
         "actor": actor,
         "may": sorted(permission.value for permission in Permission if actor.may(permission)),
         "section": section,
-        "sections": [(code, path) for code, path, wanted in SECTIONS if any(actor.may(one) for one in wanted)],
+        "sections": list(shown_to(actor)),
+        "tab": section,
         "now": context.clock.now(),
         "last": reading.last_event_seq(session),
     }
