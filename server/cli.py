@@ -22,6 +22,7 @@ class RoleName(StrEnum):
     equipment_head = "equipment_head"
     supervisor = "supervisor"
     auditor = "auditor"
+    kiosk = "kiosk"
     administrator = "administrator"
 
 

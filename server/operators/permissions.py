@@ -6,7 +6,9 @@ Every endpoint and every command names one :class:`Permission`; a test lists tho
 from enum import StrEnum
 from typing import Literal, get_args
 
-Role = Literal["guard", "customer_service", "it_head", "equipment_head", "supervisor", "auditor", "administrator"]
+Role = Literal[
+    "guard", "customer_service", "it_head", "equipment_head", "supervisor", "auditor", "kiosk", "administrator"
+]
 ROLES: tuple[Role, ...] = get_args(Role)
 
 
@@ -96,6 +98,7 @@ class Permission(StrEnum):
     OPERATOR_READ = "operator.read"
     OPERATOR_MANAGE = "operator.manage"
     AUDIT_READ = "audit.read"
+    KIOSK_USE = "kiosk.use"
 
 
 _P = Permission
@@ -262,9 +265,11 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         _P.STAFF_PERMIT,
     },
     "auditor": _AUDITOR,
+    "kiosk": frozenset({_P.OWN_ACCOUNT, _P.KIOSK_USE}),
     "administrator": frozenset(Permission),
 }
-"""Role → what it may do. The auditor reads everything and changes nothing. ``staff.permit``: the standing permission of own
+"""Role → what it may do. The auditor reads everything and changes nothing. The kiosk is the screen at the entrance: ``kiosk.use`` and its own
+account (sign-out, password), nothing else. ``staff.permit``: the standing permission of own
 staff, escorts and keyholders is the head's to give (R4, MEANINGS 16, 17), not customer service's. ``personal.names``: names and photos,
 which a guard compares at the door (B3); ``personal.look``: phones, ID numbers and copies as well; each look is recorded with its reason (C4).
 ``registry.read_all``: files of other departments. ``command.supervise``: who holds it counts as a supervisor at the edges (MEANINGS 21, 27)
