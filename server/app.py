@@ -63,7 +63,7 @@ HTTP_CODES = {
 def routers() -> list[APIRouter]:
     """Every noun's routers. Imported here so that ``menjin server token`` need not load them."""
     from server.badges import endpoints as badges
-    from server.console.routers import ROUTERS as console_pages
+    from server.console import routers as console
     from server.crm.endpoints import router as crm
     from server.duty import endpoints as duty
     from server.equipment import endpoints as equipment
@@ -105,7 +105,7 @@ def routers() -> list[APIRouter]:
         *guarding.ROUTERS,
         escalation,
         roster,
-        *console_pages,
+        *console.ROUTERS,
     ]
 
 

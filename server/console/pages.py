@@ -18,6 +18,7 @@ from server.ledger import reading
 from server.operators.actor import Actor
 from server.operators.permissions import Permission
 
+
 def renderer_of(request: Request) -> Renderer:
     """The app's renderer."""
     return cast(Renderer, request.app.state.renderer)
@@ -45,6 +46,7 @@ def page(
         "section": section,
         "sections": list(shown_to(actor)),
         "tab": section,
+        "marks": {},
         "now": context.clock.now(),
         "last": reading.last_event_seq(session),
     }

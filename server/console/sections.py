@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from server.operators.actor import Actor
-from server.operators.permissions import Permission as P
+from server.operators.permissions import Permission
 
 
 @dataclass(frozen=True)
@@ -13,7 +13,7 @@ class Tab:
 
     code: str
     path: str
-    wanted: frozenset[P]
+    wanted: frozenset[Permission]
 
 
 @dataclass(frozen=True)
@@ -35,76 +35,76 @@ class Shown:
     tabs: list[Tab] = field(default_factory=list)
 
 
-def _tab(code: str, path: str, *wanted: P) -> Tab:
+def _tab(code: str, path: str, *wanted: Permission) -> Tab:
     return Tab(code, path, frozenset(wanted))
 
 
 SECTIONS = (
-    Section("live", "m", (_tab("live", "/live", P.LIVE_READ),)),
-    Section("inside", "i", (_tab("inside", "/inside", P.REGISTER_READ),)),
-    Section("register", "r", (_tab("register", "/register", P.REGISTER_READ),)),
+    Section("live", "m", (_tab("live", "/live", Permission.LIVE_READ),)),
+    Section("inside", "i", (_tab("inside", "/inside", Permission.REGISTER_READ),)),
+    Section("register", "r", (_tab("register", "/register", Permission.REGISTER_READ),)),
     Section(
         "visits",
         "v",
         (
-            _tab("visits", "/visits", P.PERMIT_READ),
-            _tab("permits", "/permits", P.PERMIT_READ),
-            _tab("cards", "/visits/cards", P.PERMIT_CARDS, P.PERMIT_CHECK_IN),
-            _tab("violations", "/violations", P.VIOLATION_READ),
+            _tab("visits", "/visits", Permission.PERMIT_READ),
+            _tab("permits", "/permits", Permission.PERMIT_READ),
+            _tab("cards", "/visits/cards", Permission.PERMIT_CARDS, Permission.PERMIT_CHECK_IN),
+            _tab("violations", "/violations", Permission.VIOLATION_READ),
         ),
     ),
     Section(
         "equipment",
         "e",
         (
-            _tab("documents", "/equipment", P.SLIP_READ, P.ORDER_READ),
-            _tab("inventory", "/equipment/inventory", P.INVENTORY_READ),
-            _tab("path", "/equipment/path", P.INVENTORY_READ),
-            _tab("discrepancies", "/equipment/discrepancies", P.INVENTORY_READ),
+            _tab("documents", "/equipment", Permission.SLIP_READ, Permission.ORDER_READ),
+            _tab("inventory", "/equipment/inventory", Permission.INVENTORY_READ),
+            _tab("path", "/equipment/path", Permission.INVENTORY_READ),
+            _tab("discrepancies", "/equipment/discrepancies", Permission.INVENTORY_READ),
         ),
     ),
     Section(
         "badges",
         "b",
         (
-            _tab("badges", "/badges", P.BADGE_READ),
-            _tab("applications", "/applications", P.APPLICATION_READ),
-            _tab("to_return", "/badges/to-return", P.BADGE_READ),
+            _tab("badges", "/badges", Permission.BADGE_READ),
+            _tab("applications", "/applications", Permission.APPLICATION_READ),
+            _tab("to_return", "/badges/to-return", Permission.BADGE_READ),
         ),
     ),
     Section(
         "customers",
         "c",
         (
-            _tab("customers", "/customers", P.REGISTRY_READ),
-            _tab("staff", "/staff", P.REGISTRY_READ),
-            _tab("duplicates", "/customers/duplicates", P.REGISTRY_MERGE),
-            _tab("looks", "/customers/looks", P.AUDIT_READ),
+            _tab("customers", "/customers", Permission.REGISTRY_READ),
+            _tab("staff", "/staff", Permission.REGISTRY_READ),
+            _tab("duplicates", "/customers/duplicates", Permission.REGISTRY_MERGE),
+            _tab("looks", "/customers/looks", Permission.AUDIT_READ),
         ),
     ),
-    Section("handover", "h", (_tab("handover", "/handover", P.HANDOVER_READ),)),
+    Section("handover", "h", (_tab("handover", "/handover", Permission.HANDOVER_READ),)),
     Section(
         "approvals",
         "a",
         (
             _tab(
-                "approvals", "/approvals", P.PERMIT_APPROVE, P.PERMIT_APPROVE_IT, P.SLIP_APPROVE, P.SLIP_APPROVE_SITE,
-                P.ORDER_APPROVE, P.ORDER_EXCEPT, P.APPLICATION_APPROVE, P.EMERGENCY_APPROVE,
+                "approvals", "/approvals", Permission.PERMIT_APPROVE, Permission.PERMIT_APPROVE_IT, Permission.SLIP_APPROVE, Permission.SLIP_APPROVE_SITE,
+                Permission.ORDER_APPROVE, Permission.ORDER_EXCEPT, Permission.APPLICATION_APPROVE, Permission.EMERGENCY_APPROVE,
             ),
         ),
     ),
-    Section("reports", "p", (_tab("reports", "/reports", P.REGISTER_READ),)),
+    Section("reports", "p", (_tab("reports", "/reports", Permission.REGISTER_READ),)),
     Section(
         "system",
         "s",
         (
-            _tab("edges", "/system", P.FLEET_READ),
-            _tab("duties", "/system/duties", P.DUTY_READ),
-            _tab("keys", "/system/keys", P.KEY_READ),
-            _tab("escalations", "/system/escalations", P.ESCALATION_READ),
-            _tab("operators", "/system/operators", P.OPERATOR_READ),
-            _tab("recovery", "/system/recovery", P.OPERATOR_READ),
-            _tab("audit", "/system/audit", P.AUDIT_READ),
+            _tab("edges", "/system", Permission.FLEET_READ),
+            _tab("duties", "/system/duties", Permission.DUTY_READ),
+            _tab("keys", "/system/keys", Permission.KEY_READ),
+            _tab("escalations", "/system/escalations", Permission.ESCALATION_READ),
+            _tab("operators", "/system/operators", Permission.OPERATOR_READ),
+            _tab("recovery", "/system/recovery", Permission.OPERATOR_READ),
+            _tab("audit", "/system/audit", Permission.AUDIT_READ),
         ),
     ),
 )  # fmt: skip

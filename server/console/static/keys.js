@@ -1,33 +1,47 @@
-// Keyboard first: one key each, never while something is typed.
+// Keyboard first: one key each, never while something is typed; g and a letter go to a section; ? shows what there is.
+const GO_MS = 1500;
+const TYPED = "input, textarea, select, [contenteditable]";
 const $ = (id) => document.getElementById(id);
 
-function seen(selector) {
-  return [...document.querySelectorAll(selector)].filter((one) => one.offsetParent !== null && !one.disabled);
-}
-
-function toAlarms() {
-  (seen("#alarms [data-act=acknowledge]")[0] ?? $("alarms-title")).focus();
-}
-
-function toNextDoor() {
-  const doors = seen("#doors [data-act=unlock]");
-  if (doors.length === 0) $("doors-title").focus();
-  else doors[(doors.indexOf(document.activeElement) + 1) % doors.length].focus();
-}
-
-function toWaiting() {
-  (seen("#waiting .acts button")[0] ?? $("waiting-title")).focus();
-}
-
-export function listenToKeys() {
-  const keys = { a: toAlarms, w: toWaiting, d: toNextDoor, e: () => $("events").focus() };
+// own: {key: act} of this page, beside every [data-key] on it.
+export function listenToKeys(own = {}) {
+  let going = 0;
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
-    if (event.target.closest("input, textarea, select, dialog[open]")) return;
-    const button = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
-    if (keys[event.key]) keys[event.key]();
+    if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing || event.defaultPrevented) return;
+    if (event.target.closest(`${TYPED}, dialog[open]`)) return;
+    const { key } = event;
+    const link = event.timeStamp < going ? document.querySelector(`[data-go="${CSS.escape(key)}"]`) : null;
+    going = key === "g" && !link ? event.timeStamp + GO_MS : 0;
+    if (key === "g" && !link) return;
+    const button = link ?? (own[key] ? null : seen(`[data-key="${CSS.escape(key)}"]`));
+    if (link) link.click();
+    else if (own[key]) own[key]();
     else if (button) button.click();
     else return;
     event.preventDefault();
   });
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-act=shortcuts]")) showShortcuts();
+  });
+}
+
+function seen(selector) {
+  return [...document.querySelectorAll(selector)].find((one) => one.offsetParent !== null && !one.disabled);
+}
+
+function showShortcuts() {
+  const list = $("shortcuts-here");
+  for (const old of list.querySelectorAll("[data-found]")) old.remove();
+  const keyed = [...document.querySelectorAll("[data-key]")].filter((one) => one.offsetParent !== null);
+  for (const one of keyed) list.append(row(one.dataset.key, one.dataset.keyLabel ?? one.getAttribute("aria-label") ?? one.textContent));
+  $("shortcuts").showModal();
+}
+
+function row(key, text) {
+  const line = document.createElement("div");
+  line.dataset.found = "";
+  const name = document.createElement("dt");
+  name.append(Object.assign(document.createElement("kbd"), { textContent: key }));
+  line.append(name, Object.assign(document.createElement("dd"), { textContent: text.replace(/\s+/g, " ").replace(/ \S$/, "").trim() }));
+  return line;
 }

@@ -189,17 +189,31 @@ function filter(wanted) {
   showEmpty();
 }
 
+function usable(selector) {
+  return [...document.querySelectorAll(selector)].filter((one) => one.offsetParent !== null && !one.disabled);
+}
+
+function toNextDoor() {
+  const doors = usable("#doors [data-act=unlock]");
+  if (doors.length === 0) $("doors-title").focus();
+  else doors[(doors.indexOf(document.activeElement) + 1) % doors.length].focus();
+}
+
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (!button) return;
   if (button.dataset.filter) filter(button.dataset.filter);
-  else if (button.dataset.act === "shortcuts") $("shortcuts").showModal();
   else if (GUARD_ACTS.includes(button.dataset.act)) guardAct(button, language, _);
   else if (ACT_NAMES.includes(button.dataset.act)) askFor(button, language, _);
   else if ("close" in button.dataset) button.closest("dialog").close();
 });
 
-listenToKeys();
+listenToKeys({
+  a: () => (usable("#alarms [data-act=acknowledge]")[0] ?? $("alarms-title")).focus(),
+  w: () => (usable("#waiting .acts button")[0] ?? $("waiting-title")).focus(),
+  d: toNextDoor,
+  e: () => events.focus(),
+});
 showEmpty();
 tellWaiting();
 countDown();

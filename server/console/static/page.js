@@ -1,5 +1,7 @@
 // A page of records: its forms, and what stands at the doors meanwhile.
 import { sendForm } from "./forms.js";
+import { keepFresh } from "./fresh.js";
+import { listenToKeys } from "./keys.js";
 import { joinStream } from "./stream.js";
 
 const language = document.documentElement.lang;
@@ -22,14 +24,8 @@ document.addEventListener("keydown", (event) => {
   document.getElementById(event.target.dataset.next).focus();
 });
 
-document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
-  if (event.target.closest("input, textarea, select")) return;
-  const button = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
-  if (!button) return;
-  button.click();
-  event.preventDefault();
-});
+listenToKeys();
+const refresh = keepFresh(_);
 
 // -- the chip: whoever is on another page still learns that somebody waits at a door, or that an alarm stands
 
@@ -53,6 +49,7 @@ function showChip(state) {
 }
 
 joinStream(language, () => Number(document.body.dataset.last), (message) => {
+  document.dispatchEvent(new CustomEvent("live", { detail: message }));
   if (message.type === "panels") {
     if (message.panels.alarms !== undefined) alarms = count(message.panels.alarms, '[data-state="raised"]');
     if (message.panels.waiting !== undefined) waiting = count(message.panels.waiting, ".confirm, [data-act=check]");

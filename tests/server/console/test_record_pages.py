@@ -55,13 +55,13 @@ def test_an_empty_page_says_so_in_both_languages(app: FastAPI, path: str) -> Non
 
 def test_a_role_sees_the_sections_that_it_may_open_and_no_other_answers(app: FastAPI) -> None:
     seen = {
-        "guard": "live visits equipment handover",
-        "it_head": "live visits handover",
-        "customer_service": "live visits equipment",
+        "guard": "live inside register visits equipment badges customers handover reports system",
+        "it_head": "live inside register visits badges customers handover approvals reports system",
+        "customer_service": "live inside register visits equipment badges customers approvals reports system",
     }
     for role, wanted in seen.items():
         client = token_client(app, role)  # type: ignore[arg-type]
-        found = re.findall(r'<nav class="sections".*?</nav>', shown(client, "/live"), re.S)[0]
+        found = re.findall(r'<nav class="rail".*?</nav>', shown(client, "/live"), re.S)[0]
         assert re.findall(r'href="/(\w+)"', found) == wanted.split()
         for path in ("visits", "handover"):
             shown(client, f"/{path}", expect=200 if path in wanted else 403)

@@ -1,0 +1,52 @@
+// Lists that stay fresh: every [data-fresh] is fetched again with its page and swapped where nobody is at work in it. If that fails, the page says so.
+const EVERY_MS = 15000;
+const LIMIT_MS = 10000;
+
+export function keepFresh(_) {
+  if (!document.querySelector("[data-fresh]")) return () => {};
+  let askedAt = Date.now();
+  let asking = false;
+
+  async function refresh() {
+    if (asking || document.hidden) return;
+    asking = true;
+    askedAt = Date.now();
+    try {
+      const answer = await fetch(location.href, { cache: "no-store", redirect: "manual", signal: AbortSignal.timeout(LIMIT_MS), headers: { "X-Refresh": "1" } });
+      if (!answer.ok) throw new Error(String(answer.status));
+      swap(new DOMParser().parseFromString(await answer.text(), "text/html"));
+      document.getElementById("old").hidden = true;
+    } catch {
+      say(_("This page could not be refreshed: what it shows is old. {asof}").replace("{asof}", document.getElementById("as-of").textContent));
+    } finally {
+      asking = false;
+    }
+  }
+
+  setInterval(() => { if (Date.now() - askedAt >= EVERY_MS) refresh(); }, 1000);
+  document.addEventListener("visibilitychange", () => { if (Date.now() - askedAt >= EVERY_MS) refresh(); });
+  return refresh;
+}
+
+function say(text) {
+  const place = document.getElementById("old");
+  if (place.textContent !== text) place.textContent = text;
+  place.hidden = false;
+}
+
+function swap(fresh) {
+  for (const now of document.querySelectorAll("[data-fresh]")) {
+    const then = fresh.getElementById(now.id);
+    if (!then || inUse(now) || now.innerHTML === then.innerHTML) continue;
+    now.replaceWith(then);
+    then.dispatchEvent(new CustomEvent("fresh", { bubbles: true }));
+  }
+  const asOf = fresh.getElementById("as-of");
+  if (asOf) document.getElementById("as-of").replaceWith(asOf);
+}
+
+// Somebody types here, has opened something here, or stands here with the keyboard.
+function inUse(part) {
+  if (part.contains(document.activeElement) || part.querySelector("details[open], dialog[open]")) return true;
+  return [...part.querySelectorAll("input, textarea")].some((one) => one.type !== "hidden" && (one.value !== one.defaultValue || one.checked !== one.defaultChecked));
+}

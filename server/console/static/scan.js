@@ -1,0 +1,34 @@
+// A USB barcode scanner is a keyboard that types fast: what comes so and ends with Enter or Tab is told as a "scan" event on the document, wherever the
+// focus is. What it typed into a field before it was known for a scan is taken out again, unless the field itself wants scans (data-scan-field).
+const GAP_MS = 35; // between two keys; people need 60 and more
+const LEAST = 4;
+
+let text = "";
+let lastAt = 0;
+let field = null;
+let before = null;
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
+  const fast = event.timeStamp - lastAt <= GAP_MS;
+  lastAt = event.timeStamp;
+  if ((event.key === "Enter" || event.key === "Tab") && fast && text.length >= LEAST) {
+    const scanned = text;
+    text = "";
+    if (field?.matches("[data-scan-field]")) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    if (field && before !== null) field.value = before;
+    document.dispatchEvent(new CustomEvent("scan", { detail: { text: scanned } }));
+  } else if (event.key.length === 1) {
+    if (!fast) begin(event);
+    text += event.key;
+    if (fast && !field) event.stopImmediatePropagation(); // no shortcuts out of the middle of a code
+  } else if (event.key !== "Shift") text = "";
+}, { capture: true });
+
+function begin(event) {
+  text = "";
+  field = event.target.closest("input, textarea");
+  before = field ? field.value : null;
+}
