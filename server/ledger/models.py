@@ -99,6 +99,7 @@ class LedgerEvent(Model, table=True):
         Index("ix_ledger_event_holder", "holder", "seq", sqlite_where=text("holder IS NOT NULL"), postgresql_where=text("holder IS NOT NULL")),
         Index("ix_ledger_event_customer", "customer", "seq", sqlite_where=text("customer IS NOT NULL"), postgresql_where=text("customer IS NOT NULL")),
         Index("ix_ledger_event_alarm", "alarm", "seq", sqlite_where=text("alarm IS NOT NULL"), postgresql_where=text("alarm IS NOT NULL")),
+        Index("ix_ledger_event_denied", "at_us", "reason", "access_point", "customer", sqlite_where=text("kind = 'AccessDenied'"), postgresql_where=text("kind = 'AccessDenied'")),
     )  # fmt: skip
 
 
@@ -134,6 +135,7 @@ class LedgerAlarm(Model, table=True):
         ),
         Index("ix_ledger_alarm_subject", "subject", "alarm", "id"),
         Index("ix_ledger_alarm_name", "alarm", "id"),
+        Index("ix_ledger_alarm_raised", "alarm", "raised_us"),
     )  # fmt: skip
 
 

@@ -128,6 +128,7 @@ class Visit(Model, table=True):
             postgresql_where=_OPEN_VISIT,
         ),
         Index("ix_visit_status", "status", "id"),
+        Index("ix_visit_checked_in", "checked_in_at"),
     )
 
     id: int | None = Field(default=None, primary_key=True)

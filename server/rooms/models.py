@@ -13,6 +13,7 @@ ENDINGS = ("exit", "count", "unseen")
 STAYS_PER_ENTRY = 16
 """How many stays one entry may begin: as deep as rooms lie in each other."""
 OPEN = text("ended_by IS NULL")
+_ENTERED = text("direction = 'in'")
 _HAS_CUSTOMER, _HAS_HOLDER, _HAS_NUMBER = (text(f"{name} IS NOT NULL") for name in ("customer", "holder", "number"))
 
 
@@ -36,6 +37,7 @@ class RegisterEntry(Model, table=True):
         Index("ix_register_entry_customer", "customer", "at_us", sqlite_where=_HAS_CUSTOMER, postgresql_where=_HAS_CUSTOMER),
         Index("ix_register_entry_holder", "holder", "at_us", sqlite_where=_HAS_HOLDER, postgresql_where=_HAS_HOLDER),
         Index("ix_register_entry_number", "number", "at_us", sqlite_where=_HAS_NUMBER, postgresql_where=_HAS_NUMBER),
+        Index("ix_register_entry_in", "at_us", "area", "customer", sqlite_where=_ENTERED, postgresql_where=_ENTERED),
     )  # fmt: skip
 
     id: int = Field(primary_key=True, sa_type=BIG_INT)
