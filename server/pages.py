@@ -36,10 +36,15 @@ class Page(BaseModel, Generic[_Item]):
 
 
 def rows_after(
-    session: Session, query: SelectOfScalar[_Row], id_column: Any, after: int, limit: int
+    session: Session, query: SelectOfScalar[_Row], id_column: Any, after: int, limit: int, *, newest_first: bool = False
 ) -> tuple[list[_Row], int | None]:
-    """One page of ``query`` and the cursor of the next."""
-    rows = list(session.exec(query.where(id_column > after).order_by(id_column).limit(limit + 1)).all())
+    """One page of ``query`` and the cursor of the next. ``newest_first``: those before ``after`` (0: all), the latest first."""
+    if newest_first:
+        query = query.where(id_column < after) if after else query
+        query = query.order_by(id_column.desc())
+    else:
+        query = query.where(id_column > after).order_by(id_column)
+    rows = list(session.exec(query.limit(limit + 1)).all())
     more = len(rows) > limit
     rows = rows[:limit]
     return rows, rows[-1].id if more else None

@@ -38,11 +38,12 @@ def approvals_needed(site: Site, permit: Permit) -> tuple[Approver, ...]:
     by_id = {area.id: area for area in site.areas}
     needed: set[Approver] = {"it_head"} if permit.operates else set()
     for name in permit.areas:
-        needed.update(_of_area(by_id.get(name)))
+        needed.update(approvals_of_area(by_id.get(name)))
     return tuple(one for one in APPROVERS if one in needed) or ("customer_service",)
 
 
-def _of_area(area: Area | None) -> tuple[Approver, ...]:
+def approvals_of_area(area: Area | None) -> tuple[Approver, ...]:
+    """Of whom a permit into this area alone needs approval."""
     if area is None or not (area.permit_approval or area.two_person):
         return ("customer_service",)
     return area.permit_approval or APPROVERS
@@ -59,8 +60,7 @@ def approve(
     needed = approvals_needed(context.site, permit)
     given = approvals_of(session, [permit]).get(permit.id, [])
     role = _role(actor, needed, {one.role for one in given}, role)
-    if actor.public_id in {one.by for one in given}:
-        raise four_eyes("Two different people approve this permit (R4).", "该许可须由两人分别批准。")
+    refuse_same_person(actor, given)
     made = PermitApproval(
         permit_id=permit.id or 0, role=role, by=actor.public_id, by_name=actor.name, at=now, note=note
     )
@@ -77,6 +77,12 @@ def approve(
     changed(session, permit)
     record(session, actor, now, "permit.approve", permit.public_id, after=show(permit) | {"role": role})
     return made
+
+
+def refuse_same_person(actor: Actor, given: Sequence[PermitApproval]) -> None:
+    """Raise :class:`Problem` 409 FOUR_EYES for who has approved it already in the other role (R4)."""
+    if actor.public_id in {one.by for one in given}:
+        raise four_eyes("Two different people approve this permit (R4).", "该许可须由两人分别批准。")
 
 
 def refuse_undeciding(site: Site, actor: Actor, permit: Permit) -> None:

@@ -222,17 +222,7 @@ def close(session: Session, context: Context, actor: Actor, emergency: Emergency
     """Close the debt, signed by a third person: who is neither the approver nor the admitting guard, nor who wrote down what was missing. ``mustered``: the
     muster list was compared on the spot instead of a count by command; ``note`` says with what result. Raises :class:`Problem`."""
     _refuse_unless(emergency, "admitted")
-    wrote = select(AuditEntry.id).where(  # everybody who did, not the last one alone
-        AuditEntry.subject == emergency.public_id,
-        AuditEntry.actor == actor.public_id,
-        AuditEntry.act == "emergency.report",
-    )
-    parties = (emergency.approved_by, emergency.admitted_by, emergency.reported_by)
-    if actor.public_id in parties or session.exec(wrote.limit(1)).first() is not None:
-        raise four_eyes(
-            "Somebody closes an emergency who neither approved it, nor admitted, nor wrote down what was missing.",
-            "结案人不能是批准人、放行人或补录人。",
-        )
+    refuse_party(session, actor, emergency)
     owed = [what for what in owes(session, context, emergency) if what != "closing"]
     if mustered and "reconciliation" in owed:
         owed.remove("reconciliation")
@@ -251,6 +241,21 @@ def close(session: Session, context: Context, actor: Actor, emergency: Emergency
     changed(session, emergency)
     sign(session, context, actor, now, emergency.public_id, "closing", said_of(emergency))
     record(session, actor, now, "emergency.close", emergency.public_id, after=show(emergency))
+
+
+def refuse_party(session: Session, actor: Actor, emergency: Emergency) -> None:
+    """Raise :class:`Problem` 409 FOUR_EYES for who approved it, admitted, or wrote down what was missing: somebody else closes it."""
+    wrote = select(AuditEntry.id).where(  # everybody who did, not the last one alone
+        AuditEntry.subject == emergency.public_id,
+        AuditEntry.actor == actor.public_id,
+        AuditEntry.act == "emergency.report",
+    )
+    parties = (emergency.approved_by, emergency.admitted_by, emergency.reported_by)
+    if actor.public_id in parties or session.exec(wrote.limit(1)).first() is not None:
+        raise four_eyes(
+            "Somebody closes an emergency who neither approved it, nor admitted, nor wrote down what was missing.",
+            "结案人不能是批准人、放行人或补录人。",
+        )
 
 
 def said_of(emergency: Emergency) -> str:

@@ -134,8 +134,10 @@ def list_permits(
     customer: Filter = None,
     holder: Filter = None,
     awaiting: Annotated[approval.Approver | None, Query(description="submitted, and this approval not given")] = None,
+    open_: Annotated[bool, Query(alias="open", description="neither refused nor closed")] = False,
     after: Cursor = 0,
     limit: Limit = 100,
+    newest_first: bool = False,
 ) -> Page[PermitShown]:
     """Permits, by status, customer or person."""
     query = select(Permit)
@@ -153,6 +155,8 @@ def list_permits(
         query = query.where(col(Permit.id).in_(on))
     if status is not None:
         query = query.where(Permit.status == status)
+    if open_:
+        query = query.where(col(Permit.status).not_in(("refused", "closed")))
     if awaiting is not None:
         waiting = session.exec(query.where(Permit.status == "submitted")).all()
         given = approval.approvals_of(session, waiting)
@@ -163,7 +167,7 @@ def list_permits(
             and awaiting not in {one.role for one in given.get(row.id, [])}
         ]
         query = query.where(col(Permit.id).in_(wanted))
-    rows, following = rows_after(session, query, col(Permit.id), after, limit)
+    rows, following = rows_after(session, query, col(Permit.id), after, limit, newest_first=newest_first)
     return Page(items=show_permits(session, context, rows), next=following)
 
 

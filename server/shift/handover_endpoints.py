@@ -100,14 +100,7 @@ def list_handovers(
         query = query.where(col(Handover.opened_at) >= begin_of(from_, zone, "from"))
     if until is not None:
         query = query.where(col(Handover.opened_at) < end_of(until, zone, "until"))
-    if newest_first:
-        if after:
-            query = query.where(col(Handover.id) < after)
-        rows = list(session.exec(query.order_by(col(Handover.id).desc()).limit(limit + 1)).all())
-        following = rows[limit - 1].id if len(rows) > limit else None
-        rows = rows[:limit]
-    else:
-        rows, following = rows_after(session, query, col(Handover.id), after, limit)
+    rows, following = rows_after(session, query, col(Handover.id), after, limit, newest_first=newest_first)
     return Page(items=show_summaries(session, rows), next=following)
 
 

@@ -128,15 +128,19 @@ def list_violations(
     customer: Annotated[str | None, Query(max_length=200)] = None,
     holder: Annotated[str | None, Query(max_length=200)] = None,
     status: Literal["open", "handled", "reopened"] | None = None,
+    standing: Annotated[bool, Query(description="open or reopened: not handled")] = False,
     kind: Kind | None = None,
     handling: Handling | None = None,
     from_: Annotated[Moment | None, Query(alias="from")] = None,
     until: Moment | None = None,
     after: Cursor = 0,
     limit: Limit = 100,
+    newest_first: bool = False,
 ) -> Page[ViolationShown]:
     """The running record (C1): by customer, holder, status, kind, handling, and when it happened."""
     query = violations.seen_violations(actor)
+    if standing:
+        query = query.where(col(Violation.status).in_(violations.OPEN))
     if customer is not None:
         query = query.where(Violation.customer_id == find_customer(session, customer, actor=actor).id)
     if holder is not None:
@@ -149,7 +153,7 @@ def list_violations(
         query = query.where(col(Violation.at) >= begin_of(from_, zone, "from"))
     if until is not None:
         query = query.where(col(Violation.at) < end_of(until, zone, "until"))
-    rows, following = rows_after(session, query, col(Violation.id), after, limit)
+    rows, following = rows_after(session, query, col(Violation.id), after, limit, newest_first=newest_first)
     return Page(items=show_violations(session, context, rows), next=following)
 
 
