@@ -35,7 +35,8 @@ def page_answer(request: Request, problem: Problem) -> Response | None:
     """The answer for a person, None where the request is a program's (the API, or who takes no HTML)."""
     if request.url.path.startswith("/api/") or "text/html" not in request.headers.get("accept", ""):
         return None
-    to = local_path(request.url.path) if request.method == "GET" else HOME
+    here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    to = local_path(here) if request.method == "GET" else HOME
     if problem.status == 401:
         return RedirectResponse(sign_in_path(to, ended=COOKIE in request.cookies), 303)
     if problem.code == "password_change_required":

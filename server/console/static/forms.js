@@ -1,57 +1,109 @@
-// Forms that call the API: what was typed stays, what is wrong is said beside it, what changed meanwhile is said too.
-const LIMIT_MS = 30000;
+// Forms that call the API: what was typed stays, what is wrong is said beside its field, what changed meanwhile is shown, and nothing is sent twice.
+import { showConflict } from "./conflict.js";
+import { dropAll, dropDraft, keepTyped, putBack, signInAgain } from "./drafts.js";
+import { isTyped } from "./fields.js";
+import { fileProblem, sayLimits, upload } from "./upload.js";
 
+const LIMIT_MS = 30000;
+const TOLD = "menjin.told"; // what an answer warned of, for the page that follows
+const sending = new WeakSet();
+const keys = new WeakMap(); // form → {address: Idempotency-Key}: one for each filling of a form
+
+/** Once per page: every form[data-api] on it, also those that come later. */
+export function startForms(language, _) {
+  const send = (form, submitter) => sendForm(form, submitter, language, _);
+  const ours = (form) => form instanceof HTMLFormElement && form.matches("form[data-api]");
+  for (const form of document.querySelectorAll("form[data-api]")) form.noValidate = true; // the server's words, in this page's language
+  document.addEventListener("focusin", (event) => { if (ours(event.target.form)) event.target.form.noValidate = true; });
+  document.addEventListener("fresh", () => sayLimits(_));
+  document.addEventListener("submit", (event) => {
+    if (event.target.matches("form[action='/sign-out']")) dropAll();
+    if (!ours(event.target)) return;
+    event.preventDefault();
+    send(event.target, event.submitter);
+  });
+  window.addEventListener("beforeunload", (event) => {
+    const unsent = [...document.querySelectorAll("form[data-api]")].some((form) => form.dataset.given !== "up" && isTyped(form));
+    if (unsent) event.preventDefault();
+  });
+  sayLimits(_);
+  sayTold();
+  putBack({ _, send });
+}
+
+/** Sends it. A bubbling, cancelable "sent" {told, submitter} tells what the server answered, "refused" {told} what it refused: who cancels it has shown it. */
 export async function sendForm(form, submitter, language, _) {
-  const place = form.querySelector("[data-problem]");
+  if (sending.has(form)) return undefined;
+  const place = problemPlace(form);
   clear(form, place);
-  const gaps = [...form.elements].filter((one) => one.required && !one.value.trim() && !one.closest("[hidden]"));
-  if (gaps.length) return complain(form, place, _("This is still to be filled in."), gaps[0].name);
-  const buttons = [...form.querySelectorAll("button")];
+  if (!complete(form, place, _)) return undefined;
+  sending.add(form);
+  const buttons = [...form.querySelectorAll("button:not(:disabled)")];
   for (const button of buttons) button.disabled = true;
   try {
-    const answer = await fetch(submitter?.dataset.api || form.dataset.api, request(form, submitter));
-    if (answer.status === 401) return location.assign(`/sign-in?ended=1&to=${encodeURIComponent(location.pathname + location.search)}`);
-    if (answer.ok) return await done(form, answer);
-    const told = await answer.json();
-    const text = language === "en" ? told.detail : told.detail_zh;
-    if (answer.status !== 412) return complain(form, place, text, told.field);
-    complain(form, place, _("Somebody changed this meanwhile. What you typed is still here; look at what it is now, then send again."), null);
-    const link = Object.assign(document.createElement("a"), { href: location.href, target: "_blank", textContent: _("Show what it is now") });
-    return place.append(" ", link);
+    const answer = await ask(form, submitter, _);
+    if (answer.status === 401) return signInAgain();
+    if (answer.ok) return await done(form, submitter, answer, language);
+    if (answer.status === 412) {
+      return await showConflict(form, place, { _, send: (one) => sendForm(one, submitter, language, _), signIn: signInAgain });
+    }
+    const told = await answer.json().catch(() => ({}));
+    if (!form.dispatchEvent(new CustomEvent("refused", { bubbles: true, cancelable: true, detail: { told, submitter } }))) return undefined;
+    if (told.code === "idempotency_key_reused") {
+      keys.delete(form);
+      return complain(form, place, _("What you sent first did arrive, and was taken. Show the page anew before you send something else."), null, _);
+    }
+    const text = (language === "en" ? told.detail : told.detail_zh) ?? _("The server answered {status}. Try again; if it stays, call whoever runs the server.").replace("{status}", answer.status);
+    return complain(form, place, text, told.field, _);
   } catch {
-    return complain(form, place, _("The server cannot be reached: nothing was sent, or nobody knows. Try again."), null);
+    return complain(form, place, unreached(form, _), null, _);
   } finally {
+    sending.delete(form);
     for (const button of buttons) button.disabled = false;
   }
 }
 
-function request(form, submitter) {
-  const headers = {};
-  if (form.dataset.version) headers["If-Match"] = `"${form.dataset.version}"`;
-  const options = { method: form.dataset.method || "POST", headers, cache: "no-store", signal: AbortSignal.timeout(LIMIT_MS) };
-  const file = form.querySelector("input[type=file]");
-  if (file) {
-    headers["Content-Type"] = file.files[0].type || "application/octet-stream";
-    return { ...options, body: file.files[0] };
-  }
-  headers["Content-Type"] = "application/json";
-  return { ...options, body: JSON.stringify(valuesOf(form, submitter)) };
+function unreached(form, _) {
+  const repeatable = (form.dataset.method || "POST") === "POST" ? "secret" in form.dataset === false : "version" in form.dataset;
+  if (repeatable) return _("The server cannot be reached. What you typed is still here: send it again in a moment. Even if it did arrive, it counts once.");
+  return _("The server cannot be reached: nobody knows whether it arrived. What you typed is still here; look before you send it again.");
 }
 
-// Names with dots are objects in objects; what is empty is left out; data-as says what a value is.
+async function ask(form, submitter, _) {
+  const url = submitter?.dataset.api || form.dataset.api;
+  const method = form.dataset.method || "POST";
+  const headers = {};
+  if (form.dataset.version) headers["If-Match"] = `"${form.dataset.version}"`;
+  const file = form.querySelector("input[type=file]")?.files[0];
+  if (file) return upload(form, url, { method, headers: { ...headers, "Content-Type": file.type || "application/octet-stream" }, body: file }, _);
+  headers["Content-Type"] = "application/json";
+  const body = JSON.stringify(valuesOf(form, submitter));
+  const fetched = (more) => fetch(url, { method, headers: { ...headers, ...more }, body, cache: "no-store", signal: AbortSignal.timeout(LIMIT_MS) });
+  if (method !== "POST" || "secret" in form.dataset) return fetched({}); // data-secret: the answer is not kept for a repetition
+  const own = keys.get(form) ?? {};
+  keys.set(form, own);
+  own[url] ??= crypto.randomUUID();
+  const answer = await fetched({ "Idempotency-Key": own[url] });
+  if (answer.status !== 400 || (await answer.clone().json()).code !== "idempotency_key_refused") return answer;
+  form.dataset.secret = "";
+  return fetched({});
+}
+
+// Names with dots are objects in objects; what is empty is left out, or null with data-empty="null"; data-as says what a value is.
 function valuesOf(form, submitter) {
   const values = {};
   for (const field of form.elements) {
     if (!field.name || field.disabled || (field.matches("[type=checkbox], [type=radio]") && !field.checked)) continue;
     if (field.tagName === "BUTTON" && field !== submitter) continue;
     const value = valueOf(field);
-    if (value === "") continue;
+    if (value === "" && field.dataset.empty !== "null") continue;
     const path = field.name.split(".");
     const last = path.pop();
     const inner = path.reduce((object, key) => (object[key] ??= {}), values);
     if (field.dataset.as === "list") (inner[last] ??= []).push(value);
-    else inner[last] = value;
+    else inner[last] = value === "" ? null : value;
   }
+  for (const name of form.dataset.lists?.split(" ") ?? []) values[name] ??= []; // none ticked is an empty list, not "as it was"
   return "wrap" in form.dataset ? wrapped(form, values) : values;
 }
 
@@ -60,6 +112,7 @@ function valueOf(field) {
   const { as } = field.dataset;
   if (as === "bool") return field.type === "checkbox" || text === "true";
   if (as === "number") return text && Number(text);
+  if (as === "words") return text.split(/[\s,，、;；]+/).filter(Boolean);
   return text;
 }
 
@@ -69,17 +122,37 @@ function wrapped(form, values) {
   return { [form.dataset.wrap]: said };
 }
 
-async function done(form, answer) {
+async function done(form, submitter, answer, language) {
+  keys.delete(form);
+  dropDraft(form);
   if ("image" in form.dataset) {
     const image = form.parentElement.querySelector("img");
     image.src = await dataUrl(await answer.blob());
     image.hidden = false;
     form.hidden = true;
-    return;
+    return form.reset();
   }
-  if (!form.dataset.then) return location.reload();
-  const told = await answer.json();
-  location.assign(form.dataset.then.replace("{id}", encodeURIComponent(told.id)));
+  const told = await answer.json().catch(() => null);
+  if (!form.dispatchEvent(new CustomEvent("sent", { bubbles: true, cancelable: true, detail: { told, submitter } }))) return undefined;
+  form.dataset.given = "up";
+  const warned = (told?.warnings ?? []).map((one) => (language === "en" ? one.detail : one.detail_zh));
+  if (warned.length) sessionStorage.setItem(TOLD, JSON.stringify(warned));
+  if (!form.dataset.then) {
+    keepTyped("sent"); // in the page's other forms
+    return location.reload();
+  }
+  return location.assign(form.dataset.then.replace(/\{(\w+)\}/g, (_whole, name) => encodeURIComponent(told?.[name] ?? "")));
+}
+
+// What was taken although it looks wrong is said on the page that follows.
+function sayTold() {
+  const warned = JSON.parse(sessionStorage.getItem(TOLD) ?? "[]");
+  sessionStorage.removeItem(TOLD);
+  for (const text of warned) {
+    const line = Object.assign(document.createElement("p"), { className: "message wait", textContent: text });
+    line.setAttribute("role", "status");
+    document.querySelector("main").prepend(line);
+  }
 }
 
 function dataUrl(blob) {
@@ -91,23 +164,80 @@ function dataUrl(blob) {
   });
 }
 
-function clear(form, place) {
-  for (const field of form.querySelectorAll("[aria-invalid]")) {
-    field.removeAttribute("aria-invalid");
-    field.removeAttribute("aria-describedby");
-  }
-  if (place) place.hidden = true;
+// -- what is wrong, and where
+
+function problemPlace(form) {
+  const found = form.querySelector("[data-problem]");
+  if (found) return found;
+  const made = Object.assign(document.createElement("p"), { className: "message bad", hidden: true });
+  made.dataset.problem = "";
+  made.setAttribute("role", "alert");
+  form.append(made);
+  return made;
 }
 
-function complain(form, place, text, name) {
+function clear(form, place) {
+  for (const note of form.querySelectorAll(".field-problem, .conflict")) {
+    const field = form.querySelector(`[aria-describedby~="${note.id}"]`);
+    if (note.id && field) describe(field, note.id, false);
+    note.remove();
+  }
+  for (const field of form.querySelectorAll("[aria-invalid]")) field.removeAttribute("aria-invalid");
+  place.hidden = true;
+}
+
+function complete(form, place, _) {
+  const fields = [...form.elements].filter((one) => !one.closest("[hidden]") && !one.disabled);
+  const gaps = fields.filter((one) => one.required && (one.type === "checkbox" ? !one.checked : !one.value.trim()));
+  const files = fields.filter((one) => one.type === "file").map((one) => [one, fileProblem(one, _)]).filter(([, text]) => text);
+  for (const one of gaps) mark(one, _("This is still to be filled in."));
+  for (const [one, text] of files) mark(one, text);
+  const wrong = [...gaps, ...files.map(([one]) => one)];
+  if (!wrong.length) return true;
+  place.textContent = wrong.length > 1 ? _("{count} fields need another look: nothing was sent.").replace("{count}", wrong.length) : _("One field needs another look: nothing was sent.");
+  place.hidden = false;
+  wrong[0].focus();
+  return false;
+}
+
+function complain(form, place, text, name, _) {
   place.textContent = text;
   place.hidden = false;
-  place.id ||= `problem-${Math.floor(performance.now())}`;
-  const fields = [...form.elements].filter((one) => one.name);
-  const field = name && (fields.find((one) => one.name === name) ?? fields.find((one) => one.name.startsWith(`${name}.`) || name.startsWith(`${one.name}.`)));
+  const field = name ? fieldNamed(form, name) : null;
   if (field) {
-    field.setAttribute("aria-invalid", "true");
-    field.setAttribute("aria-describedby", place.id);
+    mark(field, text);
+    for (let part = field.parentElement; part && part !== form; part = part.parentElement) if (part.tagName === "DETAILS") part.open = true;
     field.focus();
   } else place.scrollIntoView({ block: "nearest" });
+}
+
+// The server names `lines.2.serials`: the field of that name, else the nearest one above or below it.
+function fieldNamed(form, name) {
+  const fields = [...form.elements].filter((one) => one.name && one.type !== "hidden" && one.tagName !== "BUTTON");
+  const exact = fields.find((one) => one.name === name);
+  if (exact) return exact;
+  const parts = name.split(".");
+  for (let length = parts.length; length > 0; length -= 1) {
+    const start = parts.slice(0, length).join(".");
+    const near = fields.find((one) => one.name === start || one.name.startsWith(`${start}.`));
+    if (near) return near;
+  }
+  return null;
+}
+
+let marks = 0;
+
+function mark(field, text) {
+  const note = Object.assign(document.createElement("span"), { className: "field-problem", textContent: text, id: `field-problem-${(marks += 1)}` });
+  const beside = field.matches("[type=checkbox], [type=radio]") ? field.closest("label") ?? field : field;
+  beside.insertAdjacentElement("afterend", note);
+  field.setAttribute("aria-invalid", "true");
+  describe(field, note.id, true);
+}
+
+function describe(field, id, on) {
+  const ids = (field.getAttribute("aria-describedby") ?? "").split(/\s+/).filter((one) => one && one !== id);
+  if (on) ids.push(id);
+  if (ids.length) field.setAttribute("aria-describedby", ids.join(" "));
+  else field.removeAttribute("aria-describedby");
 }

@@ -1,5 +1,6 @@
 // A page of records: its forms, and what stands at the doors meanwhile.
-import { sendForm } from "./forms.js";
+import { signInAgain } from "./drafts.js";
+import { startForms } from "./forms.js";
 import { keepFresh } from "./fresh.js";
 import { listenToKeys } from "./keys.js";
 import { joinStream } from "./stream.js";
@@ -9,13 +10,7 @@ const { default: words } = await import(`./words.${language}.js`);
 const _ = (text) => words[text] ?? text;
 const $ = (id) => document.getElementById(id);
 
-for (const form of document.querySelectorAll("form[data-api]")) form.noValidate = true; // the server's words, in this page's language
-
-document.addEventListener("submit", (event) => {
-  if (!event.target.matches("form[data-api]")) return;
-  event.preventDefault();
-  sendForm(event.target, event.submitter, language, _);
-});
+startForms(language, _);
 
 // Enter in a line of a scanner goes to the next field, and sends only from the last.
 document.addEventListener("keydown", (event) => {
@@ -57,5 +52,5 @@ joinStream(language, () => Number(document.body.dataset.last), (message) => {
   } else if (message.type === "tick" || message.type === "up") {
     if (alarms !== null) showChip("up");
   } else if (message.type === "down") showChip("lost");
-  else if (message.type === "signed-out") location.assign(`/sign-in?ended=1&to=${encodeURIComponent(location.pathname)}`);
+  else if (message.type === "signed-out") signInAgain();
 });
