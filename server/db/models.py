@@ -4,6 +4,8 @@ import importlib
 
 MODEL_MODULES = (
     "server.operators.models",
+    "server.operators.approval_models",
+    "server.operators.recovery_models",
     "server.registry.models",
     "server.badges.models",
     "server.personal.models",

@@ -3,9 +3,10 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint
+from sqlalchemy import JSON, CheckConstraint, LargeBinary
 from sqlmodel import Field
 
+from server.db.columns import BIG_INT
 from server.db.model import Model
 from server.operators.permissions import ROLES
 
@@ -14,7 +15,9 @@ _ROLE_LIST = ", ".join(f"'{role}'" for role in ROLES)
 
 class Operator(Model, table=True):
     """One person's account; never shared (D1). ``must_change``: the password serves only to choose another (D2).
-    ``department``: whose customer files this person sees without ``registry.read_all`` (C4); None: only those of no department."""
+    ``department``: whose customer files this person sees without ``registry.read_all`` (C4); None: only those of no department.
+    ``closes_at``: after this the account is closed by itself (an opened recovery, D3). ``totp_cipher``: the sealed secret of the second factor, which counts
+    from ``totp_since``; before that it waits for its first code. ``totp_step``: the last time step of which a code was taken."""
 
     __tablename__ = "operator"
     __table_args__ = (CheckConstraint(f"role IN ({_ROLE_LIST})", name="role"),)
@@ -30,6 +33,42 @@ class Operator(Model, table=True):
     must_change: bool = False
     disabled: bool = False
     created_at: datetime
+    closes_at: datetime | None = None
+    totp_cipher: bytes | None = Field(default=None, sa_type=LargeBinary)
+    totp_since: datetime | None = None
+    totp_step: int | None = Field(default=None, sa_type=BIG_INT)
+
+
+class PastPassword(Model, table=True):
+    """A password that an account had: its hash, so that it does not come back (D2)."""
+
+    __tablename__ = "past_password"
+
+    id: int | None = Field(default=None, primary_key=True)
+    operator_id: int = Field(foreign_key="operator.id", index=True, ondelete="CASCADE")
+    password_hash: str
+    until: datetime
+
+
+class TotpCode(Model, table=True):
+    """A one-time code for who has lost the authenticator: only its hash is kept."""
+
+    __tablename__ = "totp_code"
+
+    id: int | None = Field(default=None, primary_key=True)
+    operator_id: int = Field(foreign_key="operator.id", index=True, ondelete="CASCADE")
+    code_hash: str
+    used_at: datetime | None = None
+
+
+class TotpRole(Model, table=True):
+    """A role whose operators must have a second factor."""
+
+    __tablename__ = "totp_role"
+
+    role: str = Field(primary_key=True)
+    since: datetime
+    by: str
 
 
 class OperatorSession(Model, table=True):
@@ -48,7 +87,8 @@ class OperatorSession(Model, table=True):
 
 
 class ApiToken(Model, table=True):
-    """A bearer token of a program. Only its hash is kept. ``scopes``: permissions (``noun.verb``) out of the role's; None: all of them."""
+    """A bearer token of a program. Only its hash is kept. ``scopes``: permissions (``noun.verb``) out of the role's; None: all of them.
+    ``made_by``: the person who answers for what is done through it (public id of an operator; of a token made on the command line its own)."""
 
     __tablename__ = "api_token"
     __table_args__ = (CheckConstraint(f"role IN ({_ROLE_LIST})", name="role"),)
@@ -62,6 +102,7 @@ class ApiToken(Model, table=True):
     created_at: datetime
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
+    made_by: str | None = Field(default=None, index=True)
 
 
 class SignInFailure(Model, table=True):
