@@ -1,6 +1,7 @@
 """What one running server is made of: handed to endpoints and background services, never a global."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -25,6 +26,11 @@ class Service(Protocol):
 
     name: str
 
+    @property
+    def alive(self) -> bool:
+        """Whether its work goes on: False when its thread has died."""
+        ...
+
     def start(self) -> None:
         """Begin. Raises when it cannot; must not block."""
         ...
@@ -40,7 +46,7 @@ class Context:
     photos and letters. ``crm``: the CRM that the registry is shared with, if any. ``escalation``: the second channels of alarms. ``services`` are those that the app starts, by name.
 
     ``readers``, ``writers``: the lines in which requests wait for a session. ``sign_in_turn``: how many passwords are checked at a time, each of which takes 64 MiB; ``roster_turn``: one roster, which
-    takes its photos' memory. ``stopping`` ends the live streams, which
+    takes its photos' memory. ``ledger_grew``: called from any thread by who has committed events: a hint to the live pages, which read the ledger's sequence all the same. ``stopping`` ends the live streams, which
     would otherwise hold the server until its grace is over.
     """
 
@@ -59,6 +65,7 @@ class Context:
     roster_turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     services: dict[str, Service] = field(default_factory=dict)
+    ledger_grew: Callable[[], None] = lambda: None
 
     def __post_init__(self) -> None:
         self.writers = Turns(SQLITE_WRITERS if self.database.is_sqlite else SESSIONS_AT_ONCE)

@@ -119,6 +119,11 @@ class MqttClient:
         """Connected and subscribed."""
         return self._subscribed and self._client.is_connected()
 
+    @property
+    def trouble(self) -> str:
+        """Why it is not connected, as far as paho says; empty when it is."""
+        return "" if self.connected else self._cause
+
     def start(self) -> None:
         """Begin connecting, in paho's own thread."""
         self._client.connect_async(self.address.host, self.address.port, KEEPALIVE_S)

@@ -4,6 +4,7 @@ from typing import Final
 
 from server.console.marking import N_
 from server.console.record_words import RECORD_WORDS
+from server.console.system_words import SYSTEM_WORDS
 
 WORDS: Final[dict[str, dict[str, str]]] = {
     "mode": {
@@ -232,7 +233,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "kiosk": N_("Kiosk"),
         "administrator": N_("Administrator"),
     },
-} | RECORD_WORDS  # fmt: skip
+} | RECORD_WORDS | SYSTEM_WORDS  # fmt: skip
 """Family → code → English. A code that is not here is shown as it is."""
 
 

@@ -50,6 +50,11 @@ class CrmService:
         """Begin in the background."""
         self._thread.start()
 
+    @property
+    def alive(self) -> bool:
+        """Whether its thread runs."""
+        return self._thread.is_alive()
+
     def stop(self) -> None:
         """End, thread joined; a request under way is left to its own end."""
         self._stopping.set()

@@ -43,6 +43,11 @@ class EscalationService:
         """Begin in the background."""
         self._thread.start()
 
+    @property
+    def alive(self) -> bool:
+        """Whether its thread runs."""
+        return self._thread.is_alive()
+
     def stop(self) -> None:
         """End, thread joined; a message under way is left to its own end, and is sent again by the next process."""
         self._stopping.set()

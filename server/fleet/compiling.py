@@ -104,7 +104,7 @@ class Compiler:
         self._site = site
         self._site_areas = frozenset(area.id for area in site.areas)
         self._site_bytes = len(msgspec.json.encode(site)) + HEAD_MARGIN_BYTES
-        self._fingerprint = _fingerprint(site)
+        self._fingerprint = fingerprint(site)
         self._grants = Grants()
         self._left_some = True
         """Whether an earlier batch may have carried, with its own changes of a row, others that were still open."""
@@ -296,6 +296,7 @@ def _carries(prepared: Prepared, change: Change) -> bool:
     )
 
 
-def _fingerprint(site: Site) -> str:
+def fingerprint(site: Site) -> str:
+    """Digest of what every policy of a site is made of, beside the registry: the site file and this compiler."""
     made_of = (COMPILER, sorted(QUOTAS.items()), msgspec.to_builtins(site))
     return hashlib.sha256(msgspec.json.encode(made_of, order="sorted")).hexdigest()

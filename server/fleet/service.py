@@ -90,6 +90,7 @@ class FleetService:
         self._activated_us = 0
         self._raised_us: int | None = None
         self._unsure = False
+        self._leads = False
         self._thread = threading.Thread(target=self._run, name="fleet", daemon=True)
         self.mqtt = MqttClient(
             context.config.broker_url,
@@ -112,6 +113,16 @@ class FleetService:
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join(STOP_WAIT_S)
+
+    @property
+    def alive(self) -> bool:
+        """Whether its thread runs."""
+        return self._thread.is_alive()
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process takes the edges' messages and publishes, rather than another one."""
+        return self._leads
 
     def _now_us(self) -> int:
         now: datetime = self._context.clock.now()
@@ -147,6 +158,7 @@ class FleetService:
         listener.start()
         self.mqtt.start()
         ingest.start()
+        self._leads = True
         try:
             while not self._stopping.is_set():
                 self._wake.wait(TURN_S)
@@ -164,6 +176,7 @@ class FleetService:
                     log.error("fleet: leadership lost")
                     break
         finally:
+            self._leads = False
             resigned.set()
             listener.stop()
             self.mqtt.stop()
@@ -194,6 +207,7 @@ class FleetService:
     def ingest(self, messages: list[Message], now_us: int) -> None:
         """Commit messages, publish their acknowledgements, hand requests to the fleet's thread."""
         answers = self.uplink.take(messages, now_us)
+        self._context.ledger_grew()
         for topic, payload in answers.acks:
             self.mqtt.publish(topic, payload)  # not taken: the edge sends again, and is acknowledged then
         self._asked.extend(answers.asked)

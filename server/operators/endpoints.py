@@ -5,13 +5,14 @@ from typing import Annotated, Any
 
 from fastapi import Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
-from sqlmodel import col, select
+from sqlmodel import select
 from starlette.responses import JSONResponse
 
 from server.operators import service, sign_in
 from server.operators.actor import Actor
+from server.operators.audit_endpoints import router as audit
 from server.operators.guard import refuse_forged, requires
-from server.operators.models import ApiToken, AuditEntry, Operator
+from server.operators.models import ApiToken, Operator
 from server.operators.permissions import Permission, Role
 from server.pages import Cursor, Limit, Page, rows_after
 from server.problems import Problem
@@ -21,8 +22,7 @@ session_router = api_router("/session", "session")
 account_router = api_router("/account", "account")
 operators_router = api_router("/operators", "operators")
 tokens_router = api_router("/tokens", "tokens")
-audit_router = api_router("/audit", "audit")
-ROUTERS = [session_router, account_router, operators_router, tokens_router, audit_router]
+ROUTERS = [session_router, account_router, operators_router, tokens_router, audit]
 
 Username = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{1,63}$")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
@@ -101,19 +101,6 @@ class TokenShown(BaseModel):
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
-
-
-class AuditShown(BaseModel):
-    """One entry of the audit log."""
-
-    at: datetime
-    actor: str
-    actor_name: str
-    act: str
-    subject: str
-    before: dict[str, Any] | None
-    after: dict[str, Any] | None
-    address: str
 
 
 @session_router.post("")
@@ -228,28 +215,9 @@ def revoke_token(session: DbSession, context: AppContext, actor: ManagesOperator
     service.revoke_token(session, actor, context.clock.now(), public_id)
 
 
-@audit_router.get("")
-def list_audit(
-    session: DbSession,
-    _actor: Annotated[Actor, requires(Permission.AUDIT_READ)],
-    after: Cursor = 0,
-    limit: Limit = 100,
-    subject: str | None = None,
-    actor: str | None = None,
-) -> Page[AuditShown]:
-    """The audit log in the order of writing, by subject or actor if named."""
-    query = select(AuditEntry)
-    if subject is not None:
-        query = query.where(col(AuditEntry.subject) == subject)
-    if actor is not None:
-        query = query.where(col(AuditEntry.actor) == actor)
-    rows, following = rows_after(session, query, AuditEntry.id, after, limit)
-    return Page(items=[AuditShown.model_validate(row, from_attributes=True) for row in rows], next=following)
-
-
 def _show_operator(operator: Operator) -> OperatorShown:
-    return OperatorShown(id=operator.public_id, **operator.model_dump(exclude={"id", "public_id", "password_hash"}))
+    return OperatorShown.model_validate({**operator.model_dump(include=set(OperatorShown.model_fields)), "id": operator.public_id})
 
 
 def _show_token(token: ApiToken) -> TokenShown:
-    return TokenShown(id=token.public_id, **token.model_dump(exclude={"id", "public_id", "token_hash"}))
+    return TokenShown.model_validate({**token.model_dump(include=set(TokenShown.model_fields)), "id": token.public_id})

@@ -44,6 +44,11 @@ class ErasureService:
         """Begin in the background."""
         self._thread.start()
 
+    @property
+    def alive(self) -> bool:
+        """Whether its thread runs."""
+        return self._thread.is_alive()
+
     def stop(self) -> None:
         """End, thread joined."""
         self._stopping.set()

@@ -71,6 +71,7 @@ class Recorder:
 
     def __init__(self, name: str, log: list[str], fails: bool = False) -> None:
         self.name = name
+        self.alive = True
         self._log = log
         self._fails = fails
 
