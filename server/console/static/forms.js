@@ -2,7 +2,8 @@
 import { showConflict } from "./conflict.js";
 import { dropAll, dropDraft, keepTyped, putBack, signInAgain } from "./drafts.js";
 import { isTyped } from "./fields.js";
-import { fileProblem, sayLimits, upload } from "./upload.js";
+import { momentAtSite } from "./moments.js";
+import { fileProblem, saveFile, sayLimits, upload } from "./upload.js";
 
 const LIMIT_MS = 30000;
 const TOLD = "menjin.told"; // what an answer warned of, for the page that follows
@@ -112,6 +113,7 @@ function valueOf(field) {
   const { as } = field.dataset;
   if (as === "bool") return field.type === "checkbox" || text === "true";
   if (as === "number") return text && Number(text);
+  if (as === "moment") return momentAtSite(text, document.body.dataset.zone); // of a datetime-local field
   if (as === "words") return text.split(/[\s,，、;；]+/).filter(Boolean);
   return text;
 }
@@ -125,6 +127,10 @@ function wrapped(form, values) {
 async function done(form, submitter, answer, language) {
   keys.delete(form);
   dropDraft(form);
+  if ("file" in form.dataset) {
+    await saveFile(answer);
+    return form.reset();
+  }
   if ("image" in form.dataset) {
     const image = form.parentElement.querySelector("img");
     image.src = await dataUrl(await answer.blob());

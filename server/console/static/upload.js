@@ -49,3 +49,11 @@ export function upload(form, url, { method, headers, body }, _) {
     request.send(body);
   }).finally(() => bar.remove());
 }
+
+/** Saves what the server answered as a file of the name that it gave. */
+export async function saveFile(answer) {
+  const name = /filename="([^"]+)"/.exec(answer.headers.get("Content-Disposition") ?? "")?.[1] ?? "file";
+  const href = URL.createObjectURL(await answer.blob());
+  Object.assign(document.createElement("a"), { href, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(href), 60000);
+}
