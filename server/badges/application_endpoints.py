@@ -21,9 +21,13 @@ from server.pages import Cursor, IfMatch, Limit, Page, etag, refuse_stale, rows_
 from server.personal.attachments import store_attachment
 from server.personal.uploads import CleanUpload, clean_upload
 from server.problems import Problem
-from server.registry.lookup import find_customer, find_holder, seen_rows
+from server.registry import people
+from server.registry.lookup import find_customer, find_holder, living_customer, seen_rows
 from server.registry.models import Customer, Holder
 from server.registry.moments import Moment, begin_of, end_of
+from server.registry.records import IdDocument, Name, Number
+from server.registry.validation import Warned
+from server.registry.writing import Writing
 from server.routes import AppContext, DbSession, api_router
 
 router = api_router("/applications", "applications")
@@ -42,11 +46,27 @@ class _Input(BaseModel):
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
 
+class Person(_Input):
+    """Somebody who is not on file yet, as the ID document names them."""
+
+    name: Name
+    id_document: IdDocument
+    id_number: Number
+    phone: Number | None = None
+
+    def values_given(self) -> dict[str, Any]:
+        """The columns."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
+
+
 class NewApplication(_Input):
-    """What is asked for. ``consent``: the person has agreed that the data are kept for ``purpose``. A date as ``until`` is inclusive."""
+    """What is asked for. The badge is for a ``holder`` who is on file, or for a new ``person`` of ``customer``, put on file in the same act.
+    ``consent``: the person has agreed that the data are kept for ``purpose``. A date as ``until`` is inclusive."""
 
     external_id: ExternalId | None = None
-    holder: str
+    holder: str | None = None
+    customer: str | None = None
+    person: Person | None = None
     kind: applications.Kind = "new"
     replaces: str | None = None
     purpose: Said
@@ -100,9 +120,11 @@ def create_application(
         until_at=until_at,
         schedule=given.schedule,
     )
-    holder = find_holder(session, given.holder, "holder", actor=actor)
+    holder, warnings = _holder_of(session, context, actor, given)
     made = applications.create_application(session, actor, context.clock.now(), holder, new)
-    return _answer(session, made, response)
+    shown = _answer(session, made, response)
+    shown.warnings = warnings
+    return shown
 
 
 @router.get("")
@@ -206,6 +228,67 @@ def withdraw_application(
     """Withdraw before it is decided."""
     reason = given.reason if given is not None else ""
     return _decide(session, context, actor, name, "withdrawn", reason, response, if_match)
+
+
+def _holder_of(session: Session, context: Context, actor: Actor, given: NewApplication) -> tuple[Holder, list[Warned]]:
+    """Who the badge is for, and what looks wrong about somebody new. Raises :class:`Problem`; of a person, ``field`` begins with it."""
+    if (given.holder is None) == (given.person is None):
+        raise Problem(
+            422,
+            "invalid_input",
+            "holder: name who gets the badge: somebody on file, or a new person with name and ID document.",
+            "holder：请选择已登记的持证人，或填写新持证人的姓名和证件。",
+            field="holder",
+        )
+    if given.person is None:
+        assert given.holder is not None
+        return find_holder(session, given.holder, "holder", actor=actor), []
+    if not actor.may(Permission.REGISTRY_WRITE):
+        raise Problem(
+            403,
+            "not_permitted",
+            "person: you may not put people on file: choose one who is.",
+            "person：您无权新建人员档案，请选择已登记的人员。",
+            field="person.name",
+        )
+    if given.customer is None:
+        raise Problem(
+            422,
+            "invalid_input",
+            "customer: name the customer whose person this is.",
+            "customer：请填写该人员所属的客户。",
+            field="customer",
+        )
+    customer = living_customer(session, given.customer, "customer", actor=actor)
+    _refuse_on_file(session, context, customer, given.person.id_number)
+    w = Writing(session, actor, context.clock.now(), context.personal)
+    values = given.person.values_given() | {"customer_id": customer.id}
+    try:
+        written = people.create_holder(w, context.site, values, staff=False)
+    except Problem as problem:
+        problem.field = f"person.{problem.field}" if problem.field in Person.model_fields else problem.field
+        raise
+    warnings = [one.model_copy(update={"field": f"person.{one.field}"}) for one in written.warnings]
+    return written.row, warnings
+
+
+def _refuse_on_file(session: Session, context: Context, customer: Customer, id_number: str) -> None:
+    """Two files of one person would make a pair of them (R2). Raises :class:`Problem` 409."""
+    query = select(Holder.public_id).where(
+        Holder.customer_id == customer.id,
+        col(Holder.deleted_at).is_(None),
+        Holder.id_number_index == context.personal.index("id_number", id_number.strip()),
+    )
+    known = session.exec(query).first()
+    if known is not None:
+        raise Problem(
+            409,
+            "person_on_file",
+            "person.id_number: somebody of this customer with this number is on file already: choose them from the list.",
+            "person.id_number：该客户下已有此证件号码的人员，请从已登记人员中选择。",
+            field="person.id_number",
+            extra={"holder": known},
+        )
 
 
 def refuse_unknown_schedule(context: Context, schedule: str | None) -> None:

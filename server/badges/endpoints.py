@@ -6,14 +6,16 @@ from fastapi import Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from sqlmodel import Session, col, select
 
-from server.badges import acts, binding, issuing, printing, to_be_returned
+from server.badges import acts, binding, issuing, numbering, printing, to_be_returned
 from server.badges.application_endpoints import erase_after
 from server.badges.application_endpoints import router as applications_router
 from server.badges.approval import refuse_forbidden_staff
 from server.badges.history import BadgeChange, badge_history, changed_since
 from server.badges.lookup import find_badge
 from server.badges.models import Badge
+from server.badges.searching import stands_as
 from server.badges.showing import BadgeShown, show_badges
+from server.badges.standing import Standing
 from server.context import Context
 from server.fleet.lookup import find_edge
 from server.operators.actor import Actor
@@ -76,12 +78,13 @@ def list_badges(
     customer: str | None = None,
     holder: str | None = None,
     status: Status | None = None,
+    standing: Standing | None = None,
     number: str | None = None,
     modified_since: ModifiedSince = None,
     after: Cursor = 0,
     limit: Limit = 100,
 ) -> Page[BadgeShown]:
-    """Badges, by customer, holder, stored status or printed number."""
+    """Badges, by customer, holder, stored status, standing or printed number."""
     query = select(Badge)
     if customer is not None:
         query = query.where(Badge.customer_id == find_customer(session, customer).id)
@@ -89,6 +92,8 @@ def list_badges(
         query = query.where(Badge.holder_id == find_holder(session, holder).id)
     if status is not None:
         query = query.where(Badge.status == status)
+    if standing is not None:
+        query = query.where(stands_as(standing, context.clock.now()))
     if number is not None:
         query = query.where(Badge.number == number)
     if modified_since is not None:
@@ -104,6 +109,18 @@ def list_to_be_returned(
     """Badges whose card should be back at the desk and is not (B6), each with the reason."""
     rows, following = to_be_returned.page(session, context.clock.now(), after, limit)
     return Page(items=rows, next=following)
+
+
+class NextNumber(BaseModel):
+    """A number that no badge had and no desk was asked to write."""
+
+    number: str
+
+
+@router.get("/next-number")
+def propose_number(session: DbSession, _actor: Issues, kind: Literal["customer", "staff"] = "customer") -> NextNumber:
+    """The number after the newest of this kind of badge: a proposal, nobody else is kept from it."""
+    return NextNumber(number=numbering.next_number(session, kind))
 
 
 @router.get("/{name}")

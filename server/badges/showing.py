@@ -14,6 +14,7 @@ from server.badges.models import Application, Badge
 from server.badges.standing import standing
 from server.registry.lookup import codes_of
 from server.registry.models import Customer
+from server.registry.validation import Warned
 
 
 class BadgeShown(BaseModel):
@@ -48,7 +49,8 @@ class BadgeShown(BaseModel):
 
 
 class ApplicationShown(BaseModel):
-    """An application. ``status`` of an open one: incomplete while something is ``missing``, else complete."""
+    """An application. ``status`` of an open one: incomplete while something is ``missing``, else complete. ``warnings``: of the write that
+    this answers."""
 
     id: str
     external_id: str | None
@@ -71,6 +73,7 @@ class ApplicationShown(BaseModel):
     decided_by: str | None
     decided_at: datetime | None
     version: int
+    warnings: list[Warned] = []
 
 
 def show_badges(session: Session, badges: Sequence[Badge], now: datetime) -> list[BadgeShown]:
