@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import msgspec
-from fastapi import Path, Query, Response
+from fastapi import Depends, Path, Query, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
@@ -19,19 +19,20 @@ from server.operators.guard import requires
 from server.operators.permissions import Permission
 from server.pages import MAX_ID, Limit
 from server.problems import Problem, not_found
-from server.registry.lookup import find_customer, find_holder, refuse_unknown_areas
-from server.registry.moments import Moment, begin_of, end_of
 from server.registry.sheets import DANGEROUS
 from server.rfc3339 import rfc3339
+from server.rooms import export_endpoints
 from server.rooms.notes import MAX_NOTES, add_note
 from server.rooms.occupancy import occupancy
-from server.rooms.register_query import Place, Sought, is_more_than, one_entry, page_query
-from server.rooms.showing import main_rooms, show_entries, show_notes
+from server.rooms.register_book import admit_export
+from server.rooms.register_filters import Filters
+from server.rooms.register_query import Place, Sought, one_entry, page_query
+from server.rooms.showing import show_entries, show_notes
 from server.routes import AppContext, DbSession, api_router
 
 register_router = api_router("/register", "rooms")
 occupancy_router = api_router("/occupancy", "rooms")
-ROUTERS = [register_router, occupancy_router]
+ROUTERS = [*export_endpoints.ROUTERS, register_router, occupancy_router]
 
 EXPORT_PAGE = 500
 MAX_EXPORTED = 100_000
@@ -44,13 +45,10 @@ CSV_COLUMNS = (
 )  # fmt: skip
 _encode = msgspec.json.Encoder().encode
 EntryId = Annotated[int, Path(ge=1, le=MAX_ID)]
-Name = Annotated[str | None, Query(min_length=1, max_length=200)]
 ReadsRegister = Annotated[Actor, requires(Permission.REGISTER_READ)]
 Cursor = Annotated[
     str | None, Query(alias="after", pattern=r"^[0-9]{1,18}-[0-9]{1,18}$", description="`next` of the page before")
 ]
-From = Annotated[Moment | None, Query(alias="from", description="a time, or a date: from its beginning")]
-Until = Annotated[Moment | None, Query(description="a time, or a date: to its end")]
 
 
 class NewNote(BaseModel):
@@ -67,50 +65,38 @@ def register(
     session: DbSession,
     context: AppContext,
     actor: ReadsRegister,
-    area: Annotated[str | None, Query(max_length=64)] = None,
-    customer: Name = None,
-    holder: Name = None,
-    badge: Annotated[str | None, Query(min_length=1, max_length=24, description="the printed number")] = None,
-    from_: From = None,
-    until: Until = None,
-    open_: Annotated[bool, Query(alias="open", description="only entries of people who are still inside")] = False,
-    incomplete: Annotated[bool, Query(description="only main-room entries without an operation")] = False,
+    filters: Annotated[Filters, Depends()],
     after: Cursor = None,
     limit: Limit = 100,
     newest_first: bool = False,
 ) -> Response:
     """Entries and exits by time. ``next``: what to ask ``after`` for more; null at the end."""
-    sought = _sought(session, context, actor, area, customer, holder, badge, from_, until, open_, incomplete)
+    return _json(register_page(session, context, actor, filters, after, limit, newest_first=newest_first))
+
+
+def register_page(
+    session: Session,
+    context: Context,
+    actor: Actor,
+    filters: Filters,
+    after: str | None,
+    limit: int,
+    *,
+    newest_first: bool,
+) -> dict[str, Any]:
+    """``{items, next}`` of one page. Raises :class:`Problem`."""
+    sought = filters.sought(session, context, actor)
     place = Place.parse(after) if after is not None else None
     rows = session.connection().execute(page_query(sought, place, limit + 1, newest_first=newest_first)).all()
     shown = rows[:limit]
     following = str(Place(shown[-1].at_us, shown[-1].id)) if len(rows) > limit else None
-    return _json({"items": show_entries(session, context, shown), "next": following})
+    return {"items": show_entries(session, context, shown), "next": following}
 
 
 @register_router.get("/export.csv", response_class=Response, responses={200: {"content": {"text/csv": {}}}})
-def export(
-    context: AppContext,
-    actor: ReadsRegister,
-    area: Annotated[str | None, Query(max_length=64)] = None,
-    customer: Name = None,
-    holder: Name = None,
-    badge: Annotated[str | None, Query(min_length=1, max_length=24)] = None,
-    from_: From = None,
-    until: Until = None,
-) -> StreamingResponse:
+def export(context: AppContext, actor: ReadsRegister, filters: Annotated[Filters, Depends()]) -> StreamingResponse:
     """The same as a table for a spreadsheet, names masked, oldest first; recorded in the audit log. More than 100 000 lines are refused."""
-    with context.database.write() as session:
-        sought = _sought(session, context, actor, area, customer, holder, badge, from_, until)
-        if is_more_than(session.connection(), sought, MAX_EXPORTED):
-            raise Problem(
-                422,
-                "too_many_entries",
-                f"More than {MAX_EXPORTED} entries: narrow them by from and until.",
-                f"超过 {MAX_EXPORTED} 条记录，请用 from 和 until 缩小范围。",
-            )
-        asked = {key: value for key, value in msgspec.to_builtins(sought).items() if value}
-        record(session, actor, context.clock.now(), "register.export", context.site.id, after=asked)
+    sought, _ = admit_export(context, actor, filters, "csv", MAX_EXPORTED)
     name = f"register-{context.site.id}.csv"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return StreamingResponse(_lines(context, sought), media_type="text/csv; charset=utf-8", headers=headers)
@@ -169,34 +155,6 @@ def _entry(session: Session, entry_id: int) -> Any:
     if entry is None:
         raise not_found("entry of the register", "登记记录", str(entry_id))
     return entry
-
-
-def _sought(
-    session: Session,
-    context: Context,
-    actor: Actor,
-    area: str | None,
-    customer: str | None,
-    holder: str | None,
-    badge: str | None,
-    from_: str | None,
-    until: str | None,
-    open_: bool = False,
-    incomplete: bool = False,
-) -> Sought:
-    if area is not None:
-        refuse_unknown_areas(context.site, [area], "area")
-    zone = context.site.time_zone
-    return Sought(
-        area=area,
-        customer=find_customer(session, customer, actor=actor).id if customer is not None else None,
-        holder=find_holder(session, holder, actor=actor).id if holder is not None else None,
-        number=badge,
-        from_us=to_us(begin_of(from_, zone, "from")) if from_ is not None else None,
-        until_us=to_us(end_of(until, zone, "until")) if until is not None else None,
-        open=open_,
-        incomplete=main_rooms(context.site) if incomplete else None,
-    )
 
 
 def _lines(context: Context, sought: Sought) -> Iterator[bytes]:

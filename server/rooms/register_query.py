@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Select, exists, func, select, tuple_
+from sqlalchemy import Select, exists, func, or_, select, tuple_
 from sqlalchemy.engine import Connection
 
 from server.fleet.models import Edge
@@ -22,7 +22,8 @@ OPERATION = "operation"
 
 class Sought(msgspec.Struct, frozen=True):
     """What is asked for; None: any. Times are microseconds, ``[from_us, until_us)``. ``open``: only entries of people who are still inside;
-    ``incomplete``: only entries into these rooms whose operation is not noted yet."""
+    ``incomplete``: only entries into these rooms whose operation is not noted yet; ``book``: without what ended a stay, which the entry that
+    began it tells."""
 
     area: str | None = None
     customer: int | None = None
@@ -33,6 +34,7 @@ class Sought(msgspec.Struct, frozen=True):
     door: str | None = None
     open: bool = False
     incomplete: tuple[str, ...] | None = None
+    book: bool = False
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -69,6 +71,8 @@ def page_query(sought: Sought, after: Place | None, limit: int | None, *, newest
     if sought.incomplete is not None:
         noted = exists().where(NOTES.c.entry_id == entries.id, NOTES.c.kind == OPERATION)
         query = query.where(entries.direction == "in", entries.area.in_(sought.incomplete), ~noted)
+    if sought.book:
+        query = query.where(or_(entries.direction.not_in(("out", "missed")), entries.ended == "[]"))
     here = tuple_(entries.at_us, entries.id)
     if after is not None:
         there = tuple_(after.at_us, after.id)

@@ -66,7 +66,8 @@ def show_entries(session: Session, context: Context, rows: Sequence[Any]) -> lis
                 "badge": row.badge,
                 "number": row.number,
                 "customer": row.customer,
-                "customer_code": _code(people, row.customer),
+                "customer_code": _customer(people, row.customer, 0),
+                "customer_name": _customer(people, row.customer, 1),
                 "kind": row.kind,
                 "partners": [_other(people, numbers, row.edge_id, one) for one in partners[row.id]],
                 "escort": _other(people, numbers, row.edge_id, row.escort) if row.escort is not None else None,
@@ -137,9 +138,10 @@ def _who(edge_id: int, holder: int) -> tuple[int, int]:
     return (edge_id if holder < 0 else 0), holder
 
 
-def _code(people: People, customer: int | None) -> str | None:
+def _customer(people: People, customer: int | None, which: int) -> str | None:
+    """0: the code; 1: the name."""
     found = people.customers.get(customer) if customer is not None else None
-    return found[0] if found is not None else None
+    return found[which] if found is not None else None
 
 
 def _hex(raw: bytes | None) -> str | None:
