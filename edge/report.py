@@ -79,7 +79,7 @@ class Report:
             "lease_left_s": self._engine.lease_left_s(now),
             "readers": dict(self._health.readers),
             "boards": dict(self._health.boards),
-            "doors": door_facts(state),
+            "doors": door_facts(state, self._station.hardware),
             "refused_messages": dict(bearing.refused),
             "warnings": self._warnings(bearing),
             "guarantees": self._guarantees(now, bearing),

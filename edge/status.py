@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from controller.now import SECOND_US, Now
+from controller.site import DoorHardware
 from controller.state import State
 from controller.wire import Status
 from edge.ports import DeviceChanged
@@ -98,8 +99,10 @@ class StatusReport:
         return min(self._look_at_us, self._repeat_at_us) if self._touched else self._repeat_at_us
 
 
-def door_facts(state: State) -> dict[str, dict[str, str]]:
-    """Each door's four facts: mode, position, lock, and the alarms that stand for it, by name (DESIGN §3)."""
+def door_facts(state: State, hardware: tuple[DoorHardware, ...]) -> dict[str, dict[str, str]]:
+    """Each door's four facts: mode, position, lock, and the alarms that stand for it, by name (DESIGN §3); and what must be seen of its
+    wiring: ``fail``, ``relock_by`` (MEANINGS 28)."""
+    wired = {line.door: {"fail": line.fail, "relock_by": line.relock_by} for line in hardware}
     alarms: dict[str, list[str]] = {}
     for standing in state.alarms.values():
         alarms.setdefault(standing.subject, []).append(standing.alarm)
@@ -110,5 +113,6 @@ def door_facts(state: State) -> dict[str, dict[str, str]]:
             "lock": door.lock,
             "alarm": " ".join(sorted(alarms.get(name, []))),
         }
+        | wired.get(name, {})
         for name, door in sorted(state.doors.items())
     }

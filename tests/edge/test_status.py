@@ -60,7 +60,7 @@ def test_the_next_status_is_a_deadline() -> None:
     assert deadline - rig.true_us <= STATUS_INTERVAL_US
 
 
-def test_a_doors_four_facts_are_told() -> None:
+def test_a_doors_four_facts_and_its_wiring_are_told() -> None:
     rig = AgentRig()
     rig.post(InputChanged("contact", "hall-door", False))
     rig.post(rig.card())
@@ -68,8 +68,9 @@ def test_a_doors_four_facts_are_told() -> None:
     quiet(rig)
     assert rig.server.status is not None
     hall, yard = rig.server.status.doors["hall-door"], rig.server.status.doors["yard-door"]
-    assert hall == {"mode": "controlled", "position": "closed", "lock": "unlocked", "alarm": ""}
-    assert yard == {"mode": "controlled", "position": "open", "lock": "locked", "alarm": "DoorForcedOpen"}
+    wired = {"fail": "secure", "relock_by": "board"}
+    assert hall == {"mode": "controlled", "position": "closed", "lock": "unlocked", "alarm": ""} | wired
+    assert yard == {"mode": "controlled", "position": "open", "lock": "locked", "alarm": "DoorForcedOpen"} | wired
 
 
 def test_it_says_which_policy_runs_and_how_long_the_lease_lasts() -> None:
