@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from sqlmodel import Session, col, select
 
+from server.operators.models import ApiToken, Operator
 from server.personal.cipher import PersonalKeys
 from server.personal.fields import masked_field
 from server.registry.models import Customer, Holder
@@ -34,3 +35,20 @@ def people_of(
         query = select(Customer.id, Customer.code, Customer.name).where(col(Customer.id).in_(customer_ids))
         codes = {number: (code, name) for number, code, name in session.exec(query) if number is not None}
     return People(names, codes)
+
+
+def operators_of(session: Session, names: Iterable[str | None]) -> dict[str, str]:
+    """Names of operators and tokens by public id."""
+    wanted = {name for name in names if name}
+    found: dict[str, str] = {}
+    for model in (Operator, ApiToken):
+        query = select(model.public_id, model.name).where(col(model.public_id).in_(wanted))
+        found |= dict(session.exec(query).all()) if wanted else {}
+    return found
+
+
+def customers_named(session: Session, codes: Iterable[str | None]) -> dict[str, str]:
+    """Names of customers by code."""
+    wanted = {code for code in codes if code}
+    query = select(Customer.code, Customer.name).where(col(Customer.code).in_(wanted))
+    return dict(session.exec(query).all()) if wanted else {}

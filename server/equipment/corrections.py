@@ -73,8 +73,7 @@ def confirm(session: Session, context: Context, actor: Actor, row: InventoryCorr
     """Apply it; how many movements. The caller holds the stock's lock. Raises :class:`Problem` 409: ``own_correction``, or what changed meanwhile."""
     now = context.clock.now()
     _need_waiting(row)
-    if row.made_by == actor.public_id:
-        raise Problem(409, "own_correction", "Another operator must confirm what you wrote.", "须由另一名操作员确认。")
+    refuse_own(actor, row)
     acts = msgspec.convert(row.acts, list[Act])
     moves = moves_of(session, acts, now, actor, row.made_by, row.reason, row.kind)
     session.flush()
@@ -85,6 +84,12 @@ def confirm(session: Session, context: Context, actor: Actor, row: InventoryCorr
     session.expire_all()
     _decide(session, actor, now, row, "confirmed", "inventory.confirm")
     return len(moves)
+
+
+def refuse_own(actor: Actor, row: InventoryCorrection) -> None:
+    """Raise :class:`Problem` 409 ``own_correction`` for who wrote it: a second operator confirms."""
+    if row.made_by == actor.public_id:
+        raise Problem(409, "own_correction", "Another operator must confirm what you wrote.", "须由另一名操作员确认。")
 
 
 def withdraw(session: Session, context: Context, actor: Actor, row: InventoryCorrection) -> None:

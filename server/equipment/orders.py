@@ -149,13 +149,18 @@ def approve_exception(session: Session, context: Context, actor: Actor, order: W
     need(order, "submitted")
     if order.exception_reason is None or order.exception_by is not None:
         raise Problem(409, "no_exception_asked", "No exception waits for approval.", "没有待批准的例外。")
+    refuse_own_exception(actor, order)
+    order.exception_by, order.exception_at = actor.public_id, now
+    _changed(session, order)
+    record(session, actor, now, "order.except", order.public_id, after={"reason": order.exception_reason})
+
+
+def refuse_own_exception(actor: Actor, order: WorkOrder) -> None:
+    """Raise :class:`Problem` 409 ``own_exception`` for who asked for it."""
     if order.exception_asked_by == actor.public_id:
         raise Problem(
             409, "own_exception", "Another operator must approve what you asked for.", "例外须由另一名操作员批准。"
         )
-    order.exception_by, order.exception_at = actor.public_id, now
-    _changed(session, order)
-    record(session, actor, now, "order.except", order.public_id, after={"reason": order.exception_reason})
 
 
 def approve(session: Session, context: Context, actor: Actor, order: WorkOrder) -> None:

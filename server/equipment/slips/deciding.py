@@ -40,10 +40,27 @@ def refuse_not_approver(actor: Actor, slip: ExitSlip) -> None:
 
 
 def approve(session: Session, actor: Actor, now: datetime, slip: ExitSlip, note: str) -> None:
-    """Approve what was reconciled and inspected. Raises :class:`Problem` 409 ``own_slip`` for whoever wrote the application, ``ERASURE_MISSING`` for storage without
-    its record (E8), and what the inventory now says against it."""
+    """Approve what was reconciled and inspected. Raises :class:`Problem` as :func:`refuse_unapprovable` does."""
+    refuse_unapprovable(session, actor, now, slip)
+    slip.status = "approved"
+    slip.approved_by, slip.approved_by_name, slip.approved_at = actor.public_id, actor.name, now
+    slip.reason = note
+    touch(session, actor, now, slip)
+    record(session, actor, now, "slip.approve", slip.public_id, after={"note": note})
+
+
+def refuse_unapprovable(session: Session, actor: Actor, now: datetime, slip: ExitSlip) -> None:
+    """Raise :class:`Problem` for what keeps this actor from approving it now: 409 ``own_slip`` for whoever wrote the application, ``ERASURE_MISSING`` for storage
+    without its record (E8), and what the inventory now says against it. Nothing changes."""
     refuse_status(slip, "inspected")
     refuse_past(slip, now)
+    refuse_own(session, actor, slip)
+    _refuse_unerased(session, slip)
+    refuse_findings(look(session, slip, now))
+
+
+def refuse_own(session: Session, actor: Actor, slip: ExitSlip) -> None:
+    """Raise :class:`Problem` 409 ``own_slip`` for whoever wrote the application, or changed it."""
     wrote = select(AuditEntry.id).where(
         AuditEntry.subject == slip.public_id, AuditEntry.actor == actor.public_id, col(AuditEntry.act).in_(WROTE)
     )
@@ -55,13 +72,6 @@ def approve(session: Session, actor: Actor, now: datetime, slip: ExitSlip, note:
             "批准人不能是申请人本人。",
             extra={"rule": "E4"},
         )
-    _refuse_unerased(session, slip)
-    refuse_findings(look(session, slip, now))
-    slip.status = "approved"
-    slip.approved_by, slip.approved_by_name, slip.approved_at = actor.public_id, actor.name, now
-    slip.reason = note
-    touch(session, actor, now, slip)
-    record(session, actor, now, "slip.approve", slip.public_id, after={"note": note})
 
 
 def refuse(session: Session, context: Context, actor: Actor, slip: ExitSlip, reason: str) -> None:
