@@ -236,7 +236,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "kiosk": N_("Kiosk"),
         "administrator": N_("Administrator"),
     },
-} | APPROVALS_WORDS | BADGES_WORDS | RECORD_WORDS | SYSTEM_WORDS  # fmt: skip
+} | APPROVALS_WORDS | BADGES_WORDS | RECORD_WORDS | SYSTEM_WORDS | VISITS_WORDS  # fmt: skip
 """Family → code → English. A code that is not here is shown as it is."""
 
 
