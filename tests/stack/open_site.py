@@ -111,9 +111,7 @@ class OpenSite:
 def open_site(directory: Path, site: str = "demo", broker: BrokerKind = "amqtt") -> Iterator[OpenSite]:
     """A started site with its population, ready for taps; everything ends with the block."""
     with Stack(directory, site, broker) as stack:
-        population = Population(stack.api, stack.hall, dt.datetime.now(dt.UTC))
-        population.load(load_population(directory / "site"))
-        population.unknown_card()
+        populate(stack)
         opened = OpenSite(stack)
         assert opened.is_ready(), stack.children["edge"].log_tail()
         yield opened
@@ -130,3 +128,10 @@ def _decision(record: Record | None) -> tuple[str | None, str]:
         if isinstance(event, AccessDenied):
             return "denied", event.because.reason
     return None, ""
+
+
+def populate(stack: Stack) -> None:
+    """The site's own people with their badges and cards, and a card that nobody knows."""
+    population = Population(stack.api, stack.hall, dt.datetime.now(dt.UTC))
+    population.load(load_population(stack.directory / "site"))
+    population.unknown_card()

@@ -1,0 +1,57 @@
+"""One running site with its desk, one browser, and an operator of each role with a password of their own."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from sim.stack import Stack
+from tests.stack.flows.console import Console
+from tests.stack.open_site import OpenSite, populate
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+FLAGS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-background-networking"),
+    *("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"),
+]
+expect.set_options(timeout=20_000)  # a loaded machine is slow, not wrong
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All of them start processes and browsers."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.processes)
+            item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.timeout(300))
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    if not Path(CHROMIUM).exists():
+        pytest.fail(f"{CHROMIUM} is not there: apt-get install chromium", pytrace=False)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def running(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    """The demo site with its desk on mosquitto, its people with their cards, and nobody signed in yet."""
+    with Stack(tmp_path_factory.mktemp("flows"), "demo", "mosquitto", desk=True) as stack:
+        populate(stack)
+        site = OpenSite(stack)
+        assert site.is_ready(), stack.children["edge"].log_tail()
+        yield Console(site, chromium)
+
+
+@pytest.fixture
+def console(running: Console) -> Iterator[Console]:
+    """The site, to sit down at. What a page complains of fails the test; its pages close with it."""
+    yield running
+    complaints: list[Any] = running.leave()
+    assert complaints == []
