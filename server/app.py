@@ -80,6 +80,7 @@ def routers() -> list[APIRouter]:
     from server.permits import endpoints as permits
     from server.personal.endpoints import router as personal
     from server.registry import endpoints as registry
+    from server.reports.endpoints import router as reports
     from server.rooms import endpoints as rooms
     from server.roster.endpoints import router as roster
     from server.shift import endpoints as shift
@@ -96,6 +97,7 @@ def routers() -> list[APIRouter]:
         *ledger.ROUTERS,
         *shift.ROUTERS,
         *rooms.ROUTERS,
+        reports,
         *duty.ROUTERS,
         *permits.ROUTERS,
         *equipment.ROUTERS,
@@ -131,7 +133,9 @@ def create_app(config: Config, *, clock: Clock | None = None, run_services: bool
 
     Raises :class:`controller.site.SiteError`, :class:`server.db.engine.DatabaseError`, :class:`server.keys.KeysError`.
     """
+    from server.console.floor_plan import floor_plan
     from server.console.live import LiveHub
+    from server.console.portraits import Portraits
     from server.console.rendering import Renderer
 
     context = open_context(config, clock or SystemClock())
@@ -160,8 +164,10 @@ def create_app(config: Config, *, clock: Clock | None = None, run_services: bool
         redirect_slashes=False,
     )
     app.state.context = context
-    app.state.renderer = Renderer(context.site)
+    app.state.renderer = Renderer(context.site, floor_plan(config.site_file, context.site))
     app.state.live = LiveHub(context, app.state.renderer)
+    app.state.portraits = Portraits(context)
+    context.ledger_grew = app.state.live.hint
     for router in routers():
         app.include_router(router)
     open_endpoints = endpoints_without_permission(app.routes, PUBLIC_ENDPOINTS)

@@ -26,6 +26,7 @@ from server.operators.validity import no_longer_valid
 from server.problems import Problem
 
 POLL_S = 0.1
+"""How often the ledger is looked at unhinted: what other processes commit, and the server's own events."""
 PANELS_S = 1.0
 """How often what stands is looked at when no event came: the edges' health changes without one."""
 SESSIONS_S = 2.0
@@ -113,6 +114,15 @@ class LiveHub:
         self._task: asyncio.Task[None] | None = None
         self._last = 0
         self._panels: dict[Audience, dict[str, str]] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._hinted = asyncio.Event()
+
+    def hint(self) -> None:
+        """Events were committed by this process: look now. May be called from any thread; without it the hub looks each :data:`POLL_S`."""
+        loop = self._loop
+        if loop is not None and self._subscriptions:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(self._hinted.set)
 
     def __len__(self) -> int:
         """Open streams."""
@@ -163,7 +173,8 @@ class LiveHub:
 
     async def _run(self) -> None:
         """Until nobody looks on or the server stops."""
-        loop = asyncio.get_running_loop()
+        loop = self._loop = asyncio.get_running_loop()
+        self._hinted = asyncio.Event()
         due = {"panels": 0.0, "sessions": loop.time() + SESSIONS_S, "tick": loop.time() + TICK_S}
         healthy = True
         while self._subscriptions and not self._context.stopping.is_set():
@@ -175,7 +186,8 @@ class LiveHub:
                     log.exception("live pages cannot read the database")
                 healthy = False
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._context.stopping.wait(), POLL_S)
+                await asyncio.wait_for(self._hinted.wait(), POLL_S)
+            self._hinted.clear()
         for subscription in list(self._subscriptions):
             subscription.end()
 

@@ -4,9 +4,9 @@ Everything from the database is escaped by Jinja; no template turns that off. A 
 :class:`Audience`, never once per client.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 from zoneinfo import ZoneInfo
@@ -16,6 +16,7 @@ from jinja2 import ChainableUndefined, Environment, FileSystemLoader
 from controller.event_base import Explanation
 from controller.reasons import Language, remedy
 from controller.site import Area, Door, Site
+from server.console.floor_plan import FloorPlan, computed_plan
 from server.console.language import LANGUAGES, translate
 from server.console.static_files import static_files
 from server.console.view import EventView, Panels
@@ -24,7 +25,7 @@ from server.db.clock import from_us
 from server.ledger.alarm_meanings import meaning_of
 
 TEMPLATES = Path(__file__).parent / "templates"
-PANELS = ("notices", "alarms", "waiting", "revocations", "doors", "areas", "edges")
+PANELS = ("notices", "alarms", "waiting", "taps", "plan", "doors", "areas", "revocations", "edges")
 SCANNER = "scanner:"
 """How the edge calls the scanners of an access point, which follows."""
 FLEET_PANELS = ("revocations", "edges")
@@ -41,8 +42,9 @@ class Audience:
 class Renderer:
     """Renders the pages of one site."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, plan: FloorPlan | None = None) -> None:
         self._site = site
+        self._plan = plan or computed_plan(site)
         self._zone = ZoneInfo(site.time_zone)
         self._environments = {language: self._environment(language) for language in LANGUAGES}
 
@@ -61,16 +63,22 @@ class Renderer:
             "notices": shown.notices,
             "alarms": shown.alarms,
             "waiting": shown.waiting,
+            "taps": shown.taps,
+            "plan": self._plan,
             "revocations": shown.revocations,
             "doors": shown.doors,
             "areas": shown.areas,
             "edges": shown.edges,
         }
         return {
-            name: environment.get_template(f"{name}.html").render({name: contents[name]})
+            name: environment.get_template(f"{name}.html").render(contents if name == "plan" else {name: contents[name]})
             for name in PANELS
             if audience.fleet or name not in FLEET_PANELS
         }
+
+    def place_in(self, language: Language) -> Callable[[str], str]:
+        """What calls a door or an area by its name."""
+        return lambda name: self._place(language, name)
 
     def remedy(self, because: Mapping[str, Any], language: Language) -> str:
         """The sentence of an explanation, with the site's names for its places."""
@@ -111,6 +119,10 @@ class Renderer:
             instruction=lambda alarm: self._instruction(language, alarm),
             moment=self._moment,
             minute=lambda at: _aware(at).astimezone(self._zone).strftime("%m-%d %H:%M"),
+            day_minute=lambda at: _aware(at).astimezone(self._zone).strftime("%Y-%m-%d %H:%M"),
+            input_minute=lambda at: _aware(at).astimezone(self._zone).strftime("%Y-%m-%dT%H:%M"),
+            day=lambda at: _aware(at).astimezone(self._zone).strftime("%Y-%m-%d"),
+            last_day=lambda until: (_aware(until) - timedelta(microseconds=1)).astimezone(self._zone).strftime("%Y-%m-%d"),
             date=lambda at: _aware(at).astimezone(self._zone).strftime("%m-%d"),
             clock=lambda at: _aware(at).astimezone(self._zone).strftime("%H:%M:%S"),
         )

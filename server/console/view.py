@@ -12,6 +12,7 @@ from sqlmodel import Session, col, or_, select
 from controller.site import Site
 from server.console.people import People, people_of
 from server.console.revocations import revocations
+from server.console.taps import LOOKED_BACK, READ, TAPS, Tap, last_taps, tap_of_alarm
 from server.console.waiting import with_photos
 from server.context import Context
 from server.db.clock import from_us, to_us
@@ -21,6 +22,7 @@ from server.fleet.status import SILENT_US
 from server.ledger import alarm_reading, reading
 from server.ledger.reading import EventRow
 from server.operators.models import Operator
+from server.personal.photos import photos_of
 from server.rooms.areas import Areas
 from server.rooms.occupancy import occupancy
 
@@ -110,6 +112,7 @@ class Panels:
 
     notices: dict[str, list[dict[str, Any]]]
     waiting: list[dict[str, Any]]
+    taps: list[Tap]
     alarms: list[dict[str, Any]]
     doors: list[dict[str, Any]]
     areas: list[dict[str, Any]]
@@ -205,6 +208,7 @@ def panels(session: Session, context: Context, now: datetime) -> Panels:
     return Panels(
         notices={"lockdowns": _lockdowns(session, inside["lockdowns"]), "muster": inside["muster"]},
         waiting=with_photos(session, inside["waiting"]),
+        taps=_taps(session, context),
         alarms=_alarms(session, context.site),
         doors=doors,
         areas=_areas(context.site, inside["items"], doors),
@@ -213,11 +217,19 @@ def panels(session: Session, context: Context, now: datetime) -> Panels:
     )
 
 
+def _taps(session: Session, context: Context) -> list[Tap]:
+    rows = reading.newest_events(session, reading.last_event_seq(session), READ, LOOKED_BACK, TAPS, listed=True)
+    holder_of = {row.seq: row.holder for row in rows if row.holder is not None}
+    photographed = frozenset(photos_of(session, holder_of.values()))
+    return last_taps(event_views(rows, people_in(session, context, rows)), photographed, holder_of)
+
+
 def _alarms(session: Session, site: Site) -> list[dict[str, Any]]:
     standing = alarm_reading.alarms(session, site)
     names = _operators(session, (alarm["acknowledged_by"] for alarm in standing))
     for alarm in standing:
         alarm["acknowledged_by"] = names.get(alarm["acknowledged_by"], alarm["acknowledged_by"])
+        alarm["tap"] = tap_of_alarm(session, alarm)
     return sorted(standing, key=lambda alarm: (alarm["state"] != "raised", alarm["priority"], -alarm["id"]))
 
 

@@ -77,7 +77,7 @@ def events_after(
             query = query.where(events.c.seq < seq)
     else:
         query = query.where(events.c.seq > seq).order_by(events.c.seq)
-    return [_event(row) for row in session.connection().execute(query.limit(limit))]
+    return [event_row(row) for row in session.connection().execute(query.limit(limit))]
 
 
 def newest_events(
@@ -93,7 +93,7 @@ def newest_events(
         .where(events.c.kind.in_(kinds) if listed else events.c.kind.not_in(kinds))
         .order_by(events.c.seq.desc())
     )
-    return [_event(row) for row in session.connection().execute(query.limit(limit))]
+    return [event_row(row) for row in session.connection().execute(query.limit(limit))]
 
 
 def last_event_seq(session: Session) -> int:
@@ -101,7 +101,8 @@ def last_event_seq(session: Session) -> int:
     return session.connection().scalar(select(func.max(table_of(LedgerEvent).c.seq))) or 0
 
 
-def _event(row: Any) -> EventRow:
+def event_row(row: Any) -> EventRow:
+    """A row of ``ledger_event`` with its edge's name as ``edge``."""
     detail = row.detail.encode()
     return EventRow(
         seq=row.seq,

@@ -14,7 +14,7 @@ from server.operators.permissions import Permission
 from server.pages import Cursor, IfMatch, Limit, Page, refuse_stale, rows_after
 from server.personal.attachments import find_attachment, read_attachment
 from server.personal.holder_erasure import erase_holder
-from server.personal.looks import LOOK, LOOK_REFUSED, admit_look, checked_reason, look_at_fields
+from server.personal.looks import DOOR_LOOK, LOOK, LOOK_REFUSED, admit_look, checked_reason, look_at_fields
 from server.personal.media_types import EXTENSIONS
 from server.problems import Problem
 from server.registry.lookup import find_contact, find_customer, find_holder
@@ -120,16 +120,17 @@ def list_looks(
     _actor: Annotated[Actor, requires(Permission.AUDIT_READ)],
     subject: Annotated[str | None, Query(max_length=64)] = None,
     actor: Annotated[str | None, Query(max_length=64)] = None,
+    newest_first: bool = False,
     after: Cursor = 0,
     limit: Limit = 100,
 ) -> Page[LookShown]:
     """Who looked at what, and why."""
-    query = select(AuditEntry).where(col(AuditEntry.act).in_((LOOK, LOOK_REFUSED)))
+    query = select(AuditEntry).where(col(AuditEntry.act).in_((LOOK, DOOR_LOOK, LOOK_REFUSED)))
     if subject is not None:
         query = query.where(AuditEntry.subject == subject)
     if actor is not None:
         query = query.where(AuditEntry.actor == actor)
-    rows, following = rows_after(session, query, col(AuditEntry.id), after, limit)
+    rows, following = rows_after(session, query, col(AuditEntry.id), after, limit, newest_first=newest_first)
     return Page(items=[_shown(row) for row in rows], next=following)
 
 

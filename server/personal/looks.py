@@ -19,6 +19,8 @@ from server.problems import Problem
 
 LOOK = "personal.look"
 LOOK_REFUSED = "personal.look_refused"
+DOOR_LOOK = "personal.door_look"
+"""A photo shown beside a tap (:mod:`server.console.portraits`)."""
 LOOKS_PER_WINDOW = 200
 LOOKS_WINDOW = timedelta(hours=1)
 """Against harvesting: whoever needs more than this in an hour is not serving people one by one."""

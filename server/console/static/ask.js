@@ -1,5 +1,5 @@
 // The one dialog: what an operator asks of the edges, why, and what became of it.
-import { command } from "./commands.js";
+import { call, command } from "./commands.js";
 
 const $ = (id) => document.getElementById(id);
 
@@ -31,6 +31,31 @@ const ACTS = {
     path: "/api/v1/holder-confirmations",
     body: ({ point, number }, reason) => ({ access_point: point, number, accepted: false, reason }),
   }),
+  firereset: (_) => ({
+    title: _("Reset fire release"), label: _("Who looked, and why it may be reset (goes on record)"), does: _("Reset now"),
+    hint: _("Only when the fire input is at rest again. Doors lock as before; who is inside is then not certain."),
+    command: ({ zone }, reason) => ({ name: "ResetFire", zone, reason }),
+  }),
+  maintenance: (_) => ({
+    title: _("Maintenance"), label: _("What is done, and by whom (goes on record)"), does: _("Begin maintenance"),
+    hint: _("Forced and held-open alarms of this door are not told meanwhile; decisions go on as before."),
+    choice: _("For how long"), choices: async () => [15, 30, 60, 120, 240, 480].map((minutes) => [String(minutes), _("{count} minutes").replace("{count}", minutes)]),
+    command: ({ door }, reason, extra, choice) => ({ name: "SetMaintenance", door, minutes: Number(choice), reason }),
+  }),
+  maintained: (_) => ({
+    title: _("End maintenance"), label: _("Reason (goes on record)"), does: _("End it now"),
+    command: ({ door }, reason) => ({ name: "SetMaintenance", door, minutes: 0, reason }),
+  }),
+  identify: (_) => ({
+    title: _("Find the reader"), does: _("Let it blink"), hint: _("The reader's lamp blinks for a few seconds; no door unlocks."), quiet: true,
+    command: ({ point }) => ({ name: "Identify", access_point: point }),
+  }),
+  admit: (_, { point }) => ({
+    title: _("Admit a visitor"), label: _("Reason (goes on record)"), does: _("Admit now"),
+    hint: _("Two-person and escort rules stay: the escort taps at the reader. Emergencies are admitted on their own page, where the ID document is looked at."),
+    choice: _("Who is checked in for this area"), choices: () => admissible(point, _), none: _("Nobody who may enter here is checked in: check the visitor in first, under Visits."),
+    command: (given, reason, extra, choice) => ({ name: "Admit", access_point: point, person: choice, reason }),
+  }),
   count: (_, { numbers }) => ({
     title: _("Count of persons"), label: _("Who counted, and why (goes on record)"), does: _("This is who is inside"),
     hint: _("Whoever is not named here counts as gone from the area and all inside it."),
@@ -40,6 +65,14 @@ const ACTS = {
 };
 
 export const ACT_NAMES = Object.keys(ACTS);
+
+async function admissible(point, _) {
+  const answer = await call(`/live/admissible?point=${encodeURIComponent(point)}`, {});
+  if (!answer.ok) return [];
+  const { visits, emergencies } = await answer.json();
+  const links = emergencies.map(({ id, text }) => [`/emergencies/${id}`, `${_("Emergency")}: ${text}`]);
+  return [...visits.map(({ id, text }) => [id, text]), ...links];
+}
 
 function counted(text) {
   const words = text.split(/[\s,，、;；]+/).filter(Boolean);
@@ -52,9 +85,12 @@ export function askFor(button, language, _) {
   const act = ACTS[given.act](_, given);
   const turn = ++current;
   const dialog = $("ask");
+  $("place").close();
   $("ask-title").textContent = act.title;
   $("ask-about").textContent = given.about;
-  $("ask-label").textContent = act.label;
+  show("ask-label", act.label);
+  $("ask-text").hidden = !act.label;
+  $("ask-text").required = Boolean(act.label);
   $("ask-do").textContent = act.does;
   $("ask-text").value = "";
   show("ask-hint", act.hint);
@@ -63,19 +99,29 @@ export function askFor(button, language, _) {
   $("ask-extra").value = act.given ?? "";
   answer("", null);
   $("ask-do").disabled = false;
+  offer(act, () => turn === current, _);
   dialog.showModal();
-  $("ask-text").focus();
+  (act.label ? $("ask-text") : $("ask-do")).focus();
   dialog.querySelector("form").onsubmit = async (event) => {
     event.preventDefault();
     const text = $("ask-text").value.trim();
-    if (!text) {
+    const choice = act.choice ? $("ask-choice").value : "";
+    if (choice.startsWith("/")) {
+      location.assign(choice);
+      return;
+    }
+    if (act.choice && !choice) {
+      $("ask-choice").focus();
+      return;
+    }
+    if (!text && !act.quiet) {
       answer(_("Write a few words first."), "bad");
       $("ask-text").focus();
       return;
     }
     $("ask-do").disabled = true;
     answer(_("Sent. Waiting for the edge …"), "wait");
-    const outcome = await send(act, given, text, $("ask-extra").value.trim(), language, _);
+    const outcome = await send(act, given, text, $("ask-extra").value.trim(), choice, language, _);
     if (turn !== current) return;
     $("ask-do").disabled = outcome.done;
     answer(outcome.text, outcome.done ? "good" : "bad");
@@ -84,6 +130,23 @@ export function askFor(button, language, _) {
   $("ask-text").onkeydown = (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) dialog.querySelector("form").requestSubmit();
   };
+}
+
+// What may be chosen is asked for when the dialog opens.
+async function offer(act, isMine, _) {
+  show("ask-choice-label", act.choice);
+  $("ask-choice").hidden = !act.choice;
+  if (!act.choice) return;
+  $("ask-choice").replaceChildren();
+  $("ask-do").disabled = true;
+  let choices = [];
+  try {
+    choices = await act.choices();
+  } catch { /* said below */ }
+  if (!isMine()) return;
+  $("ask-choice").replaceChildren(...choices.map(([value, text]) => new Option(text, value)));
+  $("ask-do").disabled = choices.length === 0;
+  if (choices.length === 0) answer(act.none ?? _("The server cannot be reached."), "bad");
 }
 
 function show(id, text) {
@@ -98,12 +161,12 @@ function answer(text, tone) {
   place.textContent = text;
 }
 
-async function send(act, given, text, extra, language, _) {
+async function send(act, given, text, extra, choice, language, _) {
   if (act.path) return command(act.path, act.body(given, text), language, _);
   if (act.note) return command(`/api/v1/alarms/${given.alarm}/acknowledge`, act.note(text, extra), language, _);
   const edges = edgesOf(given);
   if (edges.length === 0) return { done: false, text: _("The edge is not connected: nothing was done.") };
-  const asked = act.command(given, text, extra);
+  const asked = act.command(given, text, extra, choice);
   const outcomes = await Promise.all(edges.map((edge) => command("/api/v1/commands", { edge, command: asked }, language, _)));
   const failed = outcomes.findIndex((outcome) => !outcome.done);
   if (failed < 0) return outcomes[0];

@@ -2,6 +2,10 @@
 import { joinStream } from "./stream.js";
 import { ACT_NAMES, askFor } from "./ask.js";
 import { GUARD_ACTS, guardAct, showPhotos } from "./guard.js";
+import { showFaces } from "./faces.js";
+import { dismiss, jumpTo, watchAbsence } from "./missed.js";
+import { beginPlaces, chooseDoorsAs, openPlace } from "./places.js";
+import { arm, beginSound, hearAlarms, hearLost, toggleSound } from "./sound.js";
 import { listenToKeys } from "./keys.js";
 
 const body = document.body;
@@ -17,6 +21,9 @@ const clockFormat = new Intl.DateTimeFormat("en-GB", {
   timeZone: body.dataset.zone, hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
 });
 const clock = (at) => clockFormat.format(at);
+const moment = new Intl.DateTimeFormat(language === "en" ? "en-GB" : "zh-CN", {
+  timeZone: body.dataset.zone, month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", hourCycle: "h23",
+});
 
 let last = Number(body.dataset.last);
 let heardAt = Date.now();
@@ -26,6 +33,7 @@ let lostSince = null;
 // -- one state drives the label, the banner and the dimming
 
 function showLink(state, since) {
+  if (state === "lost" && body.dataset.link === "up") hearLost();
   body.dataset.link = state;
   lostSince = state === "lost" ? since : null;
   $("link-text").textContent = { up: _("Live"), waiting: _("Connecting …"), lost: _("No connection") }[state];
@@ -95,29 +103,49 @@ function say(row) {
 
 // -- panels: only items that changed are replaced, and focus stays where it was
 
+const asSent = new WeakMap(); // item → as the server sent it: what runs here (seconds left, photos) changes it
+for (const item of document.querySelectorAll("[data-panel] > *")) asSent.set(item, item.outerHTML);
+
 function showPanel(name, html) {
   const panel = $(name);
   if (!panel) return;
   const fresh = [...fragment(html).children];
+  for (const item of fresh) asSent.set(item, item.outerHTML);
   const old = new Map([...panel.children].map((item) => [item.dataset.item, item]));
   const focused = panel.contains(document.activeElement) ? document.activeElement : null;
   const focusedItem = focused?.closest("[data-item]")?.dataset.item;
   const focusedAct = focused?.dataset.act;
   const items = fresh.map((item) => {
     const before = old.get(item.dataset.item);
-    return before && before.outerHTML === item.outerHTML ? before : item;
+    return before && asSent.get(before) === asSent.get(item) ? before : item;
   });
   const same = items.length === panel.children.length && items.every((item, index) => item === panel.children[index]);
   if (same) return;
   panel.replaceChildren(...items);
   if (focused && document.activeElement !== focused) {
-    const item = [...panel.children].find((one) => one.dataset.item === focusedItem);
-    const target = focused.isConnected ? focused : item?.querySelector(focusedAct ? `[data-act="${focusedAct}"]` : "button");
-    (target ?? $(`${name}-title`)).focus({ preventScroll: true });
+    const item = focusedItem && panel.querySelector(`[data-item="${CSS.escape(focusedItem)}"]`);
+    const target = focused.isConnected ? focused : item?.matches("[tabindex]") ? item : item?.querySelector(focusedAct ? `[data-act="${focusedAct}"]` : "button");
+    (target ?? $(`${name}-title`) ?? $("doors-title")).focus({ preventScroll: true });
   }
   if (name === "alarms") countAlarms();
+  if (name === "alarms" || name === "notices") hearAlarms();
+  if (name === "alarms" || name === "taps") showFaces(_);
+  if (name === "edges" || name === "doors") tellSilent();
   if (name === "waiting") tellWaiting();
   countDown();
+}
+
+// -- an edge that is silent is named on top: what its doors show is old
+
+function tellSilent() {
+  const silent = [...document.querySelectorAll('#edges .edge[data-linked="false"] h3')].map((one) => one.textContent);
+  const stale = document.querySelectorAll("#doors .door.stale").length;
+  const place = $("edges-banner");
+  place.hidden = silent.length === 0 && stale === 0;
+  const text = silent.length
+    ? _("Silent edge: {names}. Its doors go on deciding; what is shown of them is old, and no command reaches them.").replace("{names}", silent.join(", "))
+    : _("{count} doors do not report: what is shown of them is old.").replace("{count}", stale);
+  if (place.textContent !== text) place.textContent = text;
 }
 
 // -- what runs out: seconds left, by the server's clock
@@ -160,6 +188,7 @@ function hear(message) {
   else if (message.type === "tick") {
     serverAheadMs = Date.parse(message.at) - Date.now();
     if (body.dataset.link !== "up") showLink("up");
+    look();
   } else if (message.type === "up") showLink("up");
   else if (message.type === "down") showLink("lost", message.since);
   else if (message.type === "reload") location.reload();
@@ -175,6 +204,7 @@ setInterval(() => {
   }
 }, 500);
 
+document.addEventListener("visibilitychange", () => { if (!document.hidden) showFaces(_); });
 document.addEventListener("visibilitychange", () => { if (!document.hidden) heardAt = Math.max(heardAt, Date.now() - SILENT_MS + 6000); });
 window.addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 
@@ -194,15 +224,22 @@ function usable(selector) {
 }
 
 function toNextDoor() {
-  const doors = usable("#doors [data-act=unlock]");
+  const doors = usable(body.dataset.view === "plan" ? "#plan .door-mark" : "#doors [data-act=unlock]");
   if (doors.length === 0) $("doors-title").focus();
   else doors[(doors.indexOf(document.activeElement) + 1) % doors.length].focus();
 }
 
 document.addEventListener("click", (event) => {
-  const button = event.target.closest("button");
+  const button = event.target.closest("button, [role=button]");
   if (!button) return;
+  const { act } = button.dataset;
   if (button.dataset.filter) filter(button.dataset.filter);
+  else if (button.matches("button[data-view]")) chooseDoorsAs(button.dataset.view);
+  else if (act === "place") openPlace(button.dataset);
+  else if (act === "sound") toggleSound();
+  else if (act === "arm") arm();
+  else if (act === "seen") dismiss();
+  else if (act === "jump") jumpTo(button.dataset.seq, filter);
   else if (GUARD_ACTS.includes(button.dataset.act)) guardAct(button, language, _);
   else if (ACT_NAMES.includes(button.dataset.act)) askFor(button, language, _);
   else if ("close" in button.dataset) button.closest("dialog").close();
@@ -213,8 +250,17 @@ listenToKeys({
   w: () => (usable("#waiting .acts button")[0] ?? $("waiting-title")).focus(),
   d: toNextDoor,
   e: () => events.focus(),
+  s: () => $("taps-title").focus(),
 });
 showEmpty();
 tellWaiting();
 countDown();
+showFaces(_);
+tellSilent();
+beginPlaces();
+beginSound(_);
+hearAlarms();
+const look = watchAbsence({
+  isCurrent: () => body.dataset.link === "up", last: () => last, clock: (at) => moment.format(at + serverAheadMs),
+}, _);
 joinStream(language, () => last, hear);

@@ -256,7 +256,7 @@ def test_who_may_not_read_the_fleet_gets_no_edges(hub: LiveHub, edge: EdgeRow, g
     async def story() -> None:
         subscription = await hub.subscribe(guard, Audience("en", fleet=False), None)
         reader = await Reader(subscription).until(lambda read: bool(read.named("panels")))
-        assert set(json.loads(reader.named("panels")[0])) == {"notices", "alarms", "waiting", "doors", "areas"}
+        assert set(json.loads(reader.named("panels")[0])) == {"notices", "alarms", "waiting", "taps", "plan", "doors", "areas"}
         hub.unsubscribe(subscription)
 
     asyncio.run(story())

@@ -1,0 +1,109 @@
+// The alarm's sound: urgent ones repeat until acknowledged, others are told once. A mute runs out by itself; there is no "for ever".
+const MUTE_MS = 10 * 60 * 1000;
+const REPEAT_MS = 4000;
+const KEY = "menjin.muted-until";
+const TUNES = { urgent: [[880, 0], [660, 0.22], [880, 0.44], [660, 0.66]], once: [[660, 0], [880, 0.18]], lost: [[330, 0], [220, 0.25]] };
+
+const $ = (id) => document.getElementById(id);
+let audio = null;
+let ours = !navigator.locks; // of several tabs one sounds
+let urgent = 0;
+let told = null; // alarms that were raised when last looked
+let nextAt = 0;
+let words = (text) => text;
+
+export function beginSound(_) {
+  words = _;
+  for (const kind of ["pointerdown", "keydown"]) document.addEventListener(kind, arm, { passive: true });
+  arm();
+  setInterval(turn, 500);
+  turn();
+}
+
+// Browsers keep quiet until somebody has touched the page.
+export function arm() {
+  audio ??= new AudioContext();
+  if (audio.state !== "running") audio.resume().then(armed, () => {});
+  else armed();
+}
+
+function armed() {
+  if (audio.state !== "running") return;
+  if (navigator.locks && !ours) {
+    navigator.locks.request("menjin sound", () => { ours = true; return new Promise(() => {}); }).catch(() => { ours = true; });
+  }
+  turn();
+}
+
+function mutedUntil() {
+  const until = Number(stored());
+  return until > Date.now() && until <= Date.now() + MUTE_MS ? until : 0;
+}
+
+function stored() {
+  try { return localStorage.getItem(KEY); } catch { return null; }
+}
+
+function store(value) {
+  try { localStorage.setItem(KEY, String(value)); } catch { /* private window: for this page only */ }
+}
+
+export function toggleSound() {
+  if (audio?.state !== "running") return arm();
+  store(mutedUntil() ? 0 : Date.now() + MUTE_MS);
+  nextAt = 0;
+  return turn();
+}
+
+// What stands now; called whenever the alarms change.
+export function hearAlarms() {
+  const raised = [...document.querySelectorAll('#alarms .alarm[data-state="raised"]')];
+  urgent = raised.filter((one) => one.dataset.priority === "1").length + document.querySelectorAll('#notices [data-notice="fire"]').length;
+  const now = new Set(raised.map((one) => `${one.dataset.item} ${one.querySelector(".repeats")?.textContent ?? ""}`));
+  const fresh = told !== null && [...now].some((one) => !told.has(one));
+  told = now;
+  if (fresh && !urgent) play("once");
+  if (fresh) nextAt = 0;
+  turn();
+}
+
+export function hearLost() {
+  play("lost");
+}
+
+function turn() {
+  const until = mutedUntil();
+  const state = audio?.state !== "running" ? "off" : until ? "muted" : "on";
+  document.body.dataset.sound = state;
+  const left = Math.ceil((until - Date.now()) / 1000);
+  const texts = {
+    off: words("Sound off: click"), on: words("Sound on"),
+    muted: words("Muted, {time} left").replace("{time}", `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`),
+  };
+  if ($("sound-do").textContent !== texts[state]) $("sound-do").textContent = texts[state];
+  $("sound-do").setAttribute("aria-pressed", String(state === "muted"));
+  $("sound-banner").hidden = state !== "off" || urgent === 0;
+  $("sound-banner").firstElementChild.textContent = words("An urgent alarm stands and the browser keeps the sound off until you click.");
+  if (urgent && state === "on" && Date.now() >= nextAt) {
+    nextAt = Date.now() + REPEAT_MS;
+    play("urgent");
+  }
+}
+
+function play(name) {
+  if (!ours || audio?.state !== "running" || mutedUntil()) return;
+  document.body.dataset.sounded = name;
+  for (const [hertz, after] of TUNES[name]) {
+    const tone = audio.createOscillator();
+    const loudness = audio.createGain();
+    const at = audio.currentTime + after;
+    tone.type = "square";
+    tone.frequency.value = hertz;
+    loudness.gain.setValueAtTime(0.0001, at);
+    loudness.gain.exponentialRampToValueAtTime(0.25, at + 0.02);
+    loudness.gain.exponentialRampToValueAtTime(0.0001, at + 0.2);
+    tone.connect(loudness).connect(audio.destination);
+    tone.start(at);
+    tone.stop(at + 0.21);
+  }
+}
