@@ -20,6 +20,7 @@ MODEL_MODULES = (
     "server.equipment.models",
     "server.equipment.slip_models",
     "server.shift.models",
+    "server.kiosk.models",
     "server.idempotency",
 )
 

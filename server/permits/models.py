@@ -111,7 +111,8 @@ class PermitPerson(Model, table=True):
 
 class Visit(Model, table=True):
     """One person's coming and going under a permit (R5). ``without_card``: why no card was lent. ``content``, ``operations``: what the visit was for and what was
-    done (R3, R5), written at check-out. ``operated``: they operated systems (R6): operator and witness sign. ``visitor_badge``: the number they wear (C6)."""
+    done (R3, R5), written at check-out. ``operated``: they operated systems (R6): operator and witness sign. ``visitor_badge``: the number they wear (C6).
+    ``arrived_at``: when they said at the kiosk that they are here."""
 
     __tablename__ = "visit"
     __table_args__ = (
@@ -138,6 +139,7 @@ class Visit(Model, table=True):
     holder_id: int = Field(foreign_key="holder.id", index=True)
     status: str = "expected"
     created_at: datetime
+    arrived_at: datetime | None = None
     visitor_badge: str = ""
     without_card: str = ""
     checked_in_at: datetime | None = None

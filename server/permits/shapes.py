@@ -100,7 +100,8 @@ class LentShown(BaseModel):
 
 class VisitShown(BaseModel):
     """A visit. ``status`` also says ``inside``, while the register has them in a room. ``awaiting``: what keeps it from being closed (``badge``, ``witness``);
-    ``overdue``: why it should be over; ``unapproved``: they operated systems though the permit's special case was not approved (R6)."""
+    ``overdue``: why it should be over; ``unapproved``: they operated systems though the permit's special case was not approved (R6). ``arrived_at``:
+    when they said at the kiosk that they are here."""
 
     id: str
     permit: str
@@ -119,6 +120,7 @@ class VisitShown(BaseModel):
     visitor_badge: str
     without_card: str
     badges: list[LentShown]
+    arrived_at: datetime | None
     checked_in_at: datetime | None
     checked_in_by: str | None
     checked_in_name: str

@@ -139,6 +139,7 @@ def show_visits(session: Session, context: Context, rows: Sequence[Visit]) -> li
                 visitor_badge=row.visitor_badge,
                 without_card=row.without_card,
                 badges=[LentShown(badge=one.public_id, number=one.number, status=one.status) for one in lent],
+                arrived_at=row.arrived_at,
                 checked_in_at=row.checked_in_at,
                 checked_in_by=row.checked_in_by,
                 checked_in_name=row.checked_in_name,
