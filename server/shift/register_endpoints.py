@@ -5,27 +5,25 @@ from typing import Annotated, Any
 
 from fastapi import Path, Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from server.context import Context
 from server.db.clock import to_us
 from server.operators.actor import Actor
-from server.operators.audit import record
 from server.operators.guard import requires
 from server.operators.permissions import Permission
 from server.pages import MAX_ID, Limit
 from server.permits.drafting import sees
 from server.permits.models import Permit, Visit
 from server.personal.fields import masked_field
-from server.problems import Problem, not_found
+from server.problems import Problem
 from server.registry.lookup import codes_of, find_customer, find_holder, refuse_unknown_areas
 from server.registry.models import Holder
 from server.rfc3339 import rfc3339
-from server.rooms.models import RegisterEntry
-from server.rooms.notes import MAX_NOTES, add_note
-from server.rooms.register_query import OPERATION, Place, Sought, notes_of, page_query
+from server.rooms.register_query import Place, Sought, page_query
 from server.rooms.showing import main_rooms, show_entries
 from server.routes import AppContext, DbSession, api_router
+from server.shift.operations import enter_operation
 from server.shift.people_debts import unsigned_visits
 
 router = api_router("/register", "rooms")
@@ -168,35 +166,7 @@ def enter(
 
 
 def _enter(session: Session, context: Context, actor: Actor, entry_id: int, text: str) -> OperationShown:
-    """Raises :class:`Problem` 404, or 409 for an entry that wants no operation, or has one."""
-    query = select(RegisterEntry).where(col(RegisterEntry.id) == entry_id)
-    entry = session.exec(query.with_for_update()).first()  # of two who enter it at once the second is told
-    if entry is None:
-        raise not_found("entry of the register", "登记记录", str(entry_id))
-    if entry.direction != "in" or entry.area not in main_rooms(context.site):
-        raise Problem(
-            409,
-            "no_operation_wanted",
-            f"Entry {entry_id} is no entry into a main room: add a note instead.",
-            f"登记 {entry_id} 不是进入主机房的记录，请改为添加备注。",
-            extra={"entry": entry_id, "rule": "R3"},
-        )
-    connection = session.connection()
-    if any(note.kind == OPERATION for note in notes_of(connection, [entry_id]).get(entry_id, [])):
-        raise Problem(
-            409,
-            "operation_entered",
-            f"The operation of entry {entry_id} is entered already: correct it by a note of kind operation.",
-            f"登记 {entry_id} 已填写操作内容；更正请添加 operation 类备注。",
-            extra={"entry": entry_id, "rule": "R3"},
-        )
-    now = context.clock.now()
-    made = add_note(session, context.keys, entry, OPERATION, text, actor.public_id, to_us(now))
-    if made is None:
-        raise Problem(
-            409, "too_many_notes", f"Entry {entry_id} has {MAX_NOTES} notes already.", f"登记 {entry_id} 已有 {MAX_NOTES} 条备注。"
-        )  # fmt: skip
-    record(session, actor, now, "register.operation", str(entry_id), after={"n": made.n, "text": text})
+    made = enter_operation(session, context, actor, context.clock.now(), entry_id, text)
     return OperationShown(entry=entry_id, n=made.n, at=rfc3339(made.at_us), kid=made.kid)
 
 
