@@ -1,6 +1,6 @@
 """Asks the CRM for its records (docs/registry.md): bounded in time and size, without redirects.
 
-GET {crm_url}/customers/{id}                          → a customer with its contacts, contracts and holders; 404: gone
+GET {crm_url}/customers/{id}                          → a customer with its contacts, contracts and holders; 404: gone, once it is believed
 GET {crm_url}/customers?modified_since=T[&after=CURSOR] → {"items": [customer, …], "next": cursor or null}
 """
 
@@ -52,7 +52,7 @@ class CrmClient:
         self._client.close()
 
     def customer(self, external_id: str) -> Any | None:
-        """One customer's record as decoded JSON; None when the CRM has it no more."""
+        """One customer's record as decoded JSON; None when the CRM answers that it has none (:mod:`server.crm.vanished`)."""
         status, answer = self._get(f"/customers/{quote(external_id, safe='')}", {})
         if status in (404, 410):
             return None
@@ -66,6 +66,8 @@ class CrmClient:
         if after is not None:
             query["after"] = after
         status, answer = self._get("/customers", query)
+        if status in (404, 410):
+            raise CrmAnswerInvalid(f"GET /customers: the CRM answered {status}; check crm_url")
         if status != 200 or not isinstance(answer, dict) or not isinstance(answer.get("items"), list):
             raise CrmAnswerInvalid(f'GET /customers: {status}: {{"items": [...], "next": …}} is expected')
         following = answer.get("next")

@@ -16,6 +16,7 @@ from server.crm.client import CrmAnswerInvalid, CrmAway, CrmClient
 from server.crm.connection import CrmConnection
 from server.crm.models import CrmFetch, CrmState
 from server.crm.records import apply_gone, apply_record
+from server.crm.vanished import refuse_doubtful
 from server.db.engine import is_away
 
 TURN_S = 0.5
@@ -99,6 +100,8 @@ class CrmService:
         problem, again = "", False
         try:
             record = self._client.customer(external_id)
+            if record is None:
+                refuse_doubtful(self._database, self._client, self._connection.name, external_id, now)
             problem = self._apply(external_id, record, now)
         except CrmAway as error:
             problem, again = str(error), True

@@ -33,6 +33,8 @@ class Crm:
         """Status and body."""
         if self.fault == "500":
             return 500, b"{}"
+        if self.fault == "404" or (self.fault == "404 for each" and path != "/api/customers"):
+            return 404, b"{}"
         if self.fault == "garbage":
             return 200, b"<html>"
         if self.fault == "shape":

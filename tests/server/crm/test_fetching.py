@@ -16,6 +16,7 @@ from server.context import Context
 from server.crm.hints import note_hint
 from server.crm.models import CrmFetch, CrmState
 from server.crm.service import LOOK_EVERY, MAX_TRIES, CrmService
+from server.crm.vanished import AT_ONCE, MOST_AT_ONCE
 from server.db.clock import FixedClock
 from tests.server.browser import token_client
 from tests.server.conftest import ON_SQLITE
@@ -146,6 +147,60 @@ def test_a_customer_that_the_crm_deleted_ends_here(desk: Desk, crm: Crm) -> None
     desk.hint("K-1")
     desk.turn()
     assert desk.fetches()[1].state == "done"
+
+
+def contract_statuses(desk: Desk) -> set[str]:
+    return {row["status"] for row in desk.get("/contracts?deleted=true")["items"]}
+
+
+@ON_SQLITE
+def test_a_wrong_address_ends_no_contract_and_is_told_and_tried_again(desk: Desk, crm: Crm, clock: FixedClock) -> None:
+    for number in range(3):
+        crm.put(customer(f"K-{number}"))
+    desk.turn()
+    crm.fault = "404"
+    desk.hint("K-1")
+    desk.turn()
+    row = desk.fetches()[0]
+    assert (row.state, row.tries) == ("waiting", 1)
+    assert "check crm_url" in row.problem
+    clock.advance(LOOK_EVERY)
+    desk.turn()
+    assert "404; check crm_url" in desk.state().problem
+    assert contract_statuses(desk) == {"active"}
+    crm.fault = ""
+    clock.advance(timedelta(minutes=11))
+    desk.turn()
+    assert [(row.state, row.problem) for row in desk.fetches()] == [("done", "")]
+    assert contract_statuses(desk) == {"active"}
+
+
+@ON_SQLITE
+def test_customers_that_all_answer_404_beside_a_list_that_answers_are_not_gone(desk: Desk, crm: Crm) -> None:
+    for number in range(3):
+        crm.put(customer(f"K-{number}"))
+    desk.turn()
+    crm.fault = "404 for each"
+    desk.hint("K-1")
+    desk.turn()
+    assert "no other customer is found" in desk.fetches()[0].problem
+    assert contract_statuses(desk) == {"active"}
+
+
+@ON_SQLITE
+def test_more_than_a_few_at_once_are_not_gone_by_themselves(desk: Desk, crm: Crm, clock: FixedClock) -> None:
+    for number in range(9):
+        crm.put(customer(f"K-{number}"))
+    desk.turn()
+    for number in range(5):
+        del crm.customers[f"K-{number}"], crm.modified[f"K-{number}"]
+        desk.hint(f"K-{number}")
+    desk.turn()
+    assert [row.state for row in desk.fetches()] == ["done"] * MOST_AT_ONCE + ["waiting"] * 2
+    assert len(desk.get("/customers")["items"]) == 9 - MOST_AT_ONCE
+    clock.advance(AT_ONCE + timedelta(minutes=1))
+    desk.turn()
+    assert {row.state for row in desk.fetches()} == {"done"}, "those of an hour ago count no more"
 
 
 @ON_SQLITE
