@@ -10,10 +10,10 @@ let ours = !navigator.locks; // of several tabs one sounds
 let urgent = 0;
 let told = null; // alarms that were raised when last looked
 let nextAt = 0;
-let words = (text) => text;
+let _ = (text) => text;
 
-export function beginSound(_) {
-  words = _;
+export function beginSound(translate) {
+  _ = translate;
   for (const kind of ["pointerdown", "keydown"]) document.addEventListener(kind, arm, { passive: true });
   arm();
   setInterval(turn, 500);
@@ -77,13 +77,13 @@ function turn() {
   document.body.dataset.sound = state;
   const left = Math.ceil((until - Date.now()) / 1000);
   const texts = {
-    off: words("Sound off: click"), on: words("Sound on"),
-    muted: words("Muted, {time} left").replace("{time}", `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`),
+    off: _("Sound off: click"), on: _("Sound on"),
+    muted: _("Muted, {time} left").replace("{time}", `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`),
   };
   if ($("sound-do").textContent !== texts[state]) $("sound-do").textContent = texts[state];
   $("sound-do").setAttribute("aria-pressed", String(state === "muted"));
   $("sound-banner").hidden = state !== "off" || urgent === 0;
-  $("sound-banner").firstElementChild.textContent = words("An urgent alarm stands and the browser keeps the sound off until you click.");
+  $("sound-banner").firstElementChild.textContent = _("An urgent alarm stands and the browser keeps the sound off until you click.");
   if (urgent && state === "on" && Date.now() >= nextAt) {
     nextAt = Date.now() + REPEAT_MS;
     play("urgent");
