@@ -4,9 +4,11 @@ from typing import Final
 
 from server.console.approvals_words import APPROVALS_WORDS
 from server.console.badges_words import BADGES_WORDS
+from server.console.customers_words import CUSTOMERS_WORDS
 from server.console.marking import N_
 from server.console.monitor_words import MONITOR_WORDS
 from server.console.record_words import RECORD_WORDS
+from server.console.register_words import REGISTER_WORDS
 from server.console.system_words import SYSTEM_WORDS
 from server.console.visits_words import VISITS_WORDS
 
@@ -237,7 +239,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "kiosk": N_("Kiosk"),
         "administrator": N_("Administrator"),
     },
-} | APPROVALS_WORDS | BADGES_WORDS | MONITOR_WORDS | RECORD_WORDS | SYSTEM_WORDS | VISITS_WORDS  # fmt: skip
+} | APPROVALS_WORDS | BADGES_WORDS | CUSTOMERS_WORDS | MONITOR_WORDS | RECORD_WORDS | REGISTER_WORDS | SYSTEM_WORDS | VISITS_WORDS  # fmt: skip
 """Family → code → English. A code that is not here is shown as it is."""
 
 

@@ -6,10 +6,10 @@ Persons' data were sealed before they were noted; they are opened here only to b
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel
-from sqlmodel import Session, col, select
+from sqlmodel import Session, and_, col, false, or_, select
 
 from server.pages import Page, rows_after
 from server.personal.cipher import PersonalKeys
@@ -25,6 +25,8 @@ _NOTHING: dict[str, Any] = {
     "source_system": "", "primary": False, "keyholder": False, "areas": [], "may_escort": [], "duties": [], "racks": [], "cages": [],
 }  # fmt: skip
 """What a new row has without anybody saying so."""
+FileTable = Literal["customer", "contract", "contact", "holder"]
+FILE_TABLES: tuple[FileTable, ...] = get_args(FileTable)
 _SHOWN_AS = {"from_at": "from", "until_at": "until", "is_primary": "primary"}
 
 
@@ -41,6 +43,13 @@ class HistoryShown(BaseModel):
     file: str | None = None
 
 
+class FileChange(HistoryShown):
+    """A change of a file or of what belongs to it: ``table``, and the ``row`` there by its public id."""
+
+    table: str
+    row: str
+
+
 def row_history(
     session: Session, personal: PersonalKeys, row: Contact | Contract | Holder, after: int, limit: int
 ) -> Page[HistoryShown]:
@@ -55,6 +64,41 @@ def customer_history(
     merged = merged_files(session, customer)
     ids = {row.id: row.public_id for row in [customer, *merged]}
     return _page(session, personal, "customer", ids, {row.id: row.code for row in merged}, after, limit)
+
+
+def whole_history(
+    session: Session,
+    personal: PersonalKeys,
+    customer: Customer,
+    tables: Sequence[FileTable] = FILE_TABLES,
+    after: int = 0,
+    limit: int = 100,
+) -> Page[FileChange]:
+    """One page of the changes of a file and of what belongs to it now (C3), newest first; ``after``: the page before's ``next``."""
+    merged = merged_files(session, customer)
+    files = {row.id: row.code for row in merged}
+    names: dict[tuple[str, int | None], str] = {("customer", row.id): row.public_id for row in [customer, *merged]}
+    for model in (Contract, Contact, Holder):
+        rows = session.exec(select(model.id, model.public_id).where(model.customer_id == customer.id)).all()
+        names |= {(model.__tablename__, number): public_id for number, public_id in rows}
+    of_it = [
+        and_(
+            RegistryChange.table_name == table,
+            col(RegistryChange.row_id).in_([one for of, one in names if of == table]),
+        )
+        for table in tables
+    ]
+    query = select(RegistryChange).where(or_(false(), *of_it))
+    changes, following = rows_after(session, query, col(RegistryChange.id), after, limit, newest_first=True)
+    codes = codes_of(session, _referred(changes))
+    items = []
+    for change in changes:
+        public_id = names[change.table_name, change.row_id]
+        row = _Row(personal, change.table_name, public_id, codes)
+        shown = _shown(row, change, files.get(change.row_id) if change.table_name == "customer" else None)
+        if shown is not None:
+            items.append(FileChange(**shown.model_dump(), table=change.table_name, row=public_id))
+    return Page(items=items, next=following)
 
 
 def merged_files(session: Session, customer: Customer) -> list[Customer]:
@@ -84,28 +128,28 @@ def _page(
     )
     changes, following = rows_after(session, query, col(RegistryChange.id), after, limit)
     codes = codes_of(session, _referred(changes))
-    items = []
-    for change in changes:
-        row = _Row(personal, table, public_ids[change.row_id], codes)
-        after_it = row.clear(change.after)
-        before_it = row.clear(change.before or {})
-        names = [name for name, value in after_it.items() if value != before_it.get(name, _NOTHING.get(name))]
-        if change.before is not None and not names:
-            continue  # sealed anew, or nothing that is shown
-        items.append(
-            HistoryShown(
-                id=change.id or 0,
-                at=change.at,
-                by=change.changed_by,
-                op=change.op,
-                before=None
-                if change.before is None
-                else {name: row.masked(name, before_it.get(name)) for name in names},
-                after={name: row.masked(name, after_it[name]) for name in names},
-                file=merged.get(change.row_id),
-            )
-        )
-    return Page(items=items, next=following)
+    shown = [
+        _shown(_Row(personal, table, public_ids[one.row_id], codes), one, merged.get(one.row_id)) for one in changes
+    ]
+    return Page(items=[one for one in shown if one is not None], next=following)
+
+
+def _shown(row: "_Row", change: RegistryChange, file: str | None) -> HistoryShown | None:
+    """None: it was sealed anew, or nothing that is shown differs."""
+    after_it = row.clear(change.after)
+    before_it = row.clear(change.before or {})
+    names = [name for name, value in after_it.items() if value != before_it.get(name, _NOTHING.get(name))]
+    if change.before is not None and not names:
+        return None
+    return HistoryShown(
+        id=change.id or 0,
+        at=change.at,
+        by=change.changed_by,
+        op=change.op,
+        before=None if change.before is None else {name: row.masked(name, before_it.get(name)) for name in names},
+        after={name: row.masked(name, after_it[name]) for name in names},
+        file=file,
+    )
 
 
 @dataclass(frozen=True)

@@ -32,12 +32,13 @@ export function showChanged(form, place, before, { _, send }) {
 
 function compare(form, place, twin, page, before, { _, send }) {
   const typed = typedIn(form);
+  const nowIs = _("It is now:");
   form.querySelector(".conflict")?.remove();
   const box = make("div", "conflict");
   box.tabIndex = -1;
   if (twin === null) {
     say(place, _("Somebody changed this meanwhile, and this step is over."));
-    box.append(make("p", "", `${_("It is now:")} ${headingOf(page) || "—"}`));
+    box.append(make("p", "", `${nowIs} ${headingOf(page) || "—"}`));
     box.append(table(form, Object.keys(typed).filter((name) => !same(typed[name], before[name])), [[_("What you typed"), typed]], _));
     box.append(buttons([_("Show the page as it is now"), "main", () => { form.dataset.given = "up"; location.reload(); }]));
     place.after(box);
@@ -50,7 +51,7 @@ function compare(form, place, twin, page, before, { _, send }) {
   const mine = differ.filter((name) => !same(typed[name], before[name]));
   say(place, _("Somebody changed this meanwhile. Nothing was sent, and nothing that you typed is lost."));
   const heading = headingOf(page);
-  if (heading && heading !== headingOf(document)) box.append(make("p", "", `${_("It is now:")} ${heading}`));
+  if (heading && heading !== headingOf(document)) box.append(make("p", "", `${nowIs} ${heading}`));
   if (differ.length) {
     const columns = [[_("What you typed"), typed], [_("What it says now"), now], [_("When you opened it"), before]];
     box.append(table(form, differ, columns, _, (name) => (mine.includes(name) ? "" : _("not touched by you: what stands now stays"))));

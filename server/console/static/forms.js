@@ -55,6 +55,7 @@ export async function sendForm(form, submitter, language, _) {
       return complain(form, place, _("What you sent first did arrive, and was taken. Show the page anew before you send something else."), null, _);
     }
     const text = (language === "en" ? told.detail : told.detail_zh) ?? _("The server answered {status}. Try again; if it stays, call whoever runs the server.").replace("{status}", answer.status);
+    for (const more of form.querySelectorAll(`[data-when="${CSS.escape(told.code ?? "")}"]`)) more.hidden = more.disabled = false; // what this refusal asks for
     return complain(form, place, text, told.field, _);
   } catch {
     return complain(form, place, unreached(form, _), null, _);
@@ -114,7 +115,7 @@ function valueOf(field) {
   if (as === "bool") return field.type === "checkbox" || text === "true";
   if (as === "number") return text && Number(text);
   if (as === "moment") return momentAtSite(text, document.body.dataset.zone); // of a datetime-local field
-  if (as === "words") return text.split(/[\s,，、;；]+/).filter(Boolean);
+  if (as === "words") return text.split(/[,，、;；\n]+/).map((one) => one.trim()).filter(Boolean);
   return text;
 }
 
