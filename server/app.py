@@ -47,6 +47,9 @@ PUBLIC_ENDPOINTS = frozenset(
         "GET /static/{digest}/{name:path}",
         "GET /sign-in",
         "POST /sign-in",
+        "POST /sign-in/code",  # its second step, by a sealed ticket
+        "GET /kiosk/sign-in",
+        "POST /kiosk/sign-in",  # by its token
         "POST /preferences",  # language and theme of this browser
     }
 )
@@ -74,6 +77,7 @@ def routers() -> list[APIRouter]:
     from server.escalation.endpoints import router as escalation
     from server.fleet import endpoints as fleet
     from server.health import router as health
+    from server.kiosk.endpoints import router as kiosk
     from server.ledger import endpoints as ledger
     from server.openapi import router as openapi
     from server.operators import endpoints as operators
@@ -107,6 +111,7 @@ def routers() -> list[APIRouter]:
         *guarding.ROUTERS,
         escalation,
         roster,
+        kiosk,
         *console.ROUTERS,
     ]
 

@@ -13,6 +13,8 @@ from server.operators.guard import COOKIE
 from server.problems import Problem
 
 HOME = "/live"
+KIOSK = "/kiosk"
+KIOSK_SIGN_IN = "/kiosk/sign-in"
 _UNSAFE = ("//", "/\\")
 
 
@@ -37,10 +39,14 @@ def page_answer(request: Request, problem: Problem) -> Response | None:
         return None
     here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     to = local_path(here) if request.method == "GET" else HOME
+    if problem.status == 401 and request.url.path == KIOSK:
+        return RedirectResponse(KIOSK_SIGN_IN, 303)
     if problem.status == 401:
         return RedirectResponse(sign_in_path(to, ended=COOKIE in request.cookies), 303)
     if problem.code == "password_change_required":
         return RedirectResponse("/password?" + urlencode({"to": to}), 303)
+    if problem.code == "second_factor_missing":
+        return RedirectResponse("/account#second-factor", 303)
     language = language_of(request)
     text = problem.detail if language == "en" else problem.detail_zh
     values = {"status": problem.status, "code": problem.code, "text": text, "theme": theme_of(request), "path": HOME}

@@ -1,13 +1,12 @@
 """The pages of permits (B8, R4, R6): drafting by steps, approvals, visits under one, its end; and the pool of temporary badges."""
 
-from io import BytesIO
 from typing import Annotated, Any, get_args
 
-import segno
 from fastapi import APIRouter, Query, Request, Response
 from sqlmodel import Session, col, select
 
 from server.badges.issuing import Technology
+from server.console.kiosk import qr_picture
 from server.console.pages import page
 from server.context import Context
 from server.operators.actor import Actor
@@ -108,7 +107,7 @@ def permit_page(request: Request, session: DbSession, context: AppContext, actor
 @router.get("/permits/{name}/code.svg")
 def permit_code(session: DbSession, actor: Reads, name: str) -> Response:
     """The number for the entrance as a QR code."""
-    return _qr(entrance_code(drafting.find_permit(session, name, actor).public_id))
+    return qr_picture(entrance_code(drafting.find_permit(session, name, actor).public_id))
 
 
 @router.get("/visits/cards")
@@ -127,12 +126,6 @@ def cards_page(
         request, session, context, actor, "cards.html", "visits", tab="cards", items=some.items, following=some.next, lent=lent,
         counts=counts, state=wanted or "", technologies=get_args(Technology), allow_uid=context.config.allow_uid_cards, after=after,
     )  # fmt: skip
-
-
-def _qr(text: str) -> Response:
-    made = BytesIO()
-    segno.make(text, error="m", micro=False).save(made, kind="svg", border=4, scale=4)
-    return Response(made.getvalue(), media_type="image/svg+xml", headers={"Cache-Control": "private, max-age=3600"})
 
 
 def _choices(session: Session, context: Context, actor: Actor) -> dict[str, Any]:
