@@ -9,32 +9,28 @@ from starlette.responses import JSONResponse, RedirectResponse
 
 from controller.reasons import Language
 from server.console import view
-from server.console.errors import HOME, THEME_COOKIE, THEMES, local_path, sign_in_path
+from server.console.errors import HOME, THEME_COOKIE, THEMES, local_path
 from server.console.language import COOKIE as LANGUAGE_COOKIE
 from server.console.language import LANGUAGES, language_of
-from server.console.pages import bare_page, hub_of, page, renderer_of
+from server.console.pages import hub_of, page, renderer_of
 from server.console.rendering import Audience
 from server.console.static_files import static_answer
 from server.console.stream import EventStream
 from server.console.waiting import check_lines, goods_points
 from server.fleet.models import EdgeCommand
 from server.ledger import reading
-from server.operators import service, sign_in
 from server.operators.actor import Actor
-from server.operators.guard import refuse_forged, requires
+from server.operators.guard import requires
 from server.operators.permissions import Permission
-from server.operators.sign_in import give_cookie, take_cookie
-from server.problems import Problem, not_found
+from server.problems import not_found
 from server.routes import AppContext, DbSession, TransactionRoute
 
 router = APIRouter(route_class=TransactionRoute, include_in_schema=False)
 
 A_YEAR_S = 31_536_000
-Text = Annotated[str, Form(max_length=256)]
 Path = Annotated[str, Form(max_length=500)]
 Choice = Annotated[str | None, Form(max_length=20)]
 SeesLive = Annotated[Actor, requires(Permission.LIVE_READ)]
-OwnAccount = Annotated[Actor, requires(Permission.OWN_ACCOUNT)]
 
 
 def audience_of(actor: Actor, language: Language) -> Audience:
@@ -64,86 +60,6 @@ def preferences(request: Request, to: Path = HOME, language: Choice = None, them
     if theme in THEMES:
         answer.set_cookie(THEME_COOKIE, theme, A_YEAR_S, secure=secure, httponly=True, samesite="lax")
     return answer
-
-
-@router.get("/sign-in")
-def sign_inbare_page(request: Request, to: str = HOME, ended: bool = False, changed: bool = False) -> Response:
-    """The sign-in form."""
-    return bare_page(
-        request, "sign-in.html", to=local_path(to), username="", problem=None, ended=ended, changed=changed,
-        path=sign_in_path(local_path(to)),
-    )  # fmt: skip
-
-
-@router.post("/sign-in")
-async def sign_in_form(
-    request: Request, context: AppContext, username: Text = "", password: Text = "", to: Path = HOME
-) -> Response:
-    """Sign in, then go where one was going."""
-    refuse_forged(request)
-    to = local_path(to)
-    address = request.client.host if request.client else ""
-    outcome = await sign_in.sign_in(context, username, password, address, request.headers.get("user-agent", ""))
-    if isinstance(outcome, Problem):
-        answer = bare_page(
-            request, "sign-in.html", outcome.status, to=to, username=username, problem=_said(request, outcome),
-            ended=False, changed=False, path=sign_in_path(to),
-        )  # fmt: skip
-        answer.headers.update(outcome.headers or {})
-        return answer
-    response = RedirectResponse(to, 303)
-    give_cookie(response, outcome)
-    return response
-
-
-@router.post("/sign-out")
-def sign_out(session: DbSession, actor: OwnAccount) -> Response:
-    """Sign out: the session is gone at the server at once."""
-    if actor.session is not None:
-        sign_in.close_session(session, actor.session)
-    response = RedirectResponse("/sign-in", 303)
-    take_cookie(response)
-    return response
-
-
-@router.get("/password")
-def passwordbare_page(request: Request, actor: OwnAccount, to: str = HOME) -> Response:
-    """The form for a new password."""
-    return bare_page(request, "password.html", to=local_path(to), actor=actor, problem=None, field=None)
-
-
-@router.post("/password")
-def password_form(
-    request: Request,
-    session: DbSession,
-    context: AppContext,
-    actor: OwnAccount,
-    current: Text = "",
-    new: Text = "",
-    again: Text = "",
-    to: Path = HOME,
-) -> Response:
-    """Change one's own password. A one-time password opens nothing else."""
-    problem: Problem | None = None
-    if actor.kind != "operator":
-        problem = Problem(403, "not_an_operator", "A token has no password.", "访问令牌没有密码。")
-    elif new != again:
-        problem = Problem(
-            422, "passwords_differ", "The two new passwords differ: type the same twice.", "两次输入的新密码不一致。",
-            field="again",
-        )  # fmt: skip
-    else:
-        try:
-            service.change_own_password(session, actor, context.clock.now(), current, new)
-        except Problem as refusal:
-            problem = refusal
-    if problem is not None:
-        return bare_page(
-            request, "password.html", problem.status, to=local_path(to), actor=actor, problem=_said(request, problem),
-            field=problem.field,
-        )  # fmt: skip
-    (context.config.dir / service.FIRST_SIGN_IN_FILE).unlink(missing_ok=True)
-    return RedirectResponse(local_path(to), 303)
 
 
 @router.get("/live")
@@ -218,7 +134,3 @@ def _command(session: Session, command_id: str) -> EdgeCommand:
     if row is None:
         raise not_found("command", "命令", command_id[:64])
     return row
-
-
-def _said(request: Request, problem: Problem) -> str:
-    return problem.detail if language_of(request) == "en" else problem.detail_zh

@@ -61,7 +61,7 @@ def _shown(
     return page(
         request, session, context, actor, "handover.html", "handover", one=one, post=post, history=history.items,
         groups=_groups(one.items if one is not None else debts, actor), fresh=_groups(one.new, actor) if one is not None else [],
-        mine=one is not None and one.opened_by == actor.public_id, signed=actor.public_id in signed_by,
+        mine=one is not None and actor.is_who(one.opened_by), signed=bool(signed_by & actor.identities),
     )  # fmt: skip
 
 

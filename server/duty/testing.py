@@ -91,7 +91,7 @@ def note_test(
 
 def countersign(session: Session, context: Context, actor: Actor, test: DutyTest) -> DutyCountersignature:
     """A second person signs. Raises :class:`Problem` 409."""
-    if actor.public_id == test.by:
+    if actor.is_who(test.by):
         raise Problem(
             409, "own_test", "Somebody else must countersign than who made the test.", "复核人不能是测试人本人。"
         )

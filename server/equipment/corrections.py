@@ -88,7 +88,7 @@ def confirm(session: Session, context: Context, actor: Actor, row: InventoryCorr
 
 def refuse_own(actor: Actor, row: InventoryCorrection) -> None:
     """Raise :class:`Problem` 409 ``own_correction`` for who wrote it: a second operator confirms."""
-    if row.made_by == actor.public_id:
+    if actor.is_who(row.made_by):
         raise Problem(409, "own_correction", "Another operator must confirm what you wrote.", "须由另一名操作员确认。")
 
 

@@ -124,10 +124,7 @@ def submit(session: Session, context: Context, actor: Actor, order: WorkOrder, e
     if order.planned_until <= now:
         raise refused("planned_until", "planned_until: is over already.", "planned_until：计划时间已过。")
     order.submitted_at, order.submitted_by = now, actor.public_id
-    order.first = session.exec(select(ItemStay.id).where(ItemStay.customer_id == customer.id).limit(1)).first() is None
-    order.notice_h = (
-        max(FIRST_NOTICE_H, context.config.order_notice_h) if order.first else context.config.order_notice_h
-    )
+    order.first, order.notice_h = notice_of(session, context, customer)
     order.exception_reason = order.exception_asked_by = order.exception_asked_at = None
     order.exception_by = order.exception_at = None
     if is_late(order):
@@ -157,7 +154,7 @@ def approve_exception(session: Session, context: Context, actor: Actor, order: W
 
 def refuse_own_exception(actor: Actor, order: WorkOrder) -> None:
     """Raise :class:`Problem` 409 ``own_exception`` for who asked for it."""
-    if order.exception_asked_by == actor.public_id:
+    if actor.is_who(order.exception_asked_by):
         raise Problem(
             409, "own_exception", "Another operator must approve what you asked for.", "例外须由另一名操作员批准。"
         )
@@ -254,6 +251,13 @@ def refuse_contract(contract: Contract, customer: Customer, now: datetime) -> No
             f"contract：合同 {contract.number or contract.public_id} 未生效。",
             field="contract",
         )
+
+
+def notice_of(session: Session, context: Context, customer: Customer) -> tuple[bool, int]:
+    """Whether nothing of the customer's ever came in, and how many hours before an order must therefore reach the machine room (E1)."""
+    first = session.exec(select(ItemStay.id).where(ItemStay.customer_id == customer.id).limit(1)).first() is None
+    configured = context.config.order_notice_h
+    return first, max(FIRST_NOTICE_H, configured) if first else configured
 
 
 def ready_at(order: WorkOrder) -> datetime | None:

@@ -7,14 +7,14 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute
@@ -22,13 +22,16 @@ from starlette.routing import BaseRoute
 from server import idempotency
 from server.context import context_of
 from server.operators.actor import Actor
-from server.operators.models import ApiToken, Operator, OperatorSession
+from server.operators.models import ApiToken, Operator, OperatorSession, TotpRole
 from server.operators.permissions import Permission, Role
 from server.problems import Problem
 from server.routes import SAFE_METHODS, Replay, session_of
 
 COOKIE = "__Host-menjin"
 """The session cookie: Secure, path /, no domain. Browsers keep it on https and on loopback."""
+KIOSK_COOKIE = "__Host-menjin-kiosk"
+"""What a kiosk is signed in by: the token of a program with the role ``kiosk``, which counts for the kiosk's own paths alone."""
+_KIOSK_PATHS = ("/kiosk", "/api/v1/kiosk/")
 
 
 class Requirement:
@@ -95,6 +98,13 @@ def _refusal(actor: Actor, permission: Permission) -> Problem:
             "Choose a new password first: POST /api/v1/account/password.",
             "请先修改密码。",
         )
+    if actor.must_enrol:
+        return Problem(
+            403,
+            "second_factor_missing",
+            "Your role works with a second factor: set it up first, under your own account (/account).",
+            "您的角色须启用第二因素：请先在“我的账号”（/account）中设置。",
+        )
     if actor.scopes is not None and permission.value not in actor.scopes:
         return Problem(
             403,
@@ -125,12 +135,17 @@ def authenticate(connection: HTTPConnection) -> Actor | None:
     if scheme.lower() == "bearer":
         with context.database.read() as session:
             return _token_actor(session, token.strip(), now, address)
-    cookie = connection.cookies.get(COOKIE)
-    if not cookie:
+    cookie, kiosk = connection.cookies.get(COOKIE), connection.cookies.get(KIOSK_COOKIE)
+    if not connection.scope["path"].startswith(_KIOSK_PATHS):
+        kiosk = None
+    if not cookie and not kiosk:
         return None
     if connection.scope.get("method", "GET") not in SAFE_METHODS:
         refuse_forged(connection)
     with context.database.read() as session:
+        actor = kiosk_actor(session, kiosk, now, address) if kiosk else None
+        if actor is not None or not cookie:
+            return actor
         return _session_actor(session, cookie, now, address, context.config.password_max_age_days)
 
 
@@ -156,21 +171,37 @@ def _token_actor(session: Session, token: str, now: datetime, address: str) -> A
     if found is None or found.revoked_at is not None or (found.expires_at is not None and found.expires_at <= now):
         return None
     scopes = None if found.scopes is None else frozenset(found.scopes)
-    return Actor("token", found.public_id, found.name, cast(Role, found.role), address, scopes=scopes)
+    return Actor(
+        "token",
+        found.public_id,
+        found.name,
+        cast(Role, found.role),
+        address,
+        scopes=scopes,
+        made_by=found.made_by,
+        tokens=_tokens_of(session, found.made_by or found.public_id),
+    )
+
+
+def kiosk_actor(session: Session, token: str, now: datetime, address: str) -> Actor | None:
+    """The kiosk that holds this token; None for a token that is over, or another role's: that one opens no page."""
+    actor = _token_actor(session, token, now, address)
+    return actor if actor is not None and actor.role == "kiosk" else None
 
 
 def _session_actor(session: Session, token: str, now: datetime, address: str, max_age_days: int) -> Actor | None:
     found = session.exec(
-        select(OperatorSession, Operator)
+        select(OperatorSession, Operator, TotpRole.role)
+        .join(Operator, col(Operator.id) == col(OperatorSession.operator_id))
+        .outerjoin(TotpRole, col(TotpRole.role) == col(Operator.role))
         .where(OperatorSession.token_hash == hash_token(token))
-        .where(Operator.id == OperatorSession.operator_id)
     ).first()
     if found is None:
         return None
-    signed_in, operator = found
-    if operator.disabled or signed_in.expires_at <= now:
+    signed_in, operator, demanded = found
+    if operator.disabled or signed_in.expires_at <= now or (operator.closes_at or signed_in.expires_at) <= now:
         return None
-    too_old = max_age_days > 0 and (now - operator.password_changed_at).days >= max_age_days
+    due = operator.password_changed_at + timedelta(days=max_age_days) if max_age_days > 0 else None
     return Actor(
         "operator",
         operator.public_id,
@@ -178,9 +209,16 @@ def _session_actor(session: Session, token: str, now: datetime, address: str, ma
         cast(Role, operator.role),
         address,
         signed_in.public_id,
-        operator.must_change or too_old,
+        operator.must_change or (due is not None and due <= now),
         department=operator.department,
+        must_enrol=demanded is not None and operator.totp_since is None,
+        password_due=due,
+        tokens=_tokens_of(session, operator.public_id),
     )
+
+
+def _tokens_of(session: Session, person: str) -> frozenset[str]:
+    return frozenset(session.exec(select(ApiToken.public_id).where(col(ApiToken.made_by) == person)).all())
 
 
 def endpoints_without_permission(routes: Iterable[BaseRoute], public: frozenset[str]) -> list[str]:

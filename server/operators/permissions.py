@@ -98,6 +98,8 @@ class Permission(StrEnum):
     OPERATOR_READ = "operator.read"
     OPERATOR_MANAGE = "operator.manage"
     AUDIT_READ = "audit.read"
+    OPERATOR_AUTHORISE = "operator.authorise"
+    RECOVERY_OPEN = "recovery.open"
     KIOSK_USE = "kiosk.use"
 
 
@@ -260,6 +262,9 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         _P.ESCALATION_TEST,
         _P.KEY_MANAGE,
         _P.LEDGER_EXPORT,
+        _P.OPERATOR_AUTHORISE,
+        _P.OPERATOR_READ,
+        _P.RECOVERY_OPEN,
         _P.REGISTRY_MERGE,
         _P.REGISTRY_READ_ALL,
         _P.STAFF_PERMIT,
@@ -274,7 +279,9 @@ staff, escorts and keyholders is the head's to give (R4, MEANINGS 16, 17), not c
 which a guard compares at the door (B3); ``personal.look``: phones, ID numbers and copies as well; each look is recorded with its reason (C4).
 ``registry.read_all``: files of other departments. ``command.supervise``: who holds it counts as a supervisor at the edges (MEANINGS 21, 27)
 and answers for an emergency entry (B7). ``permit.approve``, ``permit.approve_it``: approval as customer service and as IT head (R4). ``order.except``: a late
-work order all the same (E1); ``inventory.correct``: what the rooms hold, confirmed by a second who may."""
+work order all the same (E1); ``operator.authorise``: as management, that an account
+becomes administrator or supervisor, and that data are restored or repaired (D1); ``recovery.open``: asking for the recovery secret's opening, and opening (D3);
+``inventory.correct``: what the rooms hold, confirmed by a second who may."""
 
 
 def allows(role: Role, permission: Permission) -> bool:

@@ -31,7 +31,7 @@ class RecoverySecret(Model, table=True):
 
 
 class RecoveryHalf(Model, table=True):
-    """One half: who holds it, when it was shown, and when it was read back."""
+    """One half: who holds it, when it was shown, and when it was read back. ``holder_id``: the holder's own account, which alone is shown it then."""
 
     __tablename__ = "recovery_half"
     __table_args__ = (CheckConstraint("half IN ('a', 'b')", name="half"),)
@@ -39,6 +39,7 @@ class RecoveryHalf(Model, table=True):
     secret_id: int = Field(foreign_key="recovery_secret.id", primary_key=True)
     half: str = Field(primary_key=True)
     holder: str
+    holder_id: str | None = None
     holder_duty: str
     code_hash: str | None = None
     shown_at: datetime | None = None

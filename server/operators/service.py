@@ -5,22 +5,29 @@ import secrets
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import cast
 
 import structlog
 from sqlmodel import Session, col, select
 
 from server.ids import new_id
+from server.operators import approvals, second_factor
 from server.operators.actor import SYSTEM, Actor
+from server.operators.approval_models import Approval, ApprovalKind
 from server.operators.audit import record
 from server.operators.guard import hash_token
-from server.operators.models import ApiToken, Operator
-from server.operators.passwords import hash_password, refuse_weak, verify_password
+from server.operators.models import ApiToken, AuditEntry, Operator
+from server.operators.password_changes import FIRST_SIGN_IN_FILE
+from server.operators.passwords import hash_password
 from server.operators.permissions import Permission, Role, allows
-from server.operators.sign_in import close_sessions, note_failure, refuse_guessing
+from server.operators.sign_in import close_sessions
 from server.problems import Problem, not_found
 
-FIRST_SIGN_IN_FILE = "first-sign-in.txt"
 FIRST_USERNAME = "admin"
+RECOVERY_USERNAME = "recovery"
+PRIVILEGED: frozenset[Role] = frozenset({"administrator", "supervisor"})
+"""The roles that approve for management: who becomes one, others authorise (D1)."""
+BOOTSTRAP = "approval.bootstrap"
 
 log = structlog.get_logger()
 
@@ -52,9 +59,17 @@ def ensure_administrator(session: Session, folder: Path, now: datetime) -> None:
 
 
 def create_operator(
-    session: Session, actor: Actor, now: datetime, username: str, name: str, role: Role, department: str | None = None
-) -> tuple[Operator, str]:
-    """A new account and its one-time password, which the operator must change at once."""
+    session: Session,
+    actor: Actor,
+    now: datetime,
+    username: str,
+    name: str,
+    role: Role,
+    department: str | None = None,
+    reason: str = "",
+) -> tuple[Operator, str | None]:
+    """A new account and its one-time password, which the operator must change at once. Where management authorises it first (D1) the account
+    is closed until then, without a password that fits."""
     if session.exec(select(Operator.id).where(Operator.username == username)).first() is not None:
         raise Problem(
             409,
@@ -63,6 +78,15 @@ def create_operator(
             f"用户名 {username} 已被占用。",
             field="username",
         )
+    if username == RECOVERY_USERNAME:
+        raise Problem(
+            422,
+            "username_reserved",
+            f"The user name {username!r} is kept for the recovery secret.",
+            f"用户名 {username} 保留给恢复密钥使用。",
+            field="username",
+        )
+    waits = role in PRIVILEGED and needs_authorising(session, actor, now, role)
     secret = secrets.token_urlsafe(12)
     operator = Operator(
         public_id=new_id("opr", now),
@@ -73,12 +97,16 @@ def create_operator(
         password_hash=hash_password(secret),
         password_changed_at=now,
         must_change=True,
+        disabled=waits,
         created_at=now,
     )
     session.add(operator)
     record(session, actor, now, "operator.create", operator.public_id, after=_shown(operator))
     session.flush()
-    return operator, secret
+    if waits:
+        effect = {"role": role, "disabled": False}
+        approvals.ask(session, actor, now, "account", operator.public_id, reason or f"{username}: {role}", effect)
+    return operator, None if waits else secret
 
 
 def change_operator(
@@ -91,11 +119,75 @@ def change_operator(
     role: Role | None = None,
     disabled: bool | None = None,
     department: str | None = None,
+    reason: str = "",
 ) -> Operator:
     """Rename, move to another role or department (``""``: none), close or reopen an account. What is None stays. A closed account
-    is signed out at once (D1)."""
+    is signed out at once, and its tokens end (D1). What management authorises first waits: the account is left as it was in that."""
     _one_at_a_time(session)
     operator = find_operator(session, public_id)
+    becomes = cast(Role, role or operator.role)
+    rises = becomes in PRIVILEGED and becomes != operator.role and operator.role != "administrator"
+    reopens = disabled is False and operator.disabled and becomes in PRIVILEGED
+    if (rises or reopens) and needs_authorising(session, actor, now, becomes):
+        effect: dict[str, object] = {"role": becomes} | ({"disabled": False} if reopens else {})
+        approvals.ask(session, actor, now, "account", public_id, reason or f"{operator.username}: {becomes}", effect)
+        role = None
+        disabled = None if reopens else disabled
+    return _apply(session, actor, now, operator, name=name, role=role, disabled=disabled, department=department)
+
+
+def authorise(session: Session, actor: Actor, now: datetime, approval: Approval) -> None:
+    """What an approved request of kind ``account`` or ``second_factor`` was for takes effect."""
+    operator = find_operator(session, approval.subject)
+    approvals.use(session, actor, now, cast(ApprovalKind, approval.kind), approval.subject)
+    if approval.kind == "second_factor":
+        take_second_factor(session, actor, now, operator, approval.reason)
+        return
+    effect = approval.effect or {}
+    _apply(session, actor, now, operator, role=effect.get("role"), disabled=effect.get("disabled"))
+
+
+def take_second_factor(session: Session, actor: Actor, now: datetime, operator: Operator, reason: str) -> None:
+    """Somebody lost the authenticator: it is off, and the account signed out."""
+    second_factor.remove(session, actor, operator, now, reason)
+    assert operator.id is not None
+    close_sessions(session, operator.id)
+
+
+def needs_authorising(session: Session, actor: Actor, now: datetime, role: Role) -> bool:
+    """Whether a second person must agree that an account becomes ``role``. The server itself needs nobody; and the first supervisor is made by the first
+    start's administrator alone, once, as long as there is nobody to ask: recorded as ``approval.bootstrap``."""
+    if actor == SYSTEM:
+        return False
+    others = select(Operator.id).where(col(Operator.role).in_(PRIVILEGED), col(Operator.disabled).is_(False))
+    others = others.where(Operator.public_id != actor.person, col(Operator.closes_at).is_(None))
+    once = select(AuditEntry.id).where(AuditEntry.act == BOOTSTRAP)
+    given = select(Approval.id).where(Approval.kind == "account", Approval.status == "used")
+    if role != "supervisor" or any(session.exec(query.limit(1)).first() is not None for query in (others, once, given)):
+        return True
+    record(session, actor, now, BOOTSTRAP, actor.public_id, after={"role": role})
+    return False
+
+
+def end_tokens_of(session: Session, actor: Actor, now: datetime, person: str) -> None:
+    """Who is closed, or no administrator any more, leaves no token behind that others do not know of."""
+    for token in session.exec(select(ApiToken).where(ApiToken.made_by == person, col(ApiToken.revoked_at).is_(None))):
+        token.revoked_at = now
+        session.add(token)
+        record(session, actor, now, "token.revoke", token.public_id, after={"made_by": person})
+
+
+def _apply(
+    session: Session,
+    actor: Actor,
+    now: datetime,
+    operator: Operator,
+    *,
+    name: str | None = None,
+    role: Role | None = None,
+    disabled: bool | None = None,
+    department: str | None = None,
+) -> Operator:
     before = _shown(operator)
     if name is not None:
         operator.name = name
@@ -105,48 +197,17 @@ def change_operator(
         operator.disabled = disabled
     if department is not None:
         operator.department = department or None
+    if _shown(operator) == before:
+        return operator
     session.add(operator)
     session.flush()
     _refuse_without_administrator(session)
     assert operator.id is not None
     if operator.disabled or operator.role != before["role"]:
         close_sessions(session, operator.id)
-    record(session, actor, now, "operator.change", public_id, before=before, after=_shown(operator))
+        end_tokens_of(session, actor, now, operator.public_id)
+    record(session, actor, now, "operator.change", operator.public_id, before=before, after=_shown(operator))
     return operator
-
-
-def reset_password(session: Session, actor: Actor, now: datetime, public_id: str) -> str:
-    """A new one-time password for an account, signed out everywhere. Returns the password, to be shown once."""
-    operator = find_operator(session, public_id)
-    secret = secrets.token_urlsafe(12)
-    _set_password(operator, secret, now, must_change=True)
-    session.add(operator)
-    assert operator.id is not None
-    close_sessions(session, operator.id)
-    record(session, actor, now, "operator.reset_password", public_id)
-    return secret
-
-
-def change_own_password(session: Session, actor: Actor, now: datetime, current: str, new: str) -> None:
-    """The operator's own change: all other sessions end. Raises :class:`Problem` for a wrong or weak password; wrong ones
-    count as failed sign-ins, or a stolen session could guess on."""
-    operator = find_operator(session, actor.public_id)
-    refuse_guessing(session, operator.username, actor.address, now)
-    if not verify_password(current, operator.password_hash):
-        session.rollback()
-        note_failure(session, operator.username, actor.address, now)
-        session.commit()  # the refusal rolls back all else
-        raise Problem(403, "wrong_password", "The current password is wrong.", "当前密码错误。", field="current")
-    if verify_password(new, operator.password_hash):
-        raise Problem(
-            422, "weak_password", "Choose a new password, not the same.", "新密码不得与当前密码相同。", field="new"
-        )
-    refuse_weak(new, operator.username, operator.name)
-    _set_password(operator, new, now, must_change=False)
-    session.add(operator)
-    assert operator.id is not None
-    close_sessions(session, operator.id, but=actor.session)
-    record(session, actor, now, "operator.change_password", operator.public_id)
 
 
 def find_operator(session: Session, public_id: str) -> Operator:
@@ -167,7 +228,8 @@ def create_token(
     scopes: Sequence[Permission] | None = None,
 ) -> tuple[ApiToken, str]:
     """A bearer token for a program, and its text, which is shown once and kept as a hash. ``scopes`` narrow what the role
-    may. Raises :class:`Problem` 422 for a scope that the role does not hold."""
+    may. What is done through it, its maker did (:attr:`Actor.person`); one that the command line made is a person of its own.
+    Raises :class:`Problem` 422 for a scope that the role does not hold."""
     for scope in scopes or ():
         if not allows(role, scope):
             raise Problem(
@@ -187,9 +249,11 @@ def create_token(
         scopes=named,
         created_at=now,
         expires_at=expires_at,
+        made_by=None if actor == SYSTEM else actor.person,
     )
     session.add(token)
-    record(session, actor, now, "token.create", token.public_id, after={"name": name, "role": role, "scopes": named})
+    after = {"name": name, "role": role, "scopes": named, "made_by": token.made_by}
+    record(session, actor, now, "token.create", token.public_id, after=after)
     session.flush()
     return token, text
 
@@ -205,12 +269,6 @@ def revoke_token(session: Session, actor: Actor, now: datetime, public_id: str) 
         record(session, actor, now, "token.revoke", public_id)
 
 
-def _set_password(operator: Operator, password: str, now: datetime, *, must_change: bool) -> None:
-    operator.password_hash = hash_password(password)
-    operator.password_changed_at = now
-    operator.must_change = must_change
-
-
 def _one_at_a_time(session: Session) -> None:
     """Two administrators who close each other at once must not both succeed: the second waits and then sees the first."""
     session.exec(
@@ -220,6 +278,7 @@ def _one_at_a_time(session: Session) -> None:
 
 def _refuse_without_administrator(session: Session) -> None:
     left = select(Operator.id).where(Operator.role == "administrator", col(Operator.disabled).is_(False))
+    left = left.where(col(Operator.closes_at).is_(None))
     if session.exec(left.limit(1)).first() is None:
         raise Problem(
             409,

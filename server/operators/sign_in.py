@@ -5,25 +5,31 @@ counted over a sliding window by (user name, address), by user name and by addre
 wider limits do not bind who signed in from that address lately.
 """
 
+import base64
+import json
+import math
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
 
-from sqlalchemy import delete, func
+from sqlalchemy import delete
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from server.context import Context
 from server.ids import new_id
+from server.operators import second_factor
 from server.operators.actor import Actor
 from server.operators.audit import record
 from server.operators.guard import COOKIE, hash_token
 from server.operators.models import AuditEntry, Operator, OperatorSession, SignInFailure
 from server.operators.passwords import verify_password
 from server.operators.permissions import Role
-from server.problems import Problem
+from server.personal.cipher import UnreadableError
+from server.problems import Problem, not_found
 
 WINDOW = timedelta(minutes=15)
 LIMIT_PAIR = 5
@@ -34,6 +40,9 @@ FAMILIAR = timedelta(days=30)
 OPENED = "session.open"
 MAX_USERNAME_CHARS = 64
 MAX_SESSIONS_PER_OPERATOR = 10
+STEP = timedelta(minutes=5)
+"""So long the second step waits for its code."""
+TICKET = ("sign_in", "step", "ticket")
 
 
 @dataclass(frozen=True)
@@ -45,13 +54,36 @@ class SignedIn:
     expires_at: datetime
 
 
-async def sign_in(context: Context, username: str, password: str, address: str, user_agent: str) -> SignedIn | Problem:
-    """A session for the right password, else the refusal to show. Password checks take turns: they cost memory."""
+@dataclass(frozen=True)
+class NeedsCode:
+    """The password was right and the account has a second factor. ``ticket`` stands for the password for :data:`STEP` in :func:`sign_in_by_code`; it is
+    sealed, and of no use without a code."""
+
+    ticket: str
+
+    def problem(self) -> Problem:
+        """The answer to a program, which sends all three together then."""
+        return Problem(
+            401,
+            "second_factor_required",
+            "This account has a second factor: send the code of the authenticator, or a one-time code, as code.",
+            "该账号已启用第二因素：请在 code 中提供验证器的验证码或一次性恢复码。",
+            field="code",
+        )
+
+
+async def sign_in(
+    context: Context, username: str, password: str, address: str, user_agent: str, code: str | None = None
+) -> SignedIn | NeedsCode | Problem:
+    """A session for the right password, and the right ``code`` where the account has a second factor; else the refusal to show, which never says what of
+    the three was wrong. Password checks take turns: they cost memory."""
     async with context.sign_in_turn:
-        return await run_in_threadpool(_sign_in, context, username, password, address, user_agent)
+        return await run_in_threadpool(_sign_in, context, username, password, address, user_agent, code)
 
 
-def _sign_in(context: Context, username: str, password: str, address: str, user_agent: str) -> SignedIn | Problem:
+def _sign_in(
+    context: Context, username: str, password: str, address: str, user_agent: str, code: str | None
+) -> SignedIn | NeedsCode | Problem:
     now = context.clock.now()
     username = username.strip()[:MAX_USERNAME_CHARS]
     with context.database.read() as session:
@@ -64,10 +96,74 @@ def _sign_in(context: Context, username: str, password: str, address: str, user_
     with context.database.write() as session:
         # read again: it may have been disabled or given another password while the hash was computed
         current = session.exec(select(Operator).where(Operator.username == username)).first()
-        if not fits or current is None or current.disabled or current.password_hash != _hash_of(operator):
+        if not fits or current is None or is_closed(current, now) or current.password_hash != _hash_of(operator):
             note_failure(session, username, address, now)
-            return Problem(401, "wrong_sign_in", "User name or password is wrong.", "用户名或密码错误。")
+            return _wrong(code)
+        if current.totp_since is not None:
+            if not code:
+                return NeedsCode(_ticket(context, current, now))
+            if not second_factor.take(session, context.personal, _as_actor(current, address), current, code, now):
+                note_failure(session, username, address, now)
+                return _wrong(code)
         return _open(session, current, now, context.config.session_hours, address, user_agent)
+
+
+def sign_in_by_code(context: Context, ticket: str, code: str, address: str, user_agent: str) -> SignedIn | Problem:
+    """The second step, after :class:`NeedsCode`. Wrong codes count as failed sign-ins."""
+    now = context.clock.now()
+    try:
+        sealed = base64.urlsafe_b64decode(ticket.encode())
+        shown = json.loads(context.personal.open(*TICKET, sealed))
+    except (UnreadableError, ValueError):
+        return _step_over()
+    with context.database.write() as session:
+        operator = session.exec(select(Operator).where(Operator.public_id == shown["operator"])).first()
+        fresh = now.timestamp() < shown["until"]
+        if operator is None or not fresh or is_closed(operator, now) or shown["password"] != _mark(operator):
+            return _step_over()
+        try:
+            refuse_guessing(session, operator.username, address, now)
+        except Problem as refusal:
+            return refusal
+        if not second_factor.take(session, context.personal, _as_actor(operator, address), operator, code, now):
+            note_failure(session, operator.username, address, now)
+            return second_factor.wrong_code()
+        return _open(session, operator, now, context.config.session_hours, address, user_agent)
+
+
+def is_closed(operator: Operator, now: datetime) -> bool:
+    """Whether nobody signs in to it: closed, or closed by itself (D1, D3)."""
+    return operator.disabled or (operator.closes_at is not None and operator.closes_at <= now)
+
+
+def _ticket(context: Context, operator: Operator, now: datetime) -> str:
+    content = {
+        "operator": operator.public_id,
+        "password": _mark(operator),
+        "until": (now + STEP).timestamp(),
+    }
+    return base64.urlsafe_b64encode(context.personal.seal(*TICKET, json.dumps(content))).decode()
+
+
+def _mark(operator: Operator) -> str:
+    """Changes with the password."""
+    return hash_token(operator.password_hash)
+
+
+def _wrong(code: str | None) -> Problem:
+    if code:
+        return Problem(401, "wrong_sign_in", "User name, password or code is wrong.", "用户名、密码或验证码错误。")
+    return Problem(401, "wrong_sign_in", "User name or password is wrong.", "用户名或密码错误。")
+
+
+def _step_over() -> Problem:
+    return Problem(
+        401, "sign_in_again", "This took too long: begin again with the password.", "操作超时：请重新输入密码登录。"
+    )
+
+
+def _as_actor(operator: Operator, address: str) -> Actor:
+    return Actor("operator", operator.public_id, operator.name, cast(Role, operator.role), address)
 
 
 def _hash_of(operator: Operator | None) -> str | None:
@@ -90,8 +186,7 @@ def _open(session: Session, operator: Operator, now: datetime, hours: float, add
         user_agent=user_agent[:200],
     )
     session.add(opened)
-    actor = Actor("operator", operator.public_id, operator.name, cast(Role, operator.role), address)
-    record(session, actor, now, OPENED, opened.public_id)
+    record(session, _as_actor(operator, address), now, OPENED, opened.public_id)
     return SignedIn(token, operator, opened.expires_at)
 
 
@@ -112,26 +207,49 @@ def note_failure(session: Session, username: str, address: str, now: datetime) -
 
 
 def refuse_guessing(session: Session, username: str, address: str, now: datetime) -> None:
-    """Raise :class:`Problem` 429 after too many wrong passwords."""
-    if _too_many(session, username, address, now):
-        raise Problem(
-            429,
-            "too_many_attempts",
-            "Too many failed sign-ins: wait a quarter of an hour, or ask an administrator.",
-            "登录失败次数过多：请一刻钟后再试，或联系管理员。",
-            headers={"Retry-After": str(int(WINDOW.total_seconds()))},
-        )
+    """Raise :class:`Problem` 429 after too many wrong passwords; it says how long."""
+    until = locked_until(session, username, address, now)
+    if until is None:
+        return
+    left_s = max(1, math.ceil((until - now).total_seconds()))
+    minutes = math.ceil(left_s / 60)
+    raise Problem(
+        429,
+        "too_many_attempts",
+        f"Too many failed sign-ins: wait {minutes} min, or ask an administrator to let you in.",
+        f"登录失败次数过多：请 {minutes} 分钟后再试，或请管理员解除限制。",
+        headers={"Retry-After": str(left_s)},
+        extra={"retry_after_s": left_s},
+    )
 
 
-def _too_many(session: Session, username: str, address: str, now: datetime) -> bool:
-    recent = select(func.count()).select_from(SignInFailure).where(col(SignInFailure.at) > now - WINDOW)
+def locked_until(session: Session, username: str, address: str, now: datetime) -> datetime | None:
+    """When the brake lets go, None where it does not hold."""
+    recent = select(SignInFailure.at).where(col(SignInFailure.at) > now - WINDOW)
     by_username = recent.where(SignInFailure.username == username)
-    by_address = recent.where(SignInFailure.address == address)
-    if session.exec(by_username.where(SignInFailure.address == address)).one() >= LIMIT_PAIR:
-        return True
-    if session.exec(by_username).one() < LIMIT_USERNAME and session.exec(by_address).one() < LIMIT_ADDRESS:
-        return False
-    return not _was_here(session, username, address, now)
+    pair = _full_since(session, by_username.where(SignInFailure.address == address), LIMIT_PAIR)
+    wide = [
+        at
+        for at in (
+            _full_since(session, by_username, LIMIT_USERNAME),
+            _full_since(session, recent.where(SignInFailure.address == address), LIMIT_ADDRESS),
+        )
+        if at is not None
+    ]
+    if pair is None and (not wide or _was_here(session, username, address, now)):
+        return None
+    return max(at for at in (pair, *wide) if at is not None) + WINDOW
+
+
+def _full_since(session: Session, failures: SelectOfScalar[datetime], limit: int) -> datetime | None:
+    """The failure whose end lets the next try pass, where there are ``limit``."""
+    return session.exec(failures.order_by(col(SignInFailure.at).desc()).offset(limit - 1).limit(1)).first()
+
+
+def forgive(session: Session, username: str) -> int:
+    """Forget the failed sign-ins of a user name; how many there were."""
+    gone = session.connection().execute(delete(SignInFailure).where(col(SignInFailure.username) == username))
+    return gone.rowcount
 
 
 def _was_here(session: Session, username: str, address: str, now: datetime) -> bool:
@@ -158,6 +276,20 @@ def close_sessions(session: Session, operator_id: int, *, but: str | None = None
 def close_session(session: Session, public_id: str) -> None:
     """Sign one session out."""
     session.connection().execute(delete(OperatorSession).where(col(OperatorSession.public_id) == public_id))
+
+
+def close_session_of(session: Session, actor: Actor, now: datetime, operator: Operator, public_id: str) -> None:
+    """Sign one browser of an account out, on record. Raises :class:`Problem` 404."""
+    found = session.exec(
+        select(OperatorSession).where(
+            OperatorSession.public_id == public_id, OperatorSession.operator_id == operator.id
+        )
+    ).first()
+    if found is None:
+        raise not_found("session", "登录会话", public_id)
+    session.delete(found)
+    before = {"username": operator.username, "address": found.address}
+    record(session, actor, now, "session.close", public_id, before=before)
 
 
 def give_cookie(response: Response, signed_in: SignedIn) -> None:

@@ -21,6 +21,7 @@ def no_longer_valid(session: Session, actors: Iterable[Actor], now: datetime, ma
             .join(Operator, col(Operator.id) == col(OperatorSession.operator_id))
             .where(col(OperatorSession.public_id).in_(sessions), col(OperatorSession.expires_at) > now)
             .where(col(Operator.disabled).is_(False), col(Operator.must_change).is_(False))
+            .where(or_(col(Operator.closes_at).is_(None), col(Operator.closes_at) > now))
         )
         if max_age_days > 0:
             query = query.where(col(Operator.password_changed_at) > now - timedelta(days=max_age_days))

@@ -67,7 +67,7 @@ def _refuse_emergency(session: Session, actor: Actor, command: Admit, point: Acc
     if emergency is None:
         raise no_permit(f"there is no emergency {command.person}", f"没有紧急进入 {command.person}")
     refuse_unpermitted(emergency, point, now)
-    if actor.public_id == emergency.approved_by:
+    if actor.is_who(emergency.approved_by):
         raise four_eyes(
             "Somebody else admits than who approved: two different operators act (B7).",
             "放行人不能是批准人：须由两名不同人员办理。",

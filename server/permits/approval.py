@@ -81,7 +81,7 @@ def approve(
 
 def refuse_same_person(actor: Actor, given: Sequence[PermitApproval]) -> None:
     """Raise :class:`Problem` 409 FOUR_EYES for who has approved it already in the other role (R4)."""
-    if actor.public_id in {one.by for one in given}:
+    if any(actor.is_who(one.by) for one in given):
         raise four_eyes("Two different people approve this permit (R4).", "该许可须由两人分别批准。")
 
 

@@ -247,11 +247,11 @@ def refuse_party(session: Session, actor: Actor, emergency: Emergency) -> None:
     """Raise :class:`Problem` 409 FOUR_EYES for who approved it, admitted, or wrote down what was missing: somebody else closes it."""
     wrote = select(AuditEntry.id).where(  # everybody who did, not the last one alone
         AuditEntry.subject == emergency.public_id,
-        AuditEntry.actor == actor.public_id,
+        col(AuditEntry.actor).in_(actor.identities),
         AuditEntry.act == "emergency.report",
     )
     parties = (emergency.approved_by, emergency.admitted_by, emergency.reported_by)
-    if actor.public_id in parties or session.exec(wrote.limit(1)).first() is not None:
+    if any(actor.is_who(one) for one in parties) or session.exec(wrote.limit(1)).first() is not None:
         raise four_eyes(
             "Somebody closes an emergency who neither approved it, nor admitted, nor wrote down what was missing.",
             "结案人不能是批准人、放行人或补录人。",
@@ -333,7 +333,7 @@ def _customer(session: Session, emergency: Emergency) -> int | None:
 
 
 def _refuse_same(actor: Actor, emergency: Emergency) -> None:
-    if actor.public_id == emergency.approved_by:
+    if actor.is_who(emergency.approved_by):
         raise four_eyes(
             "Somebody else admits than who approved: two different operators act (B7).",
             "放行人不能是批准人：须由两名不同人员办理。",

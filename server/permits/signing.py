@@ -38,7 +38,7 @@ def sign(
 ) -> PermitSignature:
     """Sign for ``actor``. Raises :class:`Problem` 409 for somebody who signed already, or a signature that is there."""
     for one in signatures_of(session, [subject]).get(subject, []):
-        if one.by == actor.public_id:
+        if actor.is_who(one.by):
             raise four_eyes("Somebody else must sign than who signed before.", "签字人必须是另一名人员。")
         if one.role == role:
             raise _signed(role)

@@ -113,7 +113,7 @@ def explain(
 def sign(session: Session, context: Context, actor: Actor, handover: Handover) -> HandoverSignature:
     """The signature of who hands over: who opened it. Raises :class:`Problem` 409 ``HANDOVER_NEW_ITEMS``, ``HANDOVER_UNEXPLAINED``."""
     becomes = refuse_act(handover.status, Act.SIGN)
-    if actor.public_id != handover.opened_by:
+    if not actor.is_who(handover.opened_by):
         raise Problem(
             409,
             "FOUR_EYES",
@@ -271,7 +271,7 @@ def _sign(
 
 def _refuse_same(session: Session, actor: Actor, handover: Handover) -> None:
     first = outgoing_of(signatures_of(session, [handover]).get(handover.id, []), handover.round)
-    if first is not None and first.by == actor.public_id:
+    if first is not None and actor.is_who(first.by):
         raise Problem(
             409,
             "FOUR_EYES",

@@ -62,9 +62,11 @@ def refuse_unapprovable(session: Session, actor: Actor, now: datetime, slip: Exi
 def refuse_own(session: Session, actor: Actor, slip: ExitSlip) -> None:
     """Raise :class:`Problem` 409 ``own_slip`` for whoever wrote the application, or changed it."""
     wrote = select(AuditEntry.id).where(
-        AuditEntry.subject == slip.public_id, AuditEntry.actor == actor.public_id, col(AuditEntry.act).in_(WROTE)
+        AuditEntry.subject == slip.public_id,
+        col(AuditEntry.actor).in_(actor.identities),
+        col(AuditEntry.act).in_(WROTE),
     )
-    if actor.public_id == slip.created_by or session.exec(wrote.limit(1)).first() is not None:
+    if actor.is_who(slip.created_by) or session.exec(wrote.limit(1)).first() is not None:
         raise Problem(
             409,
             "own_slip",

@@ -23,6 +23,14 @@ from server.problems import Problem
         "abcdefghijkl",
         "987654321zyx",
         "menjin-menjin-1",
+        "19880214x!Kv",
+        "xK-1988-2-14-q",
+        "14.02.1988 Kv!",
+        "Kv!x880214",
+        "qwertyuiop!7",
+        "1qaz2wsx3edc",
+        "poiuytrewq9!",
+        "Ro5eGarRo5eGar",
     ],
 )
 def test_weak_passwords_are_refused_with_what_to_do(password: str) -> None:
@@ -32,7 +40,16 @@ def test_weak_passwords_are_refused_with_what_to_do(password: str) -> None:
     assert refused.value.detail.startswith("Choose another password: ")
 
 
-@pytest.mark.parametrize("password", ["correct horse 42 battery", "门前大桥下游过一群鸭12", "2fJ!x-Qw9_zz"])
+@pytest.mark.parametrize(
+    "password",
+    [
+        "correct horse 42 battery",
+        "门前大桥下游过一群鸭12",
+        "2fJ!x-Qw9_zz",
+        "order 77991532 stays",
+        "a line of 880214 sheep by the gate",
+    ],
+)
 def test_other_passwords_are_accepted(password: str) -> None:
     refuse_weak(password, "li.na", "王伟")
 

@@ -139,6 +139,7 @@ def _make_recovery() -> None:
         sa.Column("secret_id", sa.Integer(), nullable=False),
         sa.Column("half", TEXT(), nullable=False),
         sa.Column("holder", TEXT(), nullable=False),
+        sa.Column("holder_id", TEXT(), nullable=True),
         sa.Column("holder_duty", TEXT(), nullable=False),
         sa.Column("code_hash", TEXT(), nullable=True),
         sa.Column("shown_at", TIME(), nullable=True),

@@ -1,0 +1,112 @@
+"""How an account comes to another password: its operator's change, a reset, suspicion (D2)."""
+
+import secrets
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import delete
+from sqlmodel import Session, col, select
+
+from server.context import Context
+from server.operators.actor import Actor
+from server.operators.audit import record
+from server.operators.models import Operator, PastPassword
+from server.operators.passwords import hash_password, refuse_weak, verify_password
+from server.operators.sign_in import close_sessions, forgive, note_failure, refuse_guessing
+from server.problems import Problem, not_found
+
+FIRST_SIGN_IN_FILE = "first-sign-in.txt"
+HISTORY = 5
+"""So many earlier passwords do not come back."""
+
+
+def change_own_password(
+    session: Session, context: Context, actor: Actor, current: str, new: str, suspicion: str | None = None
+) -> None:
+    """The operator's own change: all other sessions end. ``suspicion``: why the old one may be known to somebody, for the record. Raises
+    :class:`Problem` for a wrong, weak or former password; wrong ones count as failed sign-ins, or a stolen session could guess on."""
+    now = context.clock.now()
+    seen, former = _as_it_was(context, actor)
+    confirm_password(session, context, actor, current)
+    if any(verify_password(new, one) for one in (seen.password_hash, *former)):
+        raise Problem(
+            422,
+            "weak_password",
+            f"Choose a new password, not the present one or one of the {HISTORY} before it.",
+            f"新密码不得与当前密码或最近 {HISTORY} 个密码相同。",
+            field="new",
+        )
+    refuse_weak(new, seen.username, seen.name)
+    fresh = hash_password(new)
+    operator = session.exec(select(Operator).where(Operator.public_id == actor.public_id)).one()
+    if operator.password_hash != seen.password_hash:
+        raise Problem(409, "changed_meanwhile", "The password was changed meanwhile.", "密码刚刚已被修改。")
+    set_password(session, operator, fresh, now, must_change=False)
+    assert operator.id is not None
+    close_sessions(session, operator.id, but=actor.session)
+    after = {"suspicion": suspicion} if suspicion else None
+    record(session, actor, now, "operator.change_password", operator.public_id, after=after)
+    forget_first_sign_in(context.config.dir, operator.username)
+
+
+def confirm_password(session: Session, context: Context, actor: Actor, password: str) -> None:
+    """Who is signed in says the password again. Raises :class:`Problem` 403 and counts it, or 429."""
+    now = context.clock.now()
+    seen, _ = _as_it_was(context, actor)
+    with context.database.read() as reading:
+        refuse_guessing(reading, seen.username, actor.address, now)
+    if not verify_password(password, seen.password_hash):
+        session.rollback()
+        note_failure(session, seen.username, actor.address, now)
+        session.commit()  # the refusal rolls back all else
+        raise Problem(403, "wrong_password", "The current password is wrong.", "当前密码错误。", field="current")
+
+
+def reset_password(
+    session: Session, actor: Actor, now: datetime, operator: Operator, suspicion: str | None = None
+) -> str:
+    """A new one-time password for an account, signed out everywhere. Returns the password, to be shown once. ``suspicion``: why."""
+    secret = secrets.token_urlsafe(12)
+    set_password(session, operator, hash_password(secret), now, must_change=True)
+    assert operator.id is not None
+    close_sessions(session, operator.id)
+    forgive(session, operator.username)
+    act = "operator.reset_password" if suspicion is None else "operator.suspect"
+    after = None if suspicion is None else {"reason": suspicion, "username": operator.username}
+    record(session, actor, now, act, operator.public_id, after=after)
+    return secret
+
+
+def set_password(session: Session, operator: Operator, password_hash: str, now: datetime, *, must_change: bool) -> None:
+    """Put a hash in place; one that the operator chose goes to those that do not come back."""
+    assert operator.id is not None
+    if not operator.must_change:
+        session.add(PastPassword(operator_id=operator.id, password_hash=operator.password_hash, until=now))
+        session.flush()
+        mine = select(PastPassword.id).where(PastPassword.operator_id == operator.id)
+        keep = session.exec(mine.order_by(col(PastPassword.id).desc()).limit(HISTORY)).all()
+        gone = delete(PastPassword).where(
+            col(PastPassword.operator_id) == operator.id, col(PastPassword.id).not_in(keep)
+        )
+        session.connection().execute(gone)
+    operator.password_hash = password_hash
+    operator.password_changed_at = now
+    operator.must_change = must_change
+    session.add(operator)
+
+
+def forget_first_sign_in(folder: Path, username: str) -> None:
+    """Remove the first administrator's one-time password once that account has another: its file names the account."""
+    path = folder / FIRST_SIGN_IN_FILE
+    if path.is_file() and f"user name: {username}\n" in path.read_text("utf-8"):
+        path.unlink(missing_ok=True)
+
+
+def _as_it_was(context: Context, actor: Actor) -> tuple[Operator, list[str]]:
+    """The account and its former passwords, read before the hashes are computed: nobody waits for the database meanwhile."""
+    with context.database.read() as session:
+        operator = session.exec(select(Operator).where(Operator.public_id == actor.public_id)).first()
+        if operator is None:
+            raise not_found("operator", "操作员", actor.public_id)
+        former = select(PastPassword.password_hash).where(PastPassword.operator_id == operator.id)
+        return operator, list(session.exec(former).all())
