@@ -12,8 +12,8 @@ from server.console.endpoints import router as console
 from server.console.equipment import router as equipment
 from server.console.handover import router as handover
 from server.console.inside import router as inside
-from server.console.monitor import router as monitor
 from server.console.kiosk import router as kiosk
+from server.console.monitor import router as monitor
 from server.console.permits import router as permits
 from server.console.register import router as register
 from server.console.reports import router as reports

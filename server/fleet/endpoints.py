@@ -54,6 +54,12 @@ class Enrolment(_Input):
     public_key: str = Field(min_length=1, max_length=200)
 
 
+class Revocation(_Input):
+    """Why, for the audit log."""
+
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True)]
+
+
 class NewCommand(_Input):
     """A command for an edge: ``{"name": "UnlockDoor", …}``."""
 
@@ -91,13 +97,17 @@ def enrol_edge(session: DbSession, context: AppContext, given: Enrolment) -> dic
 
 @edges_router.post("/{name}/revoke")
 def revoke_edge(
-    session: DbSession, context: AppContext, actor: Annotated[Actor, requires(Permission.FLEET_MANAGE)], name: str
+    session: DbSession,
+    context: AppContext,
+    actor: Annotated[Actor, requires(Permission.FLEET_MANAGE)],
+    name: str,
+    given: Revocation | None = None,
 ) -> dict[str, Any]:
     """Its key is believed no more and nothing is sent to it, from now on: for one that was stolen or taken down. Its doors go on by its
     last policy until the leases end. Enrolling it again ends this."""
     edge = find_edge(session, name)
     now = context.clock.now()
-    revoke(session, actor, now, edge)
+    revoke(session, actor, now, edge, given.reason if given is not None else "")
     session.flush()
     return show_edge(session, edge, to_us(now))
 

@@ -39,8 +39,9 @@ def new_token(session: Session, actor: Actor, now: datetime, name: str, role: Ro
     return token
 
 
-def revoke(session: Session, actor: Actor, now: datetime, edge: Edge) -> None:
-    """Believe this edge's key no more and send it nothing, from now on. Enrolling it again ends that. Who is revoked stays so."""
+def revoke(session: Session, actor: Actor, now: datetime, edge: Edge, reason: str = "") -> None:
+    """Believe this edge's key no more and send it nothing, from now on. Enrolling it again ends that. Who is revoked stays so. ``reason``: for
+    the audit log."""
     if edge.revoked_at is not None:
         return
     edge.revoked_at = now
@@ -49,7 +50,14 @@ def revoke(session: Session, actor: Actor, now: datetime, edge: Edge) -> None:
     edge.online, edge.online_changed_us = False, to_us(now)
     session.add(edge)
     session.exec(delete(OutboxMessage).where(col(OutboxMessage.edge) == edge.name))
-    record(session, actor, now, "edge.revoke", edge.name, after={"epoch": edge.epoch})
+    record(
+        session,
+        actor,
+        now,
+        "edge.revoke",
+        edge.name,
+        after={"epoch": edge.epoch} | ({"reason": reason} if reason else {}),
+    )
 
 
 def enrol(session: Session, keys: ServerKeys, now: datetime, token: str, public_key_hex: str) -> Edge:

@@ -7,6 +7,15 @@ from server.fleet.models import Edge
 from server.fleet.status import SILENT_US
 
 HOLDS = "holds"
+UNSUPERVISED = "inputs not supervised: "
+"""How an edge's warning begins that names inputs without end-of-line resistors (MEANINGS 29; ``edge.__main__``)."""
+STUCK = ": may stay unlocked if this edge dies mid-pulse, by decision"
+"""How one ends that names a door with ``accept_stuck_unlock`` (MEANINGS 28)."""
+
+
+def is_decided(warning: str) -> bool:
+    """Whether a warning tells of what the site has decided to live with: shown with the doors, and no complaint."""
+    return warning.startswith(UNSUPERVISED) or warning.endswith(STUCK)
 
 
 def guarantees(edge: Edge, current: tuple[int, int, str] | None, head_seq: int, now_us: int) -> list[dict[str, Any]]:
@@ -25,7 +34,7 @@ def guarantees(edge: Edge, current: tuple[int, int, str] | None, head_seq: int, 
     lease_left_s = details.get("lease_left_s", {})
     elapsed_s = (now_us - (edge.last_seen_us or now_us)) // 1_000_000
     lease_left_s = {name: max(seconds - elapsed_s, 0) for name, seconds in lease_left_s.items()}
-    warnings = details.get("warnings", [])
+    complaints = [text for text in details.get("warnings", []) if not is_decided(text)]
     said: dict[str, str] = details.get("guarantees", {})
     return [
         _one("link", linked, "Connected: revocations arrive within a second.", "已连接：撤销在一秒内生效。",
@@ -42,8 +51,8 @@ def guarantees(edge: Edge, current: tuple[int, int, str] | None, head_seq: int, 
         _one("devices", linked and not out_of_work, "Readers and boards work.", "读卡器和继电器板正常。",
              "A reader or board does not work, or is not known to.", "有设备故障或状态未知。", out_of_work),
         *(_said(said, linked, *one) for one in _EDGES_WORD),
-        _one("quiet", not warnings, "It has nothing to complain of.", "无告警信息。",
-             "It complains.", "有告警信息。", warnings),
+        _one("quiet", not complaints, "It has nothing to complain of.", "无告警信息。",
+             "It complains.", "有告警信息。", complaints),
     ]  # fmt: skip
 
 

@@ -25,6 +25,7 @@ export function keepFresh(_) {
 
   setInterval(() => { if (Date.now() - askedAt >= EVERY_MS) refresh(); }, 1000);
   document.addEventListener("visibilitychange", () => { if (Date.now() - askedAt >= EVERY_MS) refresh(); });
+  document.addEventListener("refresh", refresh); // from a page that has learned of something
   return refresh;
 }
 
