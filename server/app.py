@@ -27,6 +27,7 @@ from server.duty.items import make_missing, missing_items
 from server.escalation.channels import load_channels
 from server.keys import ensure_keys
 from server.operators.guard import authenticate, endpoints_without_permission, not_signed_in
+from server.operators.password_changes import record_max_age
 from server.operators.service import ensure_administrator
 from server.personal.cipher import ensure_personal_keys
 from server.personal.erasable_keys import open_erasable_keys
@@ -213,6 +214,7 @@ def _ensure_administrator(database: Database, config: Config, clock: Clock) -> N
     try:
         with database.write() as session:
             ensure_administrator(session, config.dir, clock.now())
+            record_max_age(session, clock.now(), config.password_max_age_days, config.password_max_age_reason)
     except IntegrityError:
         log.info("another process made the first administrator")
     except OperationalError as error:

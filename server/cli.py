@@ -92,6 +92,53 @@ def token(
     _one_line_on_error("menjin server token", run, _server_errors())
 
 
+@app.command()
+def recover(
+    config: ConfigFile,
+    reason: Annotated[str, typer.Option("--reason", help="Why, for the ledger.")],
+    head: Annotated[
+        str,
+        typer.Option("--head", help="Who approved on paper, where no supervisor can sign in to approve in the ledger."),
+    ] = "",
+) -> None:
+    """Open the recovery secret: both halves from standard input, a line each. Prints a one-time administrator sign-in (D3)."""
+
+    def run() -> None:
+        from server.app import open_context
+        from server.config import ConfigError, load_config
+        from server.db.clock import SystemClock
+        from server.logs import start_logs
+        from server.operators import recovery
+        from server.operators.actor import SYSTEM
+        from server.problems import Problem
+
+        if not reason.strip():
+            raise ConfigError("--reason: say why the recovery secret is opened")
+        settings = load_config(config)
+        start_logs("warning")
+        context = open_context(settings, SystemClock())
+        try:
+            halves = (_half("A"), _half("B"))
+            with context.database.write() as session:
+                given = recovery.open_secret(session, SYSTEM, context.clock.now(), halves, reason.strip(), head.strip())
+        except Problem as refused:
+            raise ConfigError(refused.detail) from refused
+        finally:
+            context.close()
+        typer.echo(
+            f"user name: {given.username}\npassword:  {given.one_time_password}\nuntil:     {given.closes_at:%Y-%m-%d %H:%M} UTC"
+        )
+
+    _one_line_on_error("menjin server recover", run, _server_errors())
+
+
+def _half(name: str) -> str:
+    """Not shown on the screen where one types it."""
+    if sys.stdin.isatty():
+        return str(typer.prompt(f"half {name}", hide_input=True, err=True))
+    return sys.stdin.readline().strip()
+
+
 @app.command("bench-compile", hidden=True)
 def bench_compile(
     site: Annotated[Path, typer.Option("--site", help="The site file.")],

@@ -12,6 +12,8 @@ tls_certificate = "cert.pem"         # default: a site certificate made on first
 tls_key = "key.pem"
 erasable_keys_url = "sqlite:///…"    # keys of photos and letters; default: erasable-keys.db in dir; kept apart from backups of the database
 erase_after_days = 30                # so long after a badge came back its photo and ID copy are erased
+password_max_age_days = 30           # a password ends after so many days (D2); 0: never. More than 31 or 0 only with the decision's who and why:
+password_max_age_reason = ""         # who decided it and why: written into the audit log at start
 order_notice_h = 24                  # notice of work orders (E1); a customer's first racking has 24 h at least
 allow_uid_cards = false              # whether a bare UID may be bound to a badge (identified, not authenticated)
 crm_name = "crm"                     # the CRM: source_system of its rows, and the way to fetch from it (docs/registry.md)
@@ -43,6 +45,9 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from server.escalation.settings import EscalationSettings
 
 ENV_PREFIX = "MENJIN_SERVER_"
+MONTH_DAYS = 31
+MIN_REASON_CHARS = 10
+"""A name and a reason do not fit into less."""
 _PATH_KEYS = (
     "dir",
     "site_file",
@@ -80,6 +85,7 @@ class Config(BaseSettings):
     tls_key: Path | None = None
     session_hours: Annotated[float, Field(gt=0, le=24)] = 12
     password_max_age_days: Annotated[int, Field(ge=0, le=3650)] = 30
+    password_max_age_reason: Annotated[str, StringConstraints(max_length=500, strip_whitespace=True)] = ""
     max_body_bytes: Annotated[int, Field(ge=1024)] = 1_048_576
     body_timeout_s: Annotated[float, Field(gt=0)] = 15
     erasable_keys_url: str = ""
@@ -215,6 +221,11 @@ def _checked(config: Config, path: Path) -> Config:
         value: Path | None = getattr(config, key)
         if value is not None and not value.is_file():
             raise ConfigError(f"{path}: {key}: there is no file {value}; correct the path")
+    if not 0 < config.password_max_age_days <= MONTH_DAYS and len(config.password_max_age_reason) < MIN_REASON_CHARS:
+        raise ConfigError(
+            f"{path}: password_max_age_days = {config.password_max_age_days}: passwords change within a month (D2); say in"
+            " password_max_age_reason who decided otherwise and why, or take the key out"
+        )
     for channel in config.escalation:
         for name in (channel.url_file, channel.ca):
             if name is not None and not name.is_file():

@@ -27,7 +27,8 @@ ENTRANCES: dict[str, set[str]] = {
     "PIL": {"server/badges/face.py", "server/personal/uploads.py", "server/roster/thumbnails.py"},
     "pypdf": {"server/personal/uploads.py"},
     "typst": {"server/typesetting.py"},
-    "segno": {"server/equipment/sheet.py"},
+    "pyotp": {"server/operators/second_factor.py"},
+    "segno": {"server/console/kiosk.py", "server/equipment/sheet.py", "server/operators/second_factor.py"},
     "serial": {
         "edge/boards/modbus_rtu.py",
         "edge/boards/serial_port.py",

@@ -8,14 +8,16 @@ from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
 from server.context import Context
-from server.operators.actor import Actor
+from server.operators.actor import SYSTEM, Actor
 from server.operators.audit import record
-from server.operators.models import Operator, PastPassword
+from server.operators.models import AuditEntry, Operator, PastPassword
 from server.operators.passwords import hash_password, refuse_weak, verify_password
 from server.operators.sign_in import close_sessions, forgive, note_failure, refuse_guessing
 from server.problems import Problem, not_found
 
 FIRST_SIGN_IN_FILE = "first-sign-in.txt"
+MAX_AGE = "password.max_age"
+DEFAULT_DAYS = 30
 HISTORY = 5
 """So many earlier passwords do not come back."""
 
@@ -93,6 +95,16 @@ def set_password(session: Session, operator: Operator, password_hash: str, now: 
     operator.password_changed_at = now
     operator.must_change = must_change
     session.add(operator)
+
+
+def record_max_age(session: Session, now: datetime, days: int, reason: str) -> None:
+    """Write how long passwords last, and by whose decision, when it differs from what was written last; a month is the rule and needs no word (D2)."""
+    query = select(AuditEntry).where(AuditEntry.act == MAX_AGE).order_by(col(AuditEntry.id).desc())
+    last = session.exec(query.limit(1)).first()
+    before = {"days": DEFAULT_DAYS, "reason": ""} if last is None else last.after
+    after = {"days": days, "reason": reason}
+    if after != before:
+        record(session, SYSTEM, now, MAX_AGE, "password_max_age_days", before=before, after=after)
 
 
 def forget_first_sign_in(folder: Path, username: str) -> None:

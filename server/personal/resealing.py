@@ -14,6 +14,7 @@ from server.db.engine import Database
 from server.equipment.models import WorkOrder
 from server.equipment.slip_models import ExitSlip
 from server.operators.actor import SYSTEM
+from server.operators.models import Operator
 from server.personal.cipher import PersonalKeys, UnreadableError, key_id_of
 from server.personal.fields import PERSONAL_FIELDS
 from server.personal.history import rewrite
@@ -22,8 +23,12 @@ from server.registry.models import RegistryChange
 
 BATCH = 500
 HISTORY = "registry_change"
-CODED: dict[str, Any] = {"work_order": WorkOrder, "exit_slip": ExitSlip}
-"""Documents with a sealed code (``code_sealed``): it opens doors, and is kept as persons' data are."""
+CODED: dict[str, tuple[Any, str]] = {
+    "work_order": (WorkOrder, "code_sealed"),
+    "exit_slip": (ExitSlip, "code_sealed"),
+    "operator": (Operator, "totp_cipher"),
+}
+"""Rows with a sealed code, and its column: of a document it opens doors, of an operator it is the second factor. Kept as persons' data are."""
 
 
 @dataclass
@@ -83,13 +88,13 @@ def _reseal_rows(session: Session, personal: PersonalKeys, table: str, after: in
 
 
 def _reseal_codes(session: Session, personal: PersonalKeys, table: str, after: int, done: Resealed) -> int | None:
-    model = CODED[table]
-    query = select(model).where(model.id > after, model.code_sealed.is_not(None)).order_by(model.id).limit(BATCH)
+    model, column = CODED[table]
+    query = select(model).where(model.id > after, getattr(model, column).is_not(None)).order_by(model.id).limit(BATCH)
     rows = session.exec(query.with_for_update()).all()
     for row in rows:
-        fresh = _resealed(personal, table, row.public_id, "code_sealed", row.code_sealed, done)
+        fresh = _resealed(personal, table, row.public_id, column, getattr(row, column), done)
         if fresh is not None:
-            row.code_sealed = fresh
+            setattr(row, column, fresh)
             session.add(row)
     session.flush()
     return rows[-1].id if len(rows) == BATCH else None

@@ -4,11 +4,13 @@ from typing import Any
 
 import structlog
 from sqlalchemy import ColumnElement, exists, or_, select
+from sqlmodel import col
 
 from server.db.engine import Database
 from server.equipment.models import WorkOrder
 from server.equipment.slip_models import ExitSlip
 from server.ledger.keyed_rows import table_of
+from server.operators.models import Operator
 from server.personal.cipher import PersonalKeys, UnreadableError
 from server.personal.fields import PERSONAL_FIELDS
 from server.registry.models import Contact, Customer, Holder
@@ -23,6 +25,7 @@ def holds_sealed_values(database: Database) -> bool:
     with database.read() as session:
         held = [or_(*_ciphers(name)) for name in PERSONAL_TABLES]
         held += [table_of(model).c.code_sealed.is_not(None) for model in (WorkOrder, ExitSlip)]
+        held.append(col(Operator.totp_cipher).is_not(None))
         return any(session.connection().scalar(select(exists().where(condition))) for condition in held)
 
 

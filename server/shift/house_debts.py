@@ -17,6 +17,7 @@ from server.equipment.slips.lookup import id_of, lines_of
 from server.equipment.slips.standing import out_of, return_overdue
 from server.fleet.models import Edge
 from server.ledger.models import LedgerAlarm, LedgerArea, LedgerDoor, LedgerLockdown
+from server.operators import recovery
 from server.shift.debt import Debt
 
 UNCHECKED = "EQUIPMENT_UNCHECKED"
@@ -186,6 +187,20 @@ def lockdowns(session: Session, _context: Context, _now: datetime) -> Iterable[D
             f"{row.area or '全部区域'}封锁中",
             f"{row.area or 'Everything'} is locked down",
             "/api/v1/occupancy",
+        )
+
+
+def recovery_secret(session: Session, _context: Context, _now: datetime) -> Iterable[Debt]:
+    """The superuser's recovery secret was opened: a new one is owed (D3)."""
+    since = recovery.opened_since(session)
+    if since is not None:
+        yield Debt(
+            "recovery_secret",
+            "recovery",
+            to_us(since),
+            "恢复密钥已开封，须生成并封存新的密钥",
+            "The recovery secret was opened: a new one must be made and sealed",
+            "/api/v1/recovery",
         )
 
 
