@@ -6,7 +6,7 @@ It runs in a :class:`~readers.thread.ReaderThread` like any other. A card that l
 from collections import deque
 from collections.abc import Callable
 
-from readers.encoder import Encoder, EncodingOrder, EncodingResult
+from readers.encoder import CARRYING_STEPS, Encoder, EncodingOrder, EncodingResult
 from readers.reader import ReaderFault
 
 RETURN_US = 3_000_000
@@ -56,7 +56,7 @@ class DeskReader:
             self._end(seen)
             return
         now_us = self._clock_us()
-        if seen is not None and seen.outcome == "CARD_TAKEN_AWAY":
+        if seen is not None and seen.outcome == "CARD_TAKEN_AWAY" and seen.step not in CARRYING_STEPS:
             if self._left is None:
                 self._back_by_us = now_us + RETURN_US
             self._left = seen

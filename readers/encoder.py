@@ -23,6 +23,11 @@ Outcome = Literal[
 ]
 
 
+CARRYING_STEPS = frozenset({"block", "verify"})
+"""Steps in which the card begins to carry the number. An encoding that breaks off there is over at once, whatever broke it: a second card laid down
+under the same order would carry the number as well."""
+
+
 @dataclass(frozen=True, slots=True)
 class EncodingOrder:
     """Write ``number`` onto the next card that is laid down before ``until_us`` (boot time). ``may_replace(number)``: whether a card
@@ -60,7 +65,8 @@ class Encoder(Protocol):
 
     def look(self, number: str, may_replace: Callable[[str], bool]) -> EncodingResult | None:
         """One look into the field, and the whole encoding if a card lies there; bounded by the driver's named timeout. None: no card.
-        ``CARD_TAKEN_AWAY``: it no longer answered; laid down again it is finished. Raises ReaderFault."""
+        ``CARD_TAKEN_AWAY``: it no longer answered; laid down again it is finished, but for :data:`CARRYING_STEPS`. Raises ReaderFault where
+        no card can carry the number yet; ``READER_FAILED`` says that one may."""
         ...
 
     def close(self) -> None:

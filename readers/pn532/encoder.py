@@ -6,7 +6,7 @@ from collections.abc import Callable
 from readers.credentials.card import CardGone
 from readers.credentials.desfire_encoding import Encoded, Step, encode
 from readers.credentials.keys import EncodingKeys
-from readers.encoder import EncodingResult
+from readers.encoder import CARRYING_STEPS, EncodingResult
 from readers.pn532.chip import Chip
 from readers.reader import ReaderFault
 
@@ -69,6 +69,10 @@ class Pn532Encoder:
             )
         except CardGone as gone:
             return EncodingResult("CARD_TAKEN_AWAY", step=reached[-1], detail=str(gone), card=uid)
+        except ReaderFault as fault:
+            if reached[-1] not in CARRYING_STEPS:
+                raise
+            return EncodingResult("READER_FAILED", step=reached[-1], detail=str(fault), card=uid)
         if isinstance(outcome, Encoded):
             return EncodingResult("encoded", outcome.number, card=uid)
         return EncodingResult(outcome.reason, outcome.number, outcome.step, outcome.detail, uid)

@@ -6,12 +6,14 @@ import msgspec
 import structlog
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from controller.commands import Command, EncodeCard
 from controller.events import CardEncoded
+from controller.policy import credential_key
 from server.badges.issuing import BoundCard, Technology, issue_badge, refuse_unissuable, refuse_used
 from server.badges.models import GONE, Badge
+from server.badges.orders import orders_for_badge, orders_for_number
 from server.fleet.asking import ask_command
 from server.fleet.models import Edge, EdgeCommand
 from server.operators.actor import Actor
@@ -42,24 +44,29 @@ def ask_encoding(
     refuse_used(session, badge, number, card.credential)
     assert desk.id is not None
     _refuse_spent(session, badge, desk.id, number, card.credential)
-    command = EncodeCard(badge.public_id, number, _card_of_predecessor(session, badge))
+    command = EncodeCard(badge.public_id, number, _may_be_written_over(session, badge, hash_key))
     return ask_command(session, actor, now, desk.id, command)
 
 
 def _refuse_spent(session: Session, badge: Badge, desk_id: int, number: str, credential: bytes) -> None:
     """A number is written once: a lost card that carries it, deregistered or not, would open again what the new card opens (B4). So would
-    one that was written for another badge, or at another desk, and has not been bound, or could not be."""
+    one that was written for another badge, or at another desk, and has not been bound, or could not be; and one of this very badge whose
+    desk was cut off after it may have been written: a second blank would make two of it."""
     other = session.exec(select(Badge.public_id).where(Badge.credential == credential, Badge.id != badge.id)).first()
-    if other is None:
-        ordered = select(EdgeCommand).where(
-            EdgeCommand.name == EncodeCard.__name__,
-            EdgeCommand.state != "no_session",
-            col(EdgeCommand.command).contains(msgspec.json.encode(number).decode(), autoescape=True),
-        )
-        for asked in session.exec(ordered).all():
-            command = msgspec.json.decode(asked.command, type=EncodeCard)
-            if command.number == number and (command.badge != badge.public_id or asked.edge_id != desk_id):
-                other = command.badge
+    for order in orders_for_number(session, number) if other is None else ():
+        if order.outcome == "nothing":
+            continue
+        if (order.badge, order.edge_id) == (badge.public_id, desk_id):
+            raise Problem(
+                409,
+                "number_written",
+                f"number: a card may carry {number} already, though the desk did not say so to the end: take the next number. A card"
+                " whose writing broke off may be laid down again.",
+                f"number：可能已有一张卡写入了 {number}（发卡台未能报告结果），请改用下一个号码；写到一半的卡可以再次放上。",
+                field="number",
+                extra={"rule": "B4"},
+            )
+        other = order.badge
     if other is not None:
         raise Problem(
             409,
@@ -116,8 +123,12 @@ def _bind(
     issue_badge(session, _actor(session, asked.operator), now, badge, card, erase_after)
 
 
-def _card_of_predecessor(session: Session, badge: Badge) -> bytes | None:
-    """The credential of the badge that this one replaces: its card may be written anew once that badge is gone."""
+def _may_be_written_over(session: Session, badge: Badge, hash_key: bytes) -> bytes | None:
+    """The credential that the card may carry already: the number of the last try, if its writing broke off and its desk has said so (that
+    number is never bound now); else that of the badge that this one replaces, once it is gone."""
+    broken = [order.number for order in orders_for_badge(session, badge.public_id) if order.outcome == "maybe"]
+    if broken:
+        return credential_key(hash_key, TECHNOLOGY, broken[-1])
     if badge.replaces_id is None:
         return None
     old = session.get_one(Badge, badge.replaces_id)

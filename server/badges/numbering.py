@@ -7,6 +7,7 @@ from sqlmodel import Session, col, select
 
 from controller.commands import EncodeCard
 from server.badges.models import Badge
+from server.badges.orders import orders_for_badge, orders_for_number
 from server.fleet.models import EdgeCommand
 from server.permits.models import TemporaryCard
 
@@ -17,8 +18,16 @@ _NEWEST = 20
 """So many numbers are looked at for the series that goes on."""
 
 
-def next_number(session: Session, kind: str) -> str:
-    """The number after the highest of the newest series of this kind of badge."""
+def next_number(session: Session, kind: str, badge: str = "") -> str:
+    """The number after the highest of the newest series of this kind of badge; or the one of the last order for ``badge`` (a public id), if
+    nothing was written then."""
+    tried = orders_for_badge(session, badge) if badge else []
+    if tried and all(one.outcome == "nothing" for one in tried if one.number == tried[-1].number):
+        again = tried[-1].number
+        if not _is_used(
+            session, again, {one.number for one in orders_for_number(session, again) if one.outcome != "nothing"}
+        ):
+            return again
     newest = select(Badge.number).where(Badge.kind == kind, col(Badge.number).is_not(None))
     rows = session.exec(newest.order_by(col(Badge.issued_at).desc(), col(Badge.id).desc()).limit(_NEWEST)).all()
     counted = [found for found in (_COUNTED.fullmatch(number or "") for number in rows) if found is not None]

@@ -116,6 +116,17 @@ def test_a_card_taken_away_in_the_last_moment_may_still_come_back() -> None:
     assert desk.told == [("c1", DONE)]
 
 
+@pytest.mark.parametrize("step", ["block", "verify"])
+def test_a_card_taken_away_when_it_may_carry_the_number_ends_the_order_at_once(step: str) -> None:
+    """Else a second blank, laid down in its place, would carry the same number (B4)."""
+    left = EncodingResult("CARD_TAKEN_AWAY", step=step, detail="gone")
+    desk = Desk(left, DONE)
+    desk.ask()
+    desk.polls(6)
+    assert desk.told == [("c1", left)]
+    assert desk.encoder.looked == ["A-1"]
+
+
 def test_a_new_order_takes_the_place_of_one_that_waits() -> None:
     desk = Desk(None, None, DONE)
     desk.ask("c1", "A-1")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -86,6 +87,25 @@ def test_a_card_taken_away_is_told_with_its_step_and_finished_when_it_is_back(ri
     assert rig.look() is None
     rig.field.put(card)
     assert rig.look() == EncodingResult("encoded", "A-0017", card=broken.card)
+
+
+@pytest.mark.parametrize(("step", "told"), [("file", False), ("block", True), ("verify", True)])
+def test_a_reader_that_fails_when_the_card_may_carry_the_number_says_so(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, step: str, told: bool
+) -> None:
+    def encode(*given: Any) -> None:
+        given[-1](step)
+        raise ReaderFault("garbled")
+
+    monkeypatch.setattr("readers.pn532.encoder.encode", encode)
+    rig.field.put(rig.blank())
+    if told:
+        seen = rig.look()
+        assert seen is not None
+        assert (seen.outcome, seen.step) == ("READER_FAILED", step)
+    else:
+        with pytest.raises(ReaderFault):
+            rig.look()
 
 
 def test_two_cards_are_not_written(rig: Rig) -> None:

@@ -1,18 +1,20 @@
 """A desk writes the card; the badge is bound when the record arrives (DESIGN 21)."""
 
+import json
 from datetime import timedelta
 
 import msgspec
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from controller.commands import EncodeCard
 from controller.events import CardEncoded
 from controller.policy import credential_key
 from server.badges.binding import bind_encoded
 from server.badges.models import Badge
+from server.badges.numbering import next_number
 from server.fleet.models import Edge, EdgeCommand
 from tests.server.badges.making import API, approve, approved_badge, complete_application, issued_badge, report
 from tests.server.browser import context_of_app, token_client
@@ -167,13 +169,119 @@ def test_a_number_that_was_ordered_for_one_badge_is_written_for_no_other(
     for badge, edge in ((second, "desk-1"), (first, "desk-2"), (second, "desk-2")):
         answer = api.post(f"{API}/badges/{badge}/encode", json={"edge": edge, "number": 'M"1_%'})
         assert (answer.status_code, answer.json()["code"]) == (409, "number_spent")
-    asked(app, api, first, 'M"1_%')  # what broke off is finished by asking again
     asked(app, api, second, 'M"1__')
     with context_of_app(app).database.write() as session:
         for command in session.exec(select(EdgeCommand)).all():
             command.state = "no_session"  # no desk ever heard of it
             session.add(command)
     asked(app, api, second, 'M"1_%')
+
+
+def ended(app: FastAPI, state: str, reason: str | None = None, step: str | None = None) -> None:
+    """The newest order, as the desk's record ends it."""
+    with context_of_app(app).database.write() as session:
+        row = session.exec(select(EdgeCommand).order_by(col(EdgeCommand.id).desc()).limit(1)).one()
+        row.state, row.session = state, "session-1"
+        inputs = {"step": step} if step else {}
+        row.because = json.dumps({"reason": reason, "rule": "B1", "inputs": inputs}) if reason else None
+        session.add(row)
+
+
+def again(api: TestClient, badge: str, number: str) -> str:
+    """Ask once more: what it is refused with, or nothing."""
+    answer = api.post(f"{API}/badges/{badge}/encode", json={"edge": "desk-1", "number": number})
+    return str(answer.json().get("code", ""))
+
+
+@ON_SQLITE
+@pytest.mark.parametrize(
+    ("state", "reason", "step", "refused"),
+    [
+        ("refused", "NO_CARD", None, False),
+        ("refused", "DESK_BUSY", None, False),
+        ("refused", "CARD_TAKEN_AWAY", "application_key", False),
+        ("refused", "CARD_TAKEN_AWAY", "block", True),
+        ("refused", "CARD_REFUSED", "verify", True),
+        ("refused", "ENCODING_INTERRUPTED", None, True),
+        ("refused", "DESK_READER_FAILED", None, True),
+        ("refused", "A_REASON_OF_A_LATER_RELEASE", None, True),
+        ("expired", None, None, True),
+        ("sent", None, None, True),
+        ("done", None, None, True),
+    ],
+)
+def test_a_number_that_a_card_may_carry_is_written_onto_no_second_blank(
+    app: FastAPI, api: TestClient, desk: Edge, state: str, reason: str | None, step: str | None, refused: bool
+) -> None:
+    """The desk's answer was lost, the card is whole: a second one of that number would open as well (B4)."""
+    badge = approved_badge(api, "li")
+    asked(app, api, badge, "M1001")
+    ended(app, state, reason, step)
+    proposed = numbering_of(app, badge)
+    assert again(api, badge, "M1001") == ("number_written" if refused else "")
+    assert (proposed != "M1001") is refused
+
+
+@ON_SQLITE
+def test_a_card_whose_writing_broke_off_is_written_over_with_the_next_number(
+    app: FastAPI, api: TestClient, desk: Edge
+) -> None:
+    """Only once its desk has said that it broke off: the answer of one that is silent may still come, and bind that card."""
+    badge = approved_badge(api, "li")
+    keys = context_of_app(app).keys
+
+    def replaced() -> bytes | None:
+        with context_of_app(app).database.read() as session:
+            newest = select(EdgeCommand.command).order_by(col(EdgeCommand.id).desc()).limit(1)
+            return msgspec.json.decode(session.exec(newest).one(), type=EncodeCard).replaces
+
+    asked(app, api, badge, "M1")
+    ended(app, "expired")
+    asked(app, api, badge, "M2")
+    assert replaced() is None
+    ended(app, "refused", "ENCODING_INTERRUPTED")
+    event = asked(app, api, badge, "M3")
+    assert replaced() == credential_key(keys.hash_key, "desfire", "M2")
+    bind(app, desk, event)
+    assert api.get(f"{API}/badges/{badge}").json()["number"] == "M3"
+
+
+@ON_SQLITE
+def test_of_two_cards_that_were_written_the_first_that_is_told_is_bound(
+    app: FastAPI, api: TestClient, desk: Edge
+) -> None:
+    """The desk was cut off after the first: its record comes late, and the other card opens nothing."""
+    badge = approved_badge(api, "li")
+    first = asked(app, api, badge, "M1")
+    ended(app, "expired")
+    second = asked(app, api, badge, "M2")
+    bind(app, desk, first)
+    bind(app, desk, second)
+    assert api.get(f"{API}/badges/{badge}").json()["number"] == "M1"
+    entry = api.get(f"{API}/audit", params={"subject": badge}).json()["items"][-1]
+    assert (entry["act"], entry["after"]["command"]) == ("badge.not_bound", second.command_id)
+
+
+@ON_SQLITE
+def test_the_proposed_number_goes_on_from_the_newest_and_was_never_used(
+    app: FastAPI, api: TestClient, desk: Edge
+) -> None:
+    path = f"{API}/badges/next-number"
+    assert api.get(path).json() == {"number": "M1001"}
+    issued_badge(api, "li", "HY-0099")
+    assert api.get(path).json() == {"number": "HY-0100"}
+    asked(app, api, approved_badge(api, "wang"), "HY-0100")
+    assert api.get(path).json() == {"number": "HY-0101"}
+    assert api.get(path, params={"kind": "staff"}).json() == {"number": "S1001"}
+    issued_badge(api, "guo", "nine")
+    assert api.get(path, params={"kind": "staff"}).json() == {"number": "S1001"}
+    assert token_client(app, "guard").get(path).status_code == 403
+
+
+def numbering_of(app: FastAPI, badge: str) -> str:
+    """What the page of this badge proposes."""
+    with context_of_app(app).database.read() as session:
+        return next_number(session, "customer", badge)
 
 
 def test_what_the_database_refuses_is_noted_and_holds_up_no_record(
