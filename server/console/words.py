@@ -5,6 +5,7 @@ from typing import Final
 from server.console.approvals_words import APPROVALS_WORDS
 from server.console.badges_words import BADGES_WORDS
 from server.console.customers_words import CUSTOMERS_WORDS
+from server.console.equipment_words import EQUIPMENT_WORDS
 from server.console.marking import N_
 from server.console.monitor_words import MONITOR_WORDS
 from server.console.record_words import RECORD_WORDS
@@ -239,7 +240,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "kiosk": N_("Kiosk"),
         "administrator": N_("Administrator"),
     },
-} | APPROVALS_WORDS | BADGES_WORDS | CUSTOMERS_WORDS | MONITOR_WORDS | RECORD_WORDS | REGISTER_WORDS | SYSTEM_WORDS | VISITS_WORDS  # fmt: skip
+} | APPROVALS_WORDS | EQUIPMENT_WORDS | BADGES_WORDS | CUSTOMERS_WORDS | MONITOR_WORDS | RECORD_WORDS | REGISTER_WORDS | SYSTEM_WORDS | VISITS_WORDS  # fmt: skip
 """Family → code → English. A code that is not here is shown as it is."""
 
 

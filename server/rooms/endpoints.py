@@ -105,9 +105,14 @@ def export(context: AppContext, actor: ReadsRegister, filters: Annotated[Filters
 @register_router.get("/{entry_id}")
 def one(session: DbSession, context: AppContext, _actor: ReadsRegister, entry_id: EntryId) -> Response:
     """One entry with its notes."""
+    return _json(entry_with_notes(session, context, entry_id))
+
+
+def entry_with_notes(session: Session, context: Context, entry_id: int) -> dict[str, Any]:
+    """One entry as the API shows it. Raises :class:`Problem` 404."""
     entry = _entry(session, entry_id)
     [shown] = show_entries(session, context, [entry])
-    return _json(shown | {"noted": show_notes(session, context, entry)})
+    return shown | {"noted": show_notes(session, context, entry)}
 
 
 @register_router.get("/{entry_id}/notes")

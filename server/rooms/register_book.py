@@ -21,7 +21,7 @@ from server.registry.lookup import may_see_row
 from server.registry.models import Holder
 from server.rooms.register_filters import Filters
 from server.rooms.register_query import ENTRIES, OPERATION, Place, Sought, is_more_than, notes_of, page_query
-from server.rooms.showing import show_entries
+from server.rooms.showing import show_entries, stay_told
 
 PAGE = 500
 COLUMNS = (
@@ -85,7 +85,10 @@ def book_lines(context: Context, sought: Sought, most: int, names: dict[int, str
     """The lines, oldest first; ``names``: by holder, in the place of masked ones."""
     lines: list[Line] = []
     for entries in _pages(context, sought, most):
-        lines += [_line(context.site, len(lines) + number, entry, names) for number, entry in enumerate(entries, 1)]
+        lines += [
+            _line(context.site, len(lines) + number, entry, stay_told(entry, open_=sought.open), names)
+            for number, entry in enumerate(entries, 1)
+        ]
     return lines
 
 
@@ -163,9 +166,8 @@ def _pages(context: Context, sought: Sought, most: int) -> Iterator[list[dict[st
         place = Place(rows[-1].at_us, rows[-1].id)
 
 
-def _line(site: Site, number: int, entry: dict[str, Any], names: dict[int, str]) -> Line:
+def _line(site: Site, number: int, entry: dict[str, Any], stay: dict[str, Any] | None, names: dict[int, str]) -> Line:
     local = _local(site)
-    stay = next((one for one in entry["stays"] if one["area"] == entry["area"]), None)
     came = stay["in_at"] if stay is not None else None if entry["direction"] in ("out", "missed") else entry["at"]
     left = stay["out_at"] if stay is not None else entry["at"] if entry["direction"] == "out" else None
     return Line(
@@ -179,7 +181,7 @@ def _line(site: Site, number: int, entry: dict[str, Any], names: dict[int, str])
         badge=entry["number"] or "",
         permission=f"{entry['permission']['zh']} {entry['permission']['en']}" if entry["permission"] else "",
         purpose=entry["purpose"] or "",
-        room=placed(site, entry["area"]),
+        room=placed(site, stay["area"] if stay is not None else entry["area"]),
         door=placed(site, entry["door"]),
         company=_company(entry),
         operation=entry["operation"] or ("（未填写 missing）" if entry["incomplete"] else ""),
@@ -204,7 +206,8 @@ def _other(person: dict[str, Any]) -> str:
 
 
 def _remarks(entry: dict[str, Any], stay: dict[str, Any] | None) -> str:
-    parts = [KINDS[entry["direction"]]] if entry["direction"] in KINDS else []
+    known = entry["direction"] == "out" and stay is not None
+    parts = [KINDS[entry["direction"]]] if entry["direction"] in KINDS and not known else []
     if stay is not None and stay["ended_by"] in ENDED and ENDED[stay["ended_by"]] not in parts:
         parts.append(ENDED[stay["ended_by"]])
     if entry["emergency"]:

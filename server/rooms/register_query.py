@@ -71,7 +71,7 @@ def page_query(sought: Sought, after: Place | None, limit: int | None, *, newest
     if sought.incomplete is not None:
         noted = exists().where(NOTES.c.entry_id == entries.id, NOTES.c.kind == OPERATION)
         query = query.where(entries.direction == "in", entries.area.in_(sought.incomplete), ~noted)
-    if sought.book:
+    if sought.book and not sought.open:  # who went back into an outer room is inside by the entry that says so
         query = query.where(or_(entries.direction.not_in(("out", "missed")), entries.ended == "[]"))
     here = tuple_(entries.at_us, entries.id)
     if after is not None:

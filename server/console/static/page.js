@@ -21,6 +21,7 @@ document.addEventListener("keydown", (event) => {
 
 listenToKeys();
 const refresh = keepFresh(_);
+document.addEventListener("refresh", refresh); // a page that has heard of a change need not wait
 
 // -- the chip: whoever is on another page still learns that somebody waits at a door, or that an alarm stands
 

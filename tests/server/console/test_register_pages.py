@@ -1,0 +1,182 @@
+"""The pages of who is inside, the register and the reports: what they say, to whom, in both languages (R2-R4, R3, C4)."""
+
+import re
+from typing import Any
+
+import pytest
+
+from controller.event_base import Explanation
+from controller.events import AccessDenied, AlarmRaised
+from controller.room_events import AreaUncertain
+from server.console.rendering import Renderer
+from server.reports.counting import REPORTS
+from tests.server.conftest import ON_SQLITE
+from tests.server.console.test_record_pages import forms, shown, words
+from tests.server.rooms.conftest import WANG, House, taken
+
+pytestmark = ON_SQLITE
+PATHS = ("/inside", "/register", "/register?incomplete=true", *(f"/reports?report={name}" for name in REPORTS))
+
+
+@pytest.fixture
+def house(app: Any) -> House:
+    made = House(app)
+    app.state.renderer = Renderer(made.context.site)
+    return made
+
+
+def panel(text: str, area: str) -> str:
+    """What the page says of one room."""
+    found = re.search(rf'data-area="{area}".*?</section>', text, re.S)
+    assert found is not None
+    return words(found[0])
+
+
+def two_inside(house: House) -> None:
+    house.edge.happen(taken("hall-in", partners=(WANG,)), taken("hall-in", WANG, partners=(1,)), at_s=10)
+
+
+def test_an_empty_page_says_so_in_both_languages(house: House) -> None:
+    client = house.client("administrator")
+    for path in PATHS:
+        english, chinese = shown(client, path), shown(client, path, "zh")
+        assert 'class="empty' in english or "report=edges" in path, (
+            f"{path}: every edge is listed, also one never silent"
+        )
+        assert not re.search(r"<(script|style)>| style=| onclick=", english), "the policy allows nothing inline"
+        visible = re.sub(r"<svg.*?</svg>", "", chinese.split("<main", 1)[1].split("</main>", 1)[0], flags=re.S)
+        assert not re.findall(r">[^<]*[A-Za-z]{3,} [a-z]{3,}[^<]*<", visible), f"{path}: an untranslated sentence"
+
+
+def test_who_may_not_read_the_register_gets_no_page(house: House) -> None:
+    kiosk = house.client("kiosk")
+    for path in ("/inside", "/register", "/reports"):
+        shown(kiosk, path, expect=403)
+
+
+def test_the_page_says_who_is_where_since_when_and_with_whom(house: House) -> None:
+    two_inside(house)
+    house.edge.happen(taken("cage-in", escort=WANG), at_s=20)
+    text = shown(house.client(), "/inside")
+    hall, cage = panel(text, "hall"), panel(text, "cage-a")
+    assert "M2 王* C001" in hall
+    assert "of them 1 in inner rooms" in hall
+    assert "two-person rule" in hall
+    assert "escort M2" in cage
+    assert "03-02 16:00" in cage
+    assert "李娜" not in text
+    assert 'class="big-count" data-certain="true">2<' in text
+    assert "/api/v1/occupancy/muster.pdf" in text
+
+
+def test_the_page_says_how_many_at_least_and_why_it_is_not_certain(house: House) -> None:
+    two_inside(house)
+    house.edge.happen(AreaUncertain("hall", "restart"), at_s=11)
+    text = shown(house.client(), "/inside")
+    assert "Not certain since" in panel(text, "hall")
+    assert "not sure" in panel(text, "hall")
+    assert 'data-act="count"' in text
+    assert 'data-act="count"' not in shown(house.client("auditor"), "/inside")
+    assert "边缘控制器" in panel(shown(house.client(), "/inside", "zh"), "hall") or "控制器" in panel(
+        shown(house.client(), "/inside", "zh"), "hall"
+    )
+
+
+def test_whose_stay_is_over_is_marked(house: House) -> None:
+    two_inside(house)
+    house.edge.happen(AlarmRaised("OVERSTAY", "M1", "B8", {"number": "M1"}), at_s=12)
+    assert shown(house.client(), "/inside").count("Stay is over") == 1
+
+
+def test_the_register_shows_a_stay_on_one_line_and_finds_by_its_filters(house: House) -> None:
+    two_inside(house)
+    house.edge.happen(taken("hall-out"), at_s=100)
+    guard = house.client()
+    text = shown(guard, "/register?area=hall")
+    assert text.count("data-entry=") == 2
+    assert "16:00:10 → 03-02 16:01:40" in words(text)
+    assert text.count("still inside") == 2, "the filter's name, and Wang"
+    assert shown(guard, "/register?area=hall&passages=true").count("data-entry=") == 3
+    back = words(shown(guard, "/register?badge=M1&open=true").split("<tbody>")[1])
+    assert "still inside" in back
+    assert "lobby" in back, "who went back from the hall is inside there"
+    assert shown(guard, "/register?customer=C001&from=2026-03-02&until=2026-03-02").count("data-entry=") == 2
+    assert shown(guard, "/register?from=2026-03-03").count("data-entry=") == 0
+    assert "李娜" not in text
+    assert "export.xlsx?area=hall&amp;book=true" in text
+
+
+def test_a_mistyped_search_keeps_what_was_typed_and_marks_the_field(house: House) -> None:
+    for query, name in (("customer=nobody&badge=M1", "customer"), ("from=soon", "from"), ("area=attic", "area")):
+        text = shown(house.client(), f"/register?{query}")
+        assert 'role="alert" id="problem"' in text
+        assert re.search(rf'name="{name}"[^>]* aria-invalid="true"', text), query
+
+
+def test_pages_follow_each_other(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.console.register.ON_A_PAGE", 2)
+    for at_s in range(3):
+        house.edge.happen(taken("hall-in", at_s + 1), at_s=at_s)
+    first = shown(house.client(), "/register?area=hall")
+    onward = re.search(r'href="(/register\?[^"]*after=[^"]*)"', first)
+    assert onward is not None
+    second = shown(house.client(), onward[1].replace("&amp;", "&"))
+    entries = re.findall(r'data-entry="(\d+)"', first + second)
+    assert entries == sorted(entries, key=int, reverse=True)
+    assert len(entries) == 3
+    assert "data-fresh" not in second
+
+
+def test_an_entry_takes_an_operation_and_notes_and_shows_that_their_signatures_hold(house: House) -> None:
+    two_inside(house)
+    entry = house.register(area="hall")[0]["id"]
+    path, guard = f"/register/{entry}", house.client()
+    assert forms(shown(guard, path)) == {f"/api/v1/register/{entry}/operation", f"/api/v1/register/{entry}/notes"}
+    assert forms(shown(house.client("auditor"), path)) == set()
+    assert guard.post(f"/api/v1/register/{entry}/operation", json={"text": "a <b>fan</b> replaced"}).status_code == 201
+    text = shown(guard, path)
+    assert "a &lt;b&gt;fan&lt;/b&gt; replaced" in text
+    assert "signature holds" in text
+    assert forms(text) == {f"/api/v1/register/{entry}/notes"}
+    assert "test-guard" in text
+    shown(guard, "/register/999999", expect=404)
+
+
+def test_the_worklist_holds_what_lacks_its_operation_the_oldest_first(house: House) -> None:
+    two_inside(house)
+    first, second = (one["id"] for one in house.register(area="hall"))
+    text = shown(house.client(), "/register?incomplete=true")
+    assert re.findall(r'data-api="/api/v1/register/(\d+)/operation"', text) == [str(first), str(second)]
+    house.client().post(f"/api/v1/register/{first}/operation", json={"text": "fan"})
+    assert f"register/{first}/operation" not in shown(house.client(), "/register?incomplete=true")
+    assert "/operation" not in shown(house.client("auditor"), "/register?incomplete=true")
+
+
+def test_names_in_full_are_offered_to_whom_the_server_would_give_them(house: House) -> None:
+    assert "data-names" in shown(house.client(), "/register")
+    assert "data-names" not in shown(house.client("auditor"), "/register")
+
+
+def test_a_report_shows_its_numbers_as_a_table_and_says_what_they_mean(house: House) -> None:
+    two_inside(house)
+    because = Explanation("NO_PERMISSION", "R1", {"number": "M1", "area": "hall"})
+    house.edge.happen(AccessDenied("hall-in", "hall-door", because, 1, 1, "M1", customer=1), at_s=12)
+    guard = house.client()
+    text = shown(guard, "/reports?period=today")
+    assert re.search(r"<td>hall</td><td class=\"n\">2</td>", text)
+    assert '<tr data-at="2026-03-02T08:00:00Z"><td>2026-03-02 16:00</td>' in text
+    assert "没有该区域权限" in shown(guard, "/reports?report=denials&period=today", "zh")
+    assert "no permission for the room" in shown(guard, "/reports?report=denials&period=month")
+    assert "C001 华云数据" in shown(guard, "/reports?report=customers&from=2026-03-02")
+
+
+def test_a_report_keeps_what_was_typed_wrong(house: House) -> None:
+    text = shown(house.client(), "/reports?from=2026-03-09&until=2026-03-01&customer=nobody")
+    assert 'role="alert" id="problem"' in text
+    assert 'value="2026-03-09"' in text
+
+
+def test_a_full_house_is_listed_whole(house: House) -> None:
+    count = 200
+    house.edge.happen(*(taken("lobby-in", number) for number in range(1, count + 1)), at_s=1)
+    assert shown(house.client(), "/inside").count("data-holder=") == count
