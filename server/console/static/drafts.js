@@ -75,6 +75,7 @@ function putOneBack(name, draft, { _, send }) {
   if (form === null) texts.push(ended ? _("This was not sent: the session had ended, and the form is no longer on this page. You had typed:") : _("This was not sent, and its form is no longer on this page. You had typed:"), listed(Object.keys(draft.values), draft));
   else {
     open(form);
+    form.dispatchEvent(new CustomEvent("fill", { detail: draft.values })); // a form with rows makes as many as it had
     const lost = fill(form, draft.values);
     texts.push(ended ? _("This was not sent yet: the session had ended. What you typed is back; look it over and send it.") : _("This was not sent yet. What you typed is still here."));
     if (draft.files) texts.push(_("The file could not be kept: choose it again."));

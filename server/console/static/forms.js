@@ -106,6 +106,7 @@ function valuesOf(form, submitter) {
     else inner[last] = value === "" ? null : value;
   }
   for (const name of form.dataset.lists?.split(" ") ?? []) values[name] ??= []; // none ticked is an empty list, not "as it was"
+  for (const name of form.dataset.rows?.split(" ") ?? []) values[name] = Object.values(values[name] ?? {}); // `lines.0.model` … are the fields of a list's rows
   return "wrap" in form.dataset ? wrapped(form, values) : values;
 }
 
