@@ -21,6 +21,8 @@ ROOM_W, ROOM_H, GAP = 7.0, 3.0, 1.6
 DOOR_H = 4.2
 """A door, and below it what it says."""
 MARGIN = 2.4
+TAG_W, TAG_H = 4.4, 2.3
+"""What is written at a door."""
 
 Direction = Literal["up", "down", "left", "right"]
 
@@ -61,6 +63,44 @@ class FloorPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     doors: dict[str, Leaf]
     racks: tuple[Racks, ...] = ()
     computed: bool = False
+
+    @property
+    def left(self) -> float:
+        """What is drawn begins here: rooms and doors, with room for what stands at a door."""
+        return (
+            min([self.width, *(room.x for room in self.rooms.values()), *(leaf.x for leaf in self.doors.values())])
+            - TAG_W / 2
+        )
+
+    @property
+    def right(self) -> float:
+        """And ends here."""
+        return (
+            max([0.0, *(room.x + room.w for room in self.rooms.values()), *(leaf.x for leaf in self.doors.values())])
+            + TAG_W / 2
+        )
+
+    @property
+    def top(self) -> float:
+        """As :attr:`left`, upwards."""
+        return (
+            min([self.height, *(room.y for room in self.rooms.values()), *(leaf.y - 2 for leaf in self.doors.values())])
+            - 0.2
+        )
+
+    @property
+    def bottom(self) -> float:
+        """As :attr:`left`, downwards."""
+        return (
+            max(
+                [
+                    0.0,
+                    *(room.y + room.h for room in self.rooms.values()),
+                    *(leaf.y + TAG_H for leaf in self.doors.values()),
+                ]
+            )
+            + 0.3
+        )
 
 
 def floor_plan(site_file: Path, site: Site) -> FloorPlan:
