@@ -54,6 +54,13 @@ class HttpClient:
             # Split at line feeds alone: a record may hold other line ends of Unicode (U+2028) within its text.
             return [line.decode() for line in b"".join(response.iter_bytes()).split(b"\n") if line]
 
+    def sign_in(self, username: str, password: str) -> None:
+        """From now on with a session of this operator, as a browser on the server's own pages would ask."""
+        answer = self._http.post("/api/v1/session", json={"username": username, "password": password})
+        self._answer(answer)
+        cookie = answer.headers["set-cookie"].partition(";")[0]  # httpx2 keeps no __Host- cookie of plain HTTP
+        self._http.headers.update({"cookie": cookie, "sec-fetch-site": "same-origin"})
+
     def close(self) -> None:
         self._http.close()
 

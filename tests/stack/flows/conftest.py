@@ -46,7 +46,9 @@ def running(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iter
         populate(stack)
         site = OpenSite(stack)
         assert site.is_ready(), stack.children["edge"].log_tail()
-        yield Console(site, chromium)
+        console = Console(site, chromium)
+        yield console
+        console.close()
 
 
 @pytest.fixture

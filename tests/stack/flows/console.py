@@ -4,6 +4,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from sim.operators import Operators
 from sim.stack import Stack
 from tests.stack.open_site import OpenSite
 
@@ -18,6 +19,7 @@ class Console:
         self.site = site
         self.stack: Stack = site.stack
         self._browser = browser
+        self._operators = Operators(site.stack)
         self._states: dict[tuple[str, str], Any] = {}
         self._people: dict[str, str] = {}
         self._one_time: dict[str, str] = {}
@@ -63,10 +65,14 @@ class Console:
         """The user name of this person; the account is made when somebody first asks."""
         if who not in self._people:
             username = f"{who.replace('_', '-')}-desk"
-            body = {"username": username, "name": f"Kim {len(self._people) + 1}", "role": who.rstrip("0123456789")}
-            self._one_time[who] = self.stack.api.post("/api/v1/operators", body)["one_time_password"]
+            role = who.rstrip("0123456789")
+            self._one_time[who] = self._operators.account(username, f"Kim {len(self._people) + 1}", role)
             self._people[who] = username
         return self._people[who]
+
+    def close(self) -> None:
+        """When the site ends."""
+        self._operators.close()
 
     def leave(self) -> list[str]:
         """Close every page. Returns what they complained of."""
