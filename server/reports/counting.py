@@ -167,13 +167,13 @@ def _by_code(connection: Connection, query: Select[Any], period: Period, figure:
 
 
 def _series(period: Period, slots: Mapping[tuple[int, str], int], codes: list[str]) -> list[list[int]]:
-    places = {at: number for number, at in enumerate(period.buckets())}
+    places = {to_us(at): number for number, at in enumerate(period.buckets())}  # an hour that comes twice is two
     columns = {code: number for number, code in enumerate(codes)}
     rows = [[0] * len(codes) for _ in places]
     begun: dict[int, int] = {}
     for (slot, code), count in slots.items():
         if slot not in begun:
-            begun[slot] = places[period.bucket(slot)]
+            begun[slot] = places[to_us(period.bucket(slot))]
         rows[begun[slot]][columns[code]] += count
     return rows
 

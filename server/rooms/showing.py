@@ -91,12 +91,12 @@ def show_entries(session: Session, context: Context, rows: Sequence[Any]) -> lis
 
 def stay_told(entry: dict[str, Any], *, open_: bool = False) -> dict[str, Any] | None:
     """The stay that a line about this entry tells: of its own room; with ``open_`` the one that it began and that goes on, in whatever room."""
+    stays: list[dict[str, Any]] = entry["stays"]
     if open_:
-        begun = (one for one in entry["stays"] if one["entry"] == entry["id"] and one["ended_by"] is None)
-        of_own = sorted(begun, key=lambda one: bool(one["area"] != entry["area"]))
-        if of_own:
-            return of_own[0]
-    return next((one for one in entry["stays"] if one["area"] == entry["area"]), None)
+        begun = [one for one in stays if one["entry"] == entry["id"] and one["ended_by"] is None]
+        if begun:
+            return min(begun, key=lambda one: bool(one["area"] != entry["area"]))
+    return next((one for one in stays if one["area"] == entry["area"]), None)
 
 
 def show_notes(session: Session, context: Context, entry: Any) -> list[dict[str, Any]]:
