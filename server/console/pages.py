@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse
 from server.console.errors import theme_of
 from server.console.language import language_of
 from server.console.live import LiveHub
+from server.console.marks import marks_of
 from server.console.rendering import Renderer
 from server.console.sections import shown_to
 from server.context import Context
@@ -46,7 +47,7 @@ def page(
         "section": section,
         "sections": list(shown_to(actor)),
         "tab": section,
-        "marks": {},
+        "marks": marks_of(session, actor, day_of(context, context.clock.now())),
         "now": context.clock.now(),
         "last": reading.last_event_seq(session),
     }

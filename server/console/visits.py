@@ -1,13 +1,16 @@
-"""The pages of visits and emergencies: what is open or expected today, check-in by steps, check-out, approvals (B7, B8, R4-R6, R8)."""
+"""The pages of visits and emergencies: who waits at the desk, what is open or expected today, check-in by steps, check-out, approvals (B7, B8, R4-R6, R8)."""
 
 import json
 from typing import Annotated, Any, get_args
+from urllib.parse import urlencode
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from sqlmodel import Session, col, select
+from starlette.responses import RedirectResponse
 
 from server.console.language import language_of
 from server.console.pages import day_of, page, renderer_of
+from server.console.visit_search import matching, scanned
 from server.context import Context
 from server.fleet.models import EdgeCommand
 from server.operators.actor import Actor
@@ -15,7 +18,9 @@ from server.operators.guard import requires
 from server.operators.permissions import Permission
 from server.permits import card_endpoints, drafting, emergency_endpoints, permit_endpoints, visits
 from server.permits.approval import Approver
+from server.permits.arrivals import waiting_at_desk
 from server.permits.declaration import ITEMS
+from server.permits.entrance import printed_code
 from server.permits.models import Permit, Visit
 from server.permits.overdue import open_visits
 from server.permits.reception import LEVELS
@@ -30,6 +35,7 @@ from server.routes import AppContext, DbSession, TransactionRoute
 router = APIRouter(route_class=TransactionRoute, include_in_schema=False)
 
 Reads = Annotated[Actor, requires(Permission.PERMIT_READ)]
+Text = Annotated[str, Query(max_length=200)]
 MOST = 200
 """So many visits of a kind on the page; the API has them all."""
 APPROVERS: dict[Approver, Permission] = {
@@ -40,14 +46,16 @@ DOCUMENTS = get_args(IdDocument)
 
 
 @router.get("/visits")
-def visits_page(request: Request, session: DbSession, context: AppContext, actor: Reads) -> Response:
-    """What is overdue, inside, expected today and over today; emergencies; permits that wait for this operator."""
+def visits_page(request: Request, session: DbSession, context: AppContext, actor: Reads, q: Text = "") -> Response:
+    """Who waits at the desk, what is overdue, inside, expected today and over today; emergencies; permits that wait for this operator. ``q``: only the visits
+    of somebody, by a part of the name, the end of a phone number, or a badge's, permit's or visit's number."""
     day, night = day_of(context, context.clock.now()), day_of(context, context.clock.now(), 1)
     going = show_visits(session, context, _seen(session, actor, open_visits(session)))
-    overdue = [one for one in going if one.overdue]
     expected = select(Visit).join(Permit, col(Permit.id) == Visit.permit_id).where(Visit.status == "expected")
     today = expected.where(col(Permit.from_at) < night, col(Permit.until_at) > day, Permit.status == "approved")
     gone = select(Visit).where(col(Visit.checked_out_at) >= day, Visit.status == "closed")
+    arrived = show_visits(session, context, _seen(session, actor, waiting_at_desk(session, day))[:MOST])
+    here = {one.id for one in arrived}
     awaiting = {
         role: permit_endpoints.list_permits(session, context, actor, awaiting=role, limit=MOST).items
         for role, permission in APPROVERS.items()
@@ -55,17 +63,33 @@ def visits_page(request: Request, session: DbSession, context: AppContext, actor
     }
     emergencies = emergency_endpoints.list_emergencies(session, context, actor, debts=True, limit=MOST).items
     emergencies += emergency_endpoints.list_emergencies(session, context, actor, status="approved", limit=MOST).items
+    later = _rows(session, context, actor, today.order_by(col(Permit.from_at), col(Visit.id)))
     shown = {
-        "overdue": overdue,
+        "arrived": arrived,
+        "overdue": [one for one in going if one.overdue],
         "inside": [one for one in going if not one.overdue],
-        "expected": _rows(session, context, actor, today.order_by(col(Permit.from_at), col(Visit.id))),
+        "expected": [one for one in later if one.id not in here],
         "gone": _rows(session, context, actor, gone.order_by(col(Visit.checked_out_at).desc())),
     }
+    found = None
+    if q.strip():
+        every = [one for group in shown.values() for one in group]
+        found = matching(session, context, every, q)
     permits = _permits(session, [one.permit for group in shown.values() for one in group])
     return page(
         request, session, context, actor, "visits.html", "visits", **shown, permits=permits, awaiting=awaiting,
-        emergencies=emergencies, levels=LEVELS, areas=[area.id for area in context.site.areas if not area.public],
+        emergencies=emergencies, levels=LEVELS, areas=[area.id for area in context.site.areas if not area.public], q=q, found=found,
     )  # fmt: skip
+
+
+@router.get("/visits/find")
+def find_scanned(session: DbSession, context: AppContext, actor: Reads, code: Text = "") -> Response:
+    """Where a scan belongs: the visit of the badge, permit or visit with this number; else the search says that there is none."""
+    day, night = day_of(context, context.clock.now()), day_of(context, context.clock.now(), 1)
+    found = scanned(session, code.strip(), day, night)
+    rows = _seen(session, actor, [found] if found is not None else [])
+    to = f"/visits/{rows[0].public_id}" if rows else f"/visits?{urlencode({'q': code.strip()})}"
+    return RedirectResponse(to, 303)
 
 
 @router.get("/visits/{name}")
@@ -77,7 +101,7 @@ def visit_page(request: Request, session: DbSession, context: AppContext, actor:
     return page(
         request, session, context, actor, "visit.html", "visits", visit=visit, step=_step(visit), cards=cards,
         permit=show_permits(session, context, [permit])[0], level=LEVELS.get(permit.level), items=ITEMS, documents=DOCUMENTS,
-        escort=_escort(session, context, permit),
+        escort=_escort(session, context, permit), code=printed_code(row.public_id),
     )  # fmt: skip
 
 

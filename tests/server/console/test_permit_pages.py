@@ -29,7 +29,7 @@ def test_a_draft_says_step_by_step_what_it_lacks_until_it_can_be_handed_in(desk:
     text = shown(service, path)
     lacks = html.unescape(section(text, "papers"))
     assert "the customer's letter" in lacks
-    assert "徐*: the copy of the ID document" in lacks
+    assert "徐* : the copy of the ID document" in lacks
     assert "/api/v1/permits/*/submit" not in forms(text), "what cannot be handed in has no button for it"
     assert {"/api/v1/permits/*", "/api/v1/permits/*/persons", "/api/v1/permits/*/letter"} <= forms(text)
     assert PERSON["name"] not in text

@@ -1,0 +1,15 @@
+"""How much waits in a section: the small numbers in the rail."""
+
+from datetime import datetime
+
+from sqlmodel import Session
+
+from server.operators.actor import Actor
+from server.operators.permissions import Permission
+from server.permits.arrivals import waiting_at_desk
+
+
+def marks_of(session: Session, actor: Actor, today: datetime) -> dict[str, int]:
+    """Section → how much. ``visits``: who said at the kiosk today that they are here, and is not checked in; for whom may check them in."""
+    waiting = len(waiting_at_desk(session, today)) if actor.may(Permission.PERMIT_CHECK_IN) else 0
+    return {"visits": waiting}
