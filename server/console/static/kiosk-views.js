@@ -62,7 +62,8 @@ export function badgeView(kiosk, found) {
     name: "operation",
     draw: ({ _, at, say }) => [
       h1(_("What did you do in the machine room?")),
-      p(filled(_("Badge {number}"), { number: found.number }) + (found.stopped ? ` · ${_("opens nothing now: please go to the guard.")}` : ""), "say soft"),
+      p(filled(_("Badge {number}"), { number: found.number }), "say soft"),
+      found.stopped ? p(_("This badge opens nothing now: please go to the guard."), "told") : null,
       made("ul", "", ...entries.map((one, index) => {
         const line = made("li", chosen < 0 || chosen === index ? "" : "off", made("b", "", say(one.area)), made("span", "push"), made("span", "", at(one.at)));
         if (chosen < 0 || chosen === index) line.setAttribute("aria-current", "true");
