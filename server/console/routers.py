@@ -14,7 +14,9 @@ from server.console.handover import router as handover
 from server.console.inside import router as inside
 from server.console.kiosk import router as kiosk
 from server.console.monitor import router as monitor
+from server.console.operators import router as operators
 from server.console.permits import router as permits
+from server.console.recovery import router as recovery
 from server.console.register import router as register
 from server.console.reports import router as reports
 from server.console.system import router as system
@@ -25,6 +27,8 @@ from server.console.visits import router as visits
 
 ROUTERS: list[APIRouter] = [
     account,
+    operators,
+    recovery,
     console,
     monitor,
     kiosk,

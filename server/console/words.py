@@ -8,6 +8,7 @@ from server.console.customers_words import CUSTOMERS_WORDS
 from server.console.equipment_words import EQUIPMENT_WORDS
 from server.console.marking import N_
 from server.console.monitor_words import MONITOR_WORDS
+from server.console.operators_words import OPERATORS_WORDS
 from server.console.record_words import RECORD_WORDS
 from server.console.register_words import REGISTER_WORDS
 from server.console.system_words import SYSTEM_WORDS
@@ -240,7 +241,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "kiosk": N_("Kiosk"),
         "administrator": N_("Administrator"),
     },
-} | APPROVALS_WORDS | EQUIPMENT_WORDS | BADGES_WORDS | CUSTOMERS_WORDS | MONITOR_WORDS | RECORD_WORDS | REGISTER_WORDS | SYSTEM_WORDS | VISITS_WORDS  # fmt: skip
+} | APPROVALS_WORDS | EQUIPMENT_WORDS | BADGES_WORDS | CUSTOMERS_WORDS | MONITOR_WORDS | OPERATORS_WORDS | RECORD_WORDS | REGISTER_WORDS | SYSTEM_WORDS | VISITS_WORDS  # fmt: skip
 """Family → code → English. A code that is not here is shown as it is."""
 
 

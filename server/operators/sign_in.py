@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import cast
 
 from sqlalchemy import delete
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 from sqlmodel.sql.expression import SelectOfScalar
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
@@ -244,6 +244,34 @@ def locked_until(session: Session, username: str, address: str, now: datetime) -
 def _full_since(session: Session, failures: SelectOfScalar[datetime], limit: int) -> datetime | None:
     """The failure whose end lets the next try pass, where there are ``limit``."""
     return session.exec(failures.order_by(col(SignInFailure.at).desc()).offset(limit - 1).limit(1)).first()
+
+
+@dataclass(frozen=True)
+class Failures:
+    """Failed sign-ins to one user name within :data:`WINDOW`. ``until``: how long the brake holds at the address that tried most lately."""
+
+    username: str
+    count: int
+    last_at: datetime
+    address: str
+    until: datetime | None
+
+
+def recent_failures(session: Session, now: datetime) -> list[Failures]:
+    """Who fails to sign in just now, or is guessed at; the latest first, at most :data:`LIMIT_ADDRESS` names."""
+    query = (
+        select(SignInFailure.username, func.count(), func.max(SignInFailure.id))
+        .where(col(SignInFailure.at) > now - WINDOW)
+        .group_by(col(SignInFailure.username))
+        .order_by(func.max(SignInFailure.id).desc())
+        .limit(LIMIT_ADDRESS)
+    )
+    found = []
+    for username, count, newest in session.exec(query).all():
+        last = session.get_one(SignInFailure, newest)
+        until = locked_until(session, username, last.address, now)
+        found.append(Failures(username, count, last.at, last.address, until))
+    return found
 
 
 def forgive(session: Session, username: str) -> int:
