@@ -19,9 +19,9 @@ VISITS_WORDS: Final[dict[str, dict[str, str]]] = {
         "retired": N_("retired"),
     },
     "card_technology": {
-        "desfire": N_("DESFire"),
-        "ultralight-c": N_("Ultralight C"),
-        "felica-lite-s": N_("FeliCa Lite-S"),
+        "desfire": "DESFire",
+        "ultralight-c": "Ultralight C",
+        "felica-lite-s": "FeliCa Lite-S",
         "uid": N_("bare number (opens no main room)"),
     },
     "violation_status": {"open": N_("open"), "handled": N_("handled"), "reopened": N_("taken up again")},
