@@ -134,7 +134,7 @@ def application_page(request: Request, session: DbSession, context: AppContext, 
         by=operators_of(session, [row.application.created_by, row.application.decided_by]),
         approves=actor.may(Permission.APPLICATION_APPROVE) and (not staff or actor.may(Permission.STAFF_PERMIT)),
         issuing=issuing_of(request, session, context, actor, badge, seen=True) if badge is not None else None,
-        blocked=_blocked(row), steps=_steps(row, shown, declared is not None),
+        blocked=_blocked(row), held=_holding(session, context, row), steps=_steps(row, shown, declared is not None),
     )  # fmt: skip
 
 
@@ -171,7 +171,7 @@ def _people(session: Session, context: Context, customer: Customer | None, held:
     query = query.where(Holder.kind == "staff" if customer is None else Holder.customer_id == customer.id)
     numbers: dict[int, list[str]] = {}
     for badge in held:
-        numbers.setdefault(badge.holder_id, []).append(badge.number or "–")
+        numbers.setdefault(badge.holder_id, []).append(badge.number or "")
     return [
         Person(
             row.public_id,
@@ -196,6 +196,14 @@ def _blocked(row: ApplicationRow) -> list[str]:
     quota: Quota = owner.quota
     full = row.application.kind == "new" and quota.full
     return [why for why, holds in (("contract", not owner.in_force), ("quota", full)) if holds]
+
+
+def _holding(session: Session, context: Context, row: ApplicationRow) -> list[BadgeRow]:
+    """Whose badges fill the quota, where that stands in the way."""
+    if row.owner is None or "quota" not in _blocked(row):
+        return []
+    customer = session.exec(select(Customer).where(Customer.code == row.owner.code)).one()
+    return badge_rows(session, context, _held(session, customer, staff=False))
 
 
 def _steps(row: ApplicationRow, badge: BadgeRow | None, declared: bool) -> list[tuple[str, str]]:

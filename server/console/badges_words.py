@@ -67,6 +67,21 @@ BADGES_WORDS: Final[dict[str, dict[str, str]]] = {
         "lost": N_("reported lost"),
         "revoked": N_("deregistered, the card is still out"),
     },
+    "badge_became": {
+        "approved": N_("approved, takes its place in the quota"),
+        "issued": N_("card bound"),
+        "active": N_("made active"),
+        "suspended": N_("suspended"),
+        "lost": N_("reported lost"),
+        "revoked": N_("deregistered"),
+        "returned": N_("card is back"),
+    },
+    "badge_card": {
+        "desfire": N_("DESFire card"),
+        "ultralight-c": N_("Ultralight C card"),
+        "felica-lite-s": N_("FeliCa Lite-S card"),
+        "uid": N_("card known by its UID only"),
+    },
     "badge_technology": {
         "desfire": N_("DESFire card written elsewhere"),
         "ultralight-c": N_("Ultralight C card"),
