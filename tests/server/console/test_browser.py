@@ -27,8 +27,9 @@ from server.db.clock import to_us
 from server.fleet.models import EdgeCommand
 from server.operators.actor import SYSTEM, Actor
 from server.operators.models import OperatorSession
+from server.operators.password_changes import FIRST_SIGN_IN_FILE, change_own_password
 from server.operators.permissions import Role
-from server.operators.service import FIRST_SIGN_IN_FILE, change_own_password, create_operator
+from server.operators.service import create_operator
 from tests.server.conftest import ON_SQLITE
 from tests.server.console.conftest import EdgeRow, Served, denied, granted
 from tests.server.process import running
@@ -97,7 +98,10 @@ def new_operator(served: Served, username: str, role: Role) -> None:
     now = served.context.clock.now()
     with served.context.database.write() as session:
         operator, secret = create_operator(session, SYSTEM, now, username, "Kim", role)
-        change_own_password(session, Actor("operator", operator.public_id, "Kim", role), now, secret, PASSWORD)
+        actor = Actor("operator", operator.public_id, "Kim", role)
+    assert secret is not None
+    with served.context.database.write() as session:
+        change_own_password(session, served.context, actor, secret, PASSWORD)
 
 
 def sign_in(page: Page, served: Served, username: str = "guard-1", role: Role = "guard") -> None:
