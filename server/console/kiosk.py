@@ -37,7 +37,13 @@ KEEP = timedelta(days=400)
 @router.get(KIOSK)
 def kiosk_page(request: Request, context: AppContext, actor: Uses) -> Response:
     """The screen at the entrance: everything else it does by its API."""
-    return bare_page(request, "kiosk.html", actor=actor, site_zh=context.site.name_zh, site_en=context.site.name_en)
+    return bare_page(
+        request,
+        "kiosk.html",
+        actor=actor,
+        site_zh=context.site.name_zh or context.site.id,
+        site_en=context.site.name_en or context.site.id,
+    )
 
 
 @router.get(KIOSK_SIGN_IN)
