@@ -73,11 +73,11 @@ async def second_step(
 
 
 @router.post("/sign-out")
-def sign_out(session: DbSession, actor: OwnAccount) -> Response:
-    """Sign out: the session is gone at the server at once."""
+def sign_out(session: DbSession, actor: OwnAccount, to: Path = "") -> Response:
+    """Sign out: the session is gone at the server at once. ``to``: where the next person at this desk goes on."""
     if actor.session is not None:
         sign_in.close_session(session, actor.session)
-    response = RedirectResponse("/sign-in", 303)
+    response = RedirectResponse(sign_in_path(local_path(to)) if to else "/sign-in", 303)
     take_cookie(response)
     return response
 

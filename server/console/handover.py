@@ -26,11 +26,29 @@ PLACES = {
     "/api/v1/exit-slips/": ("/equipment/slips/", Permission.SLIP_READ),
     "/api/v1/discrepancies": ("/equipment/discrepancies", Permission.INVENTORY_READ),
     "/api/v1/alarms": ("/live", Permission.LIVE_READ),
-    "/api/v1/occupancy": ("/live", Permission.LIVE_READ),
+    "/api/v1/occupancy": ("/inside", Permission.REGISTER_READ),
     "/api/v1/doors": ("/live", Permission.LIVE_READ),
-    "/api/v1/edges": ("/live", Permission.LIVE_READ),
+    "/api/v1/edges/": ("/system/edges/", Permission.FLEET_READ),
+    "/api/v1/register/": ("/register/", Permission.REGISTER_READ),
+    "/api/v1/violations/": ("/violations/", Permission.VIOLATION_READ),
+    "/api/v1/badges/": ("/badges/", Permission.BADGE_READ),
+    "/api/v1/duty-items/": ("/system/duties/", Permission.DUTY_READ),
+    "/api/v1/mechanical-keys/": ("/system/keys/", Permission.KEY_READ),
+    "/api/v1/recovery": ("/system/recovery", Permission.OPERATOR_READ),
 }
-"""Where a debt is dealt with, by its address in the API; what is not here has no page yet."""
+"""Where a debt is dealt with, by its address in the API."""
+LISTS = {
+    "visit": ("/visits", Permission.PERMIT_READ),
+    "visit_overdue": ("/visits", Permission.PERMIT_READ),
+    "register_incomplete": ("/register?incomplete=true", Permission.REGISTER_READ),
+    "violation": ("/violations", Permission.VIOLATION_READ),
+    "badge_out": ("/badges/to-return", Permission.BADGE_READ),
+    "duty_test": ("/system/duties", Permission.DUTY_READ),
+    "key_out": ("/system/keys", Permission.KEY_READ),
+    "edge_offline": ("/system", Permission.FLEET_READ),
+    "discrepancy": ("/equipment/discrepancies", Permission.INVENTORY_READ),
+}
+"""Kind of debt → the page that has all of the kind."""
 
 
 @router.get("/handover")
@@ -62,7 +80,19 @@ def _shown(
         request, session, context, actor, "handover.html", "handover", one=one, post=post, history=history.items,
         groups=_groups(one.items if one is not None else debts, actor), fresh=_groups(one.new, actor) if one is not None else [],
         mine=one is not None and actor.is_who(one.opened_by), signed=bool(signed_by & actor.identities),
+        lists={kind: path for kind, (path, permission) in LISTS.items() if actor.may(permission)}, step=_step(one),
     )  # fmt: skip
+
+
+def _step(one: Any) -> int:
+    """Which of the four steps comes next: begin, explain, hand over, take over; 0 when it is over."""
+    if one is None:
+        return 1
+    if one.ended_at is not None:
+        return 0
+    if one.status == "offered":
+        return 4
+    return 2 if one.unexplained or one.new else 3
 
 
 def _groups(debts: Sequence[Any], actor: Actor) -> list[tuple[Any, list[tuple[Any, str | None]]]]:

@@ -1,6 +1,7 @@
 """The pages of the edges and of the server itself: what each can promise now, and what to do where it cannot (MEANINGS 17-19, 28, 29)."""
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
@@ -9,6 +10,7 @@ from sqlmodel import Session, col, select
 
 from server.console.language import language_of
 from server.console.pages import page, renderer_of
+from server.console.system_words import SYSTEM_WORDS
 from server.context import Context
 from server.db.clock import from_us, to_us
 from server.fleet import endpoints, policy_endpoints
@@ -30,6 +32,7 @@ router = APIRouter(route_class=TransactionRoute, include_in_schema=False)
 Reads = Annotated[Actor, requires(Permission.FLEET_READ)]
 COMMANDS, PAST_ALARMS, UNREAD = 30, 15, 50
 """So many on an edge's page; the API has them all."""
+QUOTED = re.compile(r"'([^']*)'")
 STEADY_OFFSET_US = 2_000_000
 """A clock further off than this is shown in red: schedules and validity are judged by it."""
 
@@ -98,9 +101,19 @@ def _edges(session: Session) -> Sequence[Edge]:
     return session.exec(select(Edge).order_by(col(Edge.name))).all()
 
 
-def _unsupervised(warnings: Iterable[str]) -> list[str]:
+def _unsupervised(warnings: Iterable[str]) -> list[tuple[str, str]]:
+    """The inputs that an edge names in its warning: what each is (as the vocabulary has it), and its door, zone, area or cabinet."""
     found = [text.removeprefix(UNSUPERVISED) for text in warnings if text.startswith(UNSUPERVISED)]
-    return found[0].split(", ") if found else []
+    return [_input(name) for name in found[0].split(", ")] if found else []
+
+
+def _input(name: str) -> tuple[str, str]:
+    quoted = QUOTED.search(name)
+    place = quoted[1] if quoted is not None else ""
+    for kind in SYSTEM_WORDS["input_line"]:
+        if name.startswith(kind) or name.endswith(f" {kind}"):
+            return kind, place
+    return name, ""
 
 
 def _doors(context: Context, names: list[str], reported: dict[str, dict[str, str]]) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """The page of the audit log: who did what, when, to what, and what it was before (B9, C3, D1)."""
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -22,8 +23,7 @@ from server.routes import AppContext, DbSession, TransactionRoute
 router = APIRouter(route_class=TransactionRoute, include_in_schema=False)
 
 SHOWN = 50
-LONG = 240
-"""Characters of a value that are shown at once; the rest is folded away."""
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)")
 PLACES = {
     "cus": ("/customers/{}", Permission.REGISTRY_READ),
     "bdg": ("/badges/{}", Permission.BADGE_READ),
@@ -81,7 +81,7 @@ def audit_page(
     return page(
         request, session, context, actor, "system-audit.html", "system", tab="audit", given=given, problem=problem,
         asked=urlencode(asked), api=urlencode(api), following=following, before=before,
-        nouns=sorted(SYSTEM_WORDS["audit_noun"]), items=[_item(row, actor) for row in rows],
+        nouns=sorted(SYSTEM_WORDS["audit_noun"]), is_moment=is_moment, items=[_item(row, actor) for row in rows],
     )  # fmt: skip
 
 
@@ -104,12 +104,17 @@ def _item(row: AuditEntry, actor: Actor) -> dict[str, Any]:
     }
 
 
+def is_moment(text: str | None) -> bool:
+    """Whether a value is a time as the log keeps it."""
+    return text is not None and MOMENT.fullmatch(text) is not None
+
+
 def difference(before: dict[str, Any] | None, after: dict[str, Any] | None) -> list[tuple[str, str | None, str | None]]:
     """What differs: (field, before, after) in the order of the fields, as text; None: there was, or is, no such field. Fields of fields are named with dots.
-    With one side only: everything of it."""
+    With one side only: everything of it that is not empty."""
     was, now = _flat(before or {}), _flat(after or {})
     if before is None or after is None:
-        return [(name, was.get(name), now.get(name)) for name in (*was, *now)]
+        return [(name, was.get(name), now.get(name)) for name in (*was, *now) if was.get(name) or now.get(name)]
     names = [*was, *(name for name in now if name not in was)]
     return [(name, was.get(name), now.get(name)) for name in names if was.get(name) != now.get(name)]
 

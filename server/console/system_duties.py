@@ -1,5 +1,6 @@
 """The pages of what must be tested (L5), of the mechanical keys, and of the second channel of alarms."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any, get_args
 
@@ -149,10 +150,10 @@ def _since(session: Session) -> dict[str, datetime]:
 
 
 def _people(session: Session, context: Context, ids: set[str | None]) -> dict[str, str]:
-    """Masked names by public id."""
+    """Public id → masked name with the number of the badge."""
     wanted = {one for one in ids if one is not None}
     rows = session.exec(select(Holder).where(col(Holder.public_id).in_(wanted))).all() if wanted else []
-    return {row.public_id: masked_field(context.personal, row, "name") or row.public_id for row in rows}
+    return dict(_named(session, context, rows))
 
 
 def _staff(session: Session, context: Context) -> list[tuple[str, str]]:
@@ -160,18 +161,16 @@ def _staff(session: Session, context: Context) -> list[tuple[str, str]]:
     query = select(Holder).where(
         Holder.kind == "staff", col(Holder.left_at).is_(None), col(Holder.deleted_at).is_(None)
     )
-    rows = session.exec(query.order_by(col(Holder.id)).limit(MOST)).all()
+    return _named(session, context, session.exec(query.order_by(col(Holder.id)).limit(MOST)).all())
+
+
+def _named(session: Session, context: Context, rows: Sequence[Holder]) -> list[tuple[str, str]]:
     badges = select(Badge.holder_id, Badge.number).where(
         Badge.status == "active", col(Badge.holder_id).in_([row.id for row in rows])
     )
     numbers = dict(session.exec(badges).all())
-    return [
-        (
-            row.public_id,
-            f"{masked_field(context.personal, row, 'name') or row.public_id} {numbers.get(row.id or 0, '')}".strip(),
-        )
-        for row in rows
-    ]
+    names = ((row, masked_field(context.personal, row, "name") or row.public_id) for row in rows)
+    return [(row.public_id, f"{name} {numbers.get(row.id or 0) or ''}".strip()) for row, name in names]
 
 
 def _places(context: Context) -> list[tuple[str, list[str]]]:

@@ -233,6 +233,16 @@ SYSTEM_WORDS: Final[dict[str, dict[str, str]]] = {
         "quiet": N_("Read the complaint below; what is by decision stays, the rest is for the technician."),
     },
     "records_where": {"lag": N_("not arrived"), "outbox": N_("in its outbox")},
+    "input_line": {
+        "contact": N_("Door contact"),
+        "rex": N_("Exit button"),
+        "tamper": N_("Tamper contact"),
+        "fire": N_("Fire input of zone"),
+        "gas": N_("Gas input of zone"),
+        "lockdown": N_("Lockdown button"),
+        "mains": N_("Mains supervision"),
+        "battery": N_("Battery supervision"),
+    },
     "door_fail": {"secure": N_("stays locked (fail-secure)"), "safe": N_("unlocks (fail-safe)")},
     "relock_by": {"board": N_("the relay board itself"), "edge": N_("the edge's program")},
     "refused_reason": {

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from controller.site import Area, Door, Site
+
 MOST = 200
 """So many of a kind are listed one by one."""
 
@@ -23,6 +25,15 @@ class Debt:
     def key(self) -> tuple[str, str, int]:
         """What tells it from every other."""
         return self.kind, self.subject, self.since_us
+
+
+def place_names(site: Site, name: str) -> tuple[str, str]:
+    """What a door or area is called, in Chinese and English; its id where it has no name, or is none of the site's."""
+    places: tuple[Door | Area, ...] = (*site.doors, *site.areas)
+    for place in places:
+        if place.id == name:
+            return place.name_zh or name, place.name_en or name
+    return name, name
 
 
 def rest_of(kind: str, count: int) -> Debt:

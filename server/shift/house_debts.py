@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, func, select
 
+from controller.site import Site
 from server.console.language import translate
 from server.console.words import word
 from server.context import Context
@@ -18,7 +19,7 @@ from server.equipment.slips.standing import out_of, return_overdue
 from server.fleet.models import Edge
 from server.ledger.models import LedgerAlarm, LedgerArea, LedgerDoor, LedgerLockdown
 from server.operators import recovery
-from server.shift.debt import Debt
+from server.shift.debt import Debt, place_names
 
 UNCHECKED = "EQUIPMENT_UNCHECKED"
 _TESTS = {
@@ -45,18 +46,18 @@ _DISCREPANCIES = {
 }
 
 
-def equipment_unchecked(session: Session, _context: Context, _now: datetime) -> Iterable[Debt]:
+def equipment_unchecked(session: Session, context: Context, _now: datetime) -> Iterable[Debt]:
     """Doors through which something may have left unchecked, until a guard's attestation has ended the alarm (MEANINGS 26)."""
     for row, edge in _standing(session):
         if row.alarm == UNCHECKED:
-            yield _alarm("equipment_unchecked", row, edge)
+            yield _alarm(context.site, "equipment_unchecked", row, edge)
 
 
-def alarms(session: Session, _context: Context, _now: datetime) -> Iterable[Debt]:
+def alarms(session: Session, context: Context, _now: datetime) -> Iterable[Debt]:
     """Every other alarm that stands, seen by somebody or not."""
     for row, edge in _standing(session):
         if row.alarm != UNCHECKED:
-            yield _alarm("alarm", row, edge)
+            yield _alarm(context.site, "alarm", row, edge)
 
 
 def discrepancies(session: Session, _context: Context, _now: datetime) -> Iterable[Debt]:
@@ -94,16 +95,17 @@ def overdue_returns(session: Session, _context: Context, now: datetime) -> Itera
             )
 
 
-def duty_tests(session: Session, _context: Context, now: datetime) -> Iterable[Debt]:
+def duty_tests(session: Session, context: Context, now: datetime) -> Iterable[Debt]:
     """Ways out and their releases that must be tested (L5)."""
     for one in overdue(session, now):
         (zh, en), (why_zh, why_en) = _TESTS[one.item.kind], _WHY_TEST[one.why]
+        of_zh, of_en = place_names(context.site, one.item.subject)
         yield Debt(
             "duty_test",
             one.item.public_id,
             to_us(one.since),
-            f"{one.item.subject} {zh}：{why_zh}",
-            f"{one.item.subject}, {en}: {why_en}",
+            f"{of_zh} {zh}：{why_zh}",
+            f"{of_en}, {en}: {why_en}",
             f"/api/v1/duty-items/{one.item.public_id}",
         )
 
@@ -147,45 +149,48 @@ def edges_offline(session: Session, _context: Context, _now: datetime) -> Iterab
         )
 
 
-def doors_in_maintenance(session: Session, _context: Context, now: datetime) -> Iterable[Debt]:
+def doors_in_maintenance(session: Session, context: Context, now: datetime) -> Iterable[Debt]:
     """Doors at which somebody works."""
     query = select(LedgerDoor).where(col(LedgerDoor.maintenance_until_us) > to_us(now))
     for row in session.exec(query.order_by(col(LedgerDoor.edge_id), col(LedgerDoor.door))).all():
+        zh, en = place_names(context.site, row.door)
         yield Debt(
             "door_maintenance",
             row.door,
             row.maintenance_until_us or 0,
-            f"门 {row.door} 维护中",
-            f"Door {row.door} is in maintenance",
+            f"门 {zh} 维护中",
+            f"Door {en} is in maintenance",
             "/api/v1/doors",
         )
 
 
-def areas_uncertain(session: Session, _context: Context, _now: datetime) -> Iterable[Debt]:
+def areas_uncertain(session: Session, context: Context, _now: datetime) -> Iterable[Debt]:
     """Areas of which it is not certain who is inside (MEANINGS 12)."""
     query = select(LedgerArea).order_by(col(LedgerArea.uncertain_since_us), col(LedgerArea.area))
     for row in session.exec(query).all():
         cause = word("uncertain", row.cause)
+        zh, en = place_names(context.site, row.area)
         yield Debt(
             "area_uncertain",
             f"{row.area}@{row.edge_id}",
             row.uncertain_since_us,
-            f"区域 {row.area} 人数不确定：{translate('zh-CN', cause)}",
-            f"Area {row.area} is uncertain: {cause}",
+            f"区域 {zh} 人数不确定：{translate('zh-CN', cause)}",
+            f"Area {en} is uncertain: {cause}",
             "/api/v1/occupancy",
         )
 
 
-def lockdowns(session: Session, _context: Context, _now: datetime) -> Iterable[Debt]:
+def lockdowns(session: Session, context: Context, _now: datetime) -> Iterable[Debt]:
     """What is locked down (MEANINGS 22)."""
     query = select(LedgerLockdown).order_by(col(LedgerLockdown.since_us), col(LedgerLockdown.area))
     for row in session.exec(query).all():
+        zh, en = place_names(context.site, row.area)
         yield Debt(
             "lockdown",
             f"{row.area}@{row.edge_id}",
             row.since_us,
-            f"{row.area or '全部区域'}封锁中",
-            f"{row.area or 'Everything'} is locked down",
+            f"{zh or '全部区域'}封锁中",
+            f"{en or 'Everything'} is locked down",
             "/api/v1/occupancy",
         )
 
@@ -213,14 +218,15 @@ def _standing(session: Session) -> Iterable[tuple[LedgerAlarm, str]]:
     return session.exec(query.order_by(col(LedgerAlarm.id))).all()
 
 
-def _alarm(kind: str, row: LedgerAlarm, edge: str) -> Debt:
+def _alarm(site: Site, kind: str, row: LedgerAlarm, edge: str) -> Debt:
     name = word("alarm", row.alarm)
+    zh, en = place_names(site, row.subject)
     seen_zh, seen_en = ("未确认", "not acknowledged") if row.acknowledged_us is None else ("已确认", "acknowledged")
     return Debt(
         kind,
         str(row.id),
         row.last_raised_us or row.raised_us,
-        f"{translate('zh-CN', name)}（{row.subject}，{edge}），{seen_zh}",
-        f"{name} ({row.subject}, {edge}), {seen_en}",
+        f"{translate('zh-CN', name)}（{zh}，{edge}），{seen_zh}",
+        f"{name} ({en}, {edge}), {seen_en}",
         f"/api/v1/alarms?alarm={row.alarm}&subject={row.subject}",
     )

@@ -16,7 +16,7 @@ from server.permits.overdue import open_debts, open_visits, overdue_of
 from server.permits.visits import awaited
 from server.rooms.register_query import ENTRIES, Sought, page_query
 from server.rooms.showing import main_rooms
-from server.shift.debt import MOST, Debt
+from server.shift.debt import MOST, Debt, place_names
 from server.shift.violation_lifecycle import KINDS
 from server.shift.violations import open_violations
 
@@ -108,12 +108,13 @@ def incomplete_entries(session: Session, context: Context, _now: datetime) -> It
         beside = (connection.scalar(select(func.count()).select_from(found)) or 0) - MOST
     for place, row in enumerate(rows):
         number = row.number or "—"
+        zh, en = place_names(context.site, row.area)
         yield Debt(
             "register_incomplete",
             str(row.id),
             row.at_us,
-            f"登记 {row.id}：{number} 进入 {row.area}，未填写操作内容",
-            f"Register entry {row.id}: {number} into {row.area}, operation not entered",
+            f"登记 {row.id}：{number} 进入 {zh}，未填写操作内容",
+            f"Register entry {row.id}: {number} into {en}, operation not entered",
             f"/api/v1/register/{row.id}",
             count=1 if place < MOST else beside,
         )

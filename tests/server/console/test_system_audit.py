@@ -14,6 +14,7 @@ from server.console.system_audit import difference
         ({"a": 1, "b": 2}, {"a": 1, "b": 3, "c": ""}, [("b", "2", "3"), ("c", None, "")]),
         ({"a": {"x": 1, "y": [1, 2]}}, {"a": {"x": 1, "y": []}}, [("a.y", "1, 2", "")]),
         ({"a": "x"}, {}, [("a", "x", None)]),
+        (None, {"a": "", "b": None, "c": 0}, [("c", None, "0")]),
         (None, None, []),
     ],
 )

@@ -92,7 +92,8 @@ def test_how_a_door_relocks_and_what_is_unsupervised_is_shown(app: FastAPI, edge
     assert "stays locked (fail-secure)" in doors
     assert "the relay board itself" in doors
     assert doors.count("after a crash go and look") == 1
-    assert "fire zone" in doors
+    assert "Exit button hall-door" in doors
+    assert "Fire input of zone z1" in doors
     assert "It complains" not in words(page), "what is shown with the doors is not a complaint besides"
     assert "2 inputs without supervision" in card(shown(client, "/system"))
 
@@ -177,15 +178,15 @@ def test_a_site_file_that_was_changed_or_broken_since_the_start_is_told(app: Fas
 def test_the_audit_log_is_filtered_and_paged_newest_first(app: FastAPI) -> None:
     client = token_client(app)
     for number in range(60):
-        assert client.post("/api/v1/mechanical-keys", json=key(f"K{number:02}")).status_code == 201
-    client.patch("/api/v1/mechanical-keys/K07", json={"kept_at": "cabinet 9"})
+        assert client.post("/api/v1/mechanical-keys", json=key(f"No-{number:02}")).status_code == 201
+    client.patch("/api/v1/mechanical-keys/No-07", json={"kept_at": "cabinet 9"})
     first = shown(client, "/system/audit?act=key")
-    assert words(first).index("cabinet 9") < words(first).index("K59") < words(first).index("K12")
-    assert "K01" not in words(first)
+    assert words(first).index("cabinet 9") < words(first).index("No-59") < words(first).index("No-12")
+    assert "No-01" not in words(first)
     (following,) = set(re.findall(r'href="(/system/audit\?before=\d+[^"]*)"', first))
     second = words(shown(client, following.replace("&amp;", "&")))
-    assert "K01" in second
-    assert "K59" not in second
+    assert "No-01" in second
+    assert "No-59" not in second
     (found,) = re.findall(r'<li data-act="key.change">.*?</li>', first, re.S)
     assert "<del>cabinet 1</del> → <ins>cabinet 9</ins>" in found
     assert "Mechanical key: changed" in words(found)
