@@ -15,7 +15,7 @@ const apply = $("apply");
 
 function offer(part, on) {
   part.hidden = !on;
-  if (part.tagName === "FIELDSET") part.disabled = !on;
+  for (const field of part.querySelectorAll("input, select")) field.disabled = !on; // each: forms.js asks the fields, not their fieldset
 }
 
 function choose() {
