@@ -62,7 +62,7 @@ log = structlog.get_logger(__name__)
 
 
 class FleetService:
-    """Background work of the one process that leads. ``run_once`` is one turn of the fleet's thread."""
+    """Background work of the one process that ``leads``: takes the edges' messages and publishes. ``run_once`` is one turn of the fleet's thread."""
 
     name = "fleet"
 
@@ -90,7 +90,7 @@ class FleetService:
         self._activated_us = 0
         self._raised_us: int | None = None
         self._unsure = False
-        self._leads = False
+        self.leads = False
         self._thread = threading.Thread(target=self._run, name="fleet", daemon=True)
         self.mqtt = MqttClient(
             context.config.broker_url,
@@ -118,11 +118,6 @@ class FleetService:
     def alive(self) -> bool:
         """Whether its thread runs."""
         return self._thread.is_alive()
-
-    @property
-    def leads(self) -> bool:
-        """Whether this process takes the edges' messages and publishes, rather than another one."""
-        return self._leads
 
     def _now_us(self) -> int:
         now: datetime = self._context.clock.now()
@@ -158,7 +153,7 @@ class FleetService:
         listener.start()
         self.mqtt.start()
         ingest.start()
-        self._leads = True
+        self.leads = True
         try:
             while not self._stopping.is_set():
                 self._wake.wait(TURN_S)
@@ -176,7 +171,7 @@ class FleetService:
                     log.error("fleet: leadership lost")
                     break
         finally:
-            self._leads = False
+            self.leads = False
             resigned.set()
             listener.stop()
             self.mqtt.stop()
