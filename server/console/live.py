@@ -116,6 +116,7 @@ class LiveHub:
         self._panels: dict[Audience, dict[str, str]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._hinted = asyncio.Event()
+        self._refreshing: asyncio.Task[None] | None = None
 
     def hint(self) -> None:
         """Events were committed by this process: look now. May be called from any thread; without it the hub looks each :data:`POLL_S`."""
@@ -185,9 +186,16 @@ class LiveHub:
                 if healthy:
                     log.exception("live pages cannot read the database")
                 healthy = False
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._hinted.wait(), POLL_S)
+            with contextlib.suppress(
+                TimeoutError
+            ):  # wait_for of Python 3.11 would lose a cancellation that meets the hint
+                async with asyncio.timeout(POLL_S):
+                    await self._hinted.wait()
             self._hinted.clear()
+        if self._refreshing is not None:
+            self._refreshing.cancel()
+            await asyncio.wait([self._refreshing])
+            self._refreshing = None
         for subscription in list(self._subscriptions):
             subscription.end()
 
@@ -197,9 +205,14 @@ class LiveHub:
             self._last = events.last
             for subscription in list(self._subscriptions):
                 self._pass_on(subscription, events)
-        if events is not None or now_s >= due["panels"]:
+        if events is not None:
+            due["panels"] = 0.0
+        if now_s >= due["panels"] and (self._refreshing is None or self._refreshing.done()):
+            ended, self._refreshing = self._refreshing, None
+            if ended is not None:
+                ended.result()  # raises what it could not read
             due["panels"] = now_s + PANELS_S
-            self._pass_on_panels(await run_in_threadpool(self._read_panels, frozenset(self._audiences())))
+            self._refreshing = asyncio.create_task(self._refresh())
         if now_s >= due["sessions"]:
             due["sessions"] = now_s + SESSIONS_S
             gone = await run_in_threadpool(self._read_gone, {one.actor for one in self._subscriptions})
@@ -211,6 +224,13 @@ class LiveHub:
             tick = self._tick()
             for subscription in list(self._subscriptions):
                 subscription.send(tick)
+
+    async def _refresh(self) -> None:
+        """The panels, beside the rows: the next tap does not wait until those of the last one are drawn."""
+        try:
+            self._pass_on_panels(await run_in_threadpool(self._read_panels, frozenset(self._audiences())))
+        finally:
+            self._hinted.set()  # more may have come meanwhile
 
     def _pass_on(self, subscription: Subscription, events: "_Events") -> None:
         if events.reset:

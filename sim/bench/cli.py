@@ -25,6 +25,7 @@ BENCHES = (
     "rooms",
     "inventory",
     "slip",
+    "console",
 )
 
 
@@ -95,6 +96,10 @@ def _bench(name: str) -> Callable[[], Report]:
         from sim.bench import slip
 
         return slip.run
+    if name == "console":
+        from sim.bench import console
+
+        return console.run
     if name == "compile":
         from sim.bench import compile as compiling
 

@@ -22,7 +22,8 @@ from server.db.clock import FixedClock
 from server.ledger import reading
 from server.operators.actor import SYSTEM, Actor
 from server.operators.models import OperatorSession
-from server.operators.service import change_operator, create_token, find_operator, reset_password, revoke_token
+from server.operators.password_changes import reset_password
+from server.operators.service import change_operator, create_token, find_operator, revoke_token
 from server.operators.validity import no_longer_valid
 from server.problems import Problem
 from tests.server.browser import administrator, context_of_app
@@ -256,7 +257,15 @@ def test_who_may_not_read_the_fleet_gets_no_edges(hub: LiveHub, edge: EdgeRow, g
     async def story() -> None:
         subscription = await hub.subscribe(guard, Audience("en", fleet=False), None)
         reader = await Reader(subscription).until(lambda read: bool(read.named("panels")))
-        assert set(json.loads(reader.named("panels")[0])) == {"notices", "alarms", "waiting", "taps", "plan", "doors", "areas"}
+        assert set(json.loads(reader.named("panels")[0])) == {
+            "notices",
+            "alarms",
+            "waiting",
+            "taps",
+            "plan",
+            "doors",
+            "areas",
+        }
         hub.unsubscribe(subscription)
 
     asyncio.run(story())
@@ -354,7 +363,7 @@ def test_whose_right_to_look_on_has_ended_is_found(app: FastAPI, context: Contex
     assert gone(who=Actor("operator", "opr_x", "x", "guard", "", row.public_id)), "another role than when let in"
     assert gone(who=Actor("token", "tok_x", "x", "guard")), "no such token"
     with context.database.write() as session:
-        reset_password(session, SYSTEM, now, operator.public_id)
+        reset_password(session, SYSTEM, now, find_operator(session, operator.public_id))
     assert gone(), "signed out everywhere"
     with context.database.write() as session, pytest.raises(Problem):
         change_operator(session, SYSTEM, now, operator.public_id, disabled=True)  # the last administrator stays
