@@ -28,6 +28,7 @@ CUSTOMERS_WORDS: Final[dict[str, dict[str, str]]] = {
         "phone": N_("a contact with the same phone"),
         "name": N_("the same name but for its spelling"),
     },
+    "holder_kind": {"customer": N_("a customer's"), "staff": N_("own staff"), "visitor": N_("a visitor")},
     "found_in": {
         "contact": N_("a contact"),
         "holder": N_("a badge holder"),
@@ -67,7 +68,7 @@ CUSTOMERS_WORDS: Final[dict[str, dict[str, str]]] = {
         "source_system": N_("kept by"),
         "external_id": N_("its name there"),
         "source_version": N_("version there"),
-        "customer": N_("customer"),
+        "customer": N_("belongs to"),
         "number": N_("number"),
         "status": N_("status"),
         "from": N_("begins"),

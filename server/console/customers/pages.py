@@ -18,7 +18,7 @@ from server.personal.endpoints import LookShown, list_looks
 from server.problems import Problem
 from server.registry.customer_files import in_force
 from server.registry.duplicates import duplicates_of
-from server.registry.history import FILE_TABLES, FileTable, whole_history
+from server.registry.history import FILE_TABLES, whole_history
 from server.registry.lookup import find_customer, sees_all
 from server.registry.models import CUSTOMER_CLASSES, ID_DOCUMENTS, QUOTAS, Contact, Contract, Customer, Holder
 from server.registry.same_customer import FileShown, list_duplicates

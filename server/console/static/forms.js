@@ -1,7 +1,7 @@
 // Forms that call the API: what was typed stays, what is wrong is said beside its field, what changed meanwhile is shown, and nothing is sent twice.
 import { showConflict } from "./conflict.js";
 import { dropAll, dropDraft, keepTyped, putBack, signInAgain } from "./drafts.js";
-import { isTyped } from "./fields.js";
+import { isTyped, labelOf } from "./fields.js";
 import { momentAtSite } from "./moments.js";
 import { fileProblem, saveFile, sayLimits, upload } from "./upload.js";
 
@@ -52,13 +52,13 @@ export async function sendForm(form, submitter, language, _) {
     if (!form.dispatchEvent(new CustomEvent("refused", { bubbles: true, cancelable: true, detail: { told, submitter } }))) return undefined;
     if (told.code === "idempotency_key_reused") {
       keys.delete(form);
-      return complain(form, place, _("What you sent first did arrive, and was taken. Show the page anew before you send something else."), null, _);
+      return complain(form, place, _("What you sent first did arrive, and was taken. Show the page anew before you send something else."), null);
     }
     const text = (language === "en" ? told.detail : told.detail_zh) ?? _("The server answered {status}. Try again; if it stays, call whoever runs the server.").replace("{status}", answer.status);
     for (const more of form.querySelectorAll(`[data-when="${CSS.escape(told.code ?? "")}"]`)) more.hidden = more.disabled = false; // what this refusal asks for
-    return complain(form, place, text, told.field, _);
+    return complain(form, place, withoutName(text, told.field), told.field);
   } catch {
-    return complain(form, place, unreached(form, _), null, _);
+    return complain(form, place, unreached(form, _), null);
   } finally {
     sending.delete(form);
     for (const button of buttons) button.disabled = false;
@@ -143,7 +143,7 @@ async function done(form, submitter, answer, language) {
   const told = await answer.json().catch(() => null);
   if (!form.dispatchEvent(new CustomEvent("sent", { bubbles: true, cancelable: true, detail: { told, submitter } }))) return undefined;
   form.dataset.given = "up";
-  const warned = (told?.warnings ?? []).map((one) => (language === "en" ? one.detail : one.detail_zh));
+  const warned = (told?.warnings ?? []).map((one) => `${labelOf(form, one.field)}: ${withoutName(language === "en" ? one.detail : one.detail_zh, one.field)}`);
   if (warned.length) sessionStorage.setItem(TOLD, JSON.stringify(warned));
   if (!form.dataset.then) {
     keepTyped("sent"); // in the page's other forms
@@ -197,10 +197,12 @@ function clear(form, place) {
 function complete(form, place, _) {
   const fields = [...form.elements].filter((one) => !one.closest("[hidden]") && !one.disabled);
   const gaps = fields.filter((one) => one.required && (one.type === "checkbox" ? !one.checked : !one.value.trim()));
+  const odd = fields.filter((one) => !gaps.includes(one) && one.validity && !one.validity.valid && !one.validity.valueMissing);
   const files = fields.filter((one) => one.type === "file").map((one) => [one, fileProblem(one, _)]).filter(([, text]) => text);
   for (const one of gaps) mark(one, _("This is still to be filled in."));
   for (const [one, text] of files) mark(one, text);
-  const wrong = [...gaps, ...files.map(([one]) => one)];
+  for (const one of odd) mark(one, one.validity.tooShort ? _("At least {count} characters.").replace("{count}", one.minLength) : one.title || _("This cannot be so: look at it again."));
+  const wrong = [...gaps, ...odd, ...files.map(([one]) => one)];
   if (!wrong.length) return true;
   place.textContent = wrong.length > 1 ? _("{count} fields need another look: nothing was sent.").replace("{count}", wrong.length) : _("One field needs another look: nothing was sent.");
   place.hidden = false;
@@ -208,7 +210,13 @@ function complete(form, place, _) {
   return false;
 }
 
-function complain(form, place, text, name, _) {
+// "until: the contract ends …" says to a program which field it is; a person sees it.
+function withoutName(text, name) {
+  const bare = name ? [`${name}: `, `${name}：`].reduce((left, start) => (left.startsWith(start) ? left.slice(start.length) : left), text) : text;
+  return bare.charAt(0).toUpperCase() + bare.slice(1);
+}
+
+function complain(form, place, text, name) {
   place.textContent = text;
   place.hidden = false;
   const field = name ? fieldNamed(form, name) : null;

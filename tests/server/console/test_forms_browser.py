@@ -1,0 +1,220 @@
+"""Forms in a real browser: what no HTTP test can see. Both versions of a conflict, an ended session, one sending, problems beside their fields."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx2
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
+from sqlmodel import delete
+
+from server.config import load_config
+from server.operators.actor import SYSTEM, Actor
+from server.operators.models import OperatorSession
+from server.operators.password_changes import change_own_password
+from server.operators.permissions import Role
+from server.operators.service import create_operator, create_token
+from tests.server.conftest import SITE
+from tests.server.console.conftest import Served, serving
+from tests.server.console.screenshots import CHROMIUM, FLAGS
+
+pytestmark = pytest.mark.browser
+PASSWORD = "Lantern-Quay-27-otter"
+expect.set_options(timeout=15_000)  # a loaded machine is slow, not wrong
+FILE = "/customers/C001"
+
+
+class Desk:
+    """A served console with one customer, two operators, and the API beside it."""
+
+    def __init__(self, served: Served) -> None:
+        self.served, context = served, served.context
+        now = context.clock.now()
+        with context.database.write() as session:
+            _, token = create_token(session, SYSTEM, now, "crm", "administrator")
+        for username, name in (("chen", "Chen"), ("zhou", "Zhou")):
+            role: Role = "customer_service"
+            with context.database.write() as session:
+                operator, secret = create_operator(session, SYSTEM, now, username, name, role)
+            with context.database.write() as session:
+                change_own_password(
+                    session, context, Actor("operator", operator.public_id, name, role), secret, PASSWORD
+                )
+        self.api = httpx2.Client(base_url=f"{served.url}/api/v1", headers={"Authorization": f"Bearer {token}"})
+        made = {"code": "C001", "kind": "organisation", "name": "Blue Mountain", "owner": "Chen"}
+        assert self.api.post("/customers", json=made).status_code == 201
+
+    def customer(self) -> dict[str, Any]:
+        shown: dict[str, Any] = self.api.get("/customers/C001").json()
+        return shown
+
+    def end_sessions(self) -> None:
+        with self.served.context.database.write() as session:
+            session.connection().execute(delete(OperatorSession))
+
+    def sign_in(self, page: Page, username: str = "chen") -> None:
+        """On whatever page the browser was sent to the sign-in from."""
+        page.get_by_label("User name").fill(username)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+
+
+@pytest.fixture(scope="module")
+def desk(sqlite_template: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    folder = tmp_path_factory.mktemp("forms")
+    (folder / "menjin.db").write_bytes(sqlite_template.read_bytes())
+    (folder / "site.toml").write_text(SITE, "utf-8")
+    text = f'dir = "server"\nsite_file = "site.toml"\ndatabase_url = "sqlite:///{folder}/menjin.db"\n'
+    (folder / "server.toml").write_text(text, "utf-8")
+    with serving(load_config(folder / "server.toml")) as served:
+        made = Desk(served)
+        yield made
+        made.api.close()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def context(chromium: Browser) -> Iterator[BrowserContext]:
+    made = chromium.new_context(locale="en-GB", viewport={"width": 1280, "height": 800})
+    made.set_default_timeout(15_000)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext, desk: Desk) -> Iterator[Page]:
+    faults: list[str] = []
+    made = context.new_page()
+    made.on("pageerror", lambda error: faults.append(str(error)))
+    made.goto(desk.served.url + FILE)
+    desk.sign_in(made)
+    expect(made.locator("h1")).to_contain_text("C001")
+    yield made
+    assert faults == []
+
+
+def edit(page: Page, **values: str) -> None:
+    """Open the form of the facts and type."""
+    page.locator("[data-act=edit]").click()
+    for name, text in values.items():
+        page.locator(f"#edit-facts [name={name}]").fill(text)
+
+
+def test_a_conflict_shows_both_versions_and_loses_nothing(page: Page, desk: Desk) -> None:
+    edit(page, name="Blue Mountain Bank", remark="mine")
+    assert desk.api.patch("/customers/C001", json={"remark": "theirs", "owner": "Zhou"}).status_code == 200
+    page.locator("#edit-facts button.main").last.click()
+    expect(page.locator(".conflict")).to_be_focused()
+    rows = {
+        row.locator("th").inner_text().split("\n")[0]: row.locator("td").all_inner_texts()
+        for row in page.locator(".conflict tbody tr").all()
+    }
+    assert rows == {
+        "Name": ["Blue Mountain Bank", "Blue Mountain", "Blue Mountain"],
+        "Remark": ["mine", "theirs", "—"],
+        "Looked after by": ["Chen", "Zhou", "Chen"],
+    }
+    page.get_by_role("button", name="Send mine all the same").click()
+    expect(page.locator("h1")).to_contain_text("Blue Mountain Bank")
+    now = desk.customer()
+    assert (now["name"], now["remark"], now["owner"]) == ("Blue Mountain Bank", "mine", "Zhou"), (
+        "what was not touched stays theirs"
+    )
+
+
+def test_an_ended_session_brings_back_what_its_operator_typed_and_nobody_else(page: Page, desk: Desk) -> None:
+    edit(page, remark="typed before the session ended")
+    desk.end_sessions()
+    page.wait_for_url("**/sign-in?**")  # the stream ends within 2 s, before anything is sent
+    desk.sign_in(page, "zhou")
+    expect(page.locator("h1")).to_contain_text("C001")
+    expect(page.locator("#edit-facts [name=remark]")).not_to_have_value("typed before the session ended")
+    desk.end_sessions()
+    page.wait_for_url("**/sign-in?**")
+    desk.sign_in(page)
+    assert page.url.endswith(FILE)
+    remark = page.locator("#edit-facts [name=remark]")
+    expect(remark).to_have_value("typed before the session ended")
+    expect(remark).to_be_focused()
+    expect(page.locator("#edit-facts .draft")).to_contain_text("not sent yet")
+    page.locator("#edit-facts button.main").last.click()
+    expect(page.locator(".facts-list").first).to_contain_text("typed before the session ended")
+    assert page.evaluate("Object.keys(sessionStorage).filter((one) => one.startsWith('menjin.draft'))") == []
+    edit(page, remark="left on purpose")
+    page.on("dialog", lambda dialog: dialog.accept())  # leaving with something typed asks first
+    page.get_by_role("button", name="Sign out").click()
+    desk.sign_in(page)
+    page.goto(desk.served.url + FILE)
+    expect(page.locator("#edit-facts [name=remark]")).to_have_value("typed before the session ended")
+
+
+def test_problems_stand_beside_their_fields_and_a_double_click_sends_once(page: Page, desk: Desk) -> None:
+    page.locator("[data-act=new-contact]").click()
+    form = page.locator("#new-contact")
+    form.locator("button.main").click()
+    name = form.locator("[name=name]")
+    expect(name).to_be_focused()
+    expect(page.locator(f"#{name.get_attribute('aria-describedby')}")).to_have_text("This is still to be filled in.")
+    name.fill("Wang Fang")
+    form.locator("[name=phone]").fill("no phone")
+    form.locator("button.main").click()
+    phone = form.locator("[name=phone]")
+    expect(phone).to_have_attribute("aria-invalid", "true")
+    expect(page.locator(f"#{phone.get_attribute('aria-describedby')}")).to_contain_text("This is no telephone number")
+    expect(form.locator("[data-problem]")).to_contain_text("This is no telephone number")
+    phone.fill("13800000000")
+    sent: list[dict[str, str]] = []
+
+    def lose_the_first(route: Route) -> None:
+        sent.append(route.request.headers)
+        if len(sent) > 1:
+            route.fallback()
+            return
+        route.fetch()  # the server has it, and the answer is lost
+        route.abort()
+
+    page.route("**/api/v1/contacts", lose_the_first)
+    form.locator("button.main").dblclick()
+    expect(form.locator("[data-problem]")).to_contain_text("it counts once")
+    expect(name).to_have_value("Wang Fang")
+    form.locator("button.main").click()
+    expect(page.locator(".person-list").first).to_contain_text("W***")
+    assert len(sent) == 2, "the second click of the two sent nothing"
+    assert sent[0]["idempotency-key"] == sent[1]["idempotency-key"]
+    assert len(desk.api.get("/contacts", params={"customer": "C001"}).json()["items"]) == 1
+
+
+def test_a_state_that_is_gone_is_said_and_a_file_too_large_is_not_sent(page: Page, desk: Desk) -> None:
+    given = {"customer": "C001", "number": "HT-1", "status": "draft", "from": "2026-01-01"}
+    contract = desk.api.post("/contracts", json=given).json()["id"]
+    page.reload()
+    article = page.locator(f"#{contract}")
+    article.locator("summary", has_text="Change …").click()
+    article.locator("[name=number]").fill("HT-2")
+    assert desk.api.post(f"/contracts/{contract}/sign").status_code == 200
+    assert desk.api.post(f"/contracts/{contract}/end").status_code == 200
+    article.locator("form[data-method=PATCH] button.main").click()
+    conflict = article.locator(".conflict")
+    expect(conflict).to_contain_text("It is now:")
+    expect(conflict.locator("tbody")).to_contain_text("HT-2")
+    expect(article.locator("form[data-method=PATCH] [data-problem]")).to_contain_text("this step is over")
+    said = page.evaluate(
+        """async () => {
+            const { fileProblem } = await import(document.querySelector('script[src$="page.js"]').src.replace("page.js", "upload.js"));
+            const input = Object.assign(document.createElement("input"), { type: "file", accept: "image/jpeg" });
+            const choose = (size, type) => { const all = new DataTransfer(); all.items.add(new File([new Uint8Array(size)], "x", { type })); input.files = all.files; return fileProblem(input, (text) => text); };
+            return [choose(11 * 2 ** 20, "image/jpeg"), choose(0, "image/jpeg"), choose(9, "image/gif"), choose(9, "image/jpeg")];
+        }"""
+    )
+    assert "11.0 MB" in said[0], json.dumps(said)
+    assert "empty" in said[1]
+    assert "JPEG" in said[2]
+    assert said[3] is None
