@@ -1,5 +1,6 @@
 """The pages of exit slips: the application, one slip through its life, who carries it, what the inventory says of it (E4-E6, E8)."""
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
@@ -11,7 +12,7 @@ from server.console.people import customers_named
 from server.context import Context
 from server.equipment.slip_models import ExitSlip
 from server.equipment.slips import endpoints as slip_endpoints
-from server.equipment.slips.deciding import refuse_own
+from server.equipment.slips.deciding import refuse_unapprovable
 from server.equipment.slips.reconciling import TEXTS
 from server.equipment.slips.showing import SlipShown
 from server.fleet.edge_doors import doors_by_edge
@@ -68,18 +69,19 @@ def slip_page(request: Request, session: DbSession, context: AppContext, actor: 
     people = _carriers(session, context, actor, row) if writes and slip.status == "draft" else []
     return page(
         request, session, context, actor, "slip.html", "equipment", tab="documents", slip=slip, approves=actor.may(approves),
-        own=_is_own(session, actor, row), found=found, texts=TEXTS, people=people, more_people=len(people) > MOST,
+        barred=_barred(session, actor, context.clock.now(), row) if slip.status == "inspected" else None, found=found, texts=TEXTS, people=people, more_people=len(people) > MOST,
         doors=_goods_doors(session, context), names=customers_named(session, [slip.customer]),
         unerased=_unerased(slip), away=[line for line in slip.lines if line.out and line.serials],
     )  # fmt: skip
 
 
-def _is_own(session: Session, actor: Actor, row: ExitSlip) -> bool:
+def _barred(session: Session, actor: Actor, now: datetime, row: ExitSlip) -> Problem | None:
+    """Why this operator could not approve it now, said before they try."""
     try:
-        refuse_own(session, actor, row)
-    except Problem:
-        return True
-    return False
+        refuse_unapprovable(session, actor, now, row)
+    except Problem as problem:
+        return problem
+    return None
 
 
 def _carriers(session: Session, context: Context, actor: Actor, slip: ExitSlip) -> list[dict[str, Any]]:

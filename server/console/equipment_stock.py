@@ -72,7 +72,7 @@ def corrections_page(
     some = correction_endpoints.list_corrections(session, actor, status=status, after=max(after, 0), limit=MOST)
     return page(
         request, session, context, actor, "corrections.html", "equipment", tab="inventory", items=some.items, following=some.next,
-        status=status, by=operators_of(session, [name for one in some.items for name in (one.made_by, one.decided_by)]),
+        asked=status, by=operators_of(session, [name for one in some.items for name in (one.made_by, one.decided_by)]),
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from server.equipment.fault_words import in_chinese
 from server.equipment.inventory import ItemShown
 from server.equipment.models import Item, WorkOrderLine
 from server.equipment.order_lines import MAX_DEVICES, LineGiven, Rack, Serial, Word
@@ -79,9 +80,9 @@ class ReadRow:
     given: Any
     letters: dict[str, str]
 
-    def fault(self, field: str, message: str) -> Fault:
+    def fault(self, field: str, message: str, message_zh: str = "") -> Fault:
         """A fault of this row."""
-        return Fault(self.sheet, self.number, self.letters.get(field, ""), field, message)
+        return Fault(self.sheet, self.number, self.letters.get(field, ""), field, message, message_zh)
 
 
 def read_file(noun: Noun, content: bytes, format: Format, time_zone: str) -> tuple[list[ReadRow], list[Fault]]:
@@ -123,6 +124,7 @@ class FaultShown(BaseModel):
     cell: str
     field: str
     message: str
+    message_zh: str
 
 
 def show_faults(faults: Sequence[Fault]) -> list[FaultShown]:
@@ -134,6 +136,7 @@ def show_faults(faults: Sequence[Fault]) -> list[FaultShown]:
             cell=f"{fault.letter}{fault.row}" if fault.letter and fault.row else "",
             field=fault.field,
             message=fault.message,
+            message_zh=fault.message_zh or in_chinese(fault.message),
         )
         for fault in faults[:MAX_FAULTS]
     ]

@@ -78,7 +78,7 @@ def import_lines(
         if place[0] != "lines":
             raise
         row = rows[int(place[1])] if len(place) > 1 and place[1].isdigit() else rows[0]
-        fault = row.fault(place[2] if len(place) > 2 else "", problem.detail)
+        fault = row.fault(place[2] if len(place) > 2 else "", problem.detail, problem.detail_zh)
         return LinesRead(rows=len(rows), faults=show_faults([fault]), order=None)
     if dry_run:
         session.expire_all()

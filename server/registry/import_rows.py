@@ -16,13 +16,15 @@ MASKED = ("*", "＊")
 
 @dataclass(frozen=True)
 class Fault:
-    """What cannot be imported, and where. ``row`` 0: the table as a whole; ``letter``: the spreadsheet's name of the column."""
+    """What cannot be imported, and where. ``row`` 0: the table as a whole; ``letter``: the spreadsheet's name of the column; ``message_zh``: where whoever
+    found it said it in Chinese as well."""
 
     sheet: str
     row: int
     letter: str
     field: str
     message: str
+    message_zh: str = ""
 
     def __str__(self) -> str:
         where = [f"sheet {self.sheet}", *([f"row {self.row}"] if self.row else [])]

@@ -3,7 +3,7 @@ const DECIDED = "menjin.decided";
 
 document.addEventListener("sent", (event) => {
   const { decides } = event.target.dataset;
-  const card = event.target.closest(".decision");
+  const card = event.target.closest(".verdict");
   if (!decides || !card) return;
   sessionStorage.setItem(DECIDED, JSON.stringify({ id: card.id, what: `${decides} · ${card.querySelector("h2").textContent.trim()}` }));
 });

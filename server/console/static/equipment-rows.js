@@ -8,6 +8,7 @@ export function listenToRows() {
   const list = form.querySelector("[data-rows-list]");
   const template = form.querySelector("[data-row-template]");
   let current = null;
+  let unkept = false;
 
   const rows = () => [...list.querySelectorAll("[data-row]")];
   const field = (row, which) => row.querySelector(`[data-field="${which}"]`);
@@ -39,7 +40,7 @@ export function listenToRows() {
     changed();
   }
 
-  const changed = () => form.dispatchEvent(new CustomEvent("rows"));
+  const changed = () => { unkept = true; form.dispatchEvent(new CustomEvent("rows")); };
   const isEmpty = (row) => [...row.querySelectorAll("input, textarea")].every((one) => one.type === "checkbox" || !one.value.trim());
   const holding = (serial) => rows().find((row) => serials(row).some((one) => key(one) === key(serial)) || (field(row, "device") && key(field(row, "device").value) === key(serial)));
 
@@ -60,7 +61,8 @@ export function listenToRows() {
   return {
     /** The row that has this serial number, or undefined. */
     holding,
-    isChanged: () => rows().length,
+    /** Whether rows were changed and not sent. */
+    unkept: () => unkept,
     onChange: (listener) => form.addEventListener("rows", listener),
     counted: (model) => rows().filter((row) => !serials(row).length && key(field(row, "model").value) === key(model)).reduce((sum, row) => sum + Number(field(row, "quantity").value || 1), 0),
     /** One more device of a model; without a serial number it is counted. */

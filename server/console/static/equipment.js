@@ -42,6 +42,17 @@ function say({ text, tone }) {
   place.hidden = false;
 }
 
+// What is handed in is what was kept: rows that only stand on the page are kept first.
+document.addEventListener("submit", (event) => {
+  if (!rows?.unkept() || !event.target.matches("[data-hands-in]")) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  const place = event.target.querySelector("[data-problem]");
+  place.textContent = _("The lines above are not kept yet: keep them first, then hand it in.");
+  place.hidden = false;
+  document.querySelector("[data-act=keep-lines]").focus();
+}, { capture: true });
+
 // -- the notice of a work order (E1), said while the time is typed, and asked for when the server says that it is late
 
 document.addEventListener("input", (event) => {

@@ -23,7 +23,7 @@ def cards(text: str) -> list[tuple[str, str]]:
     mine = text.split('class="elsewhere"')[0]
     return [
         (kind, words(body))
-        for kind, body in re.findall(r'<li class="decision panel"[^>]*data-kind="(\w+)">(.*?)\n</li>', mine, re.S)
+        for kind, body in re.findall(r'<li class="verdict panel"[^>]*data-kind="(\w+)">(.*?)\n</li>', mine, re.S)
     ]
 
 
