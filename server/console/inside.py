@@ -1,5 +1,6 @@
 """The page of who is inside, by area with all that lies inside it (R2-R4, L3, MEANINGS 12, 13, 27)."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
@@ -40,6 +41,7 @@ def inside_page(request: Request, session: DbSession, context: AppContext, actor
         count=sum(area["count"] for area in outermost), lowest=sum(area["lowest"] for area in outermost),
         highest=None if unknown else sum(area["highest"] for area in outermost),
         certain=all(area["certain"] for area in areas),
+        seconds_since=lambda at: max(0, int((now - datetime.fromisoformat(at)).total_seconds())),
     )  # fmt: skip
 
 

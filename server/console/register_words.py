@@ -29,8 +29,12 @@ REGISTER_WORDS: Final[dict[str, dict[str, str]]] = {
     "report_hint": {
         "entries": N_("Who passed a door into a room. One person who goes through the hall into a cage enters both."),
         "denials": N_("Taps that a door refused, by reason. Of a room: at the doors that lead into it."),
-        "doors": N_("Alarms of doors: left open for too long, or opened without a grant. The time is from the alarm until it was over."),
-        "customers": N_("Visits: people received at the desk under a permit. Entries: also those with a badge of their own."),
+        "doors": N_(
+            "Alarms of doors: left open for too long, or opened without a grant. The time is from the alarm until it was over."
+        ),
+        "customers": N_(
+            "Visits: people received at the desk under a permit. Entries: also those with a badge of their own."
+        ),
         "alone": N_("Somebody alone where two must be, and visitors whose escort had left them."),
         "edges": N_("When the server heard nothing of an edge. Its doors went on deciding; its records came later."),
     },

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, tuple_
 from sqlmodel import Session, col
 
 from controller.site import Site
@@ -16,7 +16,7 @@ from server.ledger.models import LedgerPresence
 from server.rfc3339 import rfc3339
 from server.rooms.models import STAYS_PER_ENTRY
 from server.rooms.notes import signature_holds
-from server.rooms.register_query import OPERATION, notes_of, record_hashes, stays_of
+from server.rooms.register_query import ENTRIES, OPERATION, notes_of, record_hashes, stays_of
 
 PERMISSIONS = {
     "contract": ("contract of the customer", "客户合同"),
@@ -41,7 +41,7 @@ def show_entries(session: Session, context: Context, rows: Sequence[Any]) -> lis
     partners = {row.id: [int(one) for one in json.loads(row.partners)] for row in rows}
     holders = {one for row in rows for one in (row.holder, row.escort, *partners[row.id]) if one is not None}
     people = people_of(session, context.personal, holders, (row.customer for row in rows))
-    numbers = _numbers(session, holders)
+    numbers = _numbers(session, holders, rows)
     purposes = _purposes(session, {row.badge for row in rows if row.badge})
     stays, notes = stays_of(connection, rows), notes_of(connection, ids)
     hashes = record_hashes(connection, (row.record_seq for row in rows))
@@ -166,10 +166,19 @@ def _purposes(session: Session, badges: set[int]) -> dict[int | None, str]:
     return {badge: purpose for badge, purpose in session.connection().execute(query) if purpose}
 
 
-def _numbers(session: Session, holders: set[int]) -> dict[tuple[int, int], str]:
-    """The printed numbers of those of these holders who are inside now."""
+def _numbers(session: Session, holders: set[int], rows: Sequence[Any]) -> dict[tuple[int, int], str]:
+    """The printed numbers of these holders: what they passed with in the same opening, or are inside with now."""
     if not holders:
         return {}
-    presence = table_of(LedgerPresence)
+    connection, presence, entries = session.connection(), table_of(LedgerPresence), ENTRIES.c
     query = select(presence.c.edge_id, presence.c.holder, presence.c.number).where(presence.c.holder.in_(holders))
-    return {_who(row.edge_id, row.holder): row.number for row in session.connection().execute(query)}
+    found = {_who(row.edge_id, row.holder): row.number for row in connection.execute(query)}
+    together = sorted(
+        {(one, row.at_us) for row in rows for one in (row.escort, *json.loads(row.partners)) if one is not None}
+    )
+    if not together:
+        return found
+    passed = select(entries.edge_id, entries.holder, entries.number).where(
+        tuple_(entries.holder, entries.at_us).in_(together)
+    )
+    return found | {_who(row.edge_id, row.holder): row.number for row in connection.execute(passed) if row.number}

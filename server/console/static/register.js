@@ -53,6 +53,7 @@ document.addEventListener("sent", (event) => {
   const left = document.getElementById("left");
   left.textContent = document.querySelectorAll(".worklist form").length + (left.textContent.endsWith("+") ? "+" : "");
   const next = document.querySelector(`.worklist li[data-done] ~ li:not([data-done]) input`) ?? document.querySelector(".worklist input");
-  if (next) next.focus();
+  if (next && next.closest("li").dataset.party === line.dataset.party && !next.value) next.value = text; // a party that came in together
+  if (next) next.select();
   else document.getElementById("search").querySelector("button").focus();
 });

@@ -35,9 +35,10 @@ function draw() {
     const [ink, line] = [styles.getPropertyValue("--ink").trim(), styles.getPropertyValue("--line").trim()];
     const colours = COLOURS[dark ? "dark" : "light"];
     const axis = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 }, font: "12px system-ui, sans-serif" };
-    const day = new Intl.DateTimeFormat("sv-SE", { timeZone: zone, month: "2-digit", day: "2-digit" });
-    const minute = new Intl.DateTimeFormat("sv-SE", { timeZone: zone, month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit" });
-    const told = (seconds) => (seconds === null || seconds === undefined ? "—" : (hourly ? minute : day).format(seconds * 1000));
+    const whole = new Intl.DateTimeFormat("sv-SE", { timeZone: zone, dateStyle: "short", timeStyle: "short" }); // 2026-11-22 16:00
+    const day = (seconds) => whole.format(seconds * 1000).slice(5, 10);
+    const minute = (seconds) => whole.format(seconds * 1000).slice(11);
+    const told = (seconds) => (seconds === null || seconds === undefined ? "—" : whole.format(seconds * 1000).slice(0, hourly ? undefined : 10));
     const order = names.map((_name, number) => number).reverse(); // the tallest first, so that the others lie upon it
     const series = order.map((number) => ({
       label: names[number],
@@ -56,7 +57,7 @@ function draw() {
       scales: { x: { range: () => [at[0], at.at(-1) + step] }, y: { range: (_plot, _least, most) => [0, Math.max(1, most * 1.05)] } },
       series: [{ label: document.getElementById("numbers").tHead.rows[0].cells[0].textContent, value: (_plot, seconds) => told(seconds) }, ...series],
       axes: [
-        { ...axis, values: (_plot, ticks, _number, _space, gap) => ticks.map((tick) => (gap >= 86400 ? day : minute).format(tick * 1000).replace(/^\d\d-\d\d (?!00:00)/, "")) },
+        { ...axis, values: (_plot, ticks, _number, _space, gap) => ticks.map((tick) => (gap >= 86400 || minute(tick) === "00:00" ? day(tick) : minute(tick))) },
         { ...axis, size: 48, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 50000], values: (_plot, ticks) => ticks.map(String) },
       ],
       cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },

@@ -94,7 +94,7 @@ def test_the_register_shows_a_stay_on_one_line_and_finds_by_its_filters(house: H
     guard = house.client()
     text = shown(guard, "/register?area=hall")
     assert text.count("data-entry=") == 2
-    assert "16:00:10 → 03-02 16:01:40" in words(text)
+    assert "2026-03-02 16:00:10 → 16:01:40" in words(text)
     assert text.count("still inside") == 2, "the filter's name, and Wang"
     assert shown(guard, "/register?area=hall&passages=true").count("data-entry=") == 3
     back = words(shown(guard, "/register?badge=M1&open=true").split("<tbody>")[1])

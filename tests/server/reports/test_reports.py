@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from python_calamine import CalamineWorkbook
 from sqlalchemy import text
 
-from controller.event_base import Explanation
+from controller.event_base import AlarmName, Explanation
 from controller.events import AccessDenied, AlarmCleared, AlarmRaised
 from controller.reasons import Reason
 from server.db.clock import to_us
@@ -94,7 +94,8 @@ def test_more_kinds_than_have_a_line_are_one_and_stay_apart_in_the_table(house: 
 
 
 def test_doors_say_how_often_and_how_long(house: House) -> None:
-    held, forced = DOOR_ALARMS
+    held: AlarmName = "DoorHeldOpen"
+    forced: AlarmName = "DoorForcedOpen"
     house.edge.happen(AlarmRaised(held, "hall-door", "R1", {}), at_s=0)
     house.edge.happen(AlarmCleared(held, "hall-door"), at_s=90)
     house.edge.happen(AlarmRaised(held, "hall-door", "R1", {}), at_s=HOUR)
@@ -139,20 +140,18 @@ def test_an_edge_s_silence_counts_with_its_time_in_the_period_and_every_edge_is_
 def received(house: House, customer: int | None, at: datetime) -> None:
     """A visit that was checked in then."""
     with house.context.database.write() as session:
-        number = session.connection().scalar(text("SELECT count(*) FROM permit"))
-        window = {"from_at": at - timedelta(days=1), "until_at": at + timedelta(days=1)}
+        number = 1 + int(session.connection().scalar(text("SELECT count(*) FROM permit")) or 0)
         permit = Permit(
-            public_id=f"prm_{number}", kind="temporary", customer_id=customer, areas=["hall"], reason="fan", created_by="opr_1",
-            created_at=at, submitted_at=at, **window,
+            id=number, public_id=f"prm_{number}", kind="temporary", customer_id=customer, areas=["hall"], reason="fan", created_by="opr_1",
+            created_at=at, submitted_at=at, from_at=at - timedelta(days=1), until_at=at + timedelta(days=1),
         )  # fmt: skip
         session.add(permit)
         session.flush()
-        person = PermitPerson(permit_id=permit.id, holder_id=1, n=1, public_id=f"per_{number}")
-        session.add(person)
+        session.add(PermitPerson(id=number, permit_id=number, holder_id=1, public_id=f"per_{number}"))
         session.flush()
         session.add(
             Visit(
-                public_id=f"vis_{number}", permit_id=permit.id, person_id=person.id, holder_id=1, status="closed", created_at=at,
+                public_id=f"vis_{number}", permit_id=number, person_id=number, holder_id=1, status="closed", created_at=at,
                 checked_in_at=at, checked_out_at=at,
             )
         )  # fmt: skip
