@@ -4,8 +4,9 @@ import re
 from datetime import timedelta
 from typing import Any
 
+from controller.site_checks import parse_site
 from server.equipment.codes import code_hash, open_code
-from tests.server.conftest import ON_SQLITE, START
+from tests.server.conftest import ON_SQLITE, SITE, START
 from tests.server.console.test_record_pages import forms, shown, words
 from tests.server.equipment.slips.conftest import R750, SlipDepot, slip_depot  # noqa: F401 - the fixture
 
@@ -91,11 +92,13 @@ def test_who_asked_for_an_exception_is_told_that_another_decides(depot: SlipDepo
 
 
 def test_an_order_at_the_desk_offers_receiving_and_ticks_what_came(depot: SlipDepot) -> None:
+    guard = depot.client("guard")
+    bound = depot.approved_order({"model": "R760", "serials": ["NEW-9"]})
+    assert "data-log" not in shown(guard, f"/equipment/orders/{bound['id']}"), "it is bound to the goods door"
+    depot.clock.at = START
+    depot.context.site = parse_site(SITE)  # without a goods door
     order = depot.approved_order({"model": "R760", "serials": ["NEW-1", "NEW-2"]})
     path, call = f"/equipment/orders/{order['id']}", f"work-orders/{order['id']}"
-    guard = depot.client("guard")
-    assert "data-log" not in shown(guard, path), "it is bound to the goods door"
-    depot.call("POST", f"{call}/bind", json={"edge": None})
     assert "data-log" in shown(guard, path)
     depot.call("POST", f"{call}/receive", "guard", json={"scanned": "NEW-1"})
     assert words(re.findall(r'id="received">(.*?)<', shown(guard, path))[0]) == "1 / 2"
