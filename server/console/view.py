@@ -10,6 +10,7 @@ import msgspec
 from sqlmodel import Session, col, or_, select
 
 from controller.site import Site
+from server.console.arrivals import arrivals
 from server.console.people import People, people_of
 from server.console.revocations import revocations
 from server.console.taps import LOOKED_BACK, READ, TAPS, Tap, last_taps, tap_of_alarm
@@ -108,7 +109,7 @@ class EventView:
 
 @dataclass(frozen=True)
 class Panels:
-    """What stands now, for the panels beside the stream. ``notices``: lockdowns, and the muster of a fire."""
+    """What stands now, for the panels beside the stream. ``notices``: lockdowns, the muster of a fire, visitors at the desk."""
 
     notices: dict[str, list[dict[str, Any]]]
     waiting: list[dict[str, Any]]
@@ -206,7 +207,7 @@ def panels(session: Session, context: Context, now: datetime) -> Panels:
     doors = [_door(door, by_name.get(door["edge"] or ""), now_us) for door in reading.doors(session, context.site)]
     inside = occupancy(session, context, now_us)
     return Panels(
-        notices={"lockdowns": _lockdowns(session, inside["lockdowns"]), "muster": inside["muster"]},
+        notices={"lockdowns": _lockdowns(session, inside["lockdowns"]), "muster": inside["muster"], "arrivals": arrivals(session, context, now)},
         waiting=with_photos(session, inside["waiting"]),
         taps=_taps(session, context),
         alarms=_alarms(session, context.site),

@@ -4,7 +4,7 @@ import json
 from typing import Annotated, Any, get_args
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Form, Query, Request, Response
 from sqlmodel import Session, col, select
 from starlette.responses import RedirectResponse
 
@@ -46,9 +46,28 @@ DOCUMENTS = get_args(IdDocument)
 
 
 @router.get("/visits")
-def visits_page(request: Request, session: DbSession, context: AppContext, actor: Reads, q: Text = "") -> Response:
-    """Who waits at the desk, what is overdue, inside, expected today and over today; emergencies; permits that wait for this operator. ``q``: only the visits
-    of somebody, by a part of the name, the end of a phone number, or a badge's, permit's or visit's number."""
+def visits_page(request: Request, session: DbSession, context: AppContext, actor: Reads, code: Text = "") -> Response:
+    """Who waits at the desk, what is overdue, inside, expected today and over today; emergencies; permits that wait for this operator. ``code``: what was
+    scanned and led to no visit."""
+    return _overview(request, session, context, actor, code)
+
+
+@router.post("/visits/search")
+def search_visits(
+    request: Request, session: DbSession, context: AppContext, actor: Reads, q: Annotated[str, Form(max_length=80)] = ""
+) -> Response:
+    """The same with the visits of somebody, by a part of the name, the end of a phone number, or a badge's, permit's or visit's number: no name stands in an
+    address (D6)."""
+    return _overview(request, session, context, actor, q)
+
+
+@router.get("/visits/search")
+def search_again(_actor: Reads) -> Response:
+    """Where a page that was searched leads when it is asked for anew."""
+    return RedirectResponse("/visits", 303)
+
+
+def _overview(request: Request, session: Session, context: Context, actor: Actor, q: str) -> Response:
     day, night = day_of(context, context.clock.now()), day_of(context, context.clock.now(), 1)
     going = show_visits(session, context, _seen(session, actor, open_visits(session)))
     expected = select(Visit).join(Permit, col(Permit.id) == Visit.permit_id).where(Visit.status == "expected")
@@ -88,7 +107,7 @@ def find_scanned(session: DbSession, context: AppContext, actor: Reads, code: Te
     day, night = day_of(context, context.clock.now()), day_of(context, context.clock.now(), 1)
     found = scanned(session, code.strip(), day, night)
     rows = _seen(session, actor, [found] if found is not None else [])
-    to = f"/visits/{rows[0].public_id}" if rows else f"/visits?{urlencode({'q': code.strip()})}"
+    to = f"/visits/{rows[0].public_id}" if rows else f"/visits?{urlencode({'code': code.strip()})}"
     return RedirectResponse(to, 303)
 
 

@@ -1,5 +1,6 @@
 // The desk: a scan finds the visit, fills the card that is lent, or says that it is back; a photo of the camera is sent at once.
 const $ = (id) => document.getElementById(id);
+if (location.pathname === "/visits/search") history.replaceState(null, "", "/visits"); // what was searched is not asked again
 
 document.addEventListener("scan", (event) => {
   const { text } = event.detail;
