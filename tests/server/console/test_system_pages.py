@@ -11,7 +11,7 @@ from server.db.clock import FixedClock, to_us
 from server.fleet.models import Edge, EdgeCommand, RefusedMessage
 from server.ledger.models import LedgerLost
 from server.operators.permissions import ROLES, Role
-from tests.server.browser import context_of_app, token_client
+from tests.server.browser import administrator, context_of_app, token_client
 from tests.server.conftest import ON_SQLITE
 from tests.server.console.conftest import EdgeRow
 from tests.server.console.test_record_pages import shown, words
@@ -282,3 +282,32 @@ def test_an_edge_that_waits_for_its_enrolment_says_so(app: FastAPI) -> None:
     assert "A desk has no doors" in words(shown(client, "/system/edges/edge-7"))
     with context_of_app(app).database.read() as session:
         assert session.get(Edge, 1) is not None
+
+
+def test_a_handover_leads_to_where_things_are_dealt_with_and_changes_the_person_at_the_desk(app: FastAPI) -> None:
+    guard = token_client(app, "guard")
+    page = shown(guard, "/handover")
+    assert re.search(r'href="/system/duties/dut_\w+"', page)
+    assert 'class="all-of" href="/system/duties"' in page
+    assert re.findall(r'aria-current="step">([^<]+)', page) == ["1. Begin the handover"]
+    assert guard.post("/api/v1/handovers", json={"post": "lobby"}).status_code == 201
+    page = shown(guard, "/handover?post=lobby")
+    assert re.findall(r'aria-current="step">([^<]+)', page) == ["2. Explain what is open"]
+    items = [int(number) for number in re.findall(r'name="item.(\d+)"', page)]
+    one = re.findall(r"/api/v1/handovers/(hov_\w+)/explanations", page)[0]
+    said = {"explanations": [{"items": items, "text": "never tested since the start"}]}
+    assert guard.post(f"/api/v1/handovers/{one}/explanations", json=said).status_code in (200, 201)
+    assert guard.post(f"/api/v1/handovers/{one}/sign").status_code == 200
+    page = shown(guard, "/handover?post=lobby")
+    assert re.findall(r'aria-current="step">([^<]+)', page)[0].startswith("4.")
+    assert 'data-act="change-person"' in page
+    assert '<input type="hidden" name="to" value="/handover' in page
+
+
+def test_signing_out_for_the_next_person_leads_back_to_the_page(app: FastAPI) -> None:
+    client = administrator(app)
+    answer = client.post("/sign-out", data={"to": "/handover?post=lobby"}, follow_redirects=False)
+    assert answer.headers["location"] == "/sign-in?to=%2Fhandover%3Fpost%3Dlobby"
+    client = token_client(app)
+    answer = client.post("/sign-out", data={"to": "//elsewhere.example"}, follow_redirects=False)
+    assert "elsewhere" not in answer.headers["location"]
