@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 from starlette.concurrency import run_in_threadpool
 
 from server.badges import applications, approval
-from server.badges.documents import is_complete
+from server.badges.documents import changed_since, is_complete
 from server.badges.lookup import find_application, find_badge
 from server.badges.models import Application
 from server.badges.showing import ApplicationShown, show_applications
@@ -28,6 +28,7 @@ from server.registry.moments import Moment, begin_of, end_of
 from server.registry.records import IdDocument, Name, Number
 from server.registry.validation import Warned
 from server.registry.writing import Writing
+from server.registry.showing import ModifiedSince
 from server.routes import AppContext, DbSession, api_router
 
 router = api_router("/applications", "applications")
@@ -134,10 +135,11 @@ def list_applications(
     status: ShownStatus | None = None,
     holder: str | None = None,
     customer: str | None = None,
+    modified_since: ModifiedSince = None,
     after: Cursor = 0,
     limit: Limit = 100,
 ) -> Page[ApplicationShown]:
-    """Applications, by status, holder or customer."""
+    """Applications, by status, holder or customer, or those that changed since then."""
     query: Any = select(Application).join(Holder, col(Holder.id) == Application.holder_id)
     query = seen_rows(actor, query, Holder)
     if holder is not None:
@@ -149,6 +151,8 @@ def list_applications(
         query = query.where(is_complete() if status == "complete" else ~is_complete())
     elif status is not None:
         query = query.where(Application.status == status)
+    if modified_since is not None:
+        query = query.where(changed_since(modified_since))
     rows, following = rows_after(session, query, Application.id, after, limit)
     return Page(items=show_applications(session, rows), next=following)
 

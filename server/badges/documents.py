@@ -1,6 +1,7 @@
 """Which documents an application must carry, and which of them are there (B1, B4)."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, or_
@@ -70,3 +71,11 @@ def _has(part: str) -> ColumnElement[bool]:
         col(Attachment.part) == part,
         col(Attachment.erased_at).is_(None),
     )
+
+
+def changed_since(at: datetime) -> Any:
+    """The condition on :class:`Application` for those made, decided, given or deprived of a document since ``at``."""
+    handed_in = select(Attachment.application_id).where(
+        or_(col(Attachment.created_at) >= at, col(Attachment.erased_at) >= at)
+    )
+    return or_(col(Application.created_at) >= at, col(Application.decided_at) >= at, col(Application.id).in_(handed_in))

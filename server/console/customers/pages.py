@@ -19,7 +19,7 @@ from server.problems import Problem
 from server.registry.customer_files import in_force
 from server.registry.duplicates import duplicates_of
 from server.registry.history import FILE_TABLES, whole_history
-from server.registry.lookup import find_customer, sees_all
+from server.registry.lookup import find_customer, follow_merges, sees_all
 from server.registry.models import CUSTOMER_CLASSES, ID_DOCUMENTS, QUOTAS, Contact, Contract, Customer, Holder
 from server.registry.same_customer import FileShown, list_duplicates
 from server.registry.showing import CustomerShown, show_customers
@@ -119,7 +119,7 @@ def pair_page(
     request: Request, session: DbSession, context: AppContext, actor: Merges, one: str, other: str
 ) -> Response:
     """Two files side by side, and the merge (C3)."""
-    rows = [find_customer(session, name, actor=actor) for name in (one, other)]
+    rows = [follow_merges(session, find_customer(session, name, actor=actor)) for name in (one, other)]
     if rows[0].id == rows[1].id:
         return RedirectResponse(f"/customers/{rows[0].code}", 303)  # they are one by now
     files = show_customers(session, context.personal, rows)

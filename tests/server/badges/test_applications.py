@@ -377,3 +377,17 @@ def test_a_lost_badge_does_not_pass_to_a_colleague(api: TestClient) -> None:
     answer = application(api, "wang", kind="transfer", replaces=old)
     assert refused(answer) == (409, "status_conflict")
     assert "re-issue" in answer.json()["detail"]
+
+
+@ON_SQLITE
+def test_a_list_of_what_changed_since_leaves_out_what_stayed_as_it_was(api: TestClient, clock: FixedClock) -> None:
+    old, attached, refused_one = (application(api, holder).json()["id"] for holder in ("li", "wang", "sun"))
+    clock.advance(timedelta(hours=1))
+    since = clock.now().isoformat()
+    made = application(api, "zhao").json()["id"]
+    attach(api, attached, "photo")
+    assert api.post(f"{API}/applications/{refused_one}/refuse", json={"reason": "no contract"}).status_code == 200
+    shown = api.get(f"{API}/applications", params={"modified_since": since}).json()["items"]
+    assert [one["id"] for one in shown] == [attached, refused_one, made]
+    assert old not in {one["id"] for one in shown}
+    assert api.get(f"{API}/applications", params={"modified_since": "2099-01-01T00:00:00Z"}).json()["items"] == []
