@@ -1,6 +1,5 @@
 """Signing in and out, and the own account: password, second factor, where one is signed in (D1, D2). The forms before the sign-in work without scripts."""
 
-from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
@@ -32,8 +31,6 @@ Ticket = Annotated[str, Form(max_length=1000)]
 Path = Annotated[str, Form(max_length=500)]
 OwnAccount = Annotated[Actor, requires(Permission.OWN_ACCOUNT)]
 KIOSK = "/kiosk"
-WARNED = timedelta(days=5)
-"""So long before it ends a password's end is said on every page."""
 
 
 @router.get("/sign-in")

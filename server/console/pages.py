@@ -19,6 +19,8 @@ from server.ledger import reading
 from server.operators.actor import Actor
 from server.operators.permissions import Permission
 
+PASSWORD_WARNED = timedelta(days=5)
+
 
 def renderer_of(request: Request) -> Renderer:
     """The app's renderer."""
@@ -49,9 +51,16 @@ def page(
         "tab": section,
         "marks": marks_of(session, actor, day_of(context, context.clock.now())),
         "now": context.clock.now(),
+        "password_days": password_days(context, actor),
         "last": reading.last_event_seq(session),
     }
     return bare_page(request, name, **(given | values))  # type: ignore[arg-type]
+
+
+def password_days(context: Context, actor: Actor) -> int | None:
+    """Whole days until the password ends, when that is soon: every page says it then (D2)."""
+    left = None if actor.password_due is None else actor.password_due - context.clock.now()
+    return None if left is None or left > PASSWORD_WARNED else max(0, left.days)
 
 
 def day_of(context: Context, at: datetime, days: int = 0) -> datetime:

@@ -223,15 +223,16 @@ def _tokens_of(session: Session, person: str) -> frozenset[str]:
 
 def endpoints_without_permission(routes: Iterable[BaseRoute], public: frozenset[str]) -> list[str]:
     """``METHOD path`` of every endpoint that names no permission and is not in ``public``."""
-    found = []
+    return sorted(line for line, named in endpoint_permissions(routes) if not named and line not in public)
+
+
+def endpoint_permissions(routes: Iterable[BaseRoute]) -> Iterator[tuple[str, frozenset[Permission]]]:
+    """Every endpoint as ``METHOD path`` with the permissions that it names."""
     for route in routes:
-        for line, names_permission in _endpoints(route):
-            if not names_permission and line not in public:
-                found.append(line)
-    return sorted(found)
+        yield from _endpoints(route)
 
 
-def _endpoints(route: BaseRoute, prefix: str = "") -> Iterator[tuple[str, bool]]:
+def _endpoints(route: BaseRoute, prefix: str = "") -> Iterator[tuple[str, frozenset[Permission]]]:
     nested = getattr(route, "original_router", None)  # how FastAPI keeps an included router
     if nested is not None:
         prefix += route.include_context.prefix  # type: ignore[attr-defined]
@@ -239,10 +240,13 @@ def _endpoints(route: BaseRoute, prefix: str = "") -> Iterator[tuple[str, bool]]
             yield from _endpoints(inner, prefix)
         return
     path = prefix + getattr(route, "path", "?")
-    named = isinstance(route, APIRoute) and _names_permission(route.dependant)
+    named = frozenset(_named(route.dependant)) if isinstance(route, APIRoute) else frozenset()
     for method in sorted(getattr(route, "methods", None) or {"ANY"}):
         yield f"{method} {path}", named
 
 
-def _names_permission(dependant: Dependant) -> bool:
-    return isinstance(dependant.call, Requirement) or any(_names_permission(inner) for inner in dependant.dependencies)
+def _named(dependant: Dependant) -> Iterator[Permission]:
+    if isinstance(dependant.call, Requirement):
+        yield dependant.call.permission
+    for inner in dependant.dependencies:
+        yield from _named(inner)

@@ -91,7 +91,7 @@ def show_half(session: Session, actor: Actor, now: datetime, secret: RecoverySec
             409,
             "half_shown",
             "This half was shown already. If it is not on paper, begin a new secret.",
-            "该部分已显示过。如未抄录，请重新生成恢复密钥。",
+            "该部分已显示过。如未抄录，请重新生成恢复口令。",
         )
     text = "".join(secrets.choice(ALPHABET) for _ in range(HALF_CHARS))
     row.code_hash, row.shown_at = _hash(secret, half, text), now
@@ -188,7 +188,7 @@ def needed(session: Session) -> RecoverySecret:
             409,
             "no_recovery_secret",
             "No recovery secret is in force: make one, and let both holders read their half back.",
-            "当前没有有效的恢复密钥：请生成，并由两名保管人分别核对。",
+            "当前没有有效的恢复口令：请生成，并由两名保管人分别核对。",
         )
     return secret
 
@@ -197,7 +197,7 @@ def find_secret(session: Session, public_id: str) -> RecoverySecret:
     """The secret, or :class:`Problem` 404."""
     secret = session.exec(select(RecoverySecret).where(RecoverySecret.public_id == public_id)).first()
     if secret is None:
-        raise not_found("recovery secret", "恢复密钥", public_id)
+        raise not_found("recovery secret", "恢复口令", public_id)
     return secret
 
 
@@ -251,7 +251,7 @@ def _refuse_holders(session: Session, actor: Actor, holders: tuple[Holder, Holde
 
 def _refuse_over(secret: RecoverySecret) -> None:
     if secret.ended_at is not None or secret.in_force_at is not None:
-        raise Problem(409, "secret_over", "This secret is sealed, or ended.", "该恢复密钥已封存或已失效。")
+        raise Problem(409, "secret_over", "This secret is sealed, or ended.", "该恢复口令已封存或已失效。")
 
 
 def _refuse_stranger(actor: Actor, row: RecoveryHalf) -> None:

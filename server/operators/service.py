@@ -83,7 +83,7 @@ def create_operator(
             422,
             "username_reserved",
             f"The user name {username!r} is kept for the recovery secret.",
-            f"用户名 {username} 保留给恢复密钥使用。",
+            f"用户名 {username} 保留给恢复口令使用。",
             field="username",
         )
     waits = role in PRIVILEGED and needs_authorising(session, actor, now, role)

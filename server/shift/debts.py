@@ -74,7 +74,7 @@ KINDS: dict[str, Owed] = {
         Owed("edge_offline", "离线的控制器", "Edges offline", "L2"),
         Owed("door_maintenance", "维护中的门", "Doors in maintenance", "L2"),
         Owed("area_uncertain", "人数不确定的区域", "Areas uncertain", "R2"),
-        Owed("recovery_secret", "恢复密钥已开封，尚未重新封存", "Recovery secret opened, no new one sealed", "D3"),
+        Owed("recovery_secret", "恢复口令已开封，尚未重新封存", "Recovery secret opened, no new one sealed", "D3"),
         Owed("lockdown", "封锁中的区域", "Lockdowns in force", "L2"),
     )
 }

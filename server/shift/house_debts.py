@@ -203,7 +203,7 @@ def recovery_secret(session: Session, _context: Context, _now: datetime) -> Iter
             "recovery_secret",
             "recovery",
             to_us(since),
-            "恢复密钥已开封，须生成并封存新的密钥",
+            "恢复口令已开封，须生成并封存新的口令",
             "The recovery secret was opened: a new one must be made and sealed",
             "/api/v1/recovery",
         )
