@@ -55,7 +55,7 @@ def register_page(
     }
     return page(
         request, session, context, actor, "register.html", "register", items=items, following=following, problem=found,
-        given=given | ticked, searched=searched, after=after, holders=_public_ids(session, items), exported=urlencode(exported),
+        faults=_faults(found, asked), given=given | ticked, searched=searched, after=after, holders=_public_ids(session, items), exported=urlencode(exported),
         areas=[one.id for one in context.site.areas if not one.public], most_xlsx=MAX_XLSX, most_pdf=MAX_PDF,
     )  # fmt: skip
 
@@ -71,6 +71,15 @@ def entry_page(request: Request, session: DbSession, context: AppContext, actor:
         request, session, context, actor, "entry.html", "register", entry=entry, holders=_public_ids(session, [entry]),
         by=operators_of(session, [entry["operator"], *(note["operator"] for note in entry["noted"])]),
     )  # fmt: skip
+
+
+def _faults(problem: Problem | None, asked: dict[str, str]) -> set[str]:
+    """The fields that a search was refused for; what is not there says no field of its own."""
+    if problem is None:
+        return set()
+    return (
+        {name for name in ("customer", "holder") if name in asked} if problem.status == 404 else {problem.field or ""}
+    )
 
 
 def _public_ids(session: Session, items: list[dict[str, Any]]) -> dict[int, str]:
