@@ -22,6 +22,7 @@ MEDIA_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
     ".txt": "text/plain; charset=utf-8",
+    ".wav": "audio/wav",
 }
 FOR_EVER = "public, max-age=31536000, immutable"
 COMPRESS_ABOVE = 1_000

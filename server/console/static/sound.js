@@ -14,13 +14,13 @@ let _ = (text) => text;
 
 export function beginSound(translate) {
   _ = translate;
-  for (const kind of ["pointerdown", "keydown"]) document.addEventListener(kind, arm, { passive: true });
-  arm();
+  for (const kind of ["click", "keydown"]) document.addEventListener(kind, arm); // not at the press: the banner that goes would move what is being clicked
+  new Audio(`${document.body.dataset.static}/quiet.wav`).play().then(arm, () => {}); // whether the browser lets this page sound without a touch
   setInterval(turn, 500);
   turn();
 }
 
-// Browsers keep quiet until somebody has touched the page.
+// Browsers keep quiet until somebody has touched the page, or one of this site just before.
 export function arm() {
   audio ??= new AudioContext();
   if (audio.state !== "running") audio.resume().then(armed, () => {});
@@ -84,7 +84,7 @@ function turn() {
   $("sound-do").setAttribute("aria-pressed", String(state === "muted"));
   $("sound-banner").hidden = state !== "off" || urgent === 0;
   $("sound-banner").firstElementChild.textContent = _("An urgent alarm stands and the browser keeps the sound off until you click.");
-  if (urgent && state === "on" && Date.now() >= nextAt) {
+  if (ours && urgent && state === "on" && Date.now() >= nextAt) {
     nextAt = Date.now() + REPEAT_MS;
     play("urgent");
   }

@@ -181,7 +181,7 @@ def test_a_visitor_is_checked_in_step_by_step(page: Page, served: Served) -> Non
         radio.check()
     page.get_by_role("button", name="Keep what was said").click()
     expect(page.locator('[data-step="now"] h2')).to_contain_text("3. Photo")
-    page.get_by_label("Take or choose a photo").set_input_files(
+    page.get_by_label("or choose a picture").set_input_files(
         {"name": "xu.jpg", "mimeType": "image/jpeg", "buffer": picture()}
     )
     page.get_by_role("button", name="Keep the photo").click()
