@@ -194,6 +194,7 @@ setInterval(async () => {
 
 document.addEventListener("click", (event) => {
   if (event.target.closest("[data-act=print]")) window.print();
+  event.target.closest("input[data-key]")?.focus(); // a key clicks
 });
 
 document.addEventListener("scan", (event) => {

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlmodel import select
 
+from server.db.clock import to_us
 from server.fleet.models import Edge, EdgeCommand
 from server.personal.fields import write_field
 from server.registry.models import Contract, Customer, Holder
@@ -254,6 +255,22 @@ def test_a_re_issue_begins_at_the_lost_badge_with_its_holder(app: FastAPI, api: 
     assert "Letter that states the loss" in shown(service, f"/applications/{made['id']}")
     assert f"/applications/{made['id']}" in shown(service, f"/badges/{lost['id']}"), "no second one is begun"
     assert 'data-act="reissue"' not in shown(service, f"/badges/{lost['id']}")
+
+
+def test_a_re_issue_names_the_edge_that_it_waits_for_and_until_when(app: FastAPI, api: TestClient) -> None:
+    lease_until = START + timedelta(hours=3)
+    with context_of_app(app).database.write() as session:
+        until_us = to_us(lease_until)
+        session.add(Edge(name="edge-7", created_at=START, public_key=b"k" * 32, lease_customer_until_us=until_us))
+    lost = issued_badge(api, "li", "M1001")
+    report(api, lost["id"], "lost")
+    new = issued_badge(api, "li", "M1003", kind="reissue", replaces=lost["id"])
+    assert new["status"] == "issued"
+    for path in (f"/badges/{new['id']}", f"/applications/{new['application']}"):
+        text = words(shown(api, path))
+        assert "edge-7 has not confirmed; at the latest its lease ends it on 03-02 19:00:00" in text
+    assert "in_force:now" in _steps(shown(api, f"/applications/{new['application']}"))
+    assert "edge-7" in section(shown(api, "/applications"), "awaiting")
 
 
 def test_badges_to_be_returned_say_why_and_since_when(app: FastAPI, api: TestClient) -> None:
