@@ -63,9 +63,12 @@ function compare(form, place, twin, page, before, { _, send }) {
     box.remove();
     place.hidden = true;
   };
-  const ours = Object.fromEntries(names.map((name) => [name, mine.includes(name) ? typed[name] : now[name]]));
+  const ours = () => { // as it is when it is sent: one may go on typing beside the table
+    const last = typedIn(form);
+    return Object.fromEntries(names.map((name) => [name, same(last[name], before[name]) ? now[name] : last[name]]));
+  };
   box.append(buttons(
-    [_("Send mine all the same"), "main", () => { settle(ours); send(form); }],
+    [_("Send mine all the same"), "main", () => { settle(ours()); send(form); }],
     [_("Take what stands now"), "other", () => { settle(now); form.querySelector("input, textarea, select")?.focus(); }],
   ));
   place.after(box);

@@ -62,6 +62,7 @@ export function putBack({ _, send }) {
     }
   }
   first?.focus();
+  document.querySelector(".draft")?.scrollIntoView({ block: "nearest" });
 }
 
 function putOneBack(name, draft, { _, send }) {
@@ -93,10 +94,11 @@ function putOneBack(name, draft, { _, send }) {
     line.tabIndex = -1;
     return line;
   }
-  form.prepend(line);
+  const field = [...form.elements].find((one) => one.name in draft.values && !one.disabled);
+  (field?.closest("label, fieldset") ?? form.firstElementChild ?? form).before(line); // where one looks: forms are longer than a phone
   const problem = form.querySelector("[data-problem]");
   if (ended && problem && draft.version !== (form.dataset.version ?? "")) showChanged(form, problem, { ...cameWith(form), ...draft.came }, { _, send });
-  return [...form.elements].find((one) => one.name in draft.values && !one.disabled) ?? form;
+  return field ?? form;
 }
 
 // Whatever hides it: a details element, a dialog.

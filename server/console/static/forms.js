@@ -30,6 +30,9 @@ export function startForms(language, _) {
   sayLimits(_);
   sayTold();
   putBack({ _, send });
+  const early = window.earlyForms;
+  window.earlyForms = null;
+  for (const [form, submitter] of early ?? []) send(form, submitter);
 }
 
 /** Sends it. A bubbling, cancelable "sent" {told, submitter} tells what the server answered, "refused" {told} what it refused: who cancels it has shown it. */
@@ -77,7 +80,7 @@ async function ask(form, submitter, _) {
   const headers = {};
   if (form.dataset.version) headers["If-Match"] = `"${form.dataset.version}"`;
   const file = form.querySelector("input[type=file]")?.files[0];
-  if (file) return upload(form, url, { method, headers: { ...headers, "Content-Type": file.type || "application/octet-stream" }, body: file }, _);
+  if (file) return upload(form, url, { method, headers: { ...headers, "Content-Type": form.dataset.contentType || file.type || "application/octet-stream" }, body: file }, _);
   headers["Content-Type"] = "application/json";
   const body = JSON.stringify(valuesOf(form, submitter));
   const fetched = (more) => fetch(url, { method, headers: { ...headers, ...more }, body, cache: "no-store", signal: AbortSignal.timeout(LIMIT_MS) });

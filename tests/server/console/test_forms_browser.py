@@ -37,6 +37,7 @@ class Desk:
             role: Role = "customer_service"
             with context.database.write() as session:
                 operator, secret = create_operator(session, SYSTEM, now, username, name, role)
+            assert secret is not None
             with context.database.write() as session:
                 change_own_password(
                     session, context, Actor("operator", operator.public_id, name, role), secret, PASSWORD
@@ -118,7 +119,7 @@ def test_a_conflict_shows_both_versions_and_loses_nothing(page: Page, desk: Desk
         for row in page.locator(".conflict tbody tr").all()
     }
     assert rows == {
-        "Name": ["Blue Mountain Bank", "Blue Mountain", "Blue Mountain"],
+        "Customer's name": ["Blue Mountain Bank", "Blue Mountain", "Blue Mountain"],
         "Remark": ["mine", "theirs", "—"],
         "Looked after by": ["Chen", "Zhou", "Chen"],
     }
@@ -171,6 +172,8 @@ def test_problems_stand_beside_their_fields_and_a_double_click_sends_once(page: 
     expect(page.locator(f"#{phone.get_attribute('aria-describedby')}")).to_contain_text("This is no telephone number")
     expect(form.locator("[data-problem]")).to_contain_text("This is no telephone number")
     phone.fill("13800000000")
+    page.locator("[data-act=new-holder]").click()
+    page.locator("#new-holder [name=name]").fill("Li Na")
     sent: list[dict[str, str]] = []
 
     def lose_the_first(route: Route) -> None:
@@ -187,6 +190,9 @@ def test_problems_stand_beside_their_fields_and_a_double_click_sends_once(page: 
     expect(name).to_have_value("Wang Fang")
     form.locator("button.main").click()
     expect(page.locator(".person-list").first).to_contain_text("W***")
+    expect(page.locator("#new-holder [name=name]")).to_have_value(
+        "Li Na"
+    )  # what stood in another form, after the page came anew
     assert len(sent) == 2, "the second click of the two sent nothing"
     assert sent[0]["idempotency-key"] == sent[1]["idempotency-key"]
     assert len(desk.api.get("/contacts", params={"customer": "C001"}).json()["items"]) == 1

@@ -1,0 +1,13 @@
+// Until the page's modules are there: a form that is sent early waits for them, instead of leaving by itself with what was typed in its address.
+(() => {
+  const waiting = new Map(); // form → the button that sent it
+  window.earlyForms = waiting;
+  const hold = (event) => {
+    const form = event.target.form ?? event.target;
+    if (!(form instanceof HTMLFormElement) || !form.matches("form[data-api]")) return;
+    event.preventDefault();
+    if (window.earlyForms) waiting.set(form, event.submitter ?? null);
+  };
+  window.addEventListener("submit", hold, true);
+  window.addEventListener("invalid", hold, true);
+})();
