@@ -73,7 +73,7 @@ export function badgeView(kiosk, found) {
       field(_("What you did"), "words"),
     ],
     keys: ({ _ }) => [
-      { key: "Enter", text: _("Write it down"), primary: true, does: (text) => write(text) },
+      { key: "Enter", text: _("Into the register"), primary: true, does: (text) => write(text) },
       ...common.map((text, index) => ({ key: `F${index + 1}`, text: _(text), does: () => { const input = document.querySelector("main input"); input.value = [input.value.trim(), _(text)].filter(Boolean).join(", "); } })),
       ...(entries.length > 1 ? [{ key: "ArrowDown", label: "↓", text: "", does: pick(1) }, { key: "ArrowUp", label: "↑", text: "", does: pick(-1) }] : []),
     ],
