@@ -36,6 +36,14 @@ def two_inside(house: House) -> None:
     house.edge.happen(taken("hall-in", partners=(WANG,)), taken("hall-in", WANG, partners=(1,)), at_s=10)
 
 
+def test_who_may_not_read_or_see_names_is_not_offered_it(house: House) -> None:
+    kiosk = house.client("kiosk")
+    for path in ("/inside", "/register", "/reports"):
+        shown(kiosk, path, expect=403)
+    assert "data-names" in shown(house.client(), "/register")
+    assert "data-names" not in shown(house.client("auditor"), "/register")
+
+
 def test_an_empty_page_says_so_in_both_languages(house: House) -> None:
     client = house.client("administrator")
     for path in PATHS:
@@ -46,12 +54,6 @@ def test_an_empty_page_says_so_in_both_languages(house: House) -> None:
         assert not re.search(r"<(script|style)>| style=| onclick=", english), "the policy allows nothing inline"
         visible = re.sub(r"<svg.*?</svg>", "", chinese.split("<main", 1)[1].split("</main>", 1)[0], flags=re.S)
         assert not re.findall(r">[^<]*[A-Za-z]{3,} [a-z]{3,}[^<]*<", visible), f"{path}: an untranslated sentence"
-
-
-def test_who_may_not_read_the_register_gets_no_page(house: House) -> None:
-    kiosk = house.client("kiosk")
-    for path in ("/inside", "/register", "/reports"):
-        shown(kiosk, path, expect=403)
 
 
 def test_the_page_says_who_is_where_since_when_and_with_whom(house: House) -> None:
@@ -69,7 +71,7 @@ def test_the_page_says_who_is_where_since_when_and_with_whom(house: House) -> No
     assert "/api/v1/occupancy/muster.pdf" in text
 
 
-def test_the_page_says_how_many_at_least_and_why_it_is_not_certain(house: House) -> None:
+def test_the_page_says_how_many_at_least_why_and_whose_stay_is_over(house: House) -> None:
     two_inside(house)
     house.edge.happen(AreaUncertain("hall", "restart"), at_s=11)
     text = shown(house.client(), "/inside")
@@ -80,10 +82,6 @@ def test_the_page_says_how_many_at_least_and_why_it_is_not_certain(house: House)
     assert "边缘控制器" in panel(shown(house.client(), "/inside", "zh"), "hall") or "控制器" in panel(
         shown(house.client(), "/inside", "zh"), "hall"
     )
-
-
-def test_whose_stay_is_over_is_marked(house: House) -> None:
-    two_inside(house)
     house.edge.happen(AlarmRaised("OVERSTAY", "M1", "B8", {"number": "M1"}), at_s=12)
     assert shown(house.client(), "/inside").count("Stay is over") == 1
 
@@ -106,14 +104,9 @@ def test_the_register_shows_a_stay_on_one_line_and_finds_by_its_filters(house: H
     assert "export.xlsx?area=hall&amp;book=true" in text
 
 
-def test_a_mistyped_search_keeps_what_was_typed_and_marks_the_field(house: House) -> None:
-    for query, name in (("customer=nobody&badge=M1", "customer"), ("from=soon", "from"), ("area=attic", "area")):
-        text = shown(house.client(), f"/register?{query}")
-        assert 'role="alert" id="problem"' in text
-        assert re.search(rf'name="{name}"[^>]* aria-invalid="true"', text), query
-
-
-def test_pages_follow_each_other(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pages_follow_each_other_and_a_full_house_is_listed_whole(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("server.console.register.ON_A_PAGE", 2)
     for at_s in range(3):
         house.edge.happen(taken("hall-in", at_s + 1), at_s=at_s)
@@ -125,6 +118,9 @@ def test_pages_follow_each_other(house: House, monkeypatch: pytest.MonkeyPatch) 
     assert entries == sorted(entries, key=int, reverse=True)
     assert len(entries) == 3
     assert "data-fresh" not in second
+    count = 200
+    house.edge.happen(*(taken("lobby-in", number) for number in range(1, count + 1)), at_s=1)
+    assert shown(house.client(), "/inside").count("data-holder=") == count
 
 
 def test_an_entry_takes_an_operation_and_notes_and_shows_that_their_signatures_hold(house: House) -> None:
@@ -142,7 +138,7 @@ def test_an_entry_takes_an_operation_and_notes_and_shows_that_their_signatures_h
     shown(guard, "/register/999999", expect=404)
 
 
-def test_the_worklist_holds_what_lacks_its_operation_the_oldest_first(house: House) -> None:
+def test_the_worklist_holds_what_lacks_its_operation_and_a_mistyped_search_marks_its_field(house: House) -> None:
     two_inside(house)
     first, second = (one["id"] for one in house.register(area="hall"))
     text = shown(house.client(), "/register?incomplete=true")
@@ -150,14 +146,13 @@ def test_the_worklist_holds_what_lacks_its_operation_the_oldest_first(house: Hou
     house.client().post(f"/api/v1/register/{first}/operation", json={"text": "fan"})
     assert f"register/{first}/operation" not in shown(house.client(), "/register?incomplete=true")
     assert "/operation" not in shown(house.client("auditor"), "/register?incomplete=true")
+    for query, name in (("customer=nobody&badge=M1", "customer"), ("from=soon", "from"), ("area=attic", "area")):
+        text = shown(house.client(), f"/register?{query}")
+        assert 'role="alert" id="problem"' in text
+        assert re.search(rf'name="{name}"[^>]* aria-invalid="true"', text), query
 
 
-def test_names_in_full_are_offered_to_whom_the_server_would_give_them(house: House) -> None:
-    assert "data-names" in shown(house.client(), "/register")
-    assert "data-names" not in shown(house.client("auditor"), "/register")
-
-
-def test_a_report_shows_its_numbers_as_a_table_and_says_what_they_mean(house: House) -> None:
+def test_a_report_shows_its_numbers_as_a_table_and_keeps_what_was_typed_wrong(house: House) -> None:
     two_inside(house)
     because = Explanation("NO_PERMISSION", "R1", {"number": "M1", "area": "hall"})
     house.edge.happen(AccessDenied("hall-in", "hall-door", because, 1, 1, "M1", customer=1), at_s=12)
@@ -168,15 +163,6 @@ def test_a_report_shows_its_numbers_as_a_table_and_says_what_they_mean(house: Ho
     assert "没有该区域权限" in shown(guard, "/reports?report=denials&period=today", "zh")
     assert "no permission for the room" in shown(guard, "/reports?report=denials&period=month")
     assert "C001 华云数据" in shown(guard, "/reports?report=customers&from=2026-03-02")
-
-
-def test_a_report_keeps_what_was_typed_wrong(house: House) -> None:
     text = shown(house.client(), "/reports?from=2026-03-09&until=2026-03-01&customer=nobody")
     assert 'role="alert" id="problem"' in text
     assert 'value="2026-03-09"' in text
-
-
-def test_a_full_house_is_listed_whole(house: House) -> None:
-    count = 200
-    house.edge.happen(*(taken("lobby-in", number) for number in range(1, count + 1)), at_s=1)
-    assert shown(house.client(), "/inside").count("data-holder=") == count
