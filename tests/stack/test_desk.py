@@ -98,7 +98,7 @@ def test_a_desk_killed_while_it_waits_says_so_and_the_next_command_makes_the_bad
         office.desk.encode(badge, DESK, "K-1")  # the desk cannot say that no card carries it
 
 
-def test_cut_off_in_the_middle_the_same_card_is_finished(office: Office) -> None:
+def test_cut_off_when_it_may_carry_its_number_the_same_card_is_written_over_with_the_next(office: Office) -> None:
     badge = office.approved("cut")
     broken = office.encode(badge, "C-1", cut_in=25)
     assert broken["result"] == "refused", broken
@@ -107,7 +107,9 @@ def test_cut_off_in_the_middle_the_same_card_is_finished(office: Office) -> None
     office.stack.kill("desk")
     office.stack.restore("desk")
     assert until(lambda: bool(office.api.get(f"/api/v1/edges/{DESK}")["online"]), READY_S)
-    assert office.encode(badge, "C-1")["result"] == "done"
+    with pytest.raises(Refused, match="C-1"):
+        office.desk.encode(badge, DESK, "C-1")  # a second blank would be a second card of that number (B4)
+    assert office.encode(badge, "C-2")["result"] == "done"
     assert until(lambda: office.standing(badge) == "active", READY_S)
     assert office.opens(badge)
 
