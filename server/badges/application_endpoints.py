@@ -26,9 +26,9 @@ from server.registry.lookup import find_customer, find_holder, living_customer, 
 from server.registry.models import Customer, Holder
 from server.registry.moments import Moment, begin_of, end_of
 from server.registry.records import IdDocument, Name, Number
+from server.registry.showing import ModifiedSince
 from server.registry.validation import Warned
 from server.registry.writing import Writing
-from server.registry.showing import ModifiedSince
 from server.routes import AppContext, DbSession, api_router
 
 router = api_router("/applications", "applications")
