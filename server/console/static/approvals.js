@@ -14,4 +14,5 @@ const place = document.getElementById("decided");
 if (decided) {
   place.textContent = place.dataset.text.replace("{what}", decided.what);
   place.hidden = false;
+  place.scrollIntoView({ block: "center" });
 }
