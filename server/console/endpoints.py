@@ -20,7 +20,7 @@ from server.console.waiting import check_lines, goods_points
 from server.fleet.models import EdgeCommand
 from server.ledger import reading
 from server.operators.actor import Actor
-from server.operators.guard import requires
+from server.operators.guard import refuse_forged, requires
 from server.operators.permissions import Permission
 from server.problems import not_found
 from server.routes import AppContext, DbSession, TransactionRoute
@@ -53,6 +53,7 @@ def root() -> Response:
 @router.post("/preferences")
 def preferences(request: Request, to: Path = HOME, language: Choice = None, theme: Choice = None) -> Response:
     """Language and theme of this browser, kept in cookies."""
+    refuse_forged(request)
     answer = RedirectResponse(local_path(to), 303)
     secure = request.url.scheme == "https"
     if language in LANGUAGES:

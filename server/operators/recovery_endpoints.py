@@ -188,7 +188,7 @@ def _for_holder(session: Session, actor: Actor, public_id: str, half: Half) -> R
     allowed = (
         actor.may(Permission.OPERATOR_MANAGE) or recovery.half_of(session, secret, half).holder_id == actor.public_id
     )
-    if not allowed or actor.kind != "operator":
+    if not allowed or actor.kind != "operator" or actor.must_change or actor.must_enrol:
         raise Problem(403, "not_the_holder", "A half is shown to its holder.", "该部分只显示给其保管人。")
     return secret
 

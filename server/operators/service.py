@@ -19,7 +19,7 @@ from server.operators.guard import hash_token
 from server.operators.models import ApiToken, AuditEntry, Operator
 from server.operators.password_changes import FIRST_SIGN_IN_FILE
 from server.operators.passwords import hash_password
-from server.operators.permissions import Permission, Role, allows
+from server.operators.permissions import ROLE_PERMISSIONS, Permission, Role, allows
 from server.operators.sign_in import close_sessions
 from server.problems import Problem, not_found
 
@@ -239,6 +239,14 @@ def create_token(
                 f"scopes：角色 {role} 没有权限 {scope.value}：请更换角色或去掉该项。",
                 field="scopes",
             )
+    if actor.scopes is not None and not {one.value for one in scopes or ROLE_PERMISSIONS[role]} <= actor.scopes:
+        raise Problem(
+            422,
+            "scope_beyond_own",
+            "scopes: a token with scopes makes no token that may more than itself.",
+            "scopes：受限令牌不能创建权限更大的令牌。",
+            field="scopes",
+        )
     named = None if scopes is None else sorted({scope.value for scope in scopes})
     text = f"menjin_{secrets.token_urlsafe(32)}"
     token = ApiToken(

@@ -7,8 +7,9 @@ from fastapi.testclient import TestClient
 
 from server.context import Context
 from server.operators.actor import SYSTEM
+from server.operators.password_changes import FIRST_SIGN_IN_FILE
 from server.operators.permissions import Role
-from server.operators.service import FIRST_SIGN_IN_FILE, create_token
+from server.operators.service import create_token
 
 PASSWORD = "correct horse 42 battery"
 

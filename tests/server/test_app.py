@@ -16,8 +16,8 @@ from server.config import Config
 from server.context import Context, Service
 from server.db.clock import FixedClock
 from server.operators.models import Operator
+from server.operators.password_changes import FIRST_SIGN_IN_FILE
 from server.operators.passwords import verify_password
-from server.operators.service import FIRST_SIGN_IN_FILE
 from tests.server.conftest import ON_SQLITE
 
 

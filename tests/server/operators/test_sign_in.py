@@ -11,7 +11,8 @@ from server.db.clock import FixedClock
 from server.operators import sign_in as limits
 from server.operators.guard import COOKIE
 from server.operators.models import OperatorSession
-from server.operators.service import FIRST_SIGN_IN_FILE, ensure_administrator
+from server.operators.password_changes import FIRST_SIGN_IN_FILE
+from server.operators.service import ensure_administrator
 from tests.server.browser import PASSWORD, administrator, browser, context_of_app, first_password, sign_in
 from tests.server.conftest import ON_SQLITE
 

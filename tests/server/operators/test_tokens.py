@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from server.db.clock import FixedClock
-from tests.server.browser import token_client
+from tests.server.browser import administrator, browser, token_client
 from tests.server.conftest import ON_SQLITE
 
 
@@ -66,3 +66,18 @@ def test_a_scope_beyond_the_role_or_unknown_is_refused(app: FastAPI) -> None:
     for scopes in (["registry.everything"], []):
         body = {"name": "crm", "role": "guard", "scopes": scopes}
         assert admin.post("/api/v1/tokens", json=body).status_code == 422
+
+
+@ON_SQLITE
+def test_a_token_with_scopes_makes_none_that_may_more(app: FastAPI) -> None:
+    admin = administrator(app)
+    body = {"name": "maker", "role": "administrator", "scopes": ["operator.manage", "audit.read"]}
+    text = admin.post("/api/v1/tokens", json=body).json()["token"]
+    headers = {"Authorization": f"Bearer {text}"}
+    for more in ({}, {"scopes": ["badge.issue"]}):
+        refused = browser(app).post(
+            "/api/v1/tokens", json={"name": "x", "role": "administrator", **more}, headers=headers
+        )
+        assert (refused.status_code, refused.json()["code"]) == (422, "scope_beyond_own")
+    less = {"name": "x", "role": "auditor", "scopes": ["audit.read"]}
+    assert browser(app).post("/api/v1/tokens", json=less, headers=headers).status_code == 201
