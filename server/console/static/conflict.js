@@ -3,7 +3,7 @@ import { cameWith, comeWith, fill, formOf, keyOf, labelOf, same, shownAs, typedI
 
 const LIMIT_MS = 15000;
 
-/** The page as it is now; null when the session is over. Throws when the server cannot be reached. */
+// The page as it is now; null when the session is over. Throws when the server cannot be reached.
 async function pageNow() {
   const answer = await fetch(location.href, { cache: "no-store", headers: { Accept: "text/html" }, signal: AbortSignal.timeout(LIMIT_MS) });
   if (answer.redirected && new URL(answer.url).pathname === "/sign-in") return null;
@@ -11,7 +11,7 @@ async function pageNow() {
   return new DOMParser().parseFromString(await answer.text(), "text/html");
 }
 
-/** Shows both versions below `place`. `send(form)` sends again; `signIn()` when the session is over meanwhile. */
+// Shows both versions below `place`. `send(form)` sends again; `signIn()` when the session is over meanwhile.
 export async function showConflict(form, place, { _, send, signIn }) {
   let page;
   try {
@@ -25,7 +25,7 @@ export async function showConflict(form, place, { _, send, signIn }) {
   compare(form, place, twin, page, cameWith(form), { _, send });
 }
 
-/** The same for a draft that comes back to a page that has changed. `before`: what stood when it was typed. */
+// The same for a draft that comes back to a page that has changed. `before`: what stood when it was typed.
 export function showChanged(form, place, before, { _, send }) {
   compare(form, place, form, document, before, { _, send });
 }

@@ -15,14 +15,14 @@ function typedForms() {
   return [...document.querySelectorAll("form[data-api]")].filter((form) => form.dataset.given !== "up" && isTyped(form));
 }
 
-/** Goes to the sign-in, and from there back here; what is typed is kept, unless one signed out on purpose. */
+// Goes to the sign-in, and from there back here; what is typed is kept, unless one signed out on purpose.
 export function signInAgain() {
   if (read(localStorage, SIGNED_OUT) !== document.body.dataset.session) keepTyped("ended");
   for (const form of typedForms()) form.dataset.given = "up";
   location.assign(`/sign-in?ended=1&to=${encodeURIComponent(here())}`);
 }
 
-/** Keeps what is typed anywhere on this page. `why`: "ended" the session, or "sent" another form, after which the page comes anew. */
+// Keeps what is typed anywhere on this page. `why`: "ended" the session, or "sent" another form, after which the page comes anew.
 export function keepTyped(why) {
   for (const form of typedForms()) {
     const [typed, came] = [typedIn(form), cameWith(form)];
@@ -41,13 +41,13 @@ export function dropDraft(form) {
   sessionStorage.removeItem(place(keyOf(form)));
 }
 
-/** On signing out: nothing of this operator stays in the browser. */
+// On signing out: nothing of this operator stays in the browser.
 export function dropAll() {
   for (const name of Object.keys(sessionStorage)) if (name.startsWith(`${PREFIX}${me()} `)) sessionStorage.removeItem(name);
   try { localStorage.setItem(SIGNED_OUT, document.body.dataset.session ?? ""); } catch { /* other tabs may keep a draft, for this operator only */ }
 }
 
-/** Puts back what this operator typed at this address before the session ended. */
+// Puts back what this operator typed at this address before the session ended.
 export function putBack({ _, send }) {
   const start = place("");
   let first = null;
@@ -68,7 +68,7 @@ export function putBack({ _, send }) {
 function putOneBack(name, draft, { _, send }) {
   const form = formOf(document, draft.key);
   const line = document.createElement("div");
-  line.className = "message wait draft";
+  line.classList.add("message", "wait", "draft");
   line.setAttribute("role", "status");
   const discard = Object.assign(document.createElement("button"), { type: "button", className: "plain", textContent: _("Discard it") });
   const texts = [];

@@ -26,21 +26,21 @@ function read(form, how) {
   return values;
 }
 
-/** name → list of texts: what is in the fields now. */
+// name → list of texts: what is in the fields now.
 export const typedIn = (form) => read(form, NOW);
-/** name → list of texts: what was in the fields when the page came. */
+// name → list of texts: what was in the fields when the page came.
 export const cameWith = (form) => read(form, AS_IT_CAME);
 
 export const same = (one, other) => JSON.stringify(one ?? []) === JSON.stringify(other ?? []);
 
-/** Whether something is typed or chosen in it that was not sent. */
+// Whether something is typed or chosen in it that was not sent.
 export function isTyped(form) {
   const [typed, came] = [typedIn(form), cameWith(form)];
   if (Object.keys(typed).some((name) => !same(typed[name], came[name]))) return true;
   return [...form.elements].some((one) => one.matches("[type=file]") && one.files.length > 0);
 }
 
-/** Puts values back; returns the names for which there is no place any more. */
+// Puts values back; returns the names for which there is no place any more.
 export function fill(form, values) {
   const lost = [];
   for (const [name, list] of Object.entries(values)) {
@@ -61,7 +61,7 @@ export function fill(form, values) {
   return lost;
 }
 
-/** What `twin` came with becomes what `form` came with; what is typed stays. */
+// What `twin` came with becomes what `form` came with; what is typed stays.
 export function comeWith(form, twin) {
   const places = {};
   for (const one of fieldsOf(form)) {
@@ -84,7 +84,7 @@ export function comeWith(form, twin) {
   }
 }
 
-/** The same form on another reading of its page: by id, else by where it sends to and its place among those. */
+// The same form on another reading of its page: by id, else by where it sends to and its place among those.
 export function keyOf(form) {
   if (form.id) return `#${form.id}`;
   const to = form.dataset.api;
@@ -96,7 +96,7 @@ export function formOf(page, key) {
   return [...page.querySelectorAll("form[data-api]")].find((form) => keyOf(form) === key) ?? null;
 }
 
-/** How a field is called on the page. */
+// How a field is called on the page.
 export function labelOf(form, name) {
   const field = fieldsOf(form).find((one) => one.name === name);
   if (!field) return name;
@@ -106,7 +106,7 @@ export function labelOf(form, name) {
   return text || name;
 }
 
-/** How values of a field read: a choice by its words, a tick by its label. */
+// How values of a field read: a choice by its words, a tick by its label.
 export function shownAs(form, name, list) {
   const fields = fieldsOf(form).filter((one) => one.name === name);
   const words = (list ?? []).map((text) => {

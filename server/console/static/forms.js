@@ -10,7 +10,7 @@ const TOLD = "menjin.told"; // what an answer warned of, for the page that follo
 const sending = new WeakSet();
 const keys = new WeakMap(); // form → {address: Idempotency-Key}: one for each filling of a form
 
-/** Once per page: every form[data-api] on it, also those that come later. */
+// Once per page: every form[data-api] on it, also those that come later.
 export function startForms(language, _) {
   const send = (form, submitter) => sendForm(form, submitter, language, _);
   const ours = (form) => form instanceof HTMLFormElement && form.matches("form[data-api]");
@@ -35,7 +35,7 @@ export function startForms(language, _) {
   for (const [form, submitter] of early ?? []) send(form, submitter);
 }
 
-/** Sends it. A bubbling, cancelable "sent" {told, submitter} tells what the server answered, "refused" {told} what it refused: who cancels it has shown it. */
+// Sends it. A bubbling, cancelable "sent" {told, submitter} tells what the server answered, "refused" {told} what it refused: who cancels it has shown it.
 export async function sendForm(form, submitter, language, _) {
   if (sending.has(form)) return undefined;
   const place = problemPlace(form);

@@ -9,7 +9,7 @@ function kindsOf(input) {
   return taken.map((one) => KINDS[one] ?? one.replace(/^\./, "").toUpperCase()).join(" / ");
 }
 
-/** Beside every file field: its kinds and its limit. */
+// Beside every file field: its kinds and its limit.
 export function sayLimits(_) {
   for (const input of document.querySelectorAll("form[data-api] input[type=file]:not([data-limits-said])")) {
     input.dataset.limitsSaid = "";
@@ -18,7 +18,7 @@ export function sayLimits(_) {
   }
 }
 
-/** Why this file would be refused, or null. */
+// Why this file would be refused, or null.
 export function fileProblem(input, _) {
   const [file] = input.files;
   if (!file) return null;
@@ -32,7 +32,7 @@ export function fileProblem(input, _) {
   return null;
 }
 
-/** As fetch, with a bar in `form`. Rejects when the server cannot be reached. */
+// As fetch, with a bar in `form`. Rejects when the server cannot be reached.
 export function upload(form, url, { method, headers, body }, _) {
   const bar = Object.assign(document.createElement("progress"), { max: 100 });
   bar.setAttribute("aria-label", _("Sending the file"));
@@ -50,7 +50,7 @@ export function upload(form, url, { method, headers, body }, _) {
   }).finally(() => bar.remove());
 }
 
-/** Saves what the server answered as a file of the name that it gave. */
+// Saves what the server answered as a file of the name that it gave.
 export async function saveFile(answer) {
   const name = /filename="([^"]+)"/.exec(answer.headers.get("Content-Disposition") ?? "")?.[1] ?? "file";
   const href = URL.createObjectURL(await answer.blob());
