@@ -85,6 +85,7 @@ function lines(list, fields, done) {
       const input = document.createElement("input");
       Object.assign(input, { className: "form-control scan", maxLength: 100, autocomplete: "off", spellcheck: false, placeholder: label });
       input.dataset.field = name;
+      input.dataset.scanField = ""; // a scanner types here, and its Enter goes to the next line
       input.setAttribute("aria-label", `${label} ${list.children.length + 1}`);
       if (wide) input.classList.add("wide");
       row.append(input);

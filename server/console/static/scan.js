@@ -24,7 +24,10 @@ document.addEventListener("keydown", (event) => {
     if (!fast) begin(event);
     text += event.key;
     if (fast && !field) event.stopImmediatePropagation(); // no shortcuts out of the middle of a code
-  } else if (event.key !== "Shift") text = "";
+  } else if (event.key !== "Shift") {
+    text = "";
+    lastAt = 0; // what comes after Escape or an arrow begins anew, however fast
+  }
 }, { capture: true });
 
 function begin(event) {
