@@ -109,6 +109,7 @@ ENTRANCES: dict[str, set[str]] = {
         "edge/recorded.py",
         "edge/wal_checkpointer.py",
         "server/db/engine.py",
+        "sim/bench/console.py",
         "sim/bench/ledger_rows.py",
         "sim/bench/registry_rows.py",
         "sim/crm.py",
