@@ -32,12 +32,18 @@ def kinds(client: TestClient) -> list[str]:
     return [kind for kind, _ in cards(shown(client, "/approvals"))]
 
 
-def test_who_has_nothing_to_decide_is_told_so_and_who_approves_nothing_is_refused(depot: SlipDepot) -> None:
+def test_who_has_nothing_to_decide_is_told_so_who_approves_nothing_is_refused_and_words_of_others_are_escaped(
+    depot: SlipDepot,
+) -> None:
     text = shown(depot.client("supervisor"), "/approvals")
     assert "Nothing waits for you." in text
     assert "没有待您审批的事项" in shown(depot.client("supervisor"), "/approvals", "zh")
     for role in ("guard", "auditor"):
         shown(depot.client(role), "/approvals", expect=403)
+    depot.inspected(depot.draft({"model": "R750", "serials": ["SN-2"]}, purpose="<script>alert(1)</script>"))
+    page = shown(depot.client("supervisor"), "/approvals")
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert" in page
 
 
 def test_an_inspected_slip_waits_for_its_approver_and_not_for_who_wrote_it(depot: SlipDepot) -> None:
@@ -117,13 +123,6 @@ def test_permits_and_emergencies_wait_and_a_part_in_them_is_said(desk: Desk) -> 
     assert "You had your part in this already." in own
     assert "/api/v1/emergencies" in forms(shown(desk.client("supervisor"), "/approvals"))
     assert "/api/v1/emergencies" not in forms(shown(desk.client("it_head"), "/approvals"))
-
-
-def test_what_others_write_is_escaped(depot: SlipDepot) -> None:
-    depot.inspected(depot.draft(R750, purpose="<script>alert(1)</script>"))
-    text = shown(depot.client("supervisor"), "/approvals")
-    assert "<script>alert" not in text
-    assert "&lt;script&gt;alert" in text
 
 
 def test_the_rails_count_is_what_the_page_lists(depot: SlipDepot) -> None:

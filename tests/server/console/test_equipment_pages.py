@@ -24,7 +24,7 @@ NEW = (
 )
 
 
-def test_new_pages_speak_both_languages_and_are_for_who_may_write(depot: SlipDepot) -> None:
+def test_new_pages_speak_both_languages_are_for_who_may_write_and_find_a_customer(depot: SlipDepot) -> None:
     supervisor, guard = depot.client("supervisor"), depot.client("guard")
     for path in NEW:
         english, chinese = shown(supervisor, path), shown(supervisor, path, "zh")
@@ -34,9 +34,6 @@ def test_new_pages_speak_both_languages_and_are_for_who_may_write(depot: SlipDep
         )
         assert not re.findall(r">[^<]*[A-Za-z]{3,} [a-z]{3,}[^<]*<", visible), f"an untranslated sentence: {path}"
         shown(guard, path, expect=403)
-
-
-def test_a_customer_is_found_by_a_part_of_the_name_and_an_unknown_one_is_said(depot: SlipDepot) -> None:
     client = depot.client("customer_service")
     found = shown(client, "/equipment/orders/new?q=c00")
     assert 'href="/equipment/orders/new?customer=C001"' in found
@@ -47,7 +44,9 @@ def test_a_customer_is_found_by_a_part_of_the_name_and_an_unknown_one_is_said(de
     shown(client, "/equipment/orders/new?customer=C999", expect=404)
 
 
-def test_the_notice_is_said_before_the_order_is_written_and_a_first_racking_is_called_so(depot: SlipDepot) -> None:
+def test_the_notice_is_said_before_the_order_is_written_and_who_asked_for_less_does_not_decide(
+    depot: SlipDepot,
+) -> None:
     depot.call("POST", "customers", expect=201, json={"code": "C003", "kind": "organisation", "name": "新客户"})
     client = depot.client("customer_service")
     assert "no contract in force" in shown(client, "/equipment/orders/new?customer=C003")
@@ -62,6 +61,15 @@ def test_the_notice_is_said_before_the_order_is_written_and_a_first_racking_is_c
         json={"customer": "C003", "number": "K-3", "status": "active", "from": "2026-01-01"},
     )
     assert "A first racking" in words(shown(client, "/equipment/orders/new?customer=C003"))
+    order = depot.order({"model": "R760", "serials": ["NEW-8"]}, planned_from="2026-03-02")
+    depot.call("POST", f"work-orders/{order['id']}/submit", "supervisor", json={"exception_reason": "a failed array"})
+    path = f"/equipment/orders/{order['id']}"
+    own = shown(depot.client("supervisor"), path)
+    assert "You asked for it" in own
+    assert "/api/v1/work-orders/*/approve-exception" not in forms(own)
+    other = forms(shown(depot.client("administrator"), path))
+    assert "/api/v1/work-orders/*/approve-exception" in other
+    assert "/api/v1/work-orders/*/approve" not in other, "first the exception"
 
 
 def test_a_draft_order_has_its_lines_in_a_form_and_asks_for_the_reason_only_when_late(depot: SlipDepot) -> None:
@@ -77,18 +85,6 @@ def test_a_draft_order_has_its_lines_in_a_form_and_asks_for_the_reason_only_when
     depot.clock.at = START + timedelta(hours=40)
     assert "Ask for the exception, and hand in" in shown(client, path)
     assert forms(shown(depot.client("guard"), path)) == set()
-
-
-def test_who_asked_for_an_exception_is_told_that_another_decides(depot: SlipDepot) -> None:
-    order = depot.order({"model": "R760", "serials": ["NEW-1"]}, planned_from="2026-03-02")
-    depot.call("POST", f"work-orders/{order['id']}/submit", "supervisor", json={"exception_reason": "a failed array"})
-    path = f"/equipment/orders/{order['id']}"
-    own = shown(depot.client("supervisor"), path)
-    assert "You asked for it" in own
-    assert "/api/v1/work-orders/*/approve-exception" not in forms(own)
-    other = forms(shown(depot.client("administrator"), path))
-    assert "/api/v1/work-orders/*/approve-exception" in other
-    assert "/api/v1/work-orders/*/approve" not in other, "first the exception"
 
 
 def test_an_order_at_the_desk_offers_receiving_and_ticks_what_came(depot: SlipDepot) -> None:
@@ -129,7 +125,7 @@ def test_a_draft_slip_offers_the_inventory_the_carriers_and_the_papers(depot: Sl
     assert forms(shown(depot.client("guard"), path)) == set()
 
 
-def test_a_slip_that_differs_from_the_inventory_says_what_and_what_to_do(depot: SlipDepot) -> None:
+def test_a_slip_says_what_differs_from_the_inventory_and_why_it_cannot_be_approved(depot: SlipDepot) -> None:
     slip = depot.draft({"model": "R760", "serials": ["SN-3", "SN-9", "SN-77"]}, {"model": "PDU", "quantity": 9})
     depot.act(slip, "submit")
     text = shown(depot.client("customer_service"), f"/equipment/slips/{slip['id']}")
@@ -139,9 +135,6 @@ def test_a_slip_that_differs_from_the_inventory_says_what_and_what_to_do(depot: 
     assert "SN-3 is a R750, not a R760" in reasons["MODEL_DIFFERS"]
     assert "never leaves under this customer" in reasons["ITEM_OF_ANOTHER_CUSTOMER"]
     assert "请从清单中删除" in shown(depot.client("customer_service"), f"/equipment/slips/{slip['id']}", "zh")
-
-
-def test_an_inspected_slip_says_why_it_cannot_be_approved(depot: SlipDepot) -> None:
     site = depot.draft({"model": "NAS", "serials": ["OWN-1"], "storage": True}, kind="site", role="administrator")
     depot.inspected(site)
     head, path = depot.client("equipment_head"), f"/equipment/slips/{site['id']}"
