@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
-from jinja2 import ChainableUndefined, Environment, FileSystemLoader
+from jinja2 import BytecodeCache, ChainableUndefined, Environment, FileSystemLoader
+from jinja2.bccache import Bucket
 
 from controller.event_base import Explanation
 from controller.reasons import Language, remedy
@@ -29,6 +30,26 @@ PANELS = ("notices", "alarms", "waiting", "taps", "plan", "doors", "areas", "rev
 SCANNER = "scanner:"
 """How the edge calls the scanners of an access point, which follows."""
 FLEET_PANELS = ("revocations", "edges")
+
+
+class _Compiled(BytecodeCache):
+    """Templates compile once in a process: both languages share the code."""
+
+    def __init__(self) -> None:
+        self._code: dict[str, tuple[str, Any]] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """What was compiled of this very source."""
+        checksum, code = self._code.get(bucket.key, ("", None))
+        if checksum == bucket.checksum:
+            bucket.code = code
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep it."""
+        self._code[bucket.key] = bucket.checksum, bucket.code
+
+
+_COMPILED = _Compiled()
 
 
 @dataclass(frozen=True)
@@ -71,7 +92,9 @@ class Renderer:
             "edges": shown.edges,
         }
         return {
-            name: environment.get_template(f"{name}.html").render(contents if name == "plan" else {name: contents[name]})
+            name: environment.get_template(f"{name}.html").render(
+                contents if name == "plan" else {name: contents[name]}
+            )
             for name in PANELS
             if audience.fleet or name not in FLEET_PANELS
         }
@@ -97,6 +120,7 @@ class Renderer:
             lstrip_blocks=True,
             extensions=["jinja2.ext.i18n"],
             auto_reload=False,
+            bytecode_cache=_COMPILED,
         )
         environment.install_gettext_callables(  # type: ignore[attr-defined]
             lambda text: translate(language, text),
@@ -122,7 +146,9 @@ class Renderer:
             day_minute=lambda at: _aware(at).astimezone(self._zone).strftime("%Y-%m-%d %H:%M"),
             input_minute=lambda at: _aware(at).astimezone(self._zone).strftime("%Y-%m-%dT%H:%M"),
             day=lambda at: _aware(at).astimezone(self._zone).strftime("%Y-%m-%d"),
-            last_day=lambda until: (_aware(until) - timedelta(microseconds=1)).astimezone(self._zone).strftime("%Y-%m-%d"),
+            last_day=lambda until: (
+                (_aware(until) - timedelta(microseconds=1)).astimezone(self._zone).strftime("%Y-%m-%d")
+            ),
             date=lambda at: _aware(at).astimezone(self._zone).strftime("%m-%d"),
             clock=lambda at: _aware(at).astimezone(self._zone).strftime("%H:%M:%S"),
         )
