@@ -17,6 +17,8 @@ FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-background-networking"),
     *("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"),
 ]
+SETTINGS = {"exit_confirm_s": 1.4, "duress_from_s": 1.1, "duress_until_s": 1.3}
+"""A second tap at a way out counts sooner: a test waits for it."""
 expect.set_options(timeout=20_000)  # a loaded machine is slow, not wrong
 
 
@@ -42,7 +44,7 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def running(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     """The demo site with its desk on mosquitto, its people with their cards, and nobody signed in yet."""
-    with Stack(tmp_path_factory.mktemp("flows"), "demo", "mosquitto", desk=True) as stack:
+    with Stack(tmp_path_factory.mktemp("flows"), "demo", "mosquitto", settings=SETTINGS, desk=True) as stack:
         populate(stack)
         site = OpenSite(stack)
         assert site.is_ready(), stack.children["edge"].log_tail()

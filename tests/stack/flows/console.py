@@ -1,15 +1,22 @@
 """Where an operator sits: a browser context per person, signed in by the page."""
 
+import datetime as dt
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, FilePayload, Page, expect
 
+from sim.at_the_door import policy_is_current
+from sim.documents import document
 from sim.operators import Operators
 from sim.stack import Stack
-from tests.stack.open_site import OpenSite
+from sim.waiting import until
+from tests.stack.open_site import READY_S, OpenSite
 
 PASSWORD = "Lantern-Quay-27-otter"
 VIEWPORT = {"width": 1280, "height": 800}
+ZONE = ZoneInfo("Asia/Shanghai")
+"""Of the demo site: what a form's date and time mean."""
 
 
 class Console:
@@ -31,21 +38,27 @@ class Console:
         """The server's address."""
         return self.stack.server_url
 
-    def page(self, who: str = "guard", locale: str = "en-GB", **options: Any) -> Page:
-        """A page of somebody who is signed in, on the live page. ``who``: a role, and a digit for another person of it."""
+    def page(self, who: str = "guard", path: str = "/live", locale: str = "en-GB", **options: Any) -> Page:
+        """A page of somebody who is signed in. ``who``: a role, and a digit for another person of it."""
         key = (who, locale)
-        context = self._browser.new_context(
-            locale=locale, viewport=options.pop("viewport", VIEWPORT), storage_state=self._states.get(key), **options
-        )
+        page = self.strange_page(locale, storage_state=self._states.get(key), **options)
+        page.goto(f"{self.url}{path}")
+        if "/sign-in" in page.url:
+            self.sign_in(page, who)
+            self._states[key] = page.context.storage_state()
+        return page
+
+    def strange_page(self, locale: str = "en-GB", **options: Any) -> Page:
+        """A page of a browser in which nobody is signed in, unless ``options`` say so."""
+        context = self._browser.new_context(locale=locale, **({"viewport": VIEWPORT} | options))
         context.set_default_timeout(20_000)
         context.on("page", self._watch)
         self._open.append(context)
-        page = context.new_page()
-        page.goto(f"{self.url}/live")
-        if "/sign-in" in page.url:
-            self.sign_in(page, who)
-            self._states[key] = context.storage_state()
-        return page
+        return context.new_page()
+
+    def go(self, page: Page, path: str) -> None:
+        """To another page of the console, as by its address."""
+        page.goto(f"{self.url}{path}")
 
     def sign_in(self, page: Page, who: str) -> None:
         """Through the form, to where the page was going; the first time with the one-time password, which must be changed."""
@@ -61,6 +74,12 @@ class Console:
             page.click(".act.main")
         expect(page.locator("#main.sheet")).to_have_count(0)
 
+    def sign_in_again(self, page: Page, who: str) -> None:
+        """After the session was ended from elsewhere: the next page of this person has the new one."""
+        self.sign_in(page, who)
+        for key in [key for key in self._states if key[0] == who]:
+            del self._states[key]
+
     def operator(self, who: str) -> str:
         """The user name of this person; the account is made when somebody first asks."""
         if who not in self._people:
@@ -69,6 +88,31 @@ class Console:
             self._one_time[who] = self._operators.account(username, f"Kim {len(self._people) + 1}", role)
             self._people[who] = username
         return self._people[who]
+
+    def kiosk(self) -> Page:
+        """The screen at the entrance, set up by its token."""
+        page = self.strange_page()
+        page.goto(f"{self.url}/kiosk/sign-in")
+        page.fill("#token", self.stack.token("kiosk"))
+        page.click(".act.main")
+        expect(page.locator("main[data-view=start] input")).to_be_focused()
+        return page
+
+    # the hall beside the console
+
+    def in_force(self) -> None:
+        """What was decided at the desk is at the doors."""
+        assert until(lambda: policy_is_current(self.stack.api), READY_S)
+
+    def walk(self, door: str, people: int = 1, out: bool = False) -> None:
+        """Through a door that is unlocked."""
+        self.stack.hall.post("/pass", {"door": door, "people": people, "out": out})
+
+    def scan(self, text: str, at: str) -> str:
+        """Hold a code before a goods door's scanner. Returns what its lamp showed."""
+        return str(self.stack.hall.post("/scan", {"access_point": at, "text": text})["indicator"])
+
+    # life
 
     def close(self) -> None:
         """When the site ends."""
@@ -92,3 +136,25 @@ class Console:
                 else None
             ),
         )
+
+
+def paper(part: str, of: str) -> FilePayload:
+    """A photo, an ID document's copy or a letter, to be chosen in a file field."""
+    content, media_type = document(part, of)
+    return {"name": f"{part}.{media_type.rpartition('/')[2]}", "mimeType": media_type, "buffer": content}
+
+
+def site_minute(hours: float) -> str:
+    """So many hours from now in the site's time, as a field of date and time wants it."""
+    return (dt.datetime.now(ZONE) + dt.timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M")
+
+
+def show(page: Page, summary: str) -> None:
+    """Open what hides a form, by its hook."""
+    page.locator(summary).first.click()
+
+
+def type_as_scanner(page: Page, text: str) -> None:
+    """A USB scanner is a keyboard that types fast, and Enter."""
+    page.keyboard.type(text)
+    page.keyboard.press("Enter")
