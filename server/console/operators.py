@@ -76,7 +76,7 @@ def approvals_shown(session: Session, context: Context, actor: Actor, subject: s
     names = session.exec(select(Operator.public_id, Operator.name).where(col(Operator.public_id).in_(about))).all()
     return {
         "waiting": [
-            (ApprovalShown.of(row), approvals.may_decide(actor, row, now), actor.is_who(row.asked_by))
+            (ApprovalShown.of(row), approvals.may_decide(session, actor, row, now), actor.is_who(row.asked_by))
             for row in waiting
         ],
         "decided": [(ApprovalShown.of(row), _status(row, now)) for row in decided],

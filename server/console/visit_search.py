@@ -7,21 +7,32 @@ from sqlmodel import Session, col, select
 
 from server.context import Context
 from server.kiosk.looking import badge_of
+from server.operators.actor import Actor
+from server.operators.permissions import Permission
 from server.permits.arrivals import expected_by
 from server.permits.entrance import entrance_code, typed_code
 from server.permits.models import Visit
 from server.permits.shapes import VisitShown
 from server.permits.visits import visit_of_badge
 from server.personal.fields import read_field
+from server.personal.looks import SEARCHED, admit_look
 from server.registry.models import Holder
 
 TAIL = 4
-"""So many characters of a phone number at least."""
+"""So many last digits of a phone number: no more, or one digit after the other would be found out."""
 
 
-def matching(session: Session, context: Context, rows: Sequence[VisitShown], sought: str) -> list[VisitShown]:
-    """Those whose name has ``sought`` in it, whose phone ends with it, who wear or carry that number, whose customer it is, or who come by that permit or visit."""
+def matching(
+    session: Session, context: Context, actor: Actor, rows: Sequence[VisitShown], sought: str
+) -> list[VisitShown]:
+    """Those who wear or carry that number, whose customer it is, or who come by that permit or visit; else those whose name has ``sought`` in it, or whose phone
+    number it is, or its last :data:`TAIL` digits. The latter only for who may see names, as a recorded look: asking for one piece after the other would
+    show what the masks hide (C4). Raises :class:`server.problems.Problem` 429."""
     text = sought.strip().casefold()
+    named = [one for one in rows if text in _numbers(one) or typed_code(sought) in _codes(one)]
+    if named or not rows or not actor.may(Permission.PERSONAL_NAMES):
+        return named
+    admit_look(session, context, actor, "holder", ["name"], SEARCHED)
     plain = "".join(text.split())
     query = select(Holder).where(col(Holder.public_id).in_({one.holder for one in rows}))
     holders = {one.public_id: one for one in session.exec(query).all()} if rows else {}
@@ -32,14 +43,18 @@ def matching(session: Session, context: Context, rows: Sequence[VisitShown], sou
         if name is not None and plain in "".join(name.casefold().split()):
             return True
         phone = read_field(context.personal, holder, "phone")
-        if len(plain) >= TAIL and plain.isdigit() and phone is not None and phone.endswith(plain):
-            return True
-        numbers = {one.visitor_badge, *(badge.number or "" for badge in one.badges), one.customer or ""}
-        if text in {number.casefold() for number in numbers if number}:
-            return True
-        return typed_code(sought) in {entrance_code(one.id), entrance_code(one.permit)}
+        return plain.isdigit() and phone is not None and plain in (phone, phone[-TAIL:])
 
     return [one for one in rows if fits(one)]
+
+
+def _numbers(one: VisitShown) -> set[str]:
+    numbers = {one.visitor_badge, *(badge.number or "" for badge in one.badges), one.customer or ""}
+    return {number.casefold() for number in numbers if number}
+
+
+def _codes(one: VisitShown) -> set[str]:
+    return {entrance_code(one.id), entrance_code(one.permit)}
 
 
 def scanned(session: Session, code: str, day: datetime, night: datetime) -> Visit | None:

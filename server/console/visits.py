@@ -93,7 +93,7 @@ def _overview(request: Request, session: Session, context: Context, actor: Actor
     found = None
     if q.strip():
         every = [one for group in shown.values() for one in group]
-        found = matching(session, context, every, q)
+        found = matching(session, context, actor, every, q)
     permits = _permits(session, [one.permit for group in shown.values() for one in group])
     return page(
         request, session, context, actor, "visits.html", "visits", **shown, permits=permits, awaiting=awaiting,

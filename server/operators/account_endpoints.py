@@ -128,14 +128,17 @@ def begin_second_factor(session: DbSession, context: AppContext, actor: OwnSecre
 
 @account_router.post("/second-factor/confirm")
 def confirm_second_factor(session: DbSession, context: AppContext, actor: OwnSecret, given: Coded) -> dict[str, Any]:
-    """The first code: ``{codes}``, the one-time codes for who has lost the authenticator, shown here once."""
+    """The first code: ``{codes}``, the one-time codes for who has lost the authenticator, shown here once. Every other session of the account ends."""
     operator, now = own_account(session, actor), context.clock.now()
     sign_in.refuse_guessing(session, operator.username, actor.address, now)
     try:
-        return {"codes": second_factor.confirm(session, context.personal, actor, operator, given.code, now)}
+        codes = second_factor.confirm(session, context.personal, actor, operator, given.code, now)
     except Problem as problem:
         _count_wrong_code(session, context, actor, operator.username, problem)
         raise
+    assert operator.id is not None
+    sign_in.close_sessions(session, operator.id, but=actor.session)  # they came in without it
+    return {"codes": codes}
 
 
 @account_router.post("/second-factor/remove", status_code=204)

@@ -11,6 +11,9 @@ kind               what                                                        w
 ``recovery``       the superuser's recovery secret is opened                   a supervisor
 =================  ==========================================================  ===========================
 
+Who made the approver's password lately (a reset, unless a second factor of before it still stands) counts as the approver: whoever knows it could be
+asker and approver in one.
+
 Whoever restores or repairs takes the approval by :func:`use`, which counts it as used in the transaction of the act.
 """
 
@@ -18,17 +21,22 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 
 from sqlalchemy import update
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, or_, select
 
 from server.ids import new_id
 from server.operators.actor import Actor
 from server.operators.approval_models import Approval, ApprovalKind
 from server.operators.audit import record
+from server.operators.models import ApiToken, AuditEntry, Operator
 from server.operators.permissions import Role
 from server.problems import Problem, not_found
 
 VALID = timedelta(days=7)
 """So long a request waits, and an approval may be used."""
+KNOWN_TO_ASKER = timedelta(days=30)
+"""So long after a reset whoever made it has no request of theirs approved by that account."""
+RESETS = ("operator.reset_password", "operator.suspect")
+SIGNED_IN = "session.open"
 APPROVERS: dict[ApprovalKind, tuple[Role, ...]] = {
     "account": ("supervisor", "administrator"),
     "second_factor": ("supervisor", "administrator"),
@@ -87,12 +95,12 @@ def decide(session: Session, actor: Actor, now: datetime, row: Approval, *, appr
             f"This takes the approval of: {', '.join(APPROVERS[kind])}.",
             f"须由以下角色批准：{'、'.join(APPROVERS[kind])}。",
         )
-    if actor.is_who(row.asked_by) or actor.public_id == row.subject:
+    if _is_own(session, actor, now, row):
         raise Problem(
             409,
             "FOUR_EYES",
-            "Somebody else must approve than who asked, or whom it is about.",
-            "批准人不能是申请人或当事人本人。",
+            "Somebody else must approve than who asked, whom it is about, or whose password the asker has reset lately.",
+            "批准人不能是申请人、当事人本人，或近期由申请人重置过密码的人员。",
             extra={"rule": "D1"},
         )
     _settle(session, row, now, "approved" if approve else "refused", actor, note)
@@ -138,11 +146,32 @@ def find_approval(session: Session, public_id: str) -> Approval:
     return row
 
 
-def may_decide(actor: Actor, row: Approval, now: datetime) -> bool:
+def may_decide(session: Session, actor: Actor, row: Approval, now: datetime) -> bool:
     """Whether a page shows the buttons."""
     waits = row.status == "waiting" and row.until > now
-    own = actor.is_who(row.asked_by) or row.subject == actor.public_id
-    return waits and not own and actor.kind == "operator" and actor.role in APPROVERS[cast(ApprovalKind, row.kind)]
+    may = actor.kind == "operator" and actor.role in APPROVERS[cast(ApprovalKind, row.kind)]
+    return waits and may and not _is_own(session, actor, now, row)
+
+
+def _is_own(session: Session, actor: Actor, now: datetime, row: Approval) -> bool:
+    own = actor.is_who(row.asked_by) or actor.public_id == row.subject
+    return own or _asker_knows_password(session, actor, now, row.asked_by)
+
+
+def _asker_knows_password(session: Session, actor: Actor, now: datetime, asked_by: str) -> bool:
+    """Whether who asked reset the approver's password lately, after the account was first used, and no second factor stands from before."""
+    tokens = select(ApiToken.public_id).where(col(ApiToken.made_by) == asked_by)
+    first = select(func.min(AuditEntry.id)).where(AuditEntry.act == SIGNED_IN, AuditEntry.actor == actor.public_id)
+    since = select(Operator.totp_since).where(Operator.public_id == actor.public_id).scalar_subquery()
+    reset = select(AuditEntry.id).where(
+        col(AuditEntry.act).in_(RESETS),
+        AuditEntry.subject == actor.public_id,
+        or_(AuditEntry.actor == asked_by, col(AuditEntry.actor).in_(tokens)),
+        col(AuditEntry.at) > now - KNOWN_TO_ASKER,
+        col(AuditEntry.id) > first.scalar_subquery(),
+        or_(since.is_(None), since >= AuditEntry.at),
+    )
+    return session.exec(reset.limit(1)).first() is not None
 
 
 def _settle(session: Session, row: Approval, now: datetime, status: str, actor: Actor, note: str) -> None:

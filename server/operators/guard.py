@@ -170,6 +170,8 @@ def _token_actor(session: Session, token: str, now: datetime, address: str) -> A
     found = session.exec(select(ApiToken).where(ApiToken.token_hash == hash_token(token))).first()
     if found is None or found.revoked_at is not None or (found.expires_at is not None and found.expires_at <= now):
         return None
+    if found.made_by is not None and _is_over(session, found.made_by, now):
+        return None
     scopes = None if found.scopes is None else frozenset(found.scopes)
     return Actor(
         "token",
@@ -181,6 +183,12 @@ def _token_actor(session: Session, token: str, now: datetime, address: str) -> A
         made_by=found.made_by,
         tokens=_tokens_of(session, found.made_by or found.public_id),
     )
+
+
+def _is_over(session: Session, person: str, now: datetime) -> bool:
+    """Whether this account has closed by itself, as the recovery's does (D3): its tokens go with it. A closed one's were ended then."""
+    query = select(Operator.id).where(Operator.public_id == person, col(Operator.closes_at) <= now)
+    return session.exec(query).first() is not None
 
 
 def kiosk_actor(session: Session, token: str, now: datetime, address: str) -> Actor | None:

@@ -32,6 +32,9 @@ CHECK_CHARS = 2
 GROUP = 4
 OPEN_FOR = timedelta(hours=8)
 
+GUESSED = " recovery secret"
+"""The name under which wrong halves are counted: nobody signs in by it, so that no stranger's wrong passwords keep the halves from opening."""
+
 log = structlog.get_logger()
 
 
@@ -138,10 +141,10 @@ def open_secret(
     """Both halves open it: the one-time sign-in. ``head``: who approved on paper, where nobody can sign in (command line only); else the approval in the
     ledger is taken. Raises :class:`Problem`; halves that do not fit are written down, and counted as failed sign-ins are."""
     secret = needed(session)
-    refuse_guessing(session, RECOVERY_USERNAME, actor.address, now)
+    refuse_guessing(session, GUESSED, actor.address, now)
     if not all(_fits(secret, row, text) for row, text in zip(halves_of(session, secret), texts, strict=True)):
         session.rollback()
-        note_failure(session, RECOVERY_USERNAME, actor.address, now)
+        note_failure(session, GUESSED, actor.address, now)
         _write(session, actor, now, "refused", secret, reason)
         session.commit()  # the refusal rolls back all else
         raise wrong_half(None)
@@ -154,6 +157,7 @@ def open_secret(
     operator = _recovery_account(session, now)
     password = reset_password(session, actor, now, operator)
     forgive(session, RECOVERY_USERNAME)
+    forgive(session, GUESSED)
     _write(session, actor, now, "opened", secret, reason, approved)
     after = {"reason": reason, "approved": approved, "until": (now + OPEN_FOR).isoformat()}
     record(session, actor, now, "recovery.open", secret.public_id, after=after)

@@ -126,7 +126,7 @@ def change_operator(
     _one_at_a_time(session)
     operator = find_operator(session, public_id)
     becomes = cast(Role, role or operator.role)
-    rises = becomes in PRIVILEGED and becomes != operator.role and operator.role != "administrator"
+    rises = becomes in PRIVILEGED and becomes != operator.role
     reopens = disabled is False and operator.disabled and becomes in PRIVILEGED
     if (rises or reopens) and needs_authorising(session, actor, now, becomes):
         effect: dict[str, object] = {"role": becomes} | ({"disabled": False} if reopens else {})

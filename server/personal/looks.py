@@ -108,7 +108,7 @@ def _open_all(personal: PersonalKeys, row: PersonalRow, fields: Sequence[str]) -
 def _refuse_harvest(session: Session, context: Context, actor: Actor, subject: str, now: datetime) -> None:
     begin = now - LOOKS_WINDOW
     of_actor: Any = select(AuditEntry.at).where(
-        AuditEntry.act == LOOK, AuditEntry.actor == actor.public_id, col(AuditEntry.at) > begin
+        AuditEntry.act == LOOK, col(AuditEntry.actor).in_(actor.identities), col(AuditEntry.at) > begin
     )
     looks = session.exec(select(func.count()).select_from(of_actor.subquery())).one()
     if looks < LOOKS_PER_WINDOW:
@@ -120,7 +120,7 @@ def _refuse_harvest(session: Session, context: Context, actor: Actor, subject: s
         select(AuditEntry.id)
         .where(
             AuditEntry.act == LOOK_REFUSED,
-            AuditEntry.actor == actor.public_id,
+            col(AuditEntry.actor).in_(actor.identities),
             col(AuditEntry.at) > now - REFUSALS_NOTED_EVERY,
         )
         .limit(1)

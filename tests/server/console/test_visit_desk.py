@@ -91,6 +91,20 @@ def test_a_visitor_is_found_by_name_phone_badge_or_number_of_today_only(desk: De
     assert guard.get("/visits/search", follow_redirects=False).headers["location"] == "/visits"
 
 
+def test_masks_are_not_asked_away_piece_by_piece(desk: Desk) -> None:  # noqa: F811
+    approved(
+        desk, persons=[{"name": "王小明", "phone": "13800138000", "id_document": "passport", "id_number": "E12345678"}]
+    )
+    guard, auditor = desk.client("guard"), desk.client("auditor")
+    assert "王**" in section(search(guard, "13800138000"), "found"), "the whole number, as the visitor says it"
+    assert "王**" not in section(search(guard, "38000"), "found"), "a fifth digit is not told from the fourth"
+    looks = desk.client("administrator").get("/api/v1/audit", params={"act": "personal.look"}).json()["items"]
+    assert [(one["subject"], one["after"]["fields"]) for one in looks] == [("holder", ["name"])] * 2
+    for sought in ("小明", "8000"):
+        assert "王**" not in section(search(auditor, sought), "found"), "without the right to names"
+    assert "王**" in section(search(auditor, "C001"), "found")
+
+
 def test_a_scan_leads_to_the_visit_or_says_what_it_did_not_find(desk: Desk) -> None:  # noqa: F811
     pooled(desk)
     permit = approved(desk)

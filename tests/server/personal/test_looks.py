@@ -18,7 +18,7 @@ from server.personal import looks
 from server.personal.attachments import schedule_erasure, store_attachment
 from server.personal.fields import write_field
 from server.registry.models import Contact, Customer, Holder
-from tests.server.browser import context_of_app, token_client
+from tests.server.browser import administrator, context_of_app, token_client
 from tests.server.conftest import ON_SQLITE
 from tests.server.personal.conftest import DESK, new_application, new_holder, pdf, picture
 
@@ -172,6 +172,20 @@ def test_who_looks_too_often_is_stopped_and_recorded_and_may_go_on_later(
     clock.advance(timedelta(minutes=57))
     assert look(desk, path, "name").status_code == 200
     assert look(desk, path, "name").status_code == 429
+
+
+def test_one_persons_tokens_share_the_bound(app: FastAPI, holder: Holder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(looks, "LOOKS_PER_WINDOW", 2)
+    admin = administrator(app)
+    path = f"holders/{holder.public_id}"
+    assert look(admin, path, "name").status_code == 200
+    programs = []
+    for name in ("one", "two"):
+        text = admin.post(f"{API}/tokens", json={"name": name, "role": "supervisor"}).json()["token"]
+        programs.append(TestClient(app, base_url="https://testserver", headers={"Authorization": f"Bearer {text}"}))
+    assert look(programs[0], path, "name").status_code == 200
+    assert look(programs[1], path, "name").status_code == 429
+    assert look(token_client(app, "supervisor"), path, "name").status_code == 200, "another's"
 
 
 def test_a_file_is_shown_to_be_saved_and_never_to_be_run(app: FastAPI) -> None:

@@ -1,0 +1,119 @@
+"""What an administrator alone, a stranger or a thief of a session would try against the accounts (D1, D3)."""
+
+from datetime import timedelta
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from server.db.clock import FixedClock
+from server.operators import recovery
+from server.operators import sign_in as limits
+from tests.server.browser import PASSWORD, administrator, browser, sign_in
+from tests.server.conftest import ON_SQLITE
+from tests.server.operators.people import person, refusal, who
+from tests.server.operators.test_approvals import APPROVALS, OPERATORS, bearer, new
+from tests.server.operators.test_recovery import approved, opening, sealed
+from tests.server.operators.test_second_factor import enrol
+
+pytestmark = ON_SQLITE
+OTHER_PASSWORD = "quiet river 58 lamp"
+
+
+def signed_in_as(app: FastAPI, username: str, one_time: str) -> TestClient:
+    """Whoever was told the one-time password."""
+    client = browser(app)
+    assert sign_in(client, username, one_time).status_code == 200
+    changed = client.post("/api/v1/account/password", json={"current": one_time, "new": OTHER_PASSWORD})
+    assert changed.status_code == 204, changed.text
+    return client
+
+
+@pytest.mark.parametrize("act", ["reset-password", "suspect"])
+def test_who_resets_a_supervisors_password_does_not_approve_their_own_request_as_that_supervisor(
+    app: FastAPI, act: str
+) -> None:
+    admin, boss = administrator(app), person(app, "boss", "supervisor")
+    program = bearer(app, admin, "administrator")
+    reset = program.post(f"{OPERATORS}/{who(boss)}/{act}", json={"reason": "says they forgot it"})
+    puppet = signed_in_as(app, "boss", reset.json()["one_time_password"])
+    made = new(admin, "second", "administrator")
+    assert refusal(puppet.post(f"{APPROVALS}/{made['awaiting']}/approve", json={})) == (409, "FOUR_EYES")
+    assert f"/{made['awaiting']}/approve" not in puppet.get("/operators").text
+    other = person(app, "chief", "supervisor")
+    again = new(admin, "third", "administrator")
+    assert other.post(f"{APPROVALS}/{again['awaiting']}/approve", json={}).status_code == 200, "nobody reset this one"
+
+
+def test_a_supervisor_with_a_second_factor_of_before_the_reset_still_decides(app: FastAPI, clock: FixedClock) -> None:
+    admin, boss = administrator(app), person(app, "boss", "supervisor")
+    totp, _ = enrol(boss, clock)
+    clock.advance(timedelta(minutes=1))
+    one_time = admin.post(f"{OPERATORS}/{who(boss)}/reset-password").json()["one_time_password"]
+    boss = browser(app)
+    body = {"username": "boss", "password": one_time, "code": totp.at(clock.now())}
+    assert boss.post("/api/v1/session", json=body).status_code == 200
+    changed = boss.post("/api/v1/account/password", json={"current": one_time, "new": OTHER_PASSWORD})
+    assert changed.status_code == 204
+    made = new(admin, "second", "administrator")
+    assert boss.post(f"{APPROVALS}/{made['awaiting']}/approve", json={}).status_code == 200
+
+
+def test_the_first_password_of_a_new_account_is_made_by_an_administrator_and_binds_nobody(app: FastAPI) -> None:
+    admin, boss = administrator(app), person(app, "boss", "supervisor")
+    made = new(admin, "chief", "supervisor")
+    assert boss.post(f"{APPROVALS}/{made['awaiting']}/approve", json={}).status_code == 200
+    one_time = admin.post(f"{OPERATORS}/{made['id']}/reset-password").json()["one_time_password"]
+    chief = signed_in_as(app, "chief", one_time)
+    second = new(admin, "second", "administrator")
+    assert chief.post(f"{APPROVALS}/{second['awaiting']}/approve", json={}).status_code == 200
+
+
+def test_an_administrator_becomes_no_supervisor_unasked(app: FastAPI) -> None:
+    admin, boss = administrator(app), person(app, "boss", "supervisor")
+    second = person(app, "second", "administrator")
+    risen = admin.patch(f"{OPERATORS}/{who(second)}", json={"role": "supervisor", "reason": "moves"})
+    assert (risen.status_code, risen.json()["role"]) == (202, "administrator")
+    assert boss.post(f"{APPROVALS}/{risen.json()['awaiting']}/approve", json={}).status_code == 200
+
+
+def test_a_token_made_as_recovery_ends_when_that_account_closes_by_itself(app: FastAPI, clock: FixedClock) -> None:
+    admin, boss = administrator(app), person(app, "boss", "supervisor")
+    a, b = sealed(admin)
+    approved(admin, boss)
+    one_time = opening(admin, a, b).json()["one_time_password"]
+    program = bearer(app, signed_in_as(app, "recovery", one_time), "administrator")
+    assert program.get(OPERATORS).status_code == 200
+    clock.advance(recovery.OPEN_FOR + timedelta(seconds=1))
+    assert program.get(OPERATORS).status_code == 401
+
+
+def test_a_stranger_who_guesses_at_recovery_does_not_keep_the_halves_from_opening(app: FastAPI) -> None:
+    admin, boss = administrator(app), person(app, "boss", "supervisor")
+    a, b = sealed(admin)
+    approved(admin, boss)
+    for name in (recovery.GUESSED, "recovery"):
+        for number in range(limits.LIMIT_USERNAME):
+            address = f"10.0.{number // limits.LIMIT_PAIR}.{len(name)}"
+            stranger = TestClient(
+                app, base_url="https://testserver", headers={"Sec-Fetch-Site": "same-origin"}, client=(address, 40000)
+            )
+            sign_in(stranger, name, "wrong")
+    assert opening(admin, a, b).status_code == 200
+
+
+def test_wrong_halves_are_braked_all_the_same(app: FastAPI) -> None:
+    admin = administrator(app)
+    a, b = sealed(admin)
+    for _ in range(limits.LIMIT_PAIR):
+        assert refusal(opening(admin, b, a)) == (422, "wrong_half")
+    assert refusal(opening(admin, a, b)) == (429, "too_many_attempts")
+
+
+def test_setting_up_a_second_factor_signs_out_who_came_in_without_it(app: FastAPI, clock: FixedClock) -> None:
+    here = administrator(app)
+    thief = browser(app)
+    assert sign_in(thief, "admin", PASSWORD).status_code == 200
+    enrol(here, clock)
+    assert here.get("/api/v1/session").status_code == 200
+    assert thief.get("/api/v1/session").status_code == 401
