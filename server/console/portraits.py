@@ -37,7 +37,7 @@ RECORDED_EVERY = timedelta(hours=1)
 KEPT = 64
 KEPT_FOR = timedelta(minutes=5)
 """Pictures made small are kept in memory, so that twenty consoles cost one."""
-REASON = "compared at the door"
+REASON = "门口核对照片 compared at the door"
 
 
 class _Found(NamedTuple):

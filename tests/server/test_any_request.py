@@ -28,7 +28,7 @@ from tests.server.process import running
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 AS = ("--role", "administrator", "--name", "any")
-EXAMPLES = 6
+EXAMPLES = 3
 """For each endpoint, beside schemathesis' own cases of every parameter's edge values."""
 
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, select
 
 from server.badges.models import GONE, Badge
@@ -96,14 +97,23 @@ def contacts_of(session: Session, context: Context, customer: Customer) -> list[
     return show_contacts(session, context.personal, rows)
 
 
+def live_badges(session: Session, context: Context, *which: ColumnElement[bool] | bool) -> dict[str, list[BadgeShown]]:
+    """Badges that are not deregistered, by their holder's public id: what the API calls a holder may be an external id."""
+    query = select(Badge, Holder.public_id).join(Holder, col(Badge.holder_id) == Holder.id)
+    rows = session.exec(
+        query.where(col(Badge.status).not_in(GONE), *which).order_by(col(Badge.slot), col(Badge.id))
+    ).all()
+    found: dict[str, list[BadgeShown]] = {}
+    for shown, (_badge, holder) in zip(
+        show_badges(session, [badge for badge, _ in rows], context.clock.now()), rows, strict=True
+    ):
+        found.setdefault(holder, []).append(shown)
+    return found
+
+
 def persons_of(session: Session, context: Context, customer: Customer) -> list[Person]:
     """Holders, masked, with their badges; those who have left stay listed while a badge of theirs is out (B5)."""
-    badges: dict[str, list[BadgeShown]] = {}
-    live = (
-        select(Badge).where(Badge.customer_id == customer.id, col(Badge.status).not_in(GONE)).order_by(col(Badge.slot))
-    )
-    for shown in show_badges(session, session.exec(live).all(), context.clock.now()):
-        badges.setdefault(shown.holder, []).append(shown)
+    badges = live_badges(session, context, Badge.customer_id == customer.id)
     query = select(Holder).where(Holder.customer_id == customer.id).order_by(col(Holder.id)).limit(MOST)
     rows = [row for row in session.exec(query).all() if row.deleted_at is None or row.public_id in badges]
     return [Person(shown, badges.get(shown.id, [])) for shown in show_holders(session, context.personal, rows)]

@@ -6,8 +6,9 @@ from fastapi import APIRouter, Query, Request, Response
 from sqlmodel import Session, col, select
 
 from controller.policy import Duty
-from server.badges.models import GONE, Badge
-from server.badges.showing import BadgeShown, show_badges
+from server.badges.models import Badge
+from server.badges.showing import BadgeShown
+from server.console.customers.file import live_badges
 from server.console.customers.pages import Reads, places_of
 from server.console.pages import page
 from server.console.people import operators_of
@@ -73,8 +74,4 @@ def person_page(request: Request, session: DbSession, context: AppContext, actor
 
 def _badges(session: Session, context: Context, rows: list[Holder]) -> dict[str, list[BadgeShown]]:
     """Each person's badges that are not deregistered."""
-    live = select(Badge).where(col(Badge.holder_id).in_([row.id for row in rows]), col(Badge.status).not_in(GONE))
-    found: dict[str, list[BadgeShown]] = {}
-    for shown in show_badges(session, session.exec(live.order_by(col(Badge.id))).all(), context.clock.now()):
-        found.setdefault(shown.holder, []).append(shown)
-    return found
+    return live_badges(session, context, col(Badge.holder_id).in_([row.id for row in rows]))

@@ -28,6 +28,13 @@ from tests.server.conftest import SITE, START
 from tests.server.edges import WireEdge
 from tests.server.fleet.conftest import Fleet
 
+
+@pytest.fixture
+def database_kind() -> str:
+    """The slower half of one comparison: the database that runs several servers."""
+    return "postgresql"
+
+
 TWO_EDGES = SITE.replace('id = "hall-door"', 'id = "hall-door"\nedge = "east"').replace(
     'id = "lobby-door"', 'id = "lobby-door"\nedge = "west"'
 )

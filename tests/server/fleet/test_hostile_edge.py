@@ -21,6 +21,13 @@ from server.ledger.quarantine import retry_quarantined
 from tests.server.edges import AT_US, WireEdge, encode_record
 from tests.server.fleet.conftest import Fleet
 
+
+@pytest.fixture
+def database_kind() -> str:
+    """What an edge says is refused before any database hears of it."""
+    return "sqlite"
+
+
 LONG = random.Random(7).randbytes(50_000).hex()
 """Does not compress: PostgreSQL's indexes refuse it, and call that an operational error."""
 

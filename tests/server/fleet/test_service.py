@@ -25,6 +25,12 @@ from tests.server.edges import WireEdge
 from tests.server.fleet.conftest import Fleet
 
 
+@pytest.fixture
+def database_kind() -> str:
+    """Turn by turn through Python; what PostgreSQL does otherwise, test_following, test_awaited and test_goods show."""
+    return "sqlite"
+
+
 def customer(fleet: Fleet, code: str = "C001") -> int:
     """A customer with a contract, and a member whose badge is named like it."""
     made = fleet.registry.customer(code)
