@@ -1,13 +1,16 @@
 """The operators who sit at the consoles: people with accounts and passwords of their own, made when somebody needs them.
 
-Two tokens of one administrator would be one person (D1): what takes four eyes takes two accounts. The supervisor of a new site comes from the command
-line, as long as there is nobody to authorise one.
+Two tokens of one administrator would be one person (D1): what takes four eyes takes two accounts. A supervisor's account is authorised in person by the administrator
+of the first start, whose one-time password lies in the server's folder.
 """
 
 import secrets
 
 from sim.clients import HttpClient
 from sim.stack import Stack
+
+FIRST = "admin"
+"""The user name of the account that the first start makes."""
 
 
 class Operators:
@@ -38,15 +41,24 @@ class Operators:
             return str(made["one_time_password"])
         waiting = self._stack.api.get("/api/v1/approvals", status="waiting")["items"]
         (asked,) = (one["id"] for one in waiting if one["subject"] == made["id"])
-        self.client("supervisor").post(f"/api/v1/approvals/{asked}/approve")
+        self._first_administrator().post(f"/api/v1/approvals/{asked}/approve")
         return str(self._stack.api.post(f"/api/v1/operators/{made['id']}/reset-password")["one_time_password"])
 
     def _sign_in(self, role: str) -> HttpClient:
         if role == "supervisor":
             return HttpClient(self._stack.server_url, self._stack.token(role))
-        username, password = f"sim-{role.replace('_', '-')}", secrets.token_urlsafe(12)
-        one_time = self.account(username, f"Sim {role}", role)
+        username = f"sim-{role.replace('_', '-')}"
+        return self._in_person(username, self.account(username, f"Sim {role}", role))
+
+    def _first_administrator(self) -> HttpClient:
+        if FIRST not in self._clients:
+            text = (self._stack.directory / "server" / "first-sign-in.txt").read_text(encoding="utf-8")
+            self._clients[FIRST] = self._in_person(FIRST, text.split()[-1])
+        return self._clients[FIRST]
+
+    def _in_person(self, username: str, one_time: str) -> HttpClient:
+        """Signed in with a password of their own."""
         client = HttpClient(self._stack.server_url)
         client.sign_in(username, one_time)
-        client.post("/api/v1/account/password", {"current": one_time, "new": password})
+        client.post("/api/v1/account/password", {"current": one_time, "new": secrets.token_urlsafe(12)})
         return client

@@ -167,8 +167,8 @@ def check_out(session: Session, context: Context, actor: Actor, visit: Visit, pe
         raise Problem(
             409,
             "STILL_INSIDE",
-            f"The register has them in {', '.join(inside)}: let them leave by the door, or say in left_unseen how they left.",
-            f"登记显示其仍在 {'、'.join(inside)}：请经门离开，或在 left_unseen 中说明如何离开。",
+            f"The register has them in {', '.join(inside)}: let them leave by the door, or say how it is known that they left.",
+            f"登记显示其仍在 {'、'.join(inside)}：请经门离开，或说明如何得知其已离开。",
             field="left_unseen",
             extra={"inside": inside, "rule": "R5"},
         )

@@ -10,6 +10,11 @@ let before = null;
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
+  if (event.repeat) { // a key that is held: no scanner does it
+    text = "";
+    lastAt = 0;
+    return;
+  }
   const fast = event.timeStamp - lastAt <= GAP_MS;
   lastAt = event.timeStamp;
   if ((event.key === "Enter" || event.key === "Tab") && fast && text.length >= LEAST) {
