@@ -173,7 +173,11 @@ class Player:
         """Wait until the edge has polled what the hall did: the next step may depend on it."""
 
         def recorded() -> bool:
-            seen = [one for one in self.tail.events() if isinstance(one, InputRecorded) and (one.kind, one.subject) == (kind, zone)]
+            seen = [
+                one
+                for one in self.tail.events()
+                if isinstance(one, InputRecorded) and (one.kind, one.subject) == (kind, zone)
+            ]
             return (seen[-1].active if seen else False) == active
 
         if "edge" not in self._away:
