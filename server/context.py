@@ -19,6 +19,7 @@ from server.personal.erasable_keys import ErasableKeys
 from server.turns import SESSIONS_AT_ONCE, SQLITE_WRITERS, Turns
 
 SIGN_INS_AT_ONCE = 2
+EXPORTS_AT_ONCE = 2
 
 
 class Service(Protocol):
@@ -46,7 +47,7 @@ class Context:
     photos and letters. ``crm``: the CRM that the registry is shared with, if any. ``escalation``: the second channels of alarms. ``services`` are those that the app starts, by name.
 
     ``readers``, ``writers``: the lines in which requests wait for a session. ``sign_in_turn``: how many passwords are checked at a time, each of which takes 64 MiB; ``roster_turn``: one roster, which
-    takes its photos' memory. ``ledger_grew``: called from any thread by who has committed events: a hint to the live pages, which read the ledger's sequence all the same. ``stopping`` ends the live streams, which
+    takes its photos' memory; ``export_turn``: so many large files are made at a time, each of which takes up to some hundred MB. ``ledger_grew``: called from any thread by who has committed events: a hint to the live pages, which read the ledger's sequence all the same. ``stopping`` ends the live streams, which
     would otherwise hold the server until its grace is over.
     """
 
@@ -63,6 +64,7 @@ class Context:
     writers: Turns = field(init=False)
     sign_in_turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SIGN_INS_AT_ONCE))
     roster_turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
+    export_turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(EXPORTS_AT_ONCE))
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     services: dict[str, Service] = field(default_factory=dict)
     ledger_grew: Callable[[], None] = lambda: None

@@ -1,5 +1,6 @@
 """``/api/v1/kiosk`` (docs/console/kiosk.md): what the screen at the entrance may ask, and write."""
 
+from datetime import datetime
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -78,10 +79,12 @@ def enter(session: DbSession, context: AppContext, actor: Uses, given: Done) -> 
     refuse_guessing(session, actor.public_id, now)
     badge = badge_of(session, given.badge)
     if badge is None or badge.kind == "temporary":
+        _count_miss(session, actor, now)
         raise not_found("badge", "出入证", given.badge[:24])
     own = [one.id for one in open_entries(session, context, badge)]
     wanted = sorted(set(given.entries)) if given.entries is not None else own
     if not wanted or not set(wanted) <= set(own):
+        _count_miss(session, actor, now)
         raise Problem(
             409,
             "operation_entered",
@@ -105,12 +108,20 @@ def arrive(session: DbSession, context: AppContext, actor: Uses, given: Here) ->
             visit = say_here(session, actor, now, one)
             state = "checked_in" if visit.status == "checked_in" else "arrived"
             return ComerShown(person=given.person, name=_name(session, context, one.person.holder_id), state=state)
+    _count_miss(session, actor, now)
     raise not_found("visitor of today", "今日访客", given.code[:40])
 
 
 def word_of(number: str, actor: Actor) -> str:
     """Whose word a note is that was written at a kiosk."""
     return f"badge {number} via kiosk {actor.public_id}"
+
+
+def _count_miss(session: Session, actor: Actor, now: datetime) -> None:
+    """Whoever asks by writing guesses, too."""
+    session.rollback()
+    note_miss(session, actor.public_id, now)
+    session.commit()  # the refusal rolls back all else
 
 
 def _name(session: Session, context: Context, holder_id: int) -> str | None:

@@ -8,6 +8,7 @@ from fastapi import Depends, Query, Response
 from pydantic import BaseModel
 from sqlmodel import Session, col, or_, select
 from sqlmodel.sql.expression import SelectOfScalar
+from starlette.concurrency import run_in_threadpool
 
 from server.context import Context
 from server.operators.actor import Actor
@@ -104,15 +105,20 @@ def list_audit(
 
 
 @router.get("/export", response_class=Response, responses={200: {"content": {XLSX: {}, "text/csv": {}}}})
-def export_audit(
-    session: DbSession,
+async def export_audit(
     context: AppContext,
     actor: ReadsAudit,
     sought: Asked,
     format: Literal["xlsx", "csv"] = "xlsx",
 ) -> Response:
     """The same as a file, newest first; recorded itself. More than 100 000 entries are refused."""
-    rows, following = entries(session, context, sought, 0, MAX_EXPORTED, newest_first=True)
+    async with context.export_turn:
+        return await run_in_threadpool(_file, context, actor, sought, format)
+
+
+def _file(context: Context, actor: Actor, sought: Sought, format: str) -> Response:
+    with context.database.read() as session:
+        rows, following = entries(session, context, sought, 0, MAX_EXPORTED, newest_first=True)
     if following is not None:
         raise Problem(
             422,

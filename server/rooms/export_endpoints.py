@@ -1,10 +1,12 @@
 """``/api/v1/register/export.xlsx|.pdf`` and ``/api/v1/occupancy/muster.pdf``: the register and the muster as files (docs/interfaces.md)."""
 
+from collections.abc import Callable
 from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import Depends, Response
 from pydantic import BaseModel, ConfigDict, StringConstraints
+from starlette.concurrency import run_in_threadpool
 
 from server.context import Context
 from server.operators.actor import Actor
@@ -35,27 +37,31 @@ class Named(BaseModel):
 
 
 @register_router.get("/export.xlsx", response_class=Response, responses={200: {"content": {XLSX: {}}}})
-def as_xlsx(context: AppContext, actor: Reads, filters: Asked) -> Response:
+async def as_xlsx(context: AppContext, actor: Reads, filters: Asked) -> Response:
     """The register as a workbook, names masked, at most 20 000 lines; recorded."""
-    return _file(context, register_xlsx(context, actor, filters), "xlsx", XLSX)
+    return await _file(context, "xlsx", XLSX, register_xlsx, actor, filters)
 
 
 @register_router.get("/export.pdf", response_class=Response, responses={200: {"content": {PDF: {}}}})
-def as_pdf(context: AppContext, actor: Reads, filters: Asked) -> Response:
+async def as_pdf(context: AppContext, actor: Reads, filters: Asked) -> Response:
     """The register to print, names masked, at most 2 000 lines; recorded."""
-    return _file(context, register_pdf(context, actor, filters), "pdf", PDF)
+    return await _file(context, "pdf", PDF, register_pdf, actor, filters)
 
 
 @register_router.post("/export.xlsx", response_class=Response, responses={200: {"content": {XLSX: {}}}})
-def as_xlsx_with_names(context: AppContext, actor: ReadsNames, _reads: Reads, filters: Asked, given: Named) -> Response:
+async def as_xlsx_with_names(
+    context: AppContext, actor: ReadsNames, _reads: Reads, filters: Asked, given: Named
+) -> Response:
     """The same with names in full, of at most 200 persons: each is a recorded look (C4)."""
-    return _file(context, register_xlsx(context, actor, filters, given.reason), "xlsx", XLSX)
+    return await _file(context, "xlsx", XLSX, register_xlsx, actor, filters, given.reason)
 
 
 @register_router.post("/export.pdf", response_class=Response, responses={200: {"content": {PDF: {}}}})
-def as_pdf_with_names(context: AppContext, actor: ReadsNames, _reads: Reads, filters: Asked, given: Named) -> Response:
+async def as_pdf_with_names(
+    context: AppContext, actor: ReadsNames, _reads: Reads, filters: Asked, given: Named
+) -> Response:
     """The same with names in full, of at most 200 persons: each is a recorded look (C4)."""
-    return _file(context, register_pdf(context, actor, filters, given.reason), "pdf", PDF)
+    return await _file(context, "pdf", PDF, register_pdf, actor, filters, given.reason)
 
 
 @occupancy_router.get("/muster.pdf", response_class=Response, responses={200: {"content": {PDF: {}}}})
@@ -67,7 +73,12 @@ def muster(context: AppContext, actor: Annotated[Actor, requires(Permission.LIVE
     )
 
 
-def _file(context: Context, content: bytes, ending: str, media_type: str) -> Response:
+async def _file(
+    context: Context, ending: str, media_type: str, make: Callable[..., bytes], *asked: Actor | Filters | str
+) -> Response:
+    """Files take turns: one operator who asks for many at once must not fill the memory."""
+    async with context.export_turn:
+        content = await run_in_threadpool(make, context, *asked)
     name = f"register-{context.site.id}.{ending}"
     told = quote(f"{TITLE_ZH}-{context.site.id}-{context.clock.now():%Y-%m-%d}.{ending}")
     headers = {

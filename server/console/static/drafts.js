@@ -6,6 +6,7 @@ import { cameWith, fill, formOf, isTyped, keyOf, labelOf, same, typedIn } from "
 const PREFIX = "menjin.draft.";
 const SIGNED_OUT = "menjin.signed-out"; // the session that was left on purpose, for this browser's other tabs
 const KEEP_MS = 12 * 3600 * 1000;
+const OTHERS_MS = 15 * 60 * 1000; // so long it waits at a shared desk while somebody else works in this tab: it may hold a person's data
 
 const me = () => document.body.dataset.operator ?? "";
 const here = () => location.pathname + location.search;
@@ -54,7 +55,8 @@ export function putBack({ _, send }) {
   for (const name of Object.keys(sessionStorage)) {
     if (!name.startsWith(PREFIX)) continue;
     const draft = parsed(read(sessionStorage, name));
-    if (draft === null || Date.now() - draft.at > KEEP_MS) sessionStorage.removeItem(name);
+    const keep = name.startsWith(`${PREFIX}${me()} `) ? KEEP_MS : OTHERS_MS;
+    if (draft === null || Date.now() - draft.at > keep) sessionStorage.removeItem(name);
     else if (name.startsWith(start)) {
       const field = putOneBack(name, draft, { _, send });
       if (draft.why === "ended") first ??= field;

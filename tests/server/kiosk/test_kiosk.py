@@ -96,6 +96,16 @@ def test_numbers_that_lead_nowhere_are_counted_and_then_nothing_is_looked_up_for
     assert scanned(client, "M1001")["kind"] == "badge"
 
 
+def test_who_guesses_by_writing_is_counted_as_well(shift: Shift) -> None:  # noqa: F811
+    shift.badge("M1001")
+    client = kiosk(shift.app)
+    for number in range(LIMIT // 2):
+        body = {"badge": f"M{1001 + number}", "text": "guessed"}
+        assert client.post("/api/v1/kiosk/operation", json=body).status_code in (404, 409)
+        assert client.post("/api/v1/kiosk/arrival", json={"code": f"0000000{number}", "person": "x"}).status_code == 404
+    scanned(client, "M1001", 429)
+
+
 def test_a_code_with_one_wrong_character_is_misread_and_not_a_guess(depot: SlipDepot) -> None:
     slip = depot.issued()
     code = depot.client("supervisor").get(f"/api/v1/exit-slips/{slip['id']}/code").json()["code"]
