@@ -156,7 +156,8 @@ def take_second_factor(session: Session, actor: Actor, now: datetime, operator: 
 
 def needs_authorising(session: Session, actor: Actor, now: datetime, role: Role) -> bool:
     """Whether a second person must agree that an account becomes ``role``. The server itself needs nobody; and the first supervisor is made by the first
-    start's administrator alone, once, as long as there is nobody to ask: recorded as ``approval.bootstrap``."""
+    start's administrator alone, once, as long as there is nobody to ask and never was, or whoever closes all others would be alone again:
+    recorded as ``approval.bootstrap``."""
     if actor == SYSTEM:
         return False
     others = select(Operator.id).where(col(Operator.role).in_(PRIVILEGED), col(Operator.disabled).is_(False))
@@ -165,8 +166,17 @@ def needs_authorising(session: Session, actor: Actor, now: datetime, role: Role)
     given = select(Approval.id).where(Approval.kind == "account", Approval.status == "used")
     if role != "supervisor" or any(session.exec(query.limit(1)).first() is not None for query in (others, once, given)):
         return True
+    if _had_others(session, actor.person):
+        return True
     record(session, actor, now, BOOTSTRAP, actor.public_id, after={"role": role})
     return False
+
+
+def _had_others(session: Session, person: str) -> bool:
+    """Whether the audit log knows of somebody else who was to approve, closed or of another role by now."""
+    query = select(AuditEntry.before, AuditEntry.after).where(AuditEntry.subject != person)
+    told = session.exec(query.where(col(AuditEntry.act).in_(("operator.create", "operator.change"))))
+    return any(kept is not None and kept.get("role") in PRIVILEGED for entry in told for kept in entry)
 
 
 def end_tokens_of(session: Session, actor: Actor, now: datetime, person: str) -> None:

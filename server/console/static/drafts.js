@@ -1,5 +1,5 @@
 // What was typed when the session ended: kept in this tab for its operator, put back at the same address after signing in, and dropped once sent
-// or on signing out. Passwords are never kept; files cannot be.
+// or on signing out. Passwords, codes and halves of the recovery secret are never kept; files cannot be.
 import { showChanged } from "./conflict.js";
 import { cameWith, fill, formOf, isTyped, keyOf, labelOf, same, typedIn } from "./fields.js";
 
@@ -26,6 +26,8 @@ export function signInAgain() {
 // Keeps what is typed anywhere on this page. `why`: "ended" the session, or "sent" another form, after which the page comes anew.
 export function keepTyped(why) {
   for (const form of typedForms()) {
+    form.dataset.given = "up"; // kept, or not to be: leaving asks nothing
+    if ("secret" in form.dataset || form.querySelector("[autocomplete='one-time-code']")) continue; // a half of the recovery secret, a code: on paper only
     const [typed, came] = [typedIn(form), cameWith(form)];
     const values = Object.fromEntries(Object.keys(typed).filter((name) => !same(typed[name], came[name])).map((name) => [name, typed[name]]));
     const labels = Object.fromEntries(Object.keys(values).map((name) => [name, labelOf(form, name)]));
@@ -34,7 +36,6 @@ export function keepTyped(why) {
     try {
       sessionStorage.setItem(place(keyOf(form)), JSON.stringify(draft));
     } catch { /* full, or not allowed: then it is as before */ }
-    form.dataset.given = "up"; // kept: leaving loses nothing
   }
 }
 

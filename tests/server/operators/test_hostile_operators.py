@@ -5,11 +5,15 @@ from datetime import timedelta
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from sqlmodel import select
 
 from server.db.clock import FixedClock
 from server.operators import recovery
 from server.operators import sign_in as limits
-from tests.server.browser import PASSWORD, administrator, browser, sign_in
+from server.operators.actor import Actor
+from server.operators.models import Operator
+from server.operators.validity import no_longer_valid
+from tests.server.browser import PASSWORD, administrator, browser, context_of_app, sign_in
 from tests.server.conftest import ON_SQLITE
 from tests.server.operators.people import person, refusal, who
 from tests.server.operators.test_approvals import APPROVALS, OPERATORS, bearer, new
@@ -39,7 +43,7 @@ def test_who_resets_a_supervisors_password_does_not_approve_their_own_request_as
     puppet = signed_in_as(app, "boss", reset.json()["one_time_password"])
     made = new(admin, "second", "administrator")
     assert refusal(puppet.post(f"{APPROVALS}/{made['awaiting']}/approve", json={})) == (409, "FOUR_EYES")
-    assert f"/{made['awaiting']}/approve" not in puppet.get("/operators").text
+    assert f"/{made['awaiting']}/approve" not in puppet.get("/system/operators").text
     other = person(app, "chief", "supervisor")
     again = new(admin, "third", "administrator")
     assert other.post(f"{APPROVALS}/{again['awaiting']}/approve", json={}).status_code == 200, "nobody reset this one"
@@ -117,3 +121,38 @@ def test_setting_up_a_second_factor_signs_out_who_came_in_without_it(app: FastAP
     enrol(here, clock)
     assert here.get("/api/v1/session").status_code == 200
     assert thief.get("/api/v1/session").status_code == 401
+
+
+@pytest.mark.parametrize("change", [{"disabled": True}, {"role": "guard"}], ids=["closed", "demoted"])
+def test_whoever_gets_rid_of_all_others_is_not_at_the_first_start_again(
+    app: FastAPI, change: dict[str, object]
+) -> None:
+    admin, boss = administrator(app), person(app, "boss", "supervisor")  # whom no approval and no bootstrap made
+    assert admin.patch(f"{OPERATORS}/{who(boss)}", json=change).status_code == 200
+    assert new(admin, "puppet", "supervisor")["status"] == 202
+
+
+def test_open_streams_end_for_who_lacks_the_second_factor_that_is_demanded_now_and_for_tokens_of_who_is_over(
+    app: FastAPI, clock: FixedClock
+) -> None:
+    admin, guard = administrator(app), person(app, "kim", "guard")
+    context = context_of_app(app)
+    watcher = Actor(
+        "operator", who(guard), "Kim", "guard", session=guard.get("/api/v1/account/sessions").json()[0]["id"]
+    )
+
+    def gone(actor: Actor) -> bool:
+        with context.database.read() as session:
+            return actor in no_longer_valid(session, [actor], clock.now(), 30)
+
+    assert not gone(watcher)
+    assert admin.put(f"{OPERATORS}/second-factor/roles", json={"roles": ["guard"]}).status_code == 200
+    assert gone(watcher)
+    made = admin.post("/api/v1/tokens", json={"name": "wall", "role": "guard"}).json()["id"]
+    program = Actor("token", made, "wall", "guard", made_by=who(admin))
+    assert not gone(program)
+    with context.database.write() as session:
+        account = session.exec(select(Operator).where(Operator.username == "admin")).one()
+        account.closes_at = clock.now()
+        session.add(account)
+    assert gone(program)
