@@ -20,6 +20,7 @@ document.addEventListener("keydown", (event) => {
   if ((event.key === "Enter" || event.key === "Tab") && fast && text.length >= LEAST) {
     const scanned = text;
     text = "";
+    lastAt = 0; // the next code begins anew, however fast it follows
     if (field?.matches("[data-scan-field]")) return;
     event.preventDefault();
     event.stopImmediatePropagation();
