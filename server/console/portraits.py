@@ -37,6 +37,8 @@ RECORDED_EVERY = timedelta(hours=1)
 KEPT = 64
 KEPT_FOR = timedelta(minutes=5)
 """Pictures made small are kept in memory, so that twenty consoles cost one."""
+DECODED_AT_ONCE = 2
+"""A large picture takes up to 300 MB while it is made small, however many taps somebody asks for."""
 REASON = "门口核对照片 compared at the door"
 
 
@@ -53,6 +55,7 @@ class Portraits:
         self._context = context
         self._small: OrderedDict[str, tuple[datetime, bytes]] = OrderedDict()
         self._making: dict[str, asyncio.Lock] = {}
+        self._turn = asyncio.Semaphore(DECODED_AT_ONCE)
 
     async def of_tap(self, actor: Actor, seq: int) -> bytes:
         """A JPEG of at most :data:`PIXELS` of who tapped in the event ``seq``; the look is recorded before. Raises :class:`Problem` 404, 410."""
@@ -68,7 +71,8 @@ class Portraits:
         kept = self._small.get(photo)
         if kept is not None and now - kept[0] < KEPT_FOR:
             return kept[1]
-        made = await run_in_threadpool(self._make, photo)
+        async with self._turn:
+            made = await run_in_threadpool(self._make, photo)
         self._small[photo] = (now, made)
         while len(self._small) > KEPT:
             self._small.popitem(last=False)

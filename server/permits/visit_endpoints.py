@@ -15,7 +15,7 @@ from server.pages import Cursor, IfMatch, Limit, Page, etag, refuse_stale, rows_
 from server.permits import visits
 from server.permits.declaration import ITEMS, Word, declare
 from server.permits.documents import check_document
-from server.permits.drafting import find_permit
+from server.permits.drafting import find_permit, sees
 from server.permits.inputs import ChecksIn, DocumentNumber, Input, Name, Note, Photo, Printed, Reads, Reason, Said
 from server.permits.lending import Outcome
 from server.permits.lifecycle import VisitAct, refuse_act
@@ -179,9 +179,14 @@ def forms(_actor: Reads) -> Forms:
 
 
 @router.get("/overdue")
-def overdue(session: DbSession, context: AppContext, _actor: Reads) -> OverduePage:
-    """Visits that should be over: the window is over or the permit ended, the badge is not back, a signature is missing."""
-    found = overdue_visits(session, context)
+def overdue(session: DbSession, context: AppContext, actor: Reads) -> OverduePage:
+    """Visits that should be over: the window is over or the permit ended, the badge is not back, a signature is missing. Those of other departments'
+    customers are on the shift's list of debts, without their content (C4)."""
+    found = [
+        (visit, why)
+        for visit, why in overdue_visits(session, context)
+        if sees(session, actor, session.get_one(Permit, visit.permit_id))
+    ]
     shown = show_visits(session, context, [visit for visit, _ in found])
     return OverduePage(
         items=[OverdueShown(why=list(why), visit=one) for (_, why), one in zip(found, shown, strict=True)]

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import threading
 from datetime import timedelta
 
 import pytest
@@ -13,11 +14,13 @@ from controller.event_base import Explanation
 from controller.events import AccessDenied, AccessGranted, AccessPending, AlarmRaised
 from server.console import live, view
 from server.console.live import LiveHub
+from server.console.portraits import DECODED_AT_ONCE, Portraits, _Found
 from server.console.rendering import Audience, Renderer
 from server.console.taps import Tap
 from server.context import Context
 from server.db.clock import FixedClock
 from server.ledger import reading
+from server.operators.actor import Actor
 from server.operators.models import AuditEntry
 from server.personal.fields import write_field
 from server.personal.looks import DOOR_LOOK, LOOKS_PER_WINDOW
@@ -80,13 +83,43 @@ def test_a_guard_sees_the_photo_small_and_the_look_is_recorded_once_an_hour(
             assert picture.width <= 320
             assert picture.height <= 400
     assert [(one.subject, one.after) for one in looks(context)] == [
-        ("hld_1", {"fields": ["photo"], "reason": "compared at the door: hall-in"})
+        ("hld_1", {"fields": ["photo"], "reason": "门口核对照片 compared at the door: hall-in"})
     ]
     clock.advance(timedelta(minutes=61))
     assert guard.get(f"/live/taps/{last}/photo").status_code == 200
     assert len(looks(context)) == 2
     shown = token_client(app, "auditor").get("/api/v1/personal/looks").json()["items"]
     assert [one["subject"] for one in shown] == ["hld_1", "hld_1"]
+
+
+def test_few_large_photos_are_decoded_at_a_time(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    at_work, most, lock, full = 0, 0, threading.Lock(), threading.Event()
+
+    def look(_self: Portraits, _actor: Actor, seq: int) -> _Found:
+        return _Found(f"hld_{seq}", f"att_{seq}", "hall-in")
+
+    def make(_self: Portraits, photo: str) -> bytes:
+        nonlocal at_work, most
+        with lock:
+            at_work += 1
+            most = max(most, at_work)
+            if at_work >= DECODED_AT_ONCE:
+                full.set()
+        assert full.wait(30)
+        with lock:
+            at_work -= 1
+        return photo.encode()
+
+    monkeypatch.setattr(Portraits, "_look", look)
+    monkeypatch.setattr(Portraits, "_make", make)
+
+    async def all_at_once() -> list[bytes]:
+        portraits = Portraits(context)
+        guard = Actor("operator", "opr_1", "Kim", "guard")
+        return await asyncio.gather(*(portraits.of_tap(guard, seq) for seq in range(DECODED_AT_ONCE * 3)))
+
+    assert asyncio.run(all_at_once()) == [f"att_{seq}".encode() for seq in range(DECODED_AT_ONCE * 3)]
+    assert most == DECODED_AT_ONCE
 
 
 def test_photos_at_the_door_do_not_use_up_the_looks_of_a_guard(

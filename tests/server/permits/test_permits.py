@@ -199,6 +199,21 @@ def test_permits_of_another_department_are_not_there(app: FastAPI, desk: Desk) -
 
 
 @ON_SQLITE
+def test_overdue_visits_of_another_department_are_told_to_who_may_see_its_files(desk: Desk) -> None:
+    from sqlalchemy import text
+
+    pooled(desk)
+    made = approved(desk)
+    checked_in(desk, made)
+    desk.post("customer_service", f"permits/{made['id']}/end", reason="not needed")
+    assert len(desk.get("visits/overdue")["items"]) == 1
+    with context_of_app(desk.app).database.write() as session:
+        session.connection().execute(text("UPDATE customer SET department = 'finance' WHERE code = 'C001'"))
+    assert desk.get("visits/overdue")["items"] == []
+    assert len(desk.get("visits/overdue", "supervisor")["items"]) == 1
+
+
+@ON_SQLITE
 def test_letters_and_copies_take_a_recorded_look_and_a_visitor_on_a_permit_is_not_erased(desk: Desk) -> None:
     made = approved(desk)
     copy, holder = made["persons"][0]["id_copy"], made["persons"][0]["holder"]
