@@ -262,11 +262,12 @@ def _handle_errors(app: FastAPI) -> None:
         return page_answer(request, error) or error.response()
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(_request: Request, error: RequestValidationError) -> Response:
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
         text = f"{where}: {first['msg']}"
-        return Problem(422, "invalid_input", text, f"输入有误：{text}", field=where).response()
+        refusal = Problem(422, "invalid_input", text, f"输入有误：{text}", field=where)
+        return page_answer(request, refusal) or refusal.response()
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:

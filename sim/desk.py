@@ -12,7 +12,7 @@ from sim.waiting import until
 
 PARTS = ("photo", "id_copy", "letter", "loss_letter")
 FIRST_NUMBER = 1001
-PURPOSE = "routine maintenance of our own equipment"
+PURPOSE = "日常维护自有设备 routine maintenance"
 
 
 class Desk:

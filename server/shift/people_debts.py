@@ -11,6 +11,7 @@ from server.context import Context
 from server.db.clock import to_us
 from server.permits import lending
 from server.permits.emergencies import owes
+from server.permits.entrance import CHARACTERS
 from server.permits.models import Permit, TemporaryBadge, TemporaryCard, Visit
 from server.permits.overdue import open_debts, open_visits, overdue_of
 from server.permits.visits import awaited
@@ -38,6 +39,11 @@ _BADGES = {
 }
 
 
+def _short(public_id: str) -> str:
+    """The end of an id, by which a visit is found as well: what people read out."""
+    return public_id.rpartition("_")[2][-CHARACTERS:]
+
+
 def visits(session: Session, _context: Context, now: datetime) -> Iterable[Debt]:
     """Visitors who were checked in and not out (R5); of those whose time is over, why (B8)."""
     on = [visit for visit in open_visits(session) if visit.status == "checked_in"]
@@ -50,8 +56,8 @@ def visits(session: Session, _context: Context, now: datetime) -> Iterable[Debt]
             "visit_overdue" if why else "visit",
             visit.public_id,
             to_us(visit.checked_in_at),
-            f"来访 {visit.public_id}（佩戴 {worn}）" + "".join(f"，{zh}" for zh, _ in why),
-            f"Visit {visit.public_id}, wearing {worn}" + "".join(f": {en}" for _, en in why),
+            f"来访 {_short(visit.public_id)}（佩戴 {worn}）" + "".join(f"，{zh}" for zh, _ in why),
+            f"Visit {_short(visit.public_id)}, wearing {worn}" + "".join(f": {en}" for _, en in why),
             f"/api/v1/visits/{visit.public_id}",
         )
 
@@ -72,7 +78,7 @@ def temporary_badges(session: Session, _context: Context, _now: datetime) -> Ite
         if not lost and visit is not None and visit.status == "checked_in":
             continue  # where it should be: with the visitor
         zh, en = _LOST if lost else ("未归还", "not returned")
-        of = visit.public_id if visit is not None else badge.public_id
+        of = _short(visit.public_id if visit is not None else badge.public_id)
         yield Debt(
             "temporary_badge",
             badge.public_id,
@@ -91,8 +97,8 @@ def emergencies(session: Session, context: Context, _now: datetime) -> Iterable[
             "emergency",
             emergency.public_id,
             to_us(emergency.admitted_at or emergency.from_at),
-            f"紧急进入 {emergency.public_id}，尚缺：" + "、".join(zh for zh, _ in owed),
-            f"Emergency {emergency.public_id} owes " + ", ".join(en for _, en in owed),
+            f"紧急进入 {_short(emergency.public_id)}，尚缺：" + "、".join(zh for zh, _ in owed),
+            f"Emergency {_short(emergency.public_id)} owes " + ", ".join(en for _, en in owed),
             f"/api/v1/emergencies/{emergency.public_id}",
         )
 
@@ -128,8 +134,8 @@ def unsigned_records(session: Session, _context: Context, _now: datetime) -> Ite
             "unsigned",
             visit.public_id,
             to_us(visit.checked_out_at),
-            f"来访 {visit.public_id} 操作了系统，尚无见证人签字",
-            f"Visit {visit.public_id}: systems were operated, no witness has signed",
+            f"来访 {_short(visit.public_id)} 操作了系统，尚无见证人签字",
+            f"Visit {_short(visit.public_id)}: systems were operated, no witness has signed",
             f"/api/v1/visits/{visit.public_id}",
         )
 
@@ -142,8 +148,8 @@ def violations(session: Session, _context: Context, _now: datetime) -> Iterable[
             "violation",
             violation.public_id,
             to_us(violation.reported_at),
-            f"违规 {violation.public_id}：{zh}",
-            f"Violation {violation.public_id}: {en}",
+            f"违规 {_short(violation.public_id)}：{zh}",
+            f"Violation {_short(violation.public_id)}: {en}",
             f"/api/v1/violations/{violation.public_id}",
         )
 

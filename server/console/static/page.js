@@ -11,6 +11,7 @@ const _ = (text) => words[text] ?? text;
 const $ = (id) => document.getElementById(id);
 
 startForms(language, _);
+document.querySelector(".rail [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }); // on a phone the row of sections is wider than the window
 
 // Enter in a line of a scanner goes to the next field, and sends only from the last.
 document.addEventListener("keydown", (event) => {

@@ -1,138 +1,237 @@
-"""The pictures of docs/console.md, docs/visits.md and docs/equipment.md, of a real and lively demo: ``python -m tests.server.console.screenshots [FOLDER]``."""
+"""Pictures of every page of the console, of a real demo: ``python -m tests.server.console.screenshots [FOLDER]`` (``make screenshots``).
 
-import json
+Each page of :data:`~tests.server.console.every_page.PAGES` in both languages and both themes at a desk, in Chinese on a phone where somebody uses it there, and sheets of
+nine to look through; into FOLDER, else ``build/screenshots``. Those that the docs show go to ``docs/pictures`` as well, in few colours. Says what is wider than its window.
+"""
+
+import datetime as dt
+import io
 import os
-import re
-import signal
-import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from PIL import Image, ImageDraw
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from sim.stack import menjin
+from sim.clients import HttpClient
+from sim.demo import load_population
+from sim.operators import Operators
+from sim.population import Population
+from sim.stack import Stack
+from tests.server.console.every_page import PAGES, ShownPage
+from tests.server.console.played_doors import LONG, RULES, Played
+from tests.server.console.played_papers import API, SERIALS, Papers, Places
 
 ROOT = Path(__file__).parents[3]
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PASSWORD = "Lantern-Quay-27-otter"
-CONFIRM_S = 3.2
-"""After the prompt a second tap goes alone (MEANINGS 9)."""
-TO_THE_LOBBY = ("b-zhao", "b-li", "b-chen", "b-guo")
+DESK, PHONE = (1280, 800), (390, 844)
+LOCALES = {"zh": "zh-CN", "en": "en-GB"}
+PEOPLE = {"guard": ("zhou-qiang", "周强"), "supervisor": ("lin-lan", "林岚")}
+ADMINISTRATOR = "admin"
+WIDER = "document.scrollingElement.scrollWidth - innerWidth"
+COLOURS = 160
+DOCS = {
+    "console-live-zh-light": "live-zh-light", "console-live-en-dark": "live-en-dark", "console-live-zh-phone": "live-zh-phone",
+    "approvals-zh-phone": "approvals-zh-phone", "badge-zh": "badge-zh-light", "customer-zh": "customer-zh-light",
+    "equipment-slip-zh": "slip-out-zh-light", "handover-zh": "handover-zh-light", "inside-zh": "inside-zh-light",
+    "kiosk-zh": "kiosk-expected-zh-light", "register-zh": "register-zh-light", "reports-zh": "reports-entries-zh-light",
+    "system-zh": "system-administrator-zh-light", "visit-steps-zh": "visit-steps-zh-light", "visits-zh": "visits-zh-light",
+}  # fmt: skip
+"""Picture of the docs → ours. Those of parts of the live page are made by :func:`parts_of_live`."""
 
 
-class Hall:
-    """The simulated hall over HTTP."""
+class Demo(NamedTuple):
+    """What was played: the ids in paths, and who looks: by role the user name and the password."""
 
-    def __init__(self, url: str) -> None:
-        self.url = url
-
-    def post(self, path: str, **body: Any) -> Any:
-        """One call of the hall's interface."""
-        request = urllib.request.Request(
-            self.url + path, json.dumps(body).encode(), {"Content-Type": "application/json"}, method="POST"
-        )
-        with urllib.request.urlopen(request, timeout=15) as answer:
-            return json.load(answer)
-
-    def enter(self, card: str, reader: str) -> None:
-        """Lay a card down and, where the door unlocks, go through."""
-        answer = self.post("/present", card=card, reader=reader, hold_s=0.3)
-        if answer["unlocked"]:
-            door = reader.rpartition("-")[0] + "-door"
-            self.post("/pass", door=door, people=1, out=reader.endswith("-out"), tailgate=0)
+    places: Places
+    accounts: dict[str, tuple[str, str]]
 
 
-def play(hall: Hall) -> None:
-    """Something of everything: a pair, refusals, somebody who stays alone, a button, a forced door, a reader that fell out."""
-    for card in TO_THE_LOBBY:
-        hall.enter(card, "lobby-in")
-    hall.post("/present", card="b-li", reader="hall-in", hold_s=0.3)
-    hall.post("/present", card="b-guo", reader="hall-in", hold_s=0.3)
-    hall.post("/pass", door="hall-door", people=2, out=False, tailgate=0)
-    hall.enter("b-li", "cage-in")
-    hall.post("/rex", door="lobby-door")
-    hall.post("/pass", door="lobby-door", people=1, out=True, tailgate=0)
-    hall.enter("unknown", "hall-in")
-    hall.enter("b-zhao", "hall-in")
-    hall.enter("b-guo", "hall-out")
-    time.sleep(CONFIRM_S)
-    hall.enter("b-guo", "hall-out")
-    hall.post("/door", door="goods-door", act="force")
-    hall.post("/device", device="goods-in", act="unplug")
-    hall.enter("b-chen", "hall-in")
+class Camera:
+    """Takes pictures of one demo's pages into ``folder``; ``wide`` says which were wider than the window."""
 
+    def __init__(self, browser: Browser, stack: Stack, demo: "Demo", folder: Path) -> None:
+        self._browser, self._stack, self._folder = browser, stack, folder
+        self._places, self._accounts = demo.places, demo.accounts
+        self._states: dict[str, Any] = {}
+        self.wide: list[str] = []
 
-def sign_in(page: Page, url: str, password: str) -> str:
-    """Through the sign-in and the change of the one-time password, to the live page. Returns the password now."""
-    page.goto(url + "/")
-    page.fill("#username", "admin")
-    page.fill("#password", password)
-    page.click(".act.main")
-    if "/password" in page.url:
-        page.fill("#current", password)
-        page.fill("#new", PASSWORD)
-        page.fill("#again", PASSWORD)
+    def every_page(self, wanted: str = "") -> None:
+        """All of them whose name begins with ``wanted``."""
+        for short in LOCALES:
+            contexts = {who: self.context(who, short) for who in {page.who for page in PAGES}}
+            for shown in PAGES:
+                if shown.name.startswith(wanted):
+                    self._one(contexts[shown.who], shown, short)
+            for context in contexts.values():
+                context.close()
+
+    def context(self, who: str, short: str) -> BrowserContext:
+        """A browser of somebody who is signed in."""
+        context = self._browser.new_context(
+            locale=LOCALES[short], viewport={"width": DESK[0], "height": DESK[1]}, color_scheme="light", reduced_motion="reduce",
+            storage_state=self._states.get(who),
+        )  # fmt: skip
+        if who != "nobody" and who not in self._states:
+            with context.new_page() as page:
+                self._kiosk(page) if who == "kiosk" else self._sign_in(page, who)
+            self._states[who] = context.storage_state()
+        return context
+
+    def _sign_in(self, page: Page, who: str) -> None:
+        username, secret = self._accounts[who]
+        page.goto(f"{self._stack.server_url}/sign-in")
+        page.fill("#username", username)
+        page.fill("#password", secret)
         page.click(".act.main")
-        password = PASSWORD
-    page.wait_for_selector('body[data-link="up"]')
-    return password
+        if "/password" in page.url:
+            for field, value in (("#current", secret), ("#new", PASSWORD), ("#again", PASSWORD)):
+                page.fill(field, value)
+            page.click(".act.main")
+        page.wait_for_selector(".rail")
+
+    def _kiosk(self, page: Page) -> None:
+        token = self._stack.api.post(f"{API}/tokens", {"name": "大厅入口", "role": "kiosk"})["token"]
+        page.goto(f"{self._stack.server_url}/kiosk/sign-in")
+        page.fill("input[name=token]", token)
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#main input")
+
+    def _one(self, context: BrowserContext, shown: ShownPage, short: str) -> None:
+        with context.new_page() as page:
+            page.goto(self._stack.server_url + shown.path.format(**self._places))
+            settled(page)
+            shown.before(page, self._places)
+            for theme in ("light", "dark"):
+                page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]
+                self._take(page, f"{shown.name}-{short}-{theme}")
+            if shown.phone and short == "zh":
+                page.emulate_media(color_scheme="light", reduced_motion="reduce")
+                page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+                page.reload()
+                settled(page)
+                shown.before(page, self._places)
+                self._take(page, f"{shown.name}-{short}-phone")
+
+    def _take(self, page: Page, name: str) -> None:
+        over = page.evaluate(WIDER)
+        if over > 0:
+            self.wide.append(f"{name}: {over} px wider than its window")
+        page.screenshot(path=self._folder / f"{name}.png")
 
 
-def shoot(browser: Browser, url: str, password: str, folder: Path) -> str:
-    """All pictures."""
-    for name, locale, scheme, size in (
-        ("console-live-zh-light", "zh-CN", "light", (1280, 800)),
-        ("console-live-en-dark", "en-US", "dark", (1280, 800)),
-        ("console-live-zh-phone", "zh-CN", "light", (390, 844)),
-    ):
-        context = browser.new_context(
-            locale=locale,
-            color_scheme=scheme,
-            viewport={"width": size[0], "height": size[1]},  # type: ignore[arg-type]
-        )
-        page = context.new_page()
-        password = sign_in(page, url, password)
-        page.wait_for_selector("#alarms .alarm")
-        page.wait_for_timeout(1_000)
-        page.screenshot(path=folder / f"{name}.png")
-        if name == "console-live-zh-light":
-            page.locator(".panel.edges").screenshot(path=folder / "console-edges-zh-light.png")
-        context.close()
-    return password
+def settled(page: Page) -> None:
+    """Its scripts ran and its pictures are there; on a page with the frame the stream answered."""
+    page.wait_for_load_state("load")
+    if page.locator("#live-chip").count():
+        page.wait_for_selector('#live-chip:not([data-state="waiting"])')
+    if page.locator("#link").count():
+        page.wait_for_selector('body[data-link="up"]')
+    page.wait_for_function("[...document.images].every((one) => one.complete || one.loading === 'lazy')")
 
 
-def main(folder: Path) -> None:
-    """Start the demo, play, take the pictures, end the demo."""
+def parts_of_live(camera: Camera, url: str, code: str, pictures: Path) -> None:
+    """What docs/equipment.md and docs/console.md show of it: a person to compare, equipment that is checked by hand, an edge."""
+    context = camera.context("guard", "zh")
+    with context.new_page() as page:
+        page.goto(f"{url}/live")
+        page.wait_for_selector("#waiting .confirm img:not([hidden])")
+        few_colours(page.locator("#waiting").screenshot(), pictures / "live-confirm-zh.png")
+        few_colours(page.locator(".panel.edges").screenshot(), pictures / "console-edges-zh-light.png")
+        page.locator('#waiting [data-act="check"]').first.click()
+        for line in (code, SERIALS[0], SERIALS[2]):
+            page.keyboard.type(line)
+            page.keyboard.press("Enter")
+        few_colours(page.screenshot(), pictures / "live-check-zh.png")
+    context.close()
+
+
+def few_colours(picture: bytes, to: Path) -> None:
+    """Small enough for the repository."""
+    with Image.open(io.BytesIO(picture)) as image:
+        image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(to, optimize=True)
+
+
+def sheets(folder: Path) -> None:
+    """Nine pictures on each, named, by kind."""
+    for kind in ("zh-light", "en-dark", "en-light", "zh-dark", "zh-phone"):
+        names = [f"{shown.name}-{kind}" for shown in PAGES if (folder / f"{shown.name}-{kind}.png").exists()]
+        across, width = (6, 300) if kind == "zh-phone" else (3, 660)
+        for number, first in enumerate(range(0, len(names), across * (2 if across == 6 else 3))):
+            _sheet(folder, names[first : first + across * (2 if across == 6 else 3)], across, width).save(
+                folder / f"sheet-{kind}-{number:02}.png"
+            )
+
+
+def _sheet(folder: Path, names: list[str], across: int, width: int) -> Image.Image:
+    small = []
+    for name in names:
+        with Image.open(folder / f"{name}.png") as picture:
+            small.append(picture.convert("RGB").resize((width, picture.height * width // picture.width)))
+    height = small[0].height + 22
+    sheet = Image.new("RGB", (width * across, height * -(-len(small) // across)), "white")
+    draw = ImageDraw.Draw(sheet)
+    for number, (name, picture) in enumerate(zip(names, small, strict=True)):
+        x, y = number % across * width, number // across * height
+        draw.text((x + 6, y + 4), name, fill="black")
+        sheet.paste(picture, (x, y + 22))
+    return sheet
+
+
+def played(stack: Stack) -> Demo:
+    """The demo with its people and papers, everything played; an account of each role that looks."""
+    now, given = dt.datetime.now(dt.UTC), load_population(stack.directory / "site")
+    population = Population(stack.api, stack.hall, now)
+    population.load(given)
+    population.unknown_card()
+    population.blank_card()
+    operators = Operators(stack)
+    shown = accounts(stack)
+    places = Papers(stack, operators, now).make() | Played(stack, operators).play()
+    operators.close()
+    return Demo(places, shown)
+
+
+def accounts(stack: Stack) -> dict[str, tuple[str, str]]:
+    """The first administrator, in person: the supervisor takes nobody else's word as long as there is nobody else (D1)."""
+    text = (stack.directory / "server" / "first-sign-in.txt").read_text("utf-8")
+    secret = text.split("password:")[1].strip()
+    person = HttpClient(stack.server_url)
+    person.sign_in(ADMINISTRATOR, secret)
+    person.post(f"{API}/account/password", {"current": secret, "new": PASSWORD})
+    made = {"administrator": (ADMINISTRATOR, PASSWORD)}
+    for role, (username, name) in PEOPLE.items():
+        account = person.post(f"{API}/operators", {"username": username, "name": name, "role": role})
+        made[role] = (username, account["one_time_password"])
+    person.close()
+    return made
+
+
+def main(folder: Path) -> int:
+    """Start the demo, play, take the pictures, end it. Returns the exit code."""
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="menjin-pictures-") as directory:
-        demo = subprocess.Popen(menjin("demo", "--dir", directory), stderr=subprocess.PIPE, text=True)
-        try:
-            told = ""
-            assert demo.stderr is not None
-            for line in demo.stderr:
-                told += line
-                if "logs" in line:
-                    break
-            console, hall = re.findall(r"http://127\.0\.0\.1:\d+", told)[:2]
-            secret = re.search(r"password:\s+(\S+)", told)
-            assert secret is not None, told
-            play(Hall(hall))
-            with sync_playwright() as playwright:
-                browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-                shoot(browser, console, secret[1], folder)
-                browser.close()
-        finally:
-            demo.send_signal(signal.SIGINT)
-            demo.wait(30)
+    pictures = ROOT / "docs" / "pictures"
+    with (
+        tempfile.TemporaryDirectory(prefix="menjin-pictures-") as directory,
+        Stack(Path(directory), "demo", desk=True, settings=LONG, rules=RULES) as stack,
+    ):
+        demo = played(stack)
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+            camera = Camera(browser, stack, demo, folder)
+            camera.every_page()
+            parts_of_live(camera, stack.server_url, demo.places["code"], pictures)
+            browser.close()
+    for shown, ours in DOCS.items():
+        few_colours((folder / f"{ours}.png").read_bytes(), pictures / f"{shown}.png")
+    sheets(folder)
+    sys.stdout.write("\n".join(camera.wide) or f"{folder}: no page is wider than its window")
+    return 1 if camera.wide else 0
 
 
 if __name__ == "__main__":
-    from tests.server.console import record_screenshots
-
-    record_screenshots.main(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "pictures")
+    sys.exit(main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "build" / "screenshots"))

@@ -12,6 +12,7 @@ from sqlmodel import select
 from server.badges.models import Badge
 from server.operators.permissions import Role
 from server.registry.models import Customer, Holder
+from tests.server.badges.making import issued_badge
 from tests.server.browser import token_client
 from tests.server.conftest import ON_SQLITE, START
 from tests.server.console.test_record_pages import forms, section, shown, words
@@ -298,3 +299,14 @@ def test_hand_over_names_files_that_nobody_looks_after(registry: Registry) -> No
     assert "Chen · 1" in text
     registry.post("customers/hand-over", from_owner="Chen", to_owner="Zhou")
     assert "Zhou · 1" in words(shown(registry.client(), "/customers/hand-over"))
+
+
+def test_the_badges_of_persons_who_came_from_another_system_stand_on_their_pages(app: FastAPI) -> None:
+    registry = Registry(app)
+    guo = registry.post("holders", external_id="crm-7", name="郭强", staff=True, areas=["hall"])
+    registry.post("holders", external_id="crm-8", name="沈静", customer="C001")
+    for holder in ("crm-7", "crm-8"):
+        issued_badge(registry.client(), holder, f"B-{holder}")
+    assert "badges 1/2" in section(shown(registry.client(), "/customers/C001"), "holders")
+    assert "B-crm-7" in shown(registry.client(), "/staff")
+    assert "B-crm-7" in shown(registry.client(), f"/staff/{guo['id']}")
