@@ -1,5 +1,6 @@
 """One running site with its desk, one browser, and an operator of each role with a password of their own."""
 
+import datetime as dt
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
+from sim.demo import load_population
+from sim.goods_desk import GoodsDesk
+from sim.operators import Operators
 from sim.stack import Stack
 from tests.stack.flows.console import Console
 from tests.stack.open_site import OpenSite, populate
@@ -46,11 +50,20 @@ def running(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iter
     """The demo site with its desk on mosquitto, its people with their cards, and nobody signed in yet."""
     with Stack(tmp_path_factory.mktemp("flows"), "demo", "mosquitto", settings=SETTINGS, desk=True) as stack:
         populate(stack)
+        stock(stack)
         site = OpenSite(stack)
         assert site.is_ready(), stack.children["edge"].log_tail()
         console = Console(site, chromium)
         yield console
         console.close()
+
+
+def stock(stack: Stack) -> None:
+    """The devices that stand in the racks."""
+    operators = Operators(stack)
+    given = load_population(stack.directory / "site")
+    GoodsDesk(operators, dt.datetime.now(dt.UTC)).stock(given.inventory)
+    operators.close()
 
 
 @pytest.fixture

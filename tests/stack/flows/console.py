@@ -1,6 +1,7 @@
 """Where an operator sits: a browser context per person, signed in by the page."""
 
 import datetime as dt
+import re
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -149,12 +150,28 @@ def site_minute(hours: float) -> str:
     return (dt.datetime.now(ZONE) + dt.timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M")
 
 
-def show(page: Page, summary: str) -> None:
-    """Open what hides a form, by its hook."""
-    page.locator(summary).first.click()
+def settled(page: Page) -> None:
+    """The page's scripts are there: it follows the stream."""
+    expect(page.locator("#live-chip")).to_have_attribute("data-state", re.compile("up|calls"))
+
+
+def press(page: Page, key: str) -> None:
+    """As a person does on a page whose scripts are there: slower than a scanner."""
+    if page.locator("#live-chip").count():
+        settled(page)
+    page.keyboard.press(key, delay=50)
 
 
 def type_as_scanner(page: Page, text: str) -> None:
-    """A USB scanner is a keyboard that types fast, and Enter."""
-    page.keyboard.type(text)
-    page.keyboard.press("Enter")
+    """A USB scanner is a keyboard that types a key every 5 ms, and Enter. The times are given: a loaded machine would type like a person."""
+    if page.locator("#live-chip").count():
+        settled(page)
+    keys = page.context.new_cdp_session(page)
+    now_s = page.evaluate("Date.now()") / 1000
+    for place, character in enumerate([*text, "Enter"]):
+        given: dict[str, Any] = {"key": character, "text": "\r" if character == "Enter" else character}
+        if character == "Enter":
+            given |= {"code": "Enter", "windowsVirtualKeyCode": 13}
+        for kind in ("keyDown", "keyUp"):
+            keys.send("Input.dispatchKeyEvent", {"type": kind, "timestamp": now_s + place * 0.005, **given})
+    keys.detach()

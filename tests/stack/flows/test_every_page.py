@@ -8,6 +8,7 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page
 
+from sim.operators import Operators
 from tests.server.console.every_page import PAGES, ShownPage
 from tests.server.console.played_papers import Papers, Places
 from tests.stack.flows.console import Console
@@ -41,7 +42,7 @@ GIVEN = re.compile(r"Sim [a-z_]+|routine maintenance|Mozilla.*|read failed.*|com
 @pytest.fixture(scope="module")
 def places(running: Console) -> Places:
     """The papers, made once beside whatever else the site holds."""
-    return Papers(running.stack, running.operators, dt.datetime.now(dt.UTC)).make()
+    return Papers(running.stack, Operators(running.stack), dt.datetime.now(dt.UTC)).make()
 
 
 @pytest.mark.parametrize(("locale", "theme", "rules"), LOOKS, ids=["english-dark", "chinese-light"])
