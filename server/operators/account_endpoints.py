@@ -101,7 +101,7 @@ def close_session(session: DbSession, actor: OwnAccount, response: Response) -> 
 
 @account_router.post("/password", status_code=204)
 def change_password(session: DbSession, context: AppContext, actor: OwnAccount, given: PasswordChange) -> None:
-    """Change one's own password. Ends every other session of the account. ``suspicion`` is recorded (D2)."""
+    """Change one's own password. Ends every other session of the account. ``suspicion`` is recorded, and ends the tokens that one made (D2)."""
     own_account(session, actor)
     change_own_password(session, context, actor, given.current, given.new, given.suspicion)
 

@@ -151,7 +151,7 @@ def suspect(
 ) -> dict[str, str]:
     """Somebody else may know this account's password: it serves no more, every session ends, the tokens that this person made too. Recorded with the
     reason (D2). ``one_time_password`` is shown here once."""
-    service.end_tokens_of(session, actor, context.clock.now(), public_id)
+    sign_in.end_tokens_of(session, actor, context.clock.now(), public_id)
     return {"one_time_password": _reset(session, context, actor, public_id, given.reason)}
 
 

@@ -12,7 +12,7 @@ from server.operators.actor import SYSTEM, Actor
 from server.operators.audit import record
 from server.operators.models import AuditEntry, Operator, PastPassword
 from server.operators.passwords import hash_password, refuse_weak, verify_password
-from server.operators.sign_in import close_sessions, forgive, note_failure, refuse_guessing
+from server.operators.sign_in import close_sessions, end_tokens_of, forgive, note_failure, refuse_guessing
 from server.problems import Problem, not_found
 
 FIRST_SIGN_IN_FILE = "first-sign-in.txt"
@@ -25,7 +25,8 @@ HISTORY = 5
 def change_own_password(
     session: Session, context: Context, actor: Actor, current: str, new: str, suspicion: str | None = None
 ) -> None:
-    """The operator's own change: all other sessions end. ``suspicion``: why the old one may be known to somebody, for the record. Raises
+    """The operator's own change: all other sessions end. ``suspicion``: why the old one may be known to somebody, for the record; the
+    account's tokens end with it. Raises
     :class:`Problem` for a wrong, weak or former password; wrong ones count as failed sign-ins, or a stolen session could guess on."""
     now = context.clock.now()
     seen, former = _as_it_was(context, actor)
@@ -46,6 +47,8 @@ def change_own_password(
     set_password(session, operator, fresh, now, must_change=False)
     assert operator.id is not None
     close_sessions(session, operator.id, but=actor.session)
+    if suspicion:
+        end_tokens_of(session, actor, now, operator.public_id)
     after = {"suspicion": suspicion} if suspicion else None
     record(session, actor, now, "operator.change_password", operator.public_id, after=after)
     forget_first_sign_in(context.config.dir, operator.username)

@@ -20,7 +20,7 @@ from server.operators.models import ApiToken, AuditEntry, Operator
 from server.operators.password_changes import FIRST_SIGN_IN_FILE
 from server.operators.passwords import hash_password
 from server.operators.permissions import ROLE_PERMISSIONS, Permission, Role, allows
-from server.operators.sign_in import close_sessions
+from server.operators.sign_in import close_sessions, end_tokens_of
 from server.problems import Problem, not_found
 
 FIRST_USERNAME = "admin"
@@ -177,14 +177,6 @@ def _had_others(session: Session, person: str) -> bool:
     query = select(AuditEntry.before, AuditEntry.after).where(AuditEntry.subject != person)
     told = session.exec(query.where(col(AuditEntry.act).in_(("operator.create", "operator.change"))))
     return any(kept is not None and kept.get("role") in PRIVILEGED for entry in told for kept in entry)
-
-
-def end_tokens_of(session: Session, actor: Actor, now: datetime, person: str) -> None:
-    """Who is closed, or no administrator any more, leaves no token behind that others do not know of."""
-    for token in session.exec(select(ApiToken).where(ApiToken.made_by == person, col(ApiToken.revoked_at).is_(None))):
-        token.revoked_at = now
-        session.add(token)
-        record(session, actor, now, "token.revoke", token.public_id, after={"made_by": person})
 
 
 def _apply(

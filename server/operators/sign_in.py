@@ -25,7 +25,7 @@ from server.operators import second_factor
 from server.operators.actor import Actor
 from server.operators.audit import record
 from server.operators.guard import COOKIE, hash_token
-from server.operators.models import AuditEntry, Operator, OperatorSession, SignInFailure
+from server.operators.models import ApiToken, AuditEntry, Operator, OperatorSession, SignInFailure
 from server.operators.passwords import verify_password
 from server.operators.permissions import Role
 from server.personal.cipher import UnreadableError
@@ -299,6 +299,14 @@ def close_sessions(session: Session, operator_id: int, *, but: str | None = None
             col(OperatorSession.operator_id) == operator_id, col(OperatorSession.public_id) != (but or "")
         )
     )
+
+
+def end_tokens_of(session: Session, actor: Actor, now: datetime, person: str) -> None:
+    """Who is closed, or no administrator any more, or whose password somebody else may know, leaves no token behind that others do not know of."""
+    for token in session.exec(select(ApiToken).where(ApiToken.made_by == person, col(ApiToken.revoked_at).is_(None))):
+        token.revoked_at = now
+        session.add(token)
+        record(session, actor, now, "token.revoke", token.public_id, after={"made_by": person})
 
 
 def close_session(session: Session, public_id: str) -> None:

@@ -114,6 +114,16 @@ def test_wrong_halves_are_braked_all_the_same(app: FastAPI) -> None:
     assert refusal(opening(admin, a, b)) == (429, "too_many_attempts")
 
 
+def test_who_says_that_the_old_password_is_known_leaves_no_token_of_the_thief(app: FastAPI) -> None:
+    thief, owner = administrator(app), browser(app)
+    program = bearer(app, thief, "administrator")
+    assert sign_in(owner, "admin", PASSWORD).status_code == 200
+    body = {"current": PASSWORD, "new": OTHER_PASSWORD, "suspicion": "a stranger at my desk"}
+    assert owner.post("/api/v1/account/password", json=body).status_code == 204
+    assert thief.get("/api/v1/session").status_code == 401
+    assert program.get(OPERATORS).status_code == 401
+
+
 def test_setting_up_a_second_factor_signs_out_who_came_in_without_it(app: FastAPI, clock: FixedClock) -> None:
     here = administrator(app)
     thief = browser(app)
