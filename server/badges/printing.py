@@ -10,22 +10,27 @@ from server.operators.actor import Actor
 from server.operators.audit import record
 from server.personal.attachments import read_attachment
 from server.personal.fields import read_field
+from server.personal.looks import admit_look
 from server.personal.models import Attachment
 from server.problems import Problem
 from server.registry.models import Customer, Holder
 
 PRINTED = ("issued", "active", "suspended")
 """Statuses in which a badge has a number and is its holder's."""
+REASON = "制作出入证 badge printed:"
 
 
 def print_badge(context: Context, actor: Actor, name: str) -> bytes:
-    """The PDF of one badge; recorded as ``badge.print``. Its session ends before the page is set, and the record precedes the answer.
-    Raises :class:`Problem`."""
+    """The PDF of one badge; recorded as ``badge.print``, and as a look at its holder, or the faces of all badges would be a way around the bound of looks
+    (C4). Its session ends before the page is set, and the record precedes the answer. Raises :class:`Problem`."""
     with context.database.read() as session:
         badge = find_badge(session, name, actor=actor)
+        holder = session.get_one(Holder, badge.holder_id).public_id
         face = _face(session, context, badge)
     page = print_face(face)
     with context.database.write() as session:
+        seen = ["name"] if face.photo is None else ["name", "photo"]
+        admit_look(session, context, actor, holder, seen, f"{REASON} {badge.number}")
         after = {"photo": face.photo is not None}
         record(session, actor, context.clock.now(), "badge.print", badge.public_id, after=after)
     return page

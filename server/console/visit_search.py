@@ -15,9 +15,10 @@ from server.permits.models import Visit
 from server.permits.shapes import VisitShown
 from server.permits.visits import visit_of_badge
 from server.personal.fields import read_field
-from server.personal.looks import SEARCHED, admit_look
+from server.personal.looks import admit_look
 from server.registry.models import Holder
 
+REASON = "前台查找来访 sought at the desk"
 TAIL = 4
 """So many last digits of a phone number: no more, or one digit after the other would be found out."""
 
@@ -32,7 +33,7 @@ def matching(
     named = [one for one in rows if text in _numbers(one) or typed_code(sought) in _codes(one)]
     if named or not rows or not actor.may(Permission.PERSONAL_NAMES):
         return named
-    admit_look(session, context, actor, "holder", ["name"], SEARCHED)
+    admit_look(session, context, actor, "holder", ["name"], REASON)
     plain = "".join(text.split())
     query = select(Holder).where(col(Holder.public_id).in_({one.holder for one in rows}))
     holders = {one.public_id: one for one in session.exec(query).all()} if rows else {}

@@ -137,6 +137,20 @@ def test_a_print_shows_the_holder_and_is_on_record(app: FastAPI, api: TestClient
 
 
 @ON_SQLITE
+def test_faces_of_all_badges_are_no_way_around_the_bound_of_looks(
+    app: FastAPI, api: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.personal.looks.LOOKS_PER_WINDOW", 1)
+    first, second = issued_badge(api, "li", "M1001")["id"], issued_badge(api, "wang", "M1002")["id"]
+    guard = token_client(app, "guard")
+    assert guard.get(f"{API}/badges/{first}/face.pdf").status_code == 200
+    refused = guard.get(f"{API}/badges/{second}/face.pdf")
+    assert (refused.status_code, refused.json()["code"]) == (429, "too_many_looks")
+    shown = token_client(app, "auditor").get(f"{API}/personal/looks").json()["items"]
+    assert [(one["fields"], one["refused"]) for one in shown][:1] == [(["name", "photo"], False)]
+
+
+@ON_SQLITE
 def test_only_a_badge_that_is_its_holders_is_printed_and_only_for_those_who_may(app: FastAPI, api: TestClient) -> None:
     approved = approved_badge(api, "li")
     assert api.get(f"{API}/badges/{approved}/face.pdf").status_code == 409
