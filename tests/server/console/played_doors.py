@@ -94,6 +94,7 @@ class Played:
             self._through_the_lobby(card, number)
         self._hall.tap("b-li", "hall-in")
         self._hall.tap("b-guo", "hall-in")
+        assert until(lambda: not self._door("hall-door", "locked"), 30, 0.1), "the pair was not let in"
         self._hall.post("/pass", door="hall-door", people=2, out=False, tailgate=0)
         self._hall.enter("b-li", "cage-in")
         self._hall.post("/rex", door="lobby-door")
@@ -111,9 +112,9 @@ class Played:
         assert until(lambda: number in str(self._waiting()), 60, READY_POLL_S), f"{number} does not wait"
         said = {"access_point": "lobby-in", "number": number, "accepted": True}
         self._as("guard").post(f"{API}/holder-confirmations", said)
-        assert until(lambda: not self._lobby_door("locked"), 30, 0.1), "the lobby's door did not unlock"
+        assert until(lambda: not self._door("lobby-door", "locked"), 30, 0.1), "the lobby's door did not unlock"
         self._hall.post("/pass", door="lobby-door", people=1, out=False, tailgate=0)
-        assert until(lambda: self._lobby_door("locked") and not self._lobby_door("open"), 30, 0.1)
+        assert until(lambda: self._door("lobby-door", "locked") and not self._door("lobby-door", "open"), 30, 0.1)
         pause(SHUT_S)
 
     def _equipment(self) -> None:
@@ -133,6 +134,6 @@ class Played:
     def _waiting(self) -> Any:
         return self._as("guard").get(f"{API}/waiting-checks")["items"]
 
-    def _lobby_door(self, fact: str) -> bool:
+    def _door(self, door: str, fact: str) -> bool:
         with urllib.request.urlopen(self._hall.url + "/state", timeout=15) as answer:
-            return bool(json.load(answer)["doors"]["lobby-door"][fact])
+            return bool(json.load(answer)["doors"][door][fact])
