@@ -124,12 +124,14 @@ class Played:
         self._hall.post("/pass", door="goods-door", people=1, out=True, tailgate=0)
         self._hall.enter("b-chen", "goods-in")
         self._hall.post("/device", device="scanner-out", act="unplug")
-        silent = lambda: any(  # noqa: E731
-            "scanner" in str(device) and "working" not in str(device)
-            for device in self._api.get(f"{API}/edges")["items"]
-        )
-        assert until(lambda: "scanner-out" in str(self._api.get(f"{API}/alarms")) or silent(), 60, READY_POLL_S)
+        assert until(self._scanner_is_away, 60, READY_POLL_S), "nobody noticed that the scanner fell out"
         self._hall.tap("b-chen", "goods-out")
+
+    def _scanner_is_away(self) -> bool:
+        devices = [str(edge) for edge in self._api.get(f"{API}/edges")["items"]]
+        return "scanner-out" in str(self._api.get(f"{API}/alarms")) or any(
+            "scanner" in one and "working" not in one for one in devices
+        )
 
     def _waiting(self) -> Any:
         return self._as("guard").get(f"{API}/waiting-checks")["items"]

@@ -107,7 +107,7 @@ class Camera:
             settled(page)
             shown.before(page, self._places)
             for theme in ("light", "dark"):
-                page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]
+                page.emulate_media(color_scheme=theme, reduced_motion="reduce")
                 self._take(page, f"{shown.name}-{short}-{theme}")
             if shown.phone and short == "zh":
                 page.emulate_media(color_scheme="light", reduced_motion="reduce")
@@ -175,10 +175,10 @@ def _sheet(folder: Path, names: list[str], across: int, width: int) -> Image.Ima
     height = small[0].height + 22
     sheet = Image.new("RGB", (width * across, height * -(-len(small) // across)), "white")
     draw = ImageDraw.Draw(sheet)
-    for number, (name, picture) in enumerate(zip(names, small, strict=True)):
+    for number, (name, shrunk) in enumerate(zip(names, small, strict=True)):
         x, y = number % across * width, number // across * height
         draw.text((x + 6, y + 4), name, fill="black")
-        sheet.paste(picture, (x, y + 22))
+        sheet.paste(shrunk, (x, y + 22))
     return sheet
 
 

@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 import pytest
-from axe_playwright_python.base import AXE_SCRIPT
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 from sim.operators import Operators
@@ -71,7 +71,7 @@ def faults(console: Console, page: Page, shown: ShownPage, places: Places, rules
         found.append("no title or no heading")
     if rules[0] == "rule":
         found += [text for text in page.evaluate(VISIBLE) if SENTENCE.search(GIVEN.sub("", text))]
-    page.evaluate(AXE_SCRIPT)
+    page.evaluate(Axe().axe_script)
     found += page.evaluate(AXE, list(rules))
     for size in (DESK, PHONE):
         page.set_viewport_size(size)  # type: ignore[arg-type]
