@@ -61,7 +61,7 @@ def order_page(request: Request, session: DbSession, context: AppContext, actor:
         request, session, context, actor, "order.html", "equipment", tab="documents", order=order, contract=contract,
         names=customers_named(session, [order.customer]), first=first, notice_h=notice_h,
         late=order.planned_from < now + timedelta(hours=notice_h), over=order.planned_until <= now,
-        early=now < order.planned_from, asked_myself=exception is not None and exception.asked_by == actor.public_id,
+        early=now < order.planned_from, asked_myself=exception is not None and actor.is_who(exception.asked_by),
         allocations=[one for one in order_endpoints.list_allocations(session, actor, name).items if one.released_at is None],
         edges=goods_edges(session, context.site), goods_points=goods_points(context.site),
         by=operators_of(session, [order.made_by, order.approved_by, order.closed_by, *((exception.asked_by, exception.approved_by) if exception else ())]),

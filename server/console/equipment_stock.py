@@ -100,7 +100,7 @@ def correction_page(request: Request, session: DbSession, context: AppContext, a
     """One correction, confirmed by somebody else than who wrote it."""
     one = correction_endpoints.get_correction(session, actor, name, Response())
     return page(
-        request, session, context, actor, "correction.html", "equipment", tab="inventory", one=one, own=one.made_by == actor.public_id,
+        request, session, context, actor, "correction.html", "equipment", tab="inventory", one=one, own=actor.is_who(one.made_by),
         by=operators_of(session, [one.made_by, one.decided_by]), names=customers_named(session, [act.customer for act in one.acts]),
     )  # fmt: skip
 

@@ -96,7 +96,7 @@ def permit_page(request: Request, session: DbSession, context: AppContext, actor
     return page(
         request, session, context, actor, "permit.html", "visits", tab="permits", permit=permit, visits=shown,
         open_visits={one.person: one for one in shown if one.status in ("expected", "checked_in", "inside")},
-        level=LEVELS.get(permit.level), escort=_name(session, context, permit.escort), own=own, gave=actor.public_id in given,
+        level=LEVELS.get(permit.level), escort=_name(session, context, permit.escort), own=own, gave=bool(given & actor.identities),
         refuses=any(actor.may(TAKES[one]) for one in permit.needed),  # type: ignore[index]
         by=_operators(session, [permit.created_by]), names=_customers(session, [permit]), documents=get_args(IdDocument),
         known=_came_before(session, context, row) if draft else [], code=printed_code(permit.id), max_persons=drafting.MAX_PERSONS,
