@@ -42,7 +42,10 @@ GIVEN = re.compile(r"Sim [a-z_]+|routine maintenance|Mozilla.*|read failed.*|com
 @pytest.fixture(scope="module")
 def places(running: Console) -> Places:
     """The papers, made once beside whatever else the site holds."""
-    return Papers(running.stack, Operators(running.stack), dt.datetime.now(dt.UTC)).make()
+    operators = Operators(running.stack)
+    made = Papers(running.stack, operators, dt.datetime.now(dt.UTC)).make()
+    operators.close()
+    return made
 
 
 @pytest.mark.parametrize(("locale", "theme", "rules"), LOOKS, ids=["english-dark", "chinese-light"])
