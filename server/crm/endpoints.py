@@ -51,6 +51,10 @@ class ConnectionShown(BaseModel):
     last_at: datetime | None
     problem: str
     waiting: int
+    retried: list[dict[str, Any]] = Field(
+        description="fetches that failed and are tried again, the longest tried first: a customer whom the CRM answers 404 and who is not"
+        " believed to be gone, too"
+    )
     failed: list[dict[str, Any]] = Field(description="fetches that were given up, newest first")
 
 
@@ -119,6 +123,8 @@ def show_connection(
     failed = session.exec(
         select(CrmFetch).where(CrmFetch.state == "failed").order_by(col(CrmFetch.id).desc()).limit(50)
     ).all()
+    tried = select(CrmFetch).where(CrmFetch.state == "waiting", CrmFetch.tries > 0)
+    retried = session.exec(tried.order_by(col(CrmFetch.id)).limit(50)).all()
     return ConnectionShown(
         name=connection.name,
         url=connection.url,
@@ -127,6 +133,10 @@ def show_connection(
         last_at=state.last_at if state is not None else None,
         problem=state.problem if state is not None else "",
         waiting=waiting,
+        retried=[
+            {"customer": row.external_id, "due_at": row.due_at, "tries": row.tries, "problem": row.problem}
+            for row in retried
+        ],
         failed=[
             {"customer": row.external_id, "at": row.done_at, "tries": row.tries, "problem": row.problem}
             for row in failed

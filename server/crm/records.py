@@ -13,6 +13,7 @@ from sqlmodel import Session, col, select
 
 from server.context import Context
 from server.operators.actor import Actor
+from server.operators.audit import record as record_act
 from server.problems import Problem
 from server.registry.models import Contact, Contract, Customer, Holder
 from server.registry.moments import begin_of, end_of
@@ -20,6 +21,9 @@ from server.registry.records import ContactRecord, ContractRecord, CustomerRecor
 from server.registry.upsert import upsert_contact, upsert_contract, upsert_customer, upsert_holder
 
 OLDER = "older_source_version"
+GONE = "customer.gone"
+HOLDING = ("badges_out", "contracts_in_force")
+"""Why a file stays open although its customer is gone: badges are out, or contracts of another source are in force."""
 MAX_ROWS = 5_000
 _LISTS = ("contacts", "contracts", "holders")
 
@@ -58,7 +62,7 @@ def apply_record(
 def apply_gone(session: Session, context: Context, source: str, external_id: str, now: datetime) -> str:
     """The CRM has this customer no more: its contracts of that source end, its holders have left, the file is closed if nothing holds it.
 
-    Badges that are out stay on the list of those to be returned. Returns what is wrong, as :func:`apply_record`.
+    Badges that are out stay on the list of those to be returned, and the file open with them. Recorded as :data:`GONE`. Returns what is wrong, as :func:`apply_record`.
     """
     found = session.exec(
         select(Customer).where(Customer.source_system == source, col(Customer.external_id) == external_id)
@@ -69,10 +73,12 @@ def apply_gone(session: Session, context: Context, source: str, external_id: str
     try:
         for name in _LISTS:
             _write_list(session, context, actor, now, source, found, name, [])
+        record_act(session, actor, now, GONE, found.public_id, after={"external_id": external_id})
         values = {"source_system": source, "external_id": external_id, "deleted": True}
-        upsert_customer(session, actor, now, context.personal, CustomerRecord.model_validate(values))
+        with session.begin_nested():
+            upsert_customer(session, actor, now, context.personal, CustomerRecord.model_validate(values))
     except Problem as problem:
-        return f"{external_id}: {problem.detail}"
+        return "" if problem.code in HOLDING else f"{external_id}: {problem.detail}"
     except _Unfit as unfit:
         return str(unfit)
     return ""

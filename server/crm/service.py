@@ -16,7 +16,7 @@ from server.crm.client import CrmAnswerInvalid, CrmAway, CrmClient
 from server.crm.connection import CrmConnection
 from server.crm.models import CrmFetch, CrmState
 from server.crm.records import apply_gone, apply_record
-from server.crm.vanished import refuse_doubtful
+from server.crm.vanished import Doubtful, refuse_doubtful
 from server.db.engine import is_away
 
 TURN_S = 0.5
@@ -97,14 +97,14 @@ class CrmService:
             self._look(state, now)
 
     def _fetch(self, fetch_id: int, external_id: str, now: datetime) -> None:
-        problem, again = "", False
+        problem, again, doubtful = "", False, False
         try:
             record = self._client.customer(external_id)
             if record is None:
                 refuse_doubtful(self._database, self._client, self._connection.name, external_id, now)
             problem = self._apply(external_id, record, now)
         except CrmAway as error:
-            problem, again = str(error), True
+            problem, again, doubtful = str(error), True, isinstance(error, Doubtful)
         except CrmAnswerInvalid as error:
             problem = str(error)
         with self._database.write() as session:
@@ -113,8 +113,8 @@ class CrmService:
                 return
             row.tries += 1
             row.problem = _storable(problem)
-            if again and row.tries < MAX_TRIES:
-                row.due_at = now + min(RETRY_FIRST * 2 ** (row.tries - 1), RETRY_MOST)
+            if again and (doubtful or row.tries < MAX_TRIES):
+                row.due_at = now + min(RETRY_FIRST * 2 ** min(row.tries - 1, MAX_TRIES), RETRY_MOST)
             else:
                 row.state = "failed" if problem else "done"
                 row.done_at = now

@@ -18,6 +18,7 @@ from server.crm.models import CrmFetch, CrmState
 from server.crm.service import LOOK_EVERY, MAX_TRIES, CrmService
 from server.crm.vanished import AT_ONCE, MOST_AT_ONCE
 from server.db.clock import FixedClock
+from tests.server.badges.making import issued_badge
 from tests.server.browser import token_client
 from tests.server.conftest import ON_SQLITE
 from tests.server.crm.configured import with_crm
@@ -201,6 +202,51 @@ def test_more_than_a_few_at_once_are_not_gone_by_themselves(desk: Desk, crm: Crm
     clock.advance(AT_ONCE + timedelta(minutes=1))
     desk.turn()
     assert {row.state for row in desk.fetches()} == {"done"}, "those of an hour ago count no more"
+
+
+@ON_SQLITE
+def test_contracts_end_although_a_badge_is_out_and_such_customers_count_among_those_that_vanish(
+    desk: Desk, crm: Crm
+) -> None:
+    for number in range(6):
+        crm.put(customer(f"K-{number}"))
+    desk.turn()
+    for number in range(5):
+        issued_badge(desk.api, f"K-{number}-h", f"M{number}")
+        del crm.customers[f"K-{number}"], crm.modified[f"K-{number}"]
+        desk.hint(f"K-{number}")
+    desk.turn()
+    assert [row.state for row in desk.fetches()] == ["done"] * MOST_AT_ONCE + ["waiting"] * 2
+    ended = desk.get("/contracts?customer=C-K-0")["items"]
+    assert [row["status"] for row in ended] == ["ended"]
+    assert desk.get("/customers/C-K-0")["deleted_at"] is None, "its badge is out"
+
+
+@ON_SQLITE
+def test_many_that_are_really_gone_end_in_time_however_often_they_were_doubted(
+    desk: Desk, crm: Crm, clock: FixedClock
+) -> None:
+    for number in range(20):
+        crm.put(customer(f"K-{number:02}"))
+    desk.turn()
+    desk.hint("K-19")
+    crm.fault = "404 for each"
+    for _ in range(MAX_TRIES + 15):
+        clock.advance(timedelta(minutes=11))
+        desk.turn()
+    doubted = desk.get("/registry/connection")["retried"]
+    assert [row["customer"] for row in doubted] == ["K-19"]
+    assert doubted[0]["tries"] > MAX_TRIES
+    assert "check crm_url" in doubted[0]["problem"]
+    crm.fault = ""
+    for number in range(10, 20):  # the latest written, all of the three that are asked for first among them
+        del crm.customers[f"K-{number}"], crm.modified[f"K-{number}"]
+        desk.hint(f"K-{number}")
+    for _ in range(4 * 6):
+        clock.advance(timedelta(minutes=11))
+        desk.turn()
+    assert {row.state for row in desk.fetches()} == {"done"}
+    assert len(desk.get("/customers")["items"]) == 10
 
 
 @ON_SQLITE
