@@ -1,7 +1,7 @@
 """The kiosk at the entrance: when a visitor said that they are here, and numbers tried there that nobody has."""
 
 import sqlalchemy as sa
-import sqlmodel
+import sqlmodel.sql.sqltypes
 from alembic import op
 
 revision = "0012"
