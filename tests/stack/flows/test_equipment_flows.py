@@ -2,6 +2,7 @@
 
 import io
 import re
+from typing import Any
 
 from playwright.sync_api import Page, expect
 from pypdf import PdfReader
@@ -9,7 +10,7 @@ from pypdf import PdfReader
 from sim.waiting import until
 from tests.stack.flows.console import Console, press, site_minute, type_as_scanner
 
-AT_THE_DOOR, AT_THE_DESK = "HY-R760-0311", "HY-R760-0312"
+AT_THE_DOOR, AT_THE_DESK = "HY-R760-0301", "HY-R760-0302"
 LEAVES = "HY-R750-0119"
 
 
@@ -29,6 +30,7 @@ def test_a_work_order_is_drafted_approved_and_received_at_the_door_and_at_the_de
     assert console.scan(code, "goods-in") == "accepted"
     assert console.scan("HY-R760-9999", "goods-in") == "denied"
     assert console.scan(AT_THE_DOOR, "goods-in") == "accepted"
+    console.site.tap("b-li", "goods-in")  # one device is missing still: a second tap says that it is so
     assert console.site.tap("b-li", "goods-in").decision == "granted"
     console.walk("goods-door")
     in_the_inventory(console, guard, AT_THE_DOOR)
@@ -38,7 +40,8 @@ def test_a_work_order_is_drafted_approved_and_received_at_the_door_and_at_the_de
     bind = supervisor.locator("form[data-api$='/bind']")
     bind.locator("select").select_option("")
     bind.locator("button").click()
-    console.in_force()
+    expect(supervisor.locator("main")).to_contain_text("It is asked back from edge-1")
+    assert until(lambda: shown(console, order)["edge"] is None, 30.0)
     guard.goto(order)
     expect(guard.locator("form[data-receive]")).to_be_visible()
     type_as_scanner(guard, "HY-R760-9999")
@@ -78,7 +81,7 @@ def test_an_exit_slip_is_written_inspected_issued_printed_and_spent_at_the_door(
     assert console.scan(LEAVES, "goods-out") in ("accepted", "granted")
     console.walk("goods-door", out=True)
     gone = guard.locator("h1 .badge-state")
-    assert until(lambda: slip_is_spent(console, slip), 30.0)
+    assert until(lambda: shown(console, slip)["standing"] == "spent", 30.0)
     guard.reload()
     expect(gone).to_have_attribute("data-value", "spent")
     console.go(guard, f"/equipment/inventory?q={LEAVES}")
@@ -141,10 +144,11 @@ def code_on_the_sheet(console: Console, guard: Page) -> str:
     return found.group()
 
 
-def slip_is_spent(console: Console, slip: str) -> bool:
-    """Whether the door's record has arrived."""
-    shown = console.stack.api.get(f"/api/v1/exit-slips/{slip.rpartition('/')[2]}")
-    return bool(shown["standing"] == "spent")
+def shown(console: Console, address: str) -> dict[str, Any]:
+    """The document of a page as the API has it: what an edge confirms takes a moment."""
+    kind, name = address.split("/")[-2:]
+    kept: dict[str, Any] = console.stack.api.get(f"/api/v1/{'exit-slips' if kind == 'slips' else 'work-orders'}/{name}")
+    return kept
 
 
 def in_the_inventory(console: Console, page: Page, serial: str) -> None:

@@ -64,7 +64,9 @@ def add_to_the_pool(console: Console, service: Page) -> None:
     expect(service.locator("#card-list")).to_contain_text(CARD)
 
 
-def draft(console: Console, service: Page, customer: str, reason: str, name: str, id_number: str, *, operates: bool) -> str:
+def draft(
+    console: Console, service: Page, customer: str, reason: str, name: str, id_number: str, *, operates: bool
+) -> str:
     """A permit for one person with all papers. Returns its path."""
     console.go(service, f"/permits/new?customer={customer}")
     service.fill("[name=reason]", reason)
