@@ -22,6 +22,7 @@ from sim.at_the_door import READY_POLL_S, doors_are_ready
 from sim.child import ChildError
 from sim.clients import Refused
 from sim.compare import compare_when_drained
+from sim.demo_accounts import lines, make_accounts
 from sim.demo_papers import DemoPapers
 from sim.demo_people import DemoPeople, Tapped
 from sim.journal_tail import JournalTail
@@ -101,7 +102,7 @@ class Demo:
                 self._progress("people, badges and cards")
                 self._fill(given)
                 if headless_s is None:
-                    self._present()
+                    self._present(make_accounts(self.stack))
                     DemoPapers(self.stack, given, dt.datetime.now(dt.UTC)).make()  # nobody waits for it
                     if self._with_people:
                         self._live(given, random.Random(seed))
@@ -165,23 +166,18 @@ class Demo:
         while not self._stop.wait(chance.uniform(*BETWEEN_PEOPLE_S)):
             people.act()
 
-    def _present(self) -> None:
-        sign_in = self._first_sign_in()
-        out = self._out
-        out.print()
-        out.print("  [bold]menjin is running.[/bold]  Ctrl-C stops it and leaves nothing behind.\n")
-        out.print(f"  guards' console   {self.stack.server_url}", highlight=False)
-        for line in sign_in:
-            out.print(f"                    {line}", highlight=False, markup=False)
-        out.print(f"  simulated hall    {self.stack.hall_url}", highlight=False)
-        out.print("                    lay a card on a reader, push the door, pull the network cable;")
-        out.print("                    the machine hall wants two people: lay two cards down, one after the other")
-        out.print("                    at the goods door papers and devices are scanned by clicking them")
-        out.print(f"  logs              {self._directory / 'logs'}\n", highlight=False)
-
-    def _first_sign_in(self) -> list[str]:
-        secret = self._directory / "server" / "first-sign-in.txt"
-        return [line for line in secret.read_text().splitlines() if line.strip()] if secret.exists() else []
+    def _present(self, password: str) -> None:
+        self._out.print("\n  [bold]menjin is running.[/bold]  Ctrl-C stops it and leaves nothing behind.\n")
+        said = {
+            "guards' console": [self.stack.server_url, *lines(password)],
+            "simulated hall": [self.stack.hall_url, "click a card, then a reader; then the door, and walk in"],
+            "what to try": ["README.md, five minutes: a badge from the application to the register"],
+            "logs": [str(self._directory / "logs")],
+        }
+        for name, values in said.items():
+            for head, line in zip([name, *[""] * len(values)], values, strict=False):
+                self._out.print(f"  {head:17} {line}", highlight=False, markup=False, soft_wrap=True)
+        self._out.print()
 
     def _report(self, figures: DemoFigures, as_json: bool) -> None:
         document: dict[str, Any] = msgspec.to_builtins(figures)

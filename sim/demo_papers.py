@@ -21,6 +21,8 @@ BEFORE, AFTER = dt.timedelta(hours=1), dt.timedelta(hours=12)
 """The permit's window around the demo's start."""
 VISITORS = (("邓超", "110101199003070417"), ("许岚", "310101198811230026"))
 """Who is expected today, with the numbers of their identity cards; made up."""
+APPLICANTS = (("林晓", "310101199508120042", "C006"),)
+"""Who came for a badge, with the number of the identity card and the customer whose people they are; made up."""
 HOSTS = "C001"
 POOL = ("T9001", "T9002", "T9003")
 """Numbers of the cards in the hall's tray, which the guard lends to visitors; each is called by its number there."""
@@ -39,6 +41,7 @@ class DemoPapers:
     def make(self) -> None:
         """All of it; then the hall has it on its table."""
         try:
+            self._stack.hall.post("/papers", {"applicants": self._applicants()})
             self._goods.stock(self._given.inventory)
             models = {item.serial: item.model for item in self._given.inventory}
             for slip in self._given.slips:
@@ -71,7 +74,16 @@ class DemoPapers:
             for item in (*self._given.inventory, *announced)
         ]
         visitors = [{"name": name, "id_number": number} for name, number in VISITORS]
-        return {"papers": papers, "devices": devices, "cards": list(POOL), "visitors": visitors}
+        return {
+            "papers": papers,
+            "devices": devices,
+            "cards": list(POOL),
+            "visitors": visitors,
+            "applicants": self._applicants(),
+        }
+
+    def _applicants(self) -> list[dict[str, str]]:
+        return [{"name": name, "id_number": number, "customer": code} for name, number, code in APPLICANTS]
 
     def _paper(self, kind: DocumentKind, name: str, serials: Iterable[str], customer: str | None) -> dict[str, Any]:
         printed = self._goods.printed(kind, name)

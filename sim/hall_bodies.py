@@ -92,13 +92,20 @@ class Visitor(Body):
     id_number: Label
 
 
+class Applicant(Visitor):
+    """Somebody who wants a badge of this customer, and brings a photo, a copy of the ID document and a letter."""
+
+    customer: Name
+
+
 class PapersBody(Body):
-    """``POST /papers``: all there is for scanning, the ids of the cards that are lent to visitors, and who will come."""
+    """``POST /papers``: all there is for scanning, the ids of the cards that are lent to visitors, who will come, and who wants a badge."""
 
     papers: Annotated[list[Paper], msgspec.Meta(max_length=20)] = []
     devices: Annotated[list[DeviceOnTable], msgspec.Meta(max_length=100)] = []
     cards: Annotated[list[Name], msgspec.Meta(max_length=20)] = []
     visitors: Annotated[list[Visitor], msgspec.Meta(max_length=20)] = []
+    applicants: Annotated[list[Applicant], msgspec.Meta(max_length=20)] = []
 
 
 class ReaderBody(Body):

@@ -22,7 +22,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sim.documents import portrait
+from sim.documents import document
 from sim.doors import LeafHeld
 from sim.hall import Hall, HallError
 from sim.hall_bodies import (
@@ -46,6 +46,7 @@ from sim.site_folder import SiteFolder
 
 PAGE = Path(__file__).parent / "page"
 BODY_MAX_BYTES = 16_384
+APPLICANT_PARTS = ("photo", "id_copy", "letter")
 WATCHERS_MAX = 64
 QUEUE_MAX = 512
 """Changes that wait for one slow page; past that its stream ends and it starts afresh."""
@@ -167,10 +168,11 @@ class HallService:
         """What lies on the table, to be scanned or lent."""
         return self._papers
 
-    def face(self, visitor: int) -> bytes | None:
-        """A PNG of the visitor in this place of the list, for the guard's camera."""
-        visitors = self._papers["visitors"]
-        return portrait(visitors[visitor]["name"]) if visitor < len(visitors) else None
+    def brought(self, who: str, place: int, part: str) -> tuple[bytes, str] | None:
+        """(content, media type) of a paper of whoever stands there in the list ``who``: a visitor has a face for the guard's camera, an applicant more."""
+        people = self._papers[who]
+        parts = ("photo",) if who == "visitors" else APPLICANT_PARTS
+        return document(part, people[place]["name"]) if place < len(people) and part in parts else None
 
     def put_papers(self, body: PapersBody) -> dict[str, Any]:
         """Clear the table and put this on it."""
@@ -270,9 +272,13 @@ def make_app(hall: Hall, folder: SiteFolder, watchers: Watchers, host: str) -> S
     async def index(_request: Request) -> Response:
         return Response((PAGE / "index.html").read_bytes(), media_type="text/html; charset=utf-8")
 
-    async def face(request: Request) -> Response:
-        found = await run_in_threadpool(service.face, request.path_params["visitor"])
-        return _error(404, "no such visitor") if found is None else Response(found, media_type="image/png")
+    def papers_of(who: str) -> Callable[[Request], Any]:
+        async def endpoint(request: Request) -> Response:
+            asked = request.path_params
+            found = await run_in_threadpool(service.brought, who, asked["place"], asked.get("part", "photo"))
+            return _error(404, f"no such paper of {who}") if found is None else Response(found[0], media_type=found[1])
+
+        return endpoint
 
     routes = [
         Route("/", index),
@@ -284,7 +290,8 @@ def make_app(hall: Hall, folder: SiteFolder, watchers: Watchers, host: str) -> S
         Route("/scan", post(ScanBody, service.scan), methods=["POST"]),
         Route("/papers", get(service.papers)),
         Route("/papers", post(PapersBody, service.put_papers), methods=["POST"]),
-        Route("/visitors/{visitor:int}.png", face),
+        Route("/visitors/{place:int}.png", papers_of("visitors")),
+        Route("/applicants/{place:int}/{part}", papers_of("applicants")),
         Route("/lay", post(LayBody, service.lay), methods=["POST"]),
         Route("/interrupt", post(InterruptBody, service.interrupt), methods=["POST"]),
         Route("/remove", post(ReaderBody, service.remove), methods=["POST"]),

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from sim.cards.maker import number_on
+
 if TYPE_CHECKING:
     from sim.hall import Hall
 
@@ -10,7 +12,8 @@ def state_of(hall: "Hall", kind: str, name: str) -> dict[str, Any]:
     """``kind``: card, reader, scanner, door, board or inputs. Called under the hall's lock."""
     if kind == "card":
         card = hall.cards[name]
-        return {"technology": card.technology, "number": card.number, "uid": card.chip.uid.hex().upper(),
+        number = number_on(card.chip) if card.technology == "desfire-blank" else card.number
+        return {"technology": card.technology, "number": number, "uid": card.chip.uid.hex().upper(),
                 "wrong_key": card.wrong_key, "reader": card.reader}  # fmt: skip
     if kind == "reader":
         unit = hall.readers[name]

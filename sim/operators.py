@@ -14,10 +14,12 @@ FIRST = "admin"
 
 
 class Operators:
-    """``administrator`` is the stack's own client, who may do everything but what takes two people."""
+    """``administrator`` is the stack's own client, who may do everything but what takes two people. ``password``: what whoever signs in here
+    chooses as their own; else one that nobody learns."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, password: str | None = None) -> None:
         self._stack = stack
+        self._password = password
         self._clients: dict[str, HttpClient] = {}
 
     def client(self, role: str | None) -> HttpClient:
@@ -34,6 +36,17 @@ class Operators:
         for client in self._clients.values():
             client.close()
 
+    def seat(self, username: str, name: str, role: str) -> None:
+        """Somebody's account, with the password that they have chosen."""
+        self._in_person(username, self.account(username, name, role)).close()
+
+    def first_administrator(self) -> HttpClient:
+        """Signed in as whom the first start has made, with a password of their own."""
+        if FIRST not in self._clients:
+            text = (self._stack.directory / "server" / "first-sign-in.txt").read_text(encoding="utf-8")
+            self._clients[FIRST] = self._in_person(FIRST, text.split()[-1])
+        return self._clients[FIRST]
+
     def account(self, username: str, name: str, role: str) -> str:
         """A new account. Returns its one-time password. A supervisor's is authorised by another one first, as management does (D1)."""
         made = self._stack.api.post("/api/v1/operators", {"username": username, "name": name, "role": role})
@@ -41,7 +54,7 @@ class Operators:
             return str(made["one_time_password"])
         waiting = self._stack.api.get("/api/v1/approvals", status="waiting")["items"]
         (asked,) = (one["id"] for one in waiting if one["subject"] == made["id"])
-        self._first_administrator().post(f"/api/v1/approvals/{asked}/approve")
+        self.first_administrator().post(f"/api/v1/approvals/{asked}/approve")
         return str(self._stack.api.post(f"/api/v1/operators/{made['id']}/reset-password")["one_time_password"])
 
     def _sign_in(self, role: str) -> HttpClient:
@@ -50,15 +63,11 @@ class Operators:
         username = f"sim-{role.replace('_', '-')}"
         return self._in_person(username, self.account(username, f"Sim {role}", role))
 
-    def _first_administrator(self) -> HttpClient:
-        if FIRST not in self._clients:
-            text = (self._stack.directory / "server" / "first-sign-in.txt").read_text(encoding="utf-8")
-            self._clients[FIRST] = self._in_person(FIRST, text.split()[-1])
-        return self._clients[FIRST]
-
     def _in_person(self, username: str, one_time: str) -> HttpClient:
         """Signed in with a password of their own."""
         client = HttpClient(self._stack.server_url)
         client.sign_in(username, one_time)
-        client.post("/api/v1/account/password", {"current": one_time, "new": secrets.token_urlsafe(12)})
+        client.post(
+            "/api/v1/account/password", {"current": one_time, "new": self._password or secrets.token_urlsafe(12)}
+        )
         return client

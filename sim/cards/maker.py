@@ -41,6 +41,16 @@ def badge_block(number: str) -> bytes:
     return (bytes([1, len(data)]) + data).ljust(BADGE_BLOCK_BYTES, b"\x00")
 
 
+def number_on(card: Card) -> str:
+    """The badge number that a desk has written on a DESFire card; empty on a blank one, and on any other kind."""
+    application = card.applications.get(AID) if isinstance(card, DesfireCard) else None
+    file = None if application is None else application.files.get(BADGE_FILE)
+    block = b"" if file is None else bytes(file.data)
+    return (
+        block[2 : 2 + block[1]].decode("ascii", "replace") if len(block) == BADGE_BLOCK_BYTES and block[0] == 1 else ""
+    )
+
+
 def _master(card_keys: Mapping[str, str], name: str) -> bytes:
     if name not in card_keys:
         raise CardError(f"card keys: {name} is missing")

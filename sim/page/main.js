@@ -4,7 +4,7 @@ import { dragCards } from "./drag.js";
 import { draw, layOut, svg } from "./floorplan.js";
 import { logInto } from "./log.js";
 import { drawScanners } from "./scanners.js";
-import { drawVisitors, makeTray } from "./tray.js";
+import { drawApplicants, drawVisitors, makeTray } from "./tray.js";
 import { WORDS } from "./words.js";
 
 const TAP_HOLD_S = 1;
@@ -16,7 +16,7 @@ const MOODS = { granted: "good", accepted: "good", denied: "bad", alarm: "bad", 
 const BOARD_ACTS = ["silent", "garbage", "stuck", "normal"];
 
 const $ = (id) => document.getElementById(id);
-const say = logInto($("lines"));
+const say = logInto($("lines"), () => hall?.site.time_zone);
 const drawTray = makeTray($("tray"), scan);
 const query = new URLSearchParams(location.search);
 let language = query.get("lang") ?? localStorage.getItem("language") ?? (navigator.language.startsWith("zh") ? "zh" : "en");
@@ -35,7 +35,8 @@ const pointName = (id) => {
 };
 const readerName = (id) => pointName(hall.readers[id]) ?? (id === deskReader() ? words.deskName : id);
 const scannerName = (id) => pointName(hall.scanners[id]) ?? id;
-const cardName = (id) => hall.people[id]?.name ?? ({ unknown: words.unknown, blank: words.blank })[id] ?? id;
+const isOfDesk = (id) => state.cards[id]?.technology === "desfire-blank"; // and stays there when it is written
+const cardName = (id) => hall.people[id]?.name ?? (isOfDesk(id) ? state.cards[id].number || words.blank : id === "unknown" ? words.unknown : id);
 const deviceName = (id) => (id === "network" ? words.network : state.readers[id] ? `${words.reader} ${readerName(id)}` : state.scanners[id] ? `${words.scanner} ${scannerName(id)}` : id);
 const colourOf = (card) => {
   if (!hall.people[card]) return table.cards.includes(card) ? "lent" : "stranger";
@@ -225,13 +226,14 @@ function update(parent, children) {
 function drawCards() {
   const groups = new Map();
   for (const id of Object.keys(state.cards)) {
+    if (isOfDesk(id) && deskReader()) continue;
     const person = hall.people[id];
     const key = person?.customer ?? (table.cards.includes(id) ? POOL : "");
     groups.set(key, [...(groups.get(key) ?? []), id]);
   }
   const place = (key) => ["", POOL].indexOf(key); // customers first
   const order = [...groups.keys()].sort((a, b) => place(a) - place(b) || a.localeCompare(b));
-  const strangers = Object.keys(state.cards).some((id) => !hall.people[id] && !table.cards.includes(id));
+  const strangers = Object.keys(state.cards).some((id) => !hall.people[id] && !table.cards.includes(id) && !isOfDesk(id));
   update($("cards"), order.map((key) => {
     const group = document.createElement("div");
     group.className = "group";
@@ -253,7 +255,9 @@ function cardButton(id) {
   element.className = `card ${colourOf(id)} ${card.reader ? "away" : ""}`;
   element.dataset.card = id;
   element.setAttribute("aria-pressed", held === id);
-  for (const [kind, text] of [["b", cardName(id)], ["span", card.number], ["em", words.technology[card.technology] ?? card.technology]])
+  const technology = words.technology[card.technology] ?? card.technology;
+  const lines = isOfDesk(id) && card.number ? [["b", card.number], ["span", ""], ["em", words.written]] : [["b", cardName(id)], ["span", card.number], ["em", technology]];
+  for (const [kind, text] of lines)
     element.append(Object.assign(document.createElement(kind), { textContent: text }));
   return element;
 }
@@ -285,11 +289,21 @@ function drawWords() {
 
 function drawDesk() {
   const desk = deskReader(), element = $("desk");
-  element.hidden = !desk;
+  $("desk-corner").hidden = !desk;
   if (!desk) return;
+  const own = Object.keys(state.cards).filter(isOfDesk), lying = onDesk();
+  const another = own.every((id) => state.cards[id].number) ? [Object.assign(button(words.anotherBlank, takeBlank), { className: "chip another" })] : [];
+  update($("desk-cards"), [...own.map(cardButton), ...another]);
   element.dataset.reader = desk;
-  const cards = onDesk();
-  element.textContent = cards.length ? words.deskHolds(cards.map(cardName).join(", ")) : words.desk;
+  element.className = lying.length ? "taken" : "";
+  element.replaceChildren(...[["b", words.deskReader], ["span", lying.length ? words.deskHolds(lying.map(cardName).join(", ")) : words.desk]]
+    .map(([kind, text]) => Object.assign(document.createElement(kind), { textContent: text })));
+}
+
+/** From the box: there is always one to write. */
+function takeBlank() {
+  const id = `blank-${Object.keys(state.cards).filter(isOfDesk).length + 1}`;
+  return attempt(() => call("/cards", { id, technology: "desfire-blank", number: "" }));
 }
 
 function drawTable() {
@@ -299,6 +313,7 @@ function drawTable() {
   $("tray").hidden = !(ways.length && (table.papers.length || table.devices.length));
   if (!$("tray").hidden) drawTray(table, ways, words);
   drawVisitors($("visitors"), table.visitors, words);
+  drawApplicants($("applicants"), table.applicants, words);
 }
 
 function drawAll() {
@@ -321,6 +336,7 @@ function hold(card) {
   held = card;
   document.body.classList.toggle("holding", Boolean(card));
   drawCards();
+  drawDesk();
   drawWords();
 }
 
@@ -454,14 +470,15 @@ async function begin() {
     event.preventDefault();
     onPlan(event);
   });
-  dragCards($("cards"), $("ghost"), (card) => {
-    document.body.classList.add("holding");
-    $("hint").textContent = words.dropping(cardName(card));
-  }, (card, reader) => {
-    document.body.classList.toggle("holding", Boolean(held));
-    drawWords();
-    if (reader) tap(card, reader);
-  });
+  for (const deck of ["cards", "desk-cards"])
+    dragCards($(deck), $("ghost"), (card) => {
+      document.body.classList.add("holding");
+      $("hint").textContent = words.dropping(cardName(card));
+    }, (card, reader) => {
+      document.body.classList.toggle("holding", Boolean(held));
+      drawWords();
+      if (reader) tap(card, reader);
+    });
   addEventListener("keydown", (event) => { if (event.key === "Escape" && held) hold(null); });
   follow();
 }

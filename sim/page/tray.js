@@ -45,6 +45,18 @@ export function makeTray(parent, scan) {
   };
 }
 
+/** Who wants a badge, with the papers that they bring to the desk, to be saved; `parent` is hidden while nobody does. */
+export function drawApplicants(parent, applicants, words) {
+  parent.hidden = !applicants.length;
+  parent.replaceChildren(element("h3", "", words.applicants), ...applicants.map((applicant, n) => element("div", "applicant",
+    element("p", "document", element("b", "", applicant.name), element("span", "", `${words.idCard} ${applicant.id_number}`), element("em", "", applicant.customer)),
+    element("p", "bring", words.save, ...Object.entries(words.brought).map(([part, name]) => {
+      const link = Object.assign(element("a", "", name), { href: `/applicants/${n}/${part}`, download: `${applicant.name}-${part}.${part === "letter" ? "pdf" : "png"}` });
+      link.setAttribute("aria-label", `${name} ${applicant.name}`);
+      return link;
+    })))));
+}
+
 /** Who is expected, with the ID document that they will show; `parent` is hidden while nobody is. */
 export function drawVisitors(parent, visitors, words) {
   parent.hidden = !visitors.length;

@@ -105,18 +105,22 @@ def test_a_scanner_can_be_unplugged_and_is_told_of(bench: HallBench) -> None:
     assert "has no act" in bench.post("/device", {"device": "scanner-in", "act": "fly"}, 422)["error"]
 
 
-def test_the_table_shows_what_was_put_there_and_a_photo_of_each_visitor(bench: HallBench) -> None:
+def test_the_table_shows_what_was_put_there_and_what_people_bring(bench: HallBench) -> None:
     table = {
         "papers": [{"kind": "slip", "number": "S-1", "code": "S-AAAAAAA-AAAAAAA", "customer": "C001"}],
         "devices": [{"serial": "SN-1", "model": "R750", "customer": None, "paper": "S-1"}],
         "cards": ["T1"],
         "visitors": [{"name": "邓超", "id_number": "110101199003070417"}],
+        "applicants": [{"name": "林晓", "id_number": "E12345678", "customer": "C006"}],
     }
     bench.post("/papers", table)
     assert bench.request("GET", "/papers").json() == table
     photo = bench.request("GET", "/visitors/0.png")
     assert (photo.headers["content-type"], photo.content[:4]) == ("image/png", b"\x89PNG")
     assert bench.request("GET", "/visitors/1.png").status_code == 404
+    brought = {part: bench.request("GET", f"/applicants/0/{part}") for part in ("photo", "id_copy", "letter", "purse")}
+    kinds = {part: paper.headers["content-type"] for part, paper in brought.items() if paper.status_code == 200}
+    assert kinds == {"photo": "image/png", "id_copy": "image/png", "letter": "application/pdf"}
     bench.post("/papers", {"papers": [{"kind": "note", "number": "1", "code": "1"}]}, status=400)
     bench.post("/papers", {})
-    assert bench.request("GET", "/papers").json() == {"papers": [], "devices": [], "cards": [], "visitors": []}
+    assert bench.request("GET", "/papers").json() == {"papers": [], "devices": [], "cards": [], "visitors": [], "applicants": []}
