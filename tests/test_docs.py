@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from server.console.sections import SECTIONS
+from server.console.words import WORDS
+from server.operators.permissions import ROLES, Role, allows
 from sim.stack import menjin
 
 ROOT = Path(__file__).parents[1]
@@ -90,3 +93,39 @@ def test_every_file_of_the_project_that_the_guide_names_is_there() -> None:
     assert len(named) > 5
     for name in named:
         assert (ROOT / name).exists(), f"install.md names {name}"
+
+
+def sections_by_role() -> list[str]:
+    """The table of docs/console.md: a row for each section, a column for each role that opens the console."""
+    roles: list[Role] = [role for role in ROLES if role != "kiosk"]
+
+    def cell(section_tabs: list[tuple[str, bool]]) -> str:
+        seen = [code for code, may in section_tabs if may]
+        if len(seen) in (0, len(section_tabs)):
+            return "all" if seen else "–"
+        return ", ".join(WORDS["tab"][code].lower() for code in seen)
+
+    lines = [
+        f"| section | {' | '.join(WORDS['role'][role].lower() for role in roles)} |",
+        f"|---|{'---|' * len(roles)}",
+    ]
+    for section in SECTIONS:
+        cells = [
+            cell([(tab.code, any(allows(role, one) for one in tab.wanted)) for tab in section.tabs]) for role in roles
+        ]
+        lines.append(f"| {WORDS['section'][section.code]} | {' | '.join(cells)} |")
+    return lines
+
+
+def test_the_page_of_the_console_says_who_sees_what() -> None:
+    text = (ROOT / "docs" / "console.md").read_text("utf-8")
+    assert "\n".join(sections_by_role()) in text, "write there:\n" + "\n".join(sections_by_role())
+
+
+def test_the_page_of_the_console_names_every_page_of_the_rail() -> None:
+    text = (ROOT / "docs" / "console.md").read_text("utf-8").replace("…/", "/equipment/")
+    named = set(re.findall(r"`(/[\w/-]*)", text))
+    missing = {tab.path for section in SECTIONS for tab in section.tabs if not tab.path.startswith("/system/")} - named
+    assert not missing
+    for section in SECTIONS:
+        assert re.search(rf"`{section.key}` {WORDS['section'][section.code].lower()}", text), section.code

@@ -213,8 +213,9 @@ function complete(form, place, _) {
   return false;
 }
 
-// "until: the contract ends …" says to a program which field it is; a person sees it.
-function withoutName(text, name) {
+// "until: the contract ends …" says to a program which field it is; a person sees it. Of a nested field the last name stands there.
+function withoutName(text, nested) {
+  const name = nested?.split(".").at(-1);
   const bare = name ? [`${name}: `, `${name}：`].reduce((left, start) => (left.startsWith(start) ? left.slice(start.length) : left), text) : text;
   return bare.charAt(0).toUpperCase() + bare.slice(1);
 }
