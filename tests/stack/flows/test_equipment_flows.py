@@ -1,11 +1,13 @@
 """Equipment by the pages: in on a work order, out on an exit slip (E1-E6)."""
 
 import io
-import re
 from typing import Any
 
+import zxingcpp
+from PIL import Image, ImageDraw
 from playwright.sync_api import Page, expect
-from pypdf import PdfReader
+from pypdf import PageObject, PdfReader
+from pypdf.generic import ContentStream
 
 from sim.waiting import until
 from tests.stack.flows.console import Console, press, site_minute, type_as_scanner
@@ -133,15 +135,30 @@ def draft_slip(service: Page, serial: str, purpose: str) -> str:
 
 
 def code_on_the_sheet(console: Console, guard: Page) -> str:
-    """What stands on the printed paper."""
+    """What a scanner reads off the printed paper; the words beside it say the same."""
     path = guard.get_by_role("link", name="Print (PDF").get_attribute("href")
     sheet = guard.request.get(f"{console.url}{path}")
     assert sheet.ok
     assert sheet.body().startswith(b"%PDF")
-    words = "".join(page.extract_text() for page in PdfReader(io.BytesIO(sheet.body())).pages)
-    found = re.search(r"[SW]-[0-9A-Z]{7}-[0-9A-Z]{7}", words)
-    assert found is not None, words
-    return found.group()
+    [page] = PdfReader(io.BytesIO(sheet.body())).pages
+    [found] = zxingcpp.read_barcodes(drawn_squares(page))
+    assert found.text in page.extract_text()
+    return found.text
+
+
+def drawn_squares(page: PageObject) -> Image.Image:
+    """The QR code of a PDF's page: rows of strokes as wide as a module, in units of modules."""
+    dots = 8
+    picture = Image.new("L", (60 * dots, 60 * dots), 255)
+    pen, start = ImageDraw.Draw(picture), (0.0, 0.0)
+    for values, operator in ContentStream(page.get_contents(), page.pdf).operations:
+        if operator in (b"m", b"l"):
+            at = (float(values[0]), float(values[1]))
+            if operator == b"l" and at[1] == start[1] and at[1] % 1 == 0.5 and at[1] < 60:
+                top = (at[1] - 0.5) * dots
+                pen.rectangle((start[0] * dots, top, at[0] * dots - 1, top + dots - 1), fill=0)
+            start = at
+    return picture
 
 
 def shown(console: Console, address: str) -> dict[str, Any]:
