@@ -14,6 +14,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect, sync_playwright
 
 from sim.cable import Cable
+from sim.cards.desfire import DesfireCard, StandardFile
+from sim.cards.maker import AID, BADGE_FILE, badge_block
 from sim.hall_http import make_app
 from sim.site_folder import SiteFolder
 from sim.waiting import until
@@ -34,6 +36,7 @@ TABLE = {
     ],
     "cards": ["T9001"],
     "visitors": [{"name": "邓超", "id_number": "110101199003070417"}],
+    "applicants": [{"name": "林晓", "id_number": "310101199508120042", "customer": "C006"}],
 }
 
 
@@ -127,16 +130,26 @@ def test_a_card_is_dragged_onto_a_reader(page: Page, served: tuple[HallBench, st
     page.keyboard.press("Escape")
 
 
-def test_a_blank_card_lies_on_the_desk_until_it_is_taken(page: Page, served: tuple[HallBench, str]) -> None:
+def test_a_blank_card_lies_on_the_desk_until_it_is_taken_and_shows_what_was_written(
+    page: Page, served: tuple[HallBench, str]
+) -> None:
     bench, _ = served
     bench.hall.add_card("blank", "desfire-blank", "")
     page.click("[data-card=blank]")
     page.click("#desk")
     expect(page.locator("#desk")).to_contain_text("On the desk: Blank card")
     assert bench.hall.cards["blank"].reader == "desk"
+    chip = bench.hall.cards["blank"].chip
+    assert isinstance(chip, DesfireCard)
+    chip.add_application(AID, keys=[bytes(16), bytes(16)])
+    chip.add_file(AID, BADGE_FILE, StandardFile(bytearray(badge_block("M1011"))))
     page.click("#desk")
     expect(page.locator("#desk")).to_contain_text("click a card")
     assert bench.hall.cards["blank"].reader is None
+    expect(page.locator("[data-card=blank]")).to_contain_text("M1011")
+    page.get_by_role("button", name="Another blank card").click()
+    expect(page.locator("#desk-cards [data-card=blank-2]")).to_contain_text("Blank card")
+    assert bench.hall.cards["blank-2"].technology == "desfire-blank"
 
 
 def test_a_code_is_scanned_at_the_goods_door(page: Page, served: tuple[HallBench, str]) -> None:
@@ -175,6 +188,7 @@ def test_papers_and_devices_are_scanned_with_a_click_where_they_belong(
     page.click("[data-at=scanner-in]")
     scanned("HY-R750-0117", "scanner-in", "goods-in", "HY-R750-0117 scanned at Goods door · in")
     expect(page.locator("#visitors")).to_contain_text("110101199003070417")
+    expect(page.get_by_role("link", name="ID copy 林晓")).to_have_attribute("href", "/applicants/0/id_copy")
 
 
 def test_everything_works_by_keyboard(page: Page, served: tuple[HallBench, str]) -> None:
@@ -211,6 +225,7 @@ def test_cables_are_pulled_and_put_back(page: Page, served: tuple[HallBench, str
 
 def test_the_language_changes_at_once_and_is_kept(page: Page, served: tuple[HallBench, str]) -> None:
     page.goto(served[1])
+    expect(page.locator("#link")).to_have_class("link on")  # from then on its buttons act
     page.click("#language")
     first = page.locator("html").get_attribute("lang")
     page.goto(served[1])
