@@ -19,6 +19,7 @@ from server.fleet.models import Edge, EdgeCommand
 from server.operators.actor import Actor
 from server.operators.audit import record
 from server.operators.models import ApiToken, Operator
+from server.permits.models import TemporaryCard
 from server.problems import Problem
 
 log = structlog.get_logger()
@@ -53,6 +54,8 @@ def _refuse_spent(session: Session, badge: Badge, desk_id: int, number: str, cre
     one that was written for another badge, or at another desk, and has not been bound, or could not be; and one of this very badge whose
     desk was cut off after it may have been written: a second blank would make two of it."""
     other = session.exec(select(Badge.public_id).where(Badge.credential == credential, Badge.id != badge.id)).first()
+    if other is None:  # a card of the pool that was never lent, or is retired
+        other = session.exec(select(TemporaryCard.number).where(TemporaryCard.credential == credential)).first()
     for order in orders_for_number(session, number) if other is None else ():
         if order.outcome == "nothing":
             continue

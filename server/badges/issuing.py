@@ -14,6 +14,7 @@ from server.badges.approval import past_window, refuse_without_footing
 from server.badges.lifecycle import Act
 from server.badges.models import GONE, Badge
 from server.operators.actor import Actor
+from server.permits.models import TemporaryCard
 from server.problems import Problem
 from server.registry.lookup import taken
 from server.registry.models import Customer, Holder
@@ -72,7 +73,7 @@ def refuse_unissuable(session: Session, now: datetime, badge: Badge) -> None:
 
 
 def refuse_used(session: Session, badge: Badge, number: str, credential: bytes | None) -> None:
-    """Raise :class:`Problem` 409 for a number or a card that another live badge has, and for a card that was lost and is not back (B4)."""
+    """Raise :class:`Problem` 409 for a number or a card that another live badge has, or the pool of temporary badges, and for a card that was lost and is not back (B4)."""
     live = select(Badge.id).where(col(Badge.status).not_in(GONE), Badge.id != badge.id)
     if session.exec(live.where(Badge.number == number)).first() is not None:
         raise taken("number", number)
@@ -83,6 +84,17 @@ def refuse_used(session: Session, badge: Badge, number: str, credential: bytes |
             "This card is bound to another badge: deregister that badge first.",
             "该卡已绑定另一张出入证：请先注销。",
             field="card",
+        )
+    pool = (col(TemporaryCard.number) == number) | (col(TemporaryCard.credential) == credential)
+    pooled = select(TemporaryCard.number).where(pool, col(TemporaryCard.retired_at).is_(None))
+    lent = session.exec(pooled).first() if badge.kind != "temporary" else None
+    if lent is not None:
+        raise Problem(
+            409,
+            "card_in_pool",
+            f"This number or card is that of temporary badge {lent}, which is lent to visitors: choose another, or retire that card first.",
+            f"该号码或该卡属于借给访客的临时证 {lent}：请改用其他号码或卡，或先停用该临时证。",
+            field="number",
         )
     lost = select(Badge).where(Badge.status == "revoked", col(Badge.lost_at).is_not(None), Badge.id != badge.id)
     found = session.exec(lost.where(col(Badge.credential) == credential)).first() if credential is not None else None

@@ -28,7 +28,6 @@ from server.fleet.reach_endpoints import badge_reach
 from server.operators.actor import Actor
 from server.operators.guard import requires
 from server.operators.permissions import Permission
-from server.pages import MAX_LIMIT
 from server.permits.card_endpoints import get_declaration
 from server.permits.declaration import ITEMS
 from server.personal.looks import admit_search
@@ -120,7 +119,7 @@ def to_return_page(
     after: Annotated[int, Query(ge=0, le=2**62)] = 0,
 ) -> Response:
     """Badges whose card should be back, with why and since when; to be worked off and to be printed (B6)."""
-    out, following = to_be_returned.page(session, context.clock.now(), after, MAX_LIMIT)
+    out, following = to_be_returned.page(session, context.clock.now(), after, MOST)
     names = [one.badge.id for one in out]
     badges = {row.public_id: row for row in session.exec(select(Badge).where(col(Badge.public_id).in_(names)))}
     rows = badge_rows(session, context, [badges[name] for name in names])

@@ -192,6 +192,8 @@ class LiveHub:
                 async with asyncio.timeout(POLL_S):
                     await self._hinted.wait()
             self._hinted.clear()
+            if not self._subscriptions and self._refreshing is not None:
+                await asyncio.wait([self._refreshing])  # who comes meanwhile is served by this very loop
         if self._refreshing is not None:
             self._refreshing.cancel()
             await asyncio.wait([self._refreshing])
@@ -243,7 +245,8 @@ class LiveHub:
             subscription.send_rows(events.rows.get(subscription.audience, []))
 
     def _pass_on_panels(self, fresh: dict[Audience, dict[str, str]]) -> None:
-        for audience, panels in fresh.items():
+        for audience in fresh.keys() & self._audiences():  # what was read for who has left is old when they come back
+            panels = fresh[audience]
             before = self._panels.get(audience, {})
             changed = {name: content for name, content in panels.items() if before.get(name) != content}
             self._panels[audience] = panels

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -425,6 +426,40 @@ def test_the_hub_rests_while_nobody_looks_on_and_goes_on_afterwards(
         reader = await Reader(await hub.subscribe(guard, CHINESE, last)).until(lambda read: len(read.rows) == 2)
         assert reader.rows == [last + 1, last + 2]
         hub.unsubscribe(reader.subscription)
+
+    asyncio.run(story())
+
+
+@ON_SQLITE
+def test_panels_that_were_read_for_who_has_left_are_not_what_the_next_one_begins_with(
+    hub: LiveHub, edge: EdgeRow, guard: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading_panels, go_on = threading.Event(), threading.Event()
+    read_panels = hub._read_panels
+
+    def read_slowly(audiences: frozenset[Audience]) -> dict[Audience, dict[str, str]]:
+        reading_panels.set()
+        assert go_on.wait(LIMIT_S)
+        return {audience: dict.fromkeys(PANELS, "old") for audience in audiences}
+
+    async def story() -> None:
+        monkeypatch.setattr(hub, "_read_panels", read_slowly)
+        first = await hub.subscribe(guard, CHINESE, None)
+        assert await asyncio.to_thread(reading_panels.wait, LIMIT_S)
+        hub.unsubscribe(first)
+        task = hub._task
+        await asyncio.sleep(3 * live.POLL_S)  # the loop has seen that nobody looks on
+        other = await hub.subscribe(guard, ENGLISH, None)
+        assert hub._task is task, "who comes while the last panels are read is served on"
+        monkeypatch.setattr(hub, "_read_panels", read_panels)
+        go_on.set()
+        reader = await Reader(other).until(lambda read: bool(read.named("tick")))
+        await asyncio.to_thread(edge.happen, granted())
+        await reader.until(lambda read: len(read.rows) == 1)
+        again = await Reader(await hub.subscribe(guard, CHINESE, None)).until(lambda read: bool(read.named("panels")))
+        assert "old" not in json.loads(again.named("panels")[0]).values()
+        for one in (reader, again):
+            hub.unsubscribe(one.subscription)
 
     asyncio.run(story())
 
