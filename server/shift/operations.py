@@ -18,7 +18,7 @@ from server.rooms.showing import main_rooms
 def enter_operation(
     session: Session, context: Context, actor: Actor, now: datetime, entry_id: int, text: str, *, by: str | None = None
 ) -> RegisterNote:
-    """The entry is complete then. ``by``: whose word it is, if not the actor's own (:func:`server.kiosk.operations.word_of`). Raises :class:`Problem` 404, or 409
+    """The entry is complete then. ``by``: whose word it is, if not the actor's own (:func:`server.kiosk.endpoints.word_of`). Raises :class:`Problem` 404, or 409
     for an entry that wants no operation, or has one."""
     query = select(RegisterEntry).where(col(RegisterEntry.id) == entry_id)
     entry = session.exec(query.with_for_update()).first()  # of two who enter it at once the second is told
