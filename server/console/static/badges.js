@@ -120,7 +120,9 @@ document.addEventListener("sent", (event) => {
 async function follow(command) {
   const [box, told, hint, button] = [$("writing"), $("writing-told"), $("writing-hint"), document.querySelector("[data-act=encode]")];
   const show = (state, text, more = "") => {
+    const appears = box.hidden;
     box.hidden = false;
+    if (appears) box.scrollIntoView({ block: "center" }); // else what to do stands below the window's edge
     box.dataset.state = state;
     if (told.textContent !== text) told.textContent = text;
     hint.textContent = more;
@@ -199,5 +201,7 @@ document.addEventListener("click", (event) => {
 
 document.addEventListener("scan", (event) => {
   const { text } = event.detail;
-  if ($("search")) location.assign(`/badges?q=${encodeURIComponent(text)}`);
+  if (!$("search")) return;
+  event.preventDefault();
+  location.assign(`/badges?q=${encodeURIComponent(text)}`);
 });
