@@ -7,10 +7,11 @@ from zoneinfo import ZoneInfo
 
 from playwright.sync_api import Browser, BrowserContext, FilePayload, Page, expect
 
+from controller.events import AccessTaken
 from sim.at_the_door import policy_is_current
 from sim.documents import document
 from sim.operators import Operators
-from sim.stack import Stack
+from sim.stack import EDGE, Stack
 from sim.waiting import until
 from tests.stack.open_site import READY_S, OpenSite
 
@@ -106,8 +107,13 @@ class Console:
         assert until(lambda: policy_is_current(self.stack.api), READY_S)
 
     def walk(self, door: str, people: int = 1, out: bool = False) -> None:
-        """Through a door that is unlocked."""
+        """Through a door that is unlocked. Returns when the server has it: a page of records is read once."""
+        tail, before = self.site.tail, self.site.tail.last_seq()
         self.stack.hall.post("/pass", {"door": door, "people": people, "out": out})
+        record = tail.wait_for(lambda one: any(isinstance(event, AccessTaken) for event in one.events), before, READY_S)
+        assert record is not None, f"nobody passed the {door}"
+        query = {"edge": EDGE, "after_seq": record.seq - 1}
+        assert until(lambda: bool(self.stack.api.lines("/api/v1/ledger/export", **query)), READY_S)
 
     def scan(self, text: str, at: str) -> str:
         """Hold a code before a goods door's scanner. Returns what its lamp showed."""
