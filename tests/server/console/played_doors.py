@@ -55,7 +55,8 @@ class Played:
     def play(self) -> Places:
         """All of it. Returns what paths need of it."""
         assert until(lambda: doors_are_ready(self._api), 90, READY_POLL_S), "the edge did not take the policy"
-        places = self._desk() | {"handover": self._handed_over()}
+        self._desk()
+        places = {"handover": self._handed_over()}
         self._people()
         self._equipment()
         self._hall.tap("b-he", "lobby-in")
@@ -65,15 +66,13 @@ class Played:
         main_room = next(one["id"] for one in entries if one["area"] == "hall" and one["number"] == "M1006")
         return places | {"entry": str(main_room), "staff": self._api.get(f"{API}/holders/guo")["id"]}
 
-    def _desk(self) -> Places:
+    def _desk(self) -> None:
         """What two people decide, and the recovery secret that its holders still have to see."""
         self._api.post(
             f"{API}/approvals", {"kind": "restore", "subject": "2026-11-21 03:00", "reason": "误删客户 C005 的联系人"}
         )
         halves = {"a": {"name": "沈清", "duty": "法务"}, "b": {"name": "郑国栋", "duty": "财务总监"}}
         self._api.post(f"{API}/recovery/secrets", {**halves, "reason": "系统上线，首次制作"})
-        operators = self._api.get(f"{API}/operators")["items"]
-        return {"operator": next(one["id"] for one in operators if one["role"] == "guard")}
 
     def _handed_over(self) -> str:
         """A shift of which everything was explained."""

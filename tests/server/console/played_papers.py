@@ -53,6 +53,8 @@ class Papers:
         self._permits()
         self._violation()
         self._duties()
+        operators = self._stack.api.get(f"{API}/operators")["items"]
+        self._places["operator"] = next(one["id"] for one in operators if one["role"] == "guard")
         return self._places
 
     def _post(self, path: str, role: str | None = None, /, **body: Any) -> Any:

@@ -224,3 +224,55 @@ def test_a_state_that_is_gone_is_said_and_a_file_too_large_is_not_sent(page: Pag
     assert "empty" in said[1]
     assert "JPEG" in said[2]
     assert said[3] is None
+
+
+def test_lines_that_somebody_else_added_or_took_away_are_neither_lost_nor_back(page: Page, desk: Desk) -> None:
+    dates = {"from": "2026-01-01", "until": "2036-01-01"}
+    contract = {"customer": "C001", "number": "HT-1", "areas": ["hall"], "ip_allowance": 9, "port_allowance": 9}
+    assert desk.api.post("/contracts", json=contract | dates).status_code == 201
+    plan = {"planned_from": "2035-01-01T00:00:00Z", "planned_until": "2035-01-02T00:00:00Z"}
+    a, b, c = ({"model": model, "quantity": 1} for model in ("Ant", "Bee", "Cat"))
+    made = desk.api.post("/work-orders", json={"customer": "C001", "lines": [a, b]} | plan)
+    assert made.status_code == 201, made.text
+    path = f"/work-orders/{made.json()['id']}"
+
+    def models() -> list[str]:
+        return [line["model"] for line in desk.api.get(path).json()["lines"]]
+
+    page.goto(f"{desk.served.url}/equipment/orders/{made.json()['id']}")
+    page.locator("[name='lines.0.model']").fill("Ape")
+    assert desk.api.patch(path, json={"lines": [a, b, c]}).status_code == 200
+    page.locator("[data-act=keep-lines]").click()
+    expect(page.locator(".conflict")).to_be_visible()
+    page.get_by_role("button", name="Send mine all the same").click()
+    expect(page.locator("[name='lines.2.model']")).to_have_value("Cat")
+    expect(page.locator(".conflict")).to_have_count(0)
+    assert models() == ["Ape", "Bee", "Cat"]
+    page.locator("[name='lines.0.model']").fill("Asp")
+    assert desk.api.patch(path, json={"lines": [a, b]}).status_code == 200
+    page.locator("[data-act=keep-lines]").click()
+    page.get_by_role("button", name="Send mine all the same").click()
+    expect(page.locator(".conflict")).to_have_count(0)
+    expect(page.locator("[name='lines.2.model']")).to_have_count(0)
+    assert models() == ["Asp", "Bee"]
+
+
+def test_keys_do_nothing_behind_a_dialog_and_what_no_page_takes_for_a_scan_stays_typed(page: Page, desk: Desk) -> None:
+    page.keyboard.press("?")
+    expect(page.locator("#shortcuts")).to_be_visible()
+    page.evaluate(
+        "() => { document.activeElement.blur(); document.addEventListener('click', () => { window.clicked = true; }); }"
+    )
+    for key in ("e", "n", "o", "g", "b"):
+        page.keyboard.press(key)
+    assert page.evaluate("() => window.clicked") is None
+    page.keyboard.press("Escape")
+    edit(page, remark="")
+    page.locator("#edit-facts [name=remark]").focus()
+    page.evaluate(
+        """() => { const field = document.activeElement; for (const key of [..."secret", "Tab"]) {
+        const event = new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true });
+        if (key.length === 1) { field.dispatchEvent(event); field.value += key; } else window.kept = field.dispatchEvent(event); } }"""
+    )
+    expect(page.locator("#edit-facts [name=remark]")).to_have_value("secret")
+    assert page.evaluate("() => window.kept") is True
