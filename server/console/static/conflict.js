@@ -58,18 +58,20 @@ function compare(form, place, twin, page, before, { _, send }) {
   } else box.append(make("p", "", _("The change concerns nothing that this form says.")));
   const settle = (values) => {
     form.dataset.version = twin.dataset.version ?? form.dataset.version;
+    form.dispatchEvent(new CustomEvent("fill", { detail: values })); // a form with rows makes as many as there are by now
     if (twin !== form) comeWith(form, twin);
     fill(form, values);
+    form.dispatchEvent(new CustomEvent("filled", { detail: values })); // and no more
     box.remove();
     place.hidden = true;
   };
   const ours = () => { // as it is when it is sent: one may go on typing beside the table
     const last = typedIn(form);
-    return Object.fromEntries(names.map((name) => [name, same(last[name], before[name]) ? now[name] : last[name]]));
+    return Object.fromEntries(names.map((name) => [name, (same(last[name], before[name]) ? now[name] : last[name]) ?? []])); // of a row that is gone on one side: nothing
   };
   box.append(buttons(
     [_("Send mine all the same"), "main", () => { settle(ours()); send(form); }],
-    [_("Take what stands now"), "other", () => { settle(now); form.querySelector("input, textarea, select")?.focus(); }],
+    [_("Take what stands now"), "other", () => { settle(Object.fromEntries(names.map((name) => [name, now[name] ?? []]))); form.querySelector("input, textarea, select")?.focus(); }],
   ));
   place.after(box);
   box.focus();

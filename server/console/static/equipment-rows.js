@@ -55,6 +55,13 @@ export function listenToRows() {
     const numbers = Object.keys(event.detail).map((one) => (one.startsWith(`${name}.`) ? Number(one.split(".")[1]) : -1));
     while (rows().length <= Math.max(-1, ...numbers)) add();
   });
+  form.addEventListener("filled", ({ detail }) => { // rows of which nothing is left after a conflict
+    for (const row of rows()) {
+      const values = [...row.querySelectorAll("[name]")].filter((one) => one.name in detail).map((one) => detail[one.name]);
+      if (values.length && values.every((list) => !list.length)) row.remove();
+    }
+    number();
+  });
   if (!rows().length && !document.querySelector("[data-pick]")) add();
   number();
 

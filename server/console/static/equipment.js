@@ -16,6 +16,7 @@ listenToFiles(language, _);
 // Wherever the focus is, one scan goes to one place: the desk's receiving, the choice from the inventory, the rows of a form, else to what it names.
 document.addEventListener("scan", (event) => {
   const { text } = event.detail;
+  event.preventDefault();
   if (desk) desk.scanned(text);
   else if (pick) pick.scanned(text);
   else if (rows) say(rows.scanned(text, _));

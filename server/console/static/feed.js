@@ -23,12 +23,14 @@ export class Feed {
   }
 
   close() {
+    this.closed = true;
     clearInterval(this.watch);
     clearTimeout(this.retry);
     this.source?.close();
   }
 
   connect() {
+    if (this.closed) return;
     this.source?.close();
     this.connectedAt = Date.now();
     const source = new EventSource(`/live/stream?language=${this.language}&after=${this.last}`);
@@ -94,6 +96,7 @@ export class Feed {
         return;
       }
     } catch { /* the server is away: try again */ }
+    if (this.closed) return; // the last page left while it was asked
     clearTimeout(this.retry);
     this.retry = setTimeout(() => this.connect(), wait);
   }

@@ -42,6 +42,7 @@ export async function sendForm(form, submitter, language, _) {
   clear(form, place);
   if (!complete(form, place, _)) return undefined;
   sending.add(form);
+  form.setAttribute("aria-busy", "true"); // a list that stays fresh leaves it where it is
   const buttons = [...form.querySelectorAll("button:not(:disabled)")];
   for (const button of buttons) button.disabled = true;
   try {
@@ -64,6 +65,7 @@ export async function sendForm(form, submitter, language, _) {
     return complain(form, place, unreached(form, _), null);
   } finally {
     sending.delete(form);
+    form.removeAttribute("aria-busy");
     for (const button of buttons) button.disabled = false;
   }
 }
@@ -221,6 +223,7 @@ function withoutName(text, nested) {
 }
 
 function complain(form, place, text, name) {
+  form.dataset.refused = Date.now();
   place.textContent = text;
   place.hidden = false;
   const field = name ? fieldNamed(form, name) : null;

@@ -8,7 +8,7 @@ export function listenToKeys(own = {}) {
   let going = 0;
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing || event.defaultPrevented) return;
-    if (event.target.closest(`${TYPED}, dialog[open]`)) return;
+    if (event.target.closest(TYPED) || document.querySelector("dialog:modal")) return; // who clicks beside a dialog's fields has the focus on the page behind it
     const { key } = event;
     const link = event.timeStamp < going ? document.querySelector(`[data-go="${CSS.escape(key)}"]`) : null;
     going = key === "g" && !link ? event.timeStamp + GO_MS : 0;

@@ -123,7 +123,10 @@ function problem() {
   main.append(line);
 }
 
-document.addEventListener("scan", (event) => look(event.detail.text));
+document.addEventListener("scan", (event) => {
+  event.preventDefault();
+  look(event.detail.text);
+});
 document.addEventListener("keydown", (event) => {
   lastAt = performance.now();
   if (event.isComposing || event.ctrlKey || event.altKey || event.metaKey) return undefined;

@@ -1,5 +1,6 @@
 // A USB barcode scanner is a keyboard that types fast: what comes so and ends with Enter or Tab is told as a "scan" event on the document, wherever the
-// focus is. What it typed into a field before it was known for a scan is taken out again, unless the field itself wants scans (data-scan-field).
+// focus is. What it typed into a field before it was known for a scan is taken out again, unless the field itself wants scans (data-scan-field), or nobody
+// on the page does anything with it (then it was typed like anything else: so do password managers). Who takes a scan cancels the event.
 const GAP_MS = 35; // between two keys; people need 60 and more
 const LEAST = 4;
 
@@ -22,10 +23,15 @@ document.addEventListener("keydown", (event) => {
     text = "";
     lastAt = 0; // the next code begins anew, however fast it follows
     if (field?.matches("[data-scan-field]")) return;
-    event.preventDefault();
-    event.stopImmediatePropagation();
+    const typed = field?.value ?? null;
     if (field && before !== null) field.value = before;
-    document.dispatchEvent(new CustomEvent("scan", { detail: { text: scanned } }));
+    const taken = !document.dispatchEvent(new CustomEvent("scan", { cancelable: true, detail: { text: scanned } }));
+    if (!taken && field) {
+      field.value = typed;
+      return;
+    }
+    event.preventDefault(); // nor does it press the button that has the focus
+    event.stopImmediatePropagation();
   } else if (event.key.length === 1) {
     if (!fast) begin(event);
     text += event.key;

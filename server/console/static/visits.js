@@ -4,6 +4,7 @@ if (location.pathname === "/visits/search") history.replaceState(null, "", "/vis
 
 document.addEventListener("scan", (event) => {
   const { text } = event.detail;
+  event.preventDefault();
   const card = $("card");
   const back = document.querySelector("input[name=badge][value=returned]");
   if (card && [...$("cards").options].some((one) => one.value === text)) {

@@ -258,6 +258,7 @@ def test_lines_that_somebody_else_added_or_took_away_are_neither_lost_nor_back(p
 
 
 def test_keys_do_nothing_behind_a_dialog_and_what_no_page_takes_for_a_scan_stays_typed(page: Page, desk: Desk) -> None:
+    expect(page.locator("#live-chip")).to_have_attribute("data-state", "up")  # the page's modules are there
     page.keyboard.press("?")
     expect(page.locator("#shortcuts")).to_be_visible()
     page.evaluate(
