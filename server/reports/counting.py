@@ -3,6 +3,7 @@ busy site takes a fraction of a second (docs/console/reports.md).
 
 The conditions of partial indexes are literal: a database cannot match a parameter against them."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -167,14 +168,12 @@ def _by_code(connection: Connection, query: Select[Any], period: Period, figure:
 
 
 def _series(period: Period, slots: Mapping[tuple[int, str], int], codes: list[str]) -> list[list[int]]:
-    places = {to_us(at): number for number, at in enumerate(period.buckets())}  # an hour that comes twice is two
+    begins = [to_us(at) for at in period.buckets()]  # an hour that comes twice is two
     columns = {code: number for number, code in enumerate(codes)}
-    rows = [[0] * len(codes) for _ in places]
-    begun: dict[int, int] = {}
+    rows = [[0] * len(codes) for _ in begins]
     for (slot, code), count in slots.items():
-        if slot not in begun:
-            begun[slot] = places[to_us(period.bucket(slot))]
-        rows[begun[slot]][columns[code]] += count
+        place = max(0, bisect_right(begins, slot * period.slot_us) - 1)  # the period may begin within its first hour
+        rows[place][columns[code]] += count
     return rows
 
 

@@ -41,11 +41,6 @@ class Period:
         whole = all(not (at.utcoffset() or timedelta()) % HOUR for at in (self.begin, self.until))
         return 3_600_000_000 if whole else 900_000_000
 
-    def bucket(self, slot: int) -> datetime:
-        """When the hour or day began that the slot of this number lies in."""
-        at = datetime.fromtimestamp(slot * self.slot_us / 1_000_000, self.begin.tzinfo)
-        return _begun(at, self.step)
-
     def buckets(self) -> Iterator[datetime]:
         """Every hour or day of it, also those in which nothing happened."""
         at = _begun(self.begin, self.step)
