@@ -47,7 +47,7 @@ def carry_out_what_is_on_the_slip(hall: HttpClient) -> None:
     def scan(text: str) -> Any:
         return hall.post("/scan", {"access_point": "goods-out", "text": text, "wait_s": 3})
 
-    assert until(lambda: hall.get("/papers")["papers"], 20)
+    assert until(lambda: hall.get("/papers")["papers"], 60)
     table = hall.get("/papers")
     slip = next(paper for paper in table["papers"] if paper["kind"] == "slip")
     assert hall.post("/present", {"card": "b-li", "reader": "goods-in"})["unlocked"]
