@@ -207,7 +207,11 @@ def panels(session: Session, context: Context, now: datetime) -> Panels:
     doors = [_door(door, by_name.get(door["edge"] or ""), now_us) for door in reading.doors(session, context.site)]
     inside = occupancy(session, context, now_us)
     return Panels(
-        notices={"lockdowns": _lockdowns(session, inside["lockdowns"]), "muster": inside["muster"], "arrivals": arrivals(session, context, now)},
+        notices={
+            "lockdowns": _lockdowns(session, inside["lockdowns"]),
+            "muster": inside["muster"],
+            "arrivals": arrivals(session, context, now),
+        },
         waiting=with_photos(session, inside["waiting"]),
         taps=_taps(session, context),
         alarms=_alarms(session, context.site),

@@ -24,7 +24,11 @@ VISITS_WORDS: Final[dict[str, dict[str, str]]] = {
         "felica-lite-s": "FeliCa Lite-S",
         "uid": N_("bare number (opens no main room)"),
     },
-    "violation_status": {"open": N_("not handled"), "handled": N_("has been handled"), "reopened": N_("taken up again")},
+    "violation_status": {
+        "open": N_("not handled"),
+        "handled": N_("has been handled"),
+        "reopened": N_("taken up again"),
+    },
     "violation_act": {
         "recorded": N_("Written down"),
         "evidence": N_("Evidence added"),

@@ -123,4 +123,10 @@ def test_the_table_shows_what_was_put_there_and_what_people_bring(bench: HallBen
     assert kinds == {"photo": "image/png", "id_copy": "image/png", "letter": "application/pdf"}
     bench.post("/papers", {"papers": [{"kind": "note", "number": "1", "code": "1"}]}, status=400)
     bench.post("/papers", {})
-    assert bench.request("GET", "/papers").json() == {"papers": [], "devices": [], "cards": [], "visitors": [], "applicants": []}
+    assert bench.request("GET", "/papers").json() == {
+        "papers": [],
+        "devices": [],
+        "cards": [],
+        "visitors": [],
+        "applicants": [],
+    }
