@@ -49,7 +49,7 @@ SECTIONS = (
         (
             _tab("visits", "/visits", Permission.PERMIT_READ),
             _tab("permits", "/permits", Permission.PERMIT_READ),
-            _tab("cards", "/visits/cards", Permission.PERMIT_CARDS, Permission.PERMIT_CHECK_IN),
+            _tab("cards", "/visits/cards", Permission.PERMIT_READ),
             _tab("violations", "/violations", Permission.VIOLATION_READ),
         ),
     ),

@@ -1,4 +1,4 @@
-"""Where an operator sits: a browser context per person, signed in by the page."""
+"""Where an operator sits: a browser context per person, kept as long as the site, signed in by the page."""
 
 import datetime as dt
 import re
@@ -29,10 +29,11 @@ class Console:
         self.stack: Stack = site.stack
         self._browser = browser
         self._operators = Operators(site.stack)
-        self._states: dict[tuple[str, str], Any] = {}
+        self._seats: dict[tuple[str, str, str], BrowserContext] = {}
+        self._states: dict[str, Any] = {}
         self._people: dict[str, str] = {}
         self._one_time: dict[str, str] = {}
-        self._open: list[BrowserContext] = []
+        self._strange: list[BrowserContext] = []
         self._complaints: list[str] = []
 
     @property
@@ -42,21 +43,29 @@ class Console:
 
     def page(self, who: str = "guard", path: str = "/live", locale: str = "en-GB", **options: Any) -> Page:
         """A page of somebody who is signed in. ``who``: a role, and a digit for another person of it."""
-        key = (who, locale)
-        page = self.strange_page(locale, storage_state=self._states.get(key), **options)
+        key = (who, locale, repr(sorted(options.items())))
+        if key not in self._seats:
+            self._seats[key] = self._context(locale, storage_state=self._states.get(who), **options)
+        page = self._seats[key].new_page()
         page.goto(f"{self.url}{path}")
         if "/sign-in" in page.url:
             self.sign_in(page, who)
-            self._states[key] = page.context.storage_state()
+            self._states[who] = page.context.storage_state()
         return page
 
     def strange_page(self, locale: str = "en-GB", **options: Any) -> Page:
         """A page of a browser in which nobody is signed in, unless ``options`` say so."""
-        context = self._browser.new_context(locale=locale, **({"viewport": VIEWPORT} | options))
+        context = self._context(locale, **options)
+        self._strange.append(context)
+        return context.new_page()
+
+    def _context(self, locale: str, **options: Any) -> BrowserContext:
+        context = self._browser.new_context(
+            locale=locale, **({"viewport": VIEWPORT, "reduced_motion": "reduce"} | options)
+        )
         context.set_default_timeout(20_000)
         context.on("page", self._watch)
-        self._open.append(context)
-        return context.new_page()
+        return context
 
     def go(self, page: Page, path: str) -> None:
         """To another page of the console, as by its address."""
@@ -75,12 +84,6 @@ class Console:
             page.fill("#again", PASSWORD)
             page.click(".act.main")
         expect(page.locator("#main.sheet")).to_have_count(0)
-
-    def sign_in_again(self, page: Page, who: str) -> None:
-        """After the session was ended from elsewhere: the next page of this person has the new one."""
-        self.sign_in(page, who)
-        for key in [key for key in self._states if key[0] == who]:
-            del self._states[key]
 
     def operator(self, who: str) -> str:
         """The user name of this person; the account is made when somebody first asks."""
@@ -127,9 +130,12 @@ class Console:
 
     def leave(self) -> list[str]:
         """Close every page. Returns what they complained of."""
-        for context in self._open:
+        for context in self._strange:
             context.close()
-        self._open.clear()
+        self._strange.clear()
+        for seat in self._seats.values():
+            for page in seat.pages:
+                page.close()
         said, self._complaints = self._complaints, []
         return said
 

@@ -51,7 +51,7 @@ def test_who_is_signed_out_by_an_administrator_comes_back_to_what_they_typed(con
     administrator.locator("[data-act=close-session] button").first.click()
     expect(administrator.locator("li[data-session]")).to_have_count(0)
     service.wait_for_url("**/sign-in?**")
-    console.sign_in_again(service, "customer_service3")
+    console.sign_in(service, "customer_service3")
     assert service.url == f"{console.url}/customers/C002"
     expect(service.locator("#edit-facts [name=remark]")).to_have_value("typed before I was signed out")
     keep(service)
