@@ -28,7 +28,7 @@ def test_two_who_edit_the_same_file_both_see_both_versions(console: Console) -> 
 
 
 def test_who_finds_a_permit_changed_meanwhile_may_take_what_stands(console: Console) -> None:
-    first = console.page("customer_service")
+    first = console.page("customer_service", "/permits/new")
     permit = draft(console, first, "C002", "look at a leaking tap", "孟雪", "E11223344", operates=False)
     second = console.page("customer_service2", permit)
     for page, reason in ((first, "repair a leaking tap"), (second, "replace a leaking tap")):
@@ -61,7 +61,7 @@ def test_who_is_signed_out_by_an_administrator_comes_back_to_what_they_typed(con
 @pytest.mark.parametrize("role", [role for role in ROLE_PERMISSIONS if role != "kiosk"])
 def test_a_role_sees_its_sections_and_a_readable_no_beyond_them(console: Console, role: Role) -> None:
     held = ROLE_PERMISSIONS[role]
-    page = console.page(role)
+    page = console.page(role, "/register")
     seen = page.locator(".rail a").evaluate_all("all => all.map((one) => one.dataset.go)")
     assert seen == [one.key for one in SECTIONS if any(tab.wanted & held for tab in one.tabs)]
     forbidden = [tab.path for one in SECTIONS for tab in one.tabs if not tab.wanted & held]
@@ -78,7 +78,7 @@ def test_a_role_sees_its_sections_and_a_readable_no_beyond_them(console: Console
 
 
 def test_a_supervisor_approves_a_permit_and_a_slip_on_a_phone(console: Console) -> None:
-    service = console.page("customer_service")
+    service = console.page("customer_service", "/permits/new")
     draft(console, service, "C002", "measure the air", "孟洁", "E55667788", operates=False)
     service.locator("form[data-api$='/submit'] button").click()
     expect(service.locator("h1 .badge-state")).to_have_attribute("data-value", "submitted")
