@@ -28,6 +28,7 @@ router = APIRouter(route_class=TransactionRoute, include_in_schema=False)
 MOST = 200
 """So many documents on one page; the API has them all."""
 ReadsLive = Annotated[Actor, requires(Permission.LIVE_READ)]
+ReadsSlips = Annotated[Actor, requires(Permission.SLIP_READ)]
 Text = Annotated[str, Query(max_length=200)]
 
 
@@ -48,7 +49,7 @@ def documents_page(
     request: Request,
     session: DbSession,
     context: AppContext,
-    actor: ReadsLive,
+    actor: ReadsSlips,
     customer: Text = "",
     every: bool = False,
 ) -> Response:
@@ -59,13 +60,10 @@ def documents_page(
     found: Problem | None = None
     wanted = customer.strip() or None
     try:
-        if actor.may(Permission.SLIP_READ):
-            back = slip_endpoints.list_slips(session, context, actor, customer=wanted, overdue=True, limit=MOST).items
-            some = slip_endpoints.list_slips(
-                session, context, actor, customer=wanted, open_=not every, limit=MOST
-            ).items
-            late = {slip.id for slip in back}
-            slips = [*back, *(slip for slip in reversed(some) if slip.id not in late)]
+        back = slip_endpoints.list_slips(session, context, actor, customer=wanted, overdue=True, limit=MOST).items
+        some = slip_endpoints.list_slips(session, context, actor, customer=wanted, open_=not every, limit=MOST).items
+        late = {slip.id for slip in back}
+        slips = [*back, *(slip for slip in reversed(some) if slip.id not in late)]
         if actor.may(Permission.ORDER_READ):
             orders = order_endpoints.list_orders(session, actor, customer=wanted, open=not every, limit=MOST).items[
                 ::-1

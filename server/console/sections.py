@@ -57,7 +57,7 @@ SECTIONS = (
         "equipment",
         "e",
         (
-            _tab("documents", "/equipment", Permission.SLIP_READ, Permission.ORDER_READ),
+            _tab("documents", "/equipment", Permission.SLIP_READ),
             _tab("inventory", "/equipment/inventory", Permission.INVENTORY_READ),
             _tab("path", "/equipment/path", Permission.INVENTORY_READ),
             _tab("discrepancies", "/equipment/discrepancies", Permission.INVENTORY_READ),
