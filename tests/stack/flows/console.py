@@ -3,6 +3,7 @@
 import datetime as dt
 import re
 from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from playwright.sync_api import Browser, BrowserContext, FilePayload, Page, expect
@@ -83,7 +84,7 @@ class Console:
             page.fill("#new", PASSWORD)
             page.fill("#again", PASSWORD)
             page.click(".act.main")
-        expect(page.locator("#main.sheet")).to_have_count(0)
+        page.wait_for_url(lambda url: urlsplit(url).path not in ("/sign-in", "/password"))
 
     def operator(self, who: str) -> str:
         """The user name of this person; the account is made when somebody first asks."""
@@ -163,21 +164,23 @@ def site_minute(hours: float) -> str:
 
 
 def settled(page: Page) -> None:
-    """The page's scripts are there: it follows the stream."""
-    expect(page.locator("#live-chip")).to_have_attribute("data-state", re.compile("up|calls"))
+    """The page's scripts are there: it follows the stream, or is the kiosk's."""
+    path = urlsplit(page.url).path
+    if path == "/live":
+        expect(page.locator("body")).to_have_attribute("data-link", "up")
+    elif path != "/kiosk":
+        expect(page.locator("#live-chip")).to_have_attribute("data-state", re.compile("up|calls"))
 
 
 def press(page: Page, key: str) -> None:
     """As a person does on a page whose scripts are there: slower than a scanner."""
-    if page.locator("#live-chip").count():
-        settled(page)
+    settled(page)
     page.keyboard.press(key, delay=50)
 
 
 def type_as_scanner(page: Page, text: str) -> None:
     """A USB scanner is a keyboard that types a key every 5 ms, and Enter. The times are given: a loaded machine would type like a person."""
-    if page.locator("#live-chip").count():
-        settled(page)
+    settled(page)
     keys = page.context.new_cdp_session(page)
     now_s = page.evaluate("Date.now()") / 1000
     for place, character in enumerate([*text, "Enter"]):
