@@ -121,6 +121,7 @@ class Renderer:
             extensions=["jinja2.ext.i18n"],
             auto_reload=False,
             bytecode_cache=_COMPILED,
+            optimized=False,  # else a filter of a constant is worked out when compiled, in the language that came first
         )
         environment.install_gettext_callables(  # type: ignore[attr-defined]
             lambda text: translate(language, text),

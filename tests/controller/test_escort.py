@@ -50,7 +50,7 @@ def test_a_visitor_always_waits_for_an_escort() -> None:
     assert isinstance(waits, AccessPending)
     assert (waits.because.reason, waits.because.rule) == ("ESCORT_REQUIRED", "R4")
     assert waits.because.inputs == {"number": "xu", "area": "hall", "way": "in", "wait_s": 8}
-    assert remedy(waits.because, "zh-CN") == "等待陪同人刷卡进入 hall,剩余 8 秒。"
+    assert remedy(waits.because, "zh-CN") == "等待陪同人刷卡进入 hall，剩余 8 秒。"
     assert actions(outcome, Unlock) == []
 
 

@@ -46,7 +46,7 @@ def test_the_first_of_two_waits_and_is_told_for_what_and_how_long() -> None:
     assert waits.because.rule == "R2"
     assert waits.because.inputs == {"area": "hall", "way": "in", "wait_s": 8}
     assert waits.until_mono_us == at.now.mono_us + 8 * SECOND_US
-    assert remedy(waits.because, "zh-CN") == "等待第二人刷卡进入 hall,剩余 8 秒。"
+    assert remedy(waits.because, "zh-CN") == "等待第二人刷卡进入 hall，剩余 8 秒。"
     assert remedy(waits.because) == "Waiting for a second person to tap for hall, 8 s left."
     assert actions(outcome, Unlock) == []
     assert actions(outcome, Indicate) == [Indicate("hall-in", "pending")]

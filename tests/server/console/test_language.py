@@ -1,6 +1,7 @@
 """Two languages: everything is translated, and who asks gets their own."""
 
 import re
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -9,9 +10,12 @@ from hypothesis import strategies as st
 from controller.event_base import AlarmName
 from controller.events import AnyEvent
 from controller.reasons import ALARMS
+from controller.site_checks import parse_site
 from server.console.language import LANGUAGES, catalogue, preferred, translate
+from server.console.rendering import Renderer
 from server.console.words import WORDS
 from server.ledger.alarm_meanings import OWN
+from tests.server.conftest import SITE
 from tests.server.console.texts import CONSOLE, used_texts
 
 PLACEHOLDER = re.compile(r"%\(\w+\)s|\{\w+\}")
@@ -75,3 +79,20 @@ def test_any_header_gives_one_of_our_languages(header: str) -> None:
 
 def test_a_text_without_translation_is_shown_as_it_is() -> None:
     assert translate("zh-CN", "no such text") == "no such text"
+
+
+def test_what_is_constant_in_a_template_is_said_in_each_language() -> None:
+    parts, renderer = {}, Renderer(parse_site(SITE, "site.toml"))
+    for language in LANGUAGES:
+        template = renderer._environments[language].get_template("taps.html")
+        event = {
+            "kind": "AccessDenied",
+            "tone": "bad",
+            "because": None,
+            "at": datetime(2026, 1, 1, tzinfo=UTC),
+            "seq": 1,
+            "door": "hall-door",
+        }
+        parts[language] = template.render(taps=[{"lost": True, "event": event, "large": True}])
+    assert "A lost badge was used" in parts["en"]
+    assert "A lost badge was used" not in parts["zh-CN"]
