@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
-from jinja2 import BytecodeCache, ChainableUndefined, Environment, FileSystemLoader
+from jinja2 import BytecodeCache, ChainableUndefined, Environment, FileSystemLoader, pass_context
 from jinja2.bccache import Bucket
+from jinja2.runtime import Context
 
 from controller.event_base import Explanation
 from controller.reasons import Language, remedy
@@ -50,6 +51,16 @@ class _Compiled(BytecodeCache):
 
 
 _COMPILED = _Compiled()
+
+
+def _when_rendered(says: Callable[..., str]) -> Callable[..., str]:
+    """A filter that speaks a language. Of a constant Jinja would work out any other when it compiles, in the language that came first."""
+
+    @pass_context
+    def filtered(_context: Context, *given: Any) -> str:
+        return says(*given)
+
+    return filtered
 
 
 @dataclass(frozen=True)
@@ -121,7 +132,6 @@ class Renderer:
             extensions=["jinja2.ext.i18n"],
             auto_reload=False,
             bytecode_cache=_COMPILED,
-            optimized=False,  # else a filter of a constant is worked out when compiled, in the language that came first
         )
         environment.install_gettext_callables(  # type: ignore[attr-defined]
             lambda text: translate(language, text),
@@ -136,12 +146,12 @@ class Renderer:
             static="/static/" + static_files().digest,
         )
         environment.filters.update(
-            word=lambda code, family: translate(language, word(family, code)),
-            place=lambda name: self._place(language, name),
-            point=lambda name: self._point(language, name),
-            remedy=lambda because: self.remedy(because, language),
+            word=_when_rendered(lambda code, family: translate(language, word(family, code))),
+            place=_when_rendered(lambda name: self._place(language, name)),
+            point=_when_rendered(lambda name: self._point(language, name)),
+            remedy=_when_rendered(lambda because: self.remedy(because, language)),
             wall=lambda at_us: self._moment(from_us(at_us)) if isinstance(at_us, int) else "?",
-            instruction=lambda alarm: self._instruction(language, alarm),
+            instruction=_when_rendered(lambda alarm: self._instruction(language, alarm)),
             moment=self._moment,
             minute=lambda at: _aware(at).astimezone(self._zone).strftime("%m-%d %H:%M"),
             day_minute=lambda at: _aware(at).astimezone(self._zone).strftime("%Y-%m-%d %H:%M"),

@@ -308,6 +308,7 @@ def test_all_by_keyboard(page: Page, served: Served, edge: EdgeRow) -> None:
     page.keyboard.press("d")
     expect(page.locator("#plan [data-door=lobby-door]")).to_be_focused()
     page.keyboard.press("d")
+    expect(page.locator("#plan [data-door=hall-door]")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog").get_by_role("heading", name="hall-door")).to_be_visible()
     page.keyboard.press("Escape")
