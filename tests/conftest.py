@@ -18,8 +18,10 @@ ON_THE_SHARED_SITE = (
     "tests/stack/test_edge_faults.py",
 )
 """They use the same running site."""
+FLOWS = "tests/stack/flows"
+"""They sit at the consoles of one running site."""
 LONGEST_FIRST = (
-    "test_kills", "shared site", "test_browser", "test_any_request", "b4-a-successor", "test_quota", "headless_demo", "test_demo", "test_ingest",
+    FLOWS, "test_kills", "shared site", "test_browser", "test_any_request", "b4-a-successor", "test_quota", "headless_demo", "test_demo", "test_ingest",
     "c1-c2", "fire-releases", "server-and-broker-killed", "test_deploy", "edge-killed", "test_desk", "test_board_kills", "test_takeover",
     "test_revoke", "test_journal_faults", "test_scenarios", "test_processes", "test_hall_page", "test_process_faults", "test_mqtt",
 )  # fmt: skip
@@ -31,6 +33,8 @@ def group_of(nodeid: str) -> str:
     file = nodeid.split("::", 1)[0]
     if file in ON_THE_SHARED_SITE:
         return "tests/stack: shared site"
+    if file.startswith(FLOWS):
+        return FLOWS
     return nodeid if file in ONE_BY_ONE else file
 
 
