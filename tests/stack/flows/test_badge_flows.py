@@ -45,7 +45,7 @@ def test_a_badge_that_is_reported_lost_is_refused_with_an_alarm_and_the_photo(co
     service.click("#found a.whole")
     lost = service.locator("[data-report=lost]")
     lost.locator("summary").click()
-    lost.locator("textarea").fill("left in a taxi")
+    lost.locator("textarea").fill("遗失在出租车上")
     lost.locator("button").click()
     expect(service.locator("#stands .standing")).to_have_attribute("data-value", "lost")
     expect(service.locator("#reach .reach-text")).to_have_class("reach-text good")
@@ -58,9 +58,9 @@ def test_a_badge_that_is_reported_lost_is_refused_with_an_alarm_and_the_photo(co
     expect(alarm).to_contain_text("Lost badge")
     expect(alarm.get_by_role("img", name="Photo of the holder of M1005")).to_have_js_property("naturalHeight", 400)
     expect(guard.locator("#taps [data-lost]").first).to_contain_text("M1005")
-    acknowledge(guard, "M1005", "taken from somebody who found it; handed to customer service")
+    acknowledge(guard, "M1005", "拾到者交回，已转交客服")
     expect(alarm).to_have_count(0)
-    expect(guard.locator('#events [data-kind="AlarmAcknowledged"]').first).to_contain_text("handed to customer service")
+    expect(guard.locator('#events [data-kind="AlarmAcknowledged"]').first).to_contain_text("已转交客服")
 
 
 def apply(desk: Page, customer: str, name: str, id_number: str) -> None:
@@ -72,6 +72,7 @@ def apply(desk: Page, customer: str, name: str, id_number: str) -> None:
     desk.fill("[name='person.name']", name)
     desk.select_option("[name='person.id_document']", "passport")
     desk.fill("[name='person.id_number']", id_number)
+    desk.fill("[name=purpose]", "例行维护")
     desk.check("[name=consent]")
     desk.click("[data-act=apply]")
     expect(desk.locator("#progress [data-step=papers]")).to_have_attribute("data-state", "now")

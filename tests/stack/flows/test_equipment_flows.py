@@ -54,7 +54,7 @@ def test_a_work_order_is_drafted_approved_and_received_at_the_door_and_at_the_de
 
 def test_an_exit_slip_is_written_inspected_issued_printed_and_spent_at_the_door(console: Console) -> None:
     service = console.page("customer_service", "/equipment")
-    slip = draft_slip(service, LEAVES, "moved to another site")
+    slip = draft_slip(service, LEAVES, "迁往另一机房")
     service.locator("form[data-api$='/reconcile'] button").click()
     expect(service.locator("h1 .badge-state")).to_have_attribute("data-value", "reconciled")
     guard = console.page("guard", slip.removeprefix(console.url))
@@ -103,7 +103,7 @@ def draft_order(service: Page) -> str:
         type_as_scanner(service, serial)
     service.click("[data-act=keep-lines]")
     expect(service.locator("#lines .number")).to_have_text("2")
-    service.fill("[name=exception_reason]", "the supplier came a day early")
+    service.fill("[name=exception_reason]", "供应商提前一天到货")
     service.click("[data-act=hand-in]")
     expect(service.locator("h1 .badge-state")).to_have_attribute("data-value", "submitted")
     return service.url
