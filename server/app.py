@@ -168,14 +168,14 @@ def create_app(config: Config, *, clock: Clock | None = None, run_services: bool
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        # the routes themselves: with include_router each application would build all of them anew, within its first request
+        routes=[route for router in routers() for route in router.routes],
     )
     app.state.context = context
     app.state.renderer = Renderer(context.site, floor_plan(config.site_file, context.site))
     app.state.live = LiveHub(context, app.state.renderer)
     app.state.portraits = Portraits(context)
     context.ledger_grew = app.state.live.hint
-    for router in routers():
-        app.include_router(router)
     open_endpoints = endpoints_without_permission(app.routes, PUBLIC_ENDPOINTS)
     if open_endpoints:
         raise AssertionError(f"endpoints without a permission: {', '.join(open_endpoints)}")

@@ -235,3 +235,16 @@ def test_every_locked_package_is_locked_by_hash() -> None:
     assert all("--hash=sha256:" in block for block in pinned)
     assert "http://" not in text
     assert "https://" not in text
+
+
+def test_no_browser_of_the_tests_outlives_its_package() -> None:
+    """Its event loop would run on in the worker's thread, where every ``asyncio.run`` of a later test is refused."""
+    held = [
+        f"{path.relative_to(ROOT)}:{node.name}"
+        for path in sorted((ROOT / "tests").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef)
+        and any("session" in ast.unparse(one) and "scope" in ast.unparse(one) for one in node.decorator_list)
+        and re.search(r"\b(launched|sync_playwright|chromium)\b", ast.unparse(node))
+    ]
+    assert held == []

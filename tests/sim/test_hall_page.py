@@ -1,6 +1,5 @@
 """The hall page in a real browser: seen, clicked, dragged, and by keyboard alone."""
 
-import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ import httpx2
 import pytest
 import uvicorn
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from sim.cable import Cable
 from sim.cards.desfire import DesfireCard, StandardFile
@@ -19,12 +18,11 @@ from sim.cards.maker import AID, BADGE_FILE, badge_block
 from sim.hall_http import make_app
 from sim.site_folder import SiteFolder
 from sim.waiting import until
+from tests.chromium import launched
 from tests.sim.hall_bench import HallBench, running_hall
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 TABLE = {
     "papers": [
         {"kind": "slip", "number": "S-20261122-0001", "code": "S-T8CRGEW-E22DEEK", "customer": "C001"},
@@ -63,12 +61,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[HallBench
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    if not Path(CHROMIUM).exists():
-        pytest.fail(f"{CHROMIUM} is not there: apt-get install chromium", pytrace=False)
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with launched() as chromium:
         yield chromium
-        chromium.close()
 
 
 @pytest.fixture

@@ -13,13 +13,6 @@ const $ = (id) => document.getElementById(id);
 startForms(language, _);
 document.querySelector(".rail [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }); // on a phone the row of sections is wider than the window
 
-// Enter in a line of a scanner goes to the next field, and sends only from the last.
-document.addEventListener("keydown", (event) => {
-  if (event.key !== "Enter" || event.isComposing || !event.target.matches("input[data-next]")) return;
-  event.preventDefault();
-  document.getElementById(event.target.dataset.next).focus();
-});
-
 listenToKeys();
 const refresh = keepFresh(_);
 document.addEventListener("refresh", refresh); // a page that has heard of a change need not wait

@@ -6,27 +6,25 @@ nine to look through; into FOLDER, else ``build/screenshots``. Those that the do
 
 import datetime as dt
 import io
-import os
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from PIL import Image, ImageDraw
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from sim.clients import HttpClient
 from sim.demo import load_population
 from sim.operators import Operators
 from sim.population import Population
 from sim.stack import Stack
+from tests.chromium import launched
 from tests.server.console.every_page import PAGES, ShownPage
 from tests.server.console.played_doors import LONG, RULES, Played
 from tests.server.console.played_papers import API, SERIALS, Papers, Places
 
 ROOT = Path(__file__).parents[3]
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PASSWORD = "Lantern-Quay-27-otter"
 DESK, PHONE = (1280, 800), (390, 844)
 LOCALES = {"zh": "zh-CN", "en": "en-GB"}
@@ -220,12 +218,10 @@ def main(folder: Path) -> int:
         Stack(Path(directory), "demo", desk=True, settings=LONG, rules=RULES) as stack,
     ):
         demo = played(stack)
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        with launched() as browser:
             camera = Camera(browser, stack, demo, folder)
             camera.every_page()
             parts_of_live(camera, stack.server_url, demo.places["code"], pictures)
-            browser.close()
     for shown, ours in DOCS.items():
         few_colours((folder / f"{ours}.png").read_bytes(), pictures / f"{shown}.png")
     sheets(folder)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import BrowserContext, Page, expect
 from sqlmodel import delete, select
 
 from controller.commands import UnlockDoor
@@ -30,6 +30,7 @@ from server.operators.models import OperatorSession
 from server.operators.password_changes import FIRST_SIGN_IN_FILE, change_own_password
 from server.operators.permissions import Role
 from server.operators.service import create_operator
+from tests.chromium import AS_A_PERSON_MS, launched
 from tests.server.conftest import ON_SQLITE
 from tests.server.console.conftest import EdgeRow, Served, denied, granted
 from tests.server.process import running
@@ -37,8 +38,6 @@ from tests.server.waiting import until
 
 pytestmark = [pytest.mark.browser, ON_SQLITE]
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PASSWORD = "Lantern-Quay-27-otter"
 expect.set_options(timeout=15_000)  # a loaded machine is slow, not wrong
 PENDING = Explanation("SECOND_PERSON_REQUIRED", "R2", {"area": "hall", "wait_s": 8})
@@ -47,12 +46,8 @@ SERIOUS = ("serious", "critical")
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    if not Path(CHROMIUM).exists():
-        pytest.fail(f"{CHROMIUM} is not there: apt-get install chromium", pytrace=False)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -271,10 +266,10 @@ def test_language_and_theme_are_switched_and_kept(page: Page, served: Served, ed
     page.get_by_role("button", name="中文").click()
     expect(page.locator("#link-text")).to_have_text("实时")
     expect(page.locator("#events > li").first).to_contain_text("拒绝")
-    page.keyboard.press("t")
+    page.keyboard.press("t", delay=AS_A_PERSON_MS)
     page.wait_for_selector('html[data-theme="light"]')
     expect(page.locator("#link-text")).to_have_text("实时")
-    page.keyboard.press("t")
+    page.keyboard.press("t", delay=AS_A_PERSON_MS)
     page.wait_for_selector('html[data-bs-theme="dark"]')
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") != light
     edge.happen(denied())
@@ -295,29 +290,29 @@ def test_the_system_decides_the_theme_until_one_is_chosen(page: Page, served: Se
 def test_all_by_keyboard(page: Page, served: Served, edge: EdgeRow) -> None:
     edge.happen(AlarmRaised("DoorForcedOpen", "hall-door", "R1"), DoorOpened("hall-door"))
     sign_in(page, served)
-    page.keyboard.press("?")
+    page.keyboard.press("?", delay=AS_A_PERSON_MS)
     expect(page.get_by_role("dialog")).to_contain_text("Alarms only")
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
-    page.keyboard.press("a")
+    page.keyboard.press("a", delay=AS_A_PERSON_MS)
     expect(page.get_by_role("button", name="Acknowledge: Door forced open, hall-door")).to_be_focused()
     edge.report(outbox=3)  # another panel changes, and this one too
     edge.happen(AlarmRaised("READER_FAULT", "hall-in", "R1"))
     expect(page.locator("#alarms > li")).to_have_count(2)
     expect(page.get_by_role("button", name="Acknowledge: Door forced open, hall-door")).to_be_focused()
-    page.keyboard.press("d")
+    page.keyboard.press("d", delay=AS_A_PERSON_MS)
     expect(page.locator("#plan [data-door=lobby-door]")).to_be_focused()
-    page.keyboard.press("d")
+    page.keyboard.press("d", delay=AS_A_PERSON_MS)
     expect(page.locator("#plan [data-door=hall-door]")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog").get_by_role("heading", name="hall-door")).to_be_visible()
     page.keyboard.press("Escape")
-    page.keyboard.press("o")
-    page.keyboard.press("d")
+    page.keyboard.press("o", delay=AS_A_PERSON_MS)
+    page.keyboard.press("d", delay=AS_A_PERSON_MS)
     expect(page.get_by_role("button", name="Unlock: hall-door")).to_be_focused()
-    page.keyboard.press("e")
+    page.keyboard.press("e", delay=AS_A_PERSON_MS)
     expect(page.locator("#events")).to_be_focused()
-    page.keyboard.press("4")
+    page.keyboard.press("4", delay=AS_A_PERSON_MS)
     expect(page.get_by_role("button", name="All", exact=True)).to_have_attribute("aria-pressed", "true")
 
 
@@ -453,9 +448,9 @@ def test_axe_finds_nothing_serious(
     page.goto(served.url)
     assert faults(page) == []
     sign_in(page, served)
-    page.keyboard.press("4")
+    page.keyboard.press("4", delay=AS_A_PERSON_MS)
     assert faults(page) == []
-    page.keyboard.press("a")
+    page.keyboard.press("a", delay=AS_A_PERSON_MS)
     page.keyboard.press("Enter")
     assert faults(page) == []
     page.keyboard.press("Escape")

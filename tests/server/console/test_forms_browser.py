@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from sqlmodel import delete
 
 from server.config import load_config
@@ -15,9 +15,9 @@ from server.operators.models import OperatorSession
 from server.operators.password_changes import change_own_password
 from server.operators.permissions import Role
 from server.operators.service import create_operator, create_token
+from tests.chromium import AS_A_PERSON_MS, launched
 from tests.server.conftest import SITE
 from tests.server.console.conftest import Served, serving
-from tests.server.console.screenshots import CHROMIUM, FLAGS
 
 pytestmark = pytest.mark.browser
 PASSWORD = "Lantern-Quay-27-otter"
@@ -76,10 +76,8 @@ def desk(sqlite_template: Any, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -228,7 +226,7 @@ def test_a_state_that_is_gone_is_said_and_a_file_too_large_is_not_sent(page: Pag
 
 def test_lines_that_somebody_else_added_or_took_away_are_neither_lost_nor_back(page: Page, desk: Desk) -> None:
     dates = {"from": "2026-01-01", "until": "2036-01-01"}
-    contract = {"customer": "C001", "number": "HT-1", "areas": ["hall"], "ip_allowance": 9, "port_allowance": 9}
+    contract = {"customer": "C001", "number": "HT-2", "areas": ["hall"], "ip_allowance": 9, "port_allowance": 9}
     assert desk.api.post("/contracts", json=contract | dates).status_code == 201
     plan = {"planned_from": "2035-01-01T00:00:00Z", "planned_until": "2035-01-02T00:00:00Z"}
     a, b, c = ({"model": model, "quantity": 1} for model in ("Ant", "Bee", "Cat"))
@@ -244,14 +242,16 @@ def test_lines_that_somebody_else_added_or_took_away_are_neither_lost_nor_back(p
     assert desk.api.patch(path, json={"lines": [a, b, c]}).status_code == 200
     page.locator("[data-act=keep-lines]").click()
     expect(page.locator(".conflict")).to_be_visible()
-    page.get_by_role("button", name="Send mine all the same").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Send mine all the same").click()
     expect(page.locator("[name='lines.2.model']")).to_have_value("Cat")
     expect(page.locator(".conflict")).to_have_count(0)
     assert models() == ["Ape", "Bee", "Cat"]
     page.locator("[name='lines.0.model']").fill("Asp")
     assert desk.api.patch(path, json={"lines": [a, b]}).status_code == 200
     page.locator("[data-act=keep-lines]").click()
-    page.get_by_role("button", name="Send mine all the same").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Send mine all the same").click()
     expect(page.locator(".conflict")).to_have_count(0)
     expect(page.locator("[name='lines.2.model']")).to_have_count(0)
     assert models() == ["Asp", "Bee"]
@@ -259,13 +259,13 @@ def test_lines_that_somebody_else_added_or_took_away_are_neither_lost_nor_back(p
 
 def test_keys_do_nothing_behind_a_dialog_and_what_no_page_takes_for_a_scan_stays_typed(page: Page, desk: Desk) -> None:
     expect(page.locator("#live-chip")).to_have_attribute("data-state", "up")  # the page's modules are there
-    page.keyboard.press("?")
+    page.keyboard.press("?", delay=AS_A_PERSON_MS)
     expect(page.locator("#shortcuts")).to_be_visible()
     page.evaluate(
         "() => { document.activeElement.blur(); document.addEventListener('click', () => { window.clicked = true; }); }"
     )
     for key in ("e", "n", "o", "g", "b"):
-        page.keyboard.press(key)
+        page.keyboard.press(key, delay=AS_A_PERSON_MS)
     assert page.evaluate("() => window.clicked") is None
     page.keyboard.press("Escape")
     edit(page, remark="")

@@ -20,6 +20,7 @@ from server.operators.models import AuditEntry
 from server.operators.permissions import Role
 from server.operators.service import create_token
 from server.personal.models import Attachment
+from tests.chromium import AS_A_PERSON_MS
 from tests.server.badges.conftest import populate
 from tests.server.badges.making import picture
 from tests.server.conftest import ON_SQLITE
@@ -53,13 +54,13 @@ def test_a_guard_compares_photo_and_person_and_accepts(page: Page, served: Serve
     for theme in ("light", "dark"):
         page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]
         assert faults(page) == []
-    page.keyboard.press("w")
+    page.keyboard.press("w", delay=AS_A_PERSON_MS)
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("The badge is suspended at once")
     page.keyboard.press("Escape")
-    page.keyboard.press("w")
+    page.keyboard.press("w", delay=AS_A_PERSON_MS)
     page.keyboard.press("Enter")
     command = answer_command(served, edge, "ConfirmHolder")
     assert '"accepted":true' in command.command
@@ -93,7 +94,7 @@ def test_equipment_is_checked_where_no_scanner_works(page: Page, served: Served,
     )
     edge.happen(AlarmRaised("EQUIPMENT_UNCHECKED", "goods-door", "E4", {"cause": "rex", "openings": 2}))
     sign_in(page, served)
-    page.keyboard.press("w")
+    page.keyboard.press("w", delay=AS_A_PERSON_MS)
     page.keyboard.press("Enter")
     dialog = page.get_by_role("dialog")
     assert dialog.get_by_label("Door and direction").input_value() == "goods-out"
@@ -183,6 +184,7 @@ def test_a_visitor_is_checked_in_step_by_step(page: Page, served: Served) -> Non
         radio.check()
     page.get_by_role("button", name="Keep what was said").click()
     expect(page.locator('[data-step="now"] h2')).to_contain_text("3. Photo")
+    expect(page.locator("#live-chip")).to_have_attribute("data-state", "up")  # what sends the camera's picture is there
     page.get_by_label("or choose a picture").set_input_files(
         {"name": "xu.jpg", "mimeType": "image/jpeg", "buffer": picture()}
     )

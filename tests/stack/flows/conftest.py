@@ -1,26 +1,22 @@
 """One running site with its desk, one browser, and an operator of each role with a password of their own."""
 
 import datetime as dt
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from sim.demo import load_population
 from sim.goods_desk import GoodsDesk
 from sim.operators import Operators
 from sim.stack import Stack
+from tests.chromium import launched
 from tests.stack.flows.console import Console
 from tests.stack.open_site import OpenSite, populate
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-FLAGS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-background-networking"),
-    *("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"),
-]
+CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 SETTINGS = {"exit_confirm_s": 1.4, "duress_from_s": 1.1, "duress_until_s": 1.3}
 """A second tap at a way out counts sooner: a test waits for it."""
 expect.set_options(timeout=20_000)  # a loaded machine is slow, not wrong
@@ -35,17 +31,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(300))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
-    if not Path(CHROMIUM).exists():
-        pytest.fail(f"{CHROMIUM} is not there: apt-get install chromium", pytrace=False)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with launched(*CAMERA) as browser:
         yield browser
-        browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def running(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     """The demo site with its desk on mosquitto, its people with their cards, and nobody signed in yet."""
     with Stack(tmp_path_factory.mktemp("flows"), "demo", "mosquitto", settings=SETTINGS, desk=True) as stack:

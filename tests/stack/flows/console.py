@@ -14,6 +14,7 @@ from sim.documents import document
 from sim.operators import Operators
 from sim.stack import EDGE, Stack
 from sim.waiting import until
+from tests.chromium import AS_A_PERSON_MS
 from tests.stack.open_site import READY_S, OpenSite
 
 PASSWORD = "Lantern-Quay-27-otter"
@@ -175,7 +176,7 @@ def settled(page: Page) -> None:
 def press(page: Page, key: str) -> None:
     """As a person does on a page whose scripts are there: slower than a scanner."""
     settled(page)
-    page.keyboard.press(key, delay=50)
+    page.keyboard.press(key, delay=AS_A_PERSON_MS)
 
 
 def type_as_scanner(page: Page, text: str) -> None:
