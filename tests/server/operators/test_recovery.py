@@ -10,7 +10,6 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy.exc import DatabaseError
 from sqlmodel import select, text
-from typer.testing import CliRunner
 
 from server.cli import app as command_line
 from server.db.clock import FixedClock
@@ -19,6 +18,7 @@ from server.operators import sign_in as limits
 from server.operators.models import AuditEntry
 from server.operators.recovery_models import RecoveryHalf
 from tests.server.browser import PASSWORD, administrator, browser, context_of_app, sign_in
+from tests.server.command_line import invoke
 from tests.server.conftest import ON_SQLITE
 from tests.server.operators.people import person, refusal, who
 
@@ -173,13 +173,12 @@ def test_where_nobody_can_sign_in_the_command_line_opens_it_with_who_approved_on
     admin = administrator(app)
     a, b = sealed(admin)
     config = str(context_of_app(app).config.dir.parent / "server.toml")
-    run = CliRunner()
     asked = ["recover", "--config", config, "--reason", "nobody can sign in"]
-    refused = run.invoke(command_line, asked, input=f"{a}\n{b}\n")
+    refused = invoke(command_line, asked, f"{a}\n{b}\n")
     assert refused.exit_code == 2
-    wrong = run.invoke(command_line, [*asked, "--head", "Wang"], input=f"{b}\n{a}\n")
+    wrong = invoke(command_line, [*asked, "--head", "Wang"], f"{b}\n{a}\n")
     assert wrong.exit_code == 2
-    done = run.invoke(command_line, [*asked, "--head", "Wang"], input=f"{a}\n{b}\n")
+    done = invoke(command_line, [*asked, "--head", "Wang"], f"{a}\n{b}\n")
     assert done.exit_code == 0, done.output
     secret = done.output.split("password:")[1].split()[0]
     assert sign_in(browser(app), "recovery", secret).status_code == 200

@@ -1,19 +1,17 @@
 """The command `menjin registry` against a test's configuration, and workbooks to give it."""
 
 import json
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 import xlsxwriter  # type: ignore[import-untyped]
 from click.testing import Result
-from typer.testing import CliRunner
 
 from server.config import Config
 from server.registry.cli import app
+from tests.server.command_line import invoke
 
 CUSTOMER = ["code", "kind", "name"]
 
@@ -26,22 +24,8 @@ class Command:
     config: Path
 
     def run(self, *arguments: str) -> Result:
-        """Its exit code, stdout, stderr. The command runs inside the tests' process: its stderr is gone afterwards, so it must not stay where
-        everybody's logs go."""
-
-        def start_logs(level: str) -> None:
-            structlog.configure(
-                wrapper_class=structlog.make_filtering_bound_logger(level),
-                logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-                cache_logger_on_first_use=False,
-            )
-
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("server.registry.cli.start_logs", start_logs)
-            try:
-                return CliRunner().invoke(app, [*arguments, "--config", str(self.config)])
-            finally:
-                structlog.reset_defaults()
+        """Its exit code, stdout, stderr."""
+        return invoke(app, [*arguments, "--config", str(self.config)])
 
     def csv(self, content: str | bytes, *arguments: str, noun: str | None = "customers") -> Result:
         """Import a CSV file of this content."""
