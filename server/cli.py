@@ -1,5 +1,6 @@
 """``menjin server`` and ``menjin broker``. What cannot be used ends with one line on stderr and exit code 2."""
 
+import gc
 import sys
 from collections.abc import Callable
 from enum import StrEnum
@@ -40,6 +41,7 @@ def server(
         _end("menjin server: --config FILE is missing")
 
     def run() -> None:
+        gc.disable()  # what is imported stays: looking for garbage among it took an eighth of the start; serve() enables it
         from server.config import load_config
         from server.logs import start_logs
         from server.serve import serve

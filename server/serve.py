@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import fcntl
+import gc
 import os
 import signal
 import socket
@@ -35,6 +36,7 @@ def serve(config: Config) -> None:
     with _listen(config) as listening, alone_on_sqlite(config.database_url):
         clock = SystemClock()
         app = create_app(config, clock=clock)
+        gc.enable()
         files = _certificate_files(config)
         address = listening.getsockname()
         url = _url("https" if files else "http", config.host, address[1])
