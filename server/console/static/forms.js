@@ -100,8 +100,8 @@ async function ask(form, submitter, _) {
 function valuesOf(form, submitter) {
   const values = {};
   for (const field of form.elements) {
-    if (!field.name || field.disabled || (field.matches("[type=checkbox], [type=radio]") && !field.checked)) continue;
-    if (field.tagName === "BUTTON" && field !== submitter) continue;
+    if (!field.name || (field.tagName === "BUTTON" ? field !== submitter : field.disabled)) continue; // while it is sent the button that was pressed is disabled
+    if (field.matches("[type=checkbox], [type=radio]") && !field.checked) continue;
     const value = valueOf(field);
     if (value === "" && field.dataset.empty !== "null") continue;
     const path = field.name.split(".");

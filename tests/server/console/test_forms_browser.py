@@ -224,6 +224,26 @@ def test_a_state_that_is_gone_is_said_and_a_file_too_large_is_not_sent(page: Pag
     assert said[3] is None
 
 
+def test_a_contract_is_in_force_only_when_that_button_was_pressed(page: Page, desk: Desk) -> None:
+    def status_of(number: str) -> str:
+        [contract] = desk.api.get("/contracts", params={"number": number}).json()["items"]
+        return str(contract["status"])
+
+    for number, button in (("HT-D", "Keep as a draft"), ("HT-S", "It is signed: in force")):
+        page.locator("[data-act=new-contract]").click()
+        page.locator("#new-contract [name=number]").fill(number)
+        page.locator("#new-contract [name=from]").fill("2026-01-01")
+        page.get_by_role("button", name=button).click()
+        expect(page.locator("article", has_text=number)).to_be_visible()
+    assert (status_of("HT-D"), status_of("HT-S")) == ("draft", "active")
+    page.locator("[data-act=new-contract]").click()
+    page.locator("#new-contract [name=number]").fill("HT-N")
+    page.locator("#new-contract [name=from]").fill("2026-01-01")
+    page.locator("#new-contract").evaluate("form => form.requestSubmit()")  # by no button
+    expect(page.locator("article", has_text="HT-N")).to_be_visible()
+    assert status_of("HT-N") == "draft"
+
+
 def test_lines_that_somebody_else_added_or_took_away_are_neither_lost_nor_back(page: Page, desk: Desk) -> None:
     dates = {"from": "2026-01-01", "until": "2036-01-01"}
     contract = {"customer": "C001", "number": "HT-2", "areas": ["hall"], "ip_allowance": 9, "port_allowance": 9}
