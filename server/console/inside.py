@@ -41,6 +41,7 @@ def inside_page(request: Request, session: DbSession, context: AppContext, actor
         count=sum(area["count"] for area in outermost), lowest=sum(area["lowest"] for area in outermost),
         highest=None if unknown else sum(area["highest"] for area in outermost),
         certain=all(area["certain"] for area in areas),
+        silent=sorted({(one["edge"], one["since"]) for area in areas for one in area["silent"]}, key=lambda one: one[0]),
         seconds_since=lambda at: max(0, int((now - datetime.fromisoformat(at)).total_seconds())),
     )  # fmt: skip
 

@@ -19,7 +19,7 @@ from server.context import Context
 from server.db.clock import from_us, to_us
 from server.fleet.endpoints import show_edge
 from server.fleet.models import Edge, PolicyVersion
-from server.fleet.status import SILENT_US
+from server.fleet.silence import linked
 from server.ledger import alarm_reading, reading
 from server.ledger.reading import EventRow
 from server.operators.models import Operator
@@ -276,11 +276,6 @@ def _to_count(people: list[dict[str, Any]]) -> str:
     numbers = [person["number"] for person in people if person["holder"] > 0]
     others = len(people) - len(numbers)
     return " ".join([*numbers, *([f"+{others}"] if others else [])])
-
-
-def linked(edge: Edge, now_us: int) -> bool:
-    """Whether the edge is connected and was heard lately: else what it reported is old."""
-    return edge.online and edge.last_seen_us is not None and now_us - edge.last_seen_us <= SILENT_US
 
 
 def _door(door: dict[str, Any], edge: Edge | None, now_us: int) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The muster list on paper: who is inside, area by area, to tick off at the assembly point; Chinese and English (L3, MEANINGS 27)."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,11 @@ def print_muster(context: Context, actor: Actor) -> bytes:
         shown = occupancy(session, context, to_us(now))
     page = set_pages(TEMPLATE, sheet_data(context, shown, now, actor.name))
     with context.database.write() as session:
-        after = {"areas": {one["area"]: one["count"] for one in shown["items"]}, "frozen": len(shown["muster"])}
+        after = {
+            "areas": {one["area"]: one["count"] for one in shown["items"]},
+            "frozen": len(shown["muster"]),
+            "silent": sorted({edge["edge"] for one in shown["items"] for edge in one["silent"]}),
+        }
         record(session, actor, now, "muster.print", context.site.id, after=after)
     return page
 
@@ -64,20 +69,40 @@ def _frozen(context: Context, fire: dict[str, Any]) -> dict[str, Any]:
 
 def _area(context: Context, one: dict[str, Any]) -> dict[str, Any]:
     here = [person for person in one["people"] if person["area"] == one["area"]]
-    most = "?" if one["highest"] is None else str(one["highest"])
-    count = str(one["count"]) if one["certain"] else f"{one['lowest']} – {most}"
-    doubt = ""
-    if not one["certain"]:
-        zh, en = CAUSES.get(one["cause"], (one["cause"], one["cause"]))
-        doubt = f"人数不确定：{zh} Not certain: {en}"
     return {
         "head": placed(context.site, one["area"]),
         "inside": f"在 in {placed(context.site, one['inside'])}" if one["inside"] else "",
-        "count": count,
+        "count": _count(one),
         "elsewhere": len(one["people"]) - len(here),
-        "doubt": doubt,
+        "doubt": "\n".join(_doubts(context, one)),
         "rows": [_person(context, person) for person in here],
     }
+
+
+def _count(one: dict[str, Any]) -> str:
+    if one["certain"]:
+        return str(one["count"])
+    if one["silent"]:
+        return f"{one['count']} ?"
+    return f"{one['lowest']} – {'?' if one['highest'] is None else one['highest']}"
+
+
+def _doubts(context: Context, one: dict[str, Any]) -> Iterator[str]:
+    for edge, since in ((silent["edge"], silent["since"]) for silent in one["silent"]):
+        if since is None:
+            yield (
+                f"控制器 {edge} 从未上报，在场人员不明，请查看该控制器本机的在场人员清单。"
+                f" Edge {edge} has never reported: who is inside is not known. Ask the edge's own muster page."
+            )
+            continue
+        at = local(context.site.time_zone, datetime.fromisoformat(since))
+        yield (
+            f"控制器 {edge} 自 {at} 起失联：名单为当时情况，其门仍自行判定，请查看该控制器本机的在场人员清单。"
+            f" Edge {edge} is silent since {at}: the list is as it was then, and its doors go on deciding. Ask the edge's own muster page."
+        )
+    if not one["certain"] and one["cause"] != "silent":
+        zh, en = CAUSES.get(one["cause"], (one["cause"], one["cause"]))
+        yield f"人数不确定：{zh} Not certain: {en}"
 
 
 def _person(context: Context, one: dict[str, Any]) -> list[str]:

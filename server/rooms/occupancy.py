@@ -12,6 +12,7 @@ from sqlmodel import Session
 from server.console.people import People, people_of
 from server.context import Context
 from server.fleet.models import Edge
+from server.fleet.silence import SilentEdge, silent_by_area
 from server.ledger.keyed_rows import table_of
 from server.ledger.models import (
     LedgerAlarm,
@@ -40,8 +41,10 @@ class _Now(msgspec.Struct):
 
 
 def occupancy(session: Session, context: Context, now_us: int) -> dict[str, Any]:
-    """``{items, muster, waiting, lockdowns}``. ``items``: every area that is not public, as the site file has them."""
+    """``{items, muster, waiting, lockdowns}``. ``items``: every area that is not public, as the site file has them. Nothing is certain of an area
+    while an edge at one of its doors is silent: the list is then as of its last word."""
     now = _read(session, now_us)
+    silent = silent_by_area(session, context.site, now_us)
     frozen = [person for fire in now.fires for person in json.loads(fire["muster"] or "[]")]
     everybody = [*now.presence, *frozen, *now.waiting]
     holders = {row["holder"] for row in everybody} | {row.get("escort") for row in everybody}
@@ -57,7 +60,7 @@ def occupancy(session: Session, context: Context, now_us: int) -> dict[str, Any]
                 "inside": area.inside,
                 "two_person": area.two_person,
                 "capacity": area.capacity,
-                **_inside(area.id, areas.within(area.id), now, people, numbers),
+                **_inside(area.id, areas.within(area.id), now, silent.get(area.id, []), people, numbers),
                 "lone": _lone(now.alone.get(area.id)),
                 "locked_down": any(one["area"] in ("", *areas.rooms(area.id)) for one in now.lockdowns),
             }
@@ -107,7 +110,14 @@ def _rows(session: Session, model: Any) -> list[dict[str, Any]]:
     return [dict(row._mapping) for row in session.connection().execute(query)]
 
 
-def _inside(area: str, within: Iterable[str], now: _Now, people: People, numbers: Mapping[int, str]) -> dict[str, Any]:
+def _inside(
+    area: str,
+    within: Iterable[str],
+    now: _Now,
+    silent: list[SilentEdge],
+    people: People,
+    numbers: Mapping[int, str],
+) -> dict[str, Any]:
     within = frozenset(within)
     listed: dict[tuple[int | str, int], dict[str, Any]] = {}
     for row in now.presence:  # the latest word counts; people without a badge have numbers of one edge only
@@ -115,7 +125,7 @@ def _inside(area: str, within: Iterable[str], now: _Now, people: People, numbers
             listed[row["edge_id"] if row["holder"] < 0 else "", row["holder"]] = row
     doubt = now.uncertain.get(area)  # who of those listed is in which inner area, that one says itself
     sure = [row for row in listed.values() if row["sure"]]
-    return {
+    told: dict[str, Any] = {
         "people": [_person(row, people, numbers) for row in listed.values()],
         "count": len(listed),
         "lowest": len(sure),
@@ -123,7 +133,14 @@ def _inside(area: str, within: Iterable[str], now: _Now, people: People, numbers
         "certain": doubt is None,
         "cause": doubt["cause"] if doubt is not None else None,
         "uncertain_since": rfc3339(doubt["uncertain_since_us"]) if doubt is not None else None,
+        "silent": [{"edge": edge.name, "since": rfc3339(edge.since_us)} for edge in silent],
     }
+    if silent:  # whoever was inside may have left since, and others come
+        told |= {"lowest": 0, "highest": None, "certain": False}
+    if silent and doubt is None:
+        first_us = min((edge.since_us for edge in silent if edge.since_us is not None), default=None)
+        told |= {"cause": "silent", "uncertain_since": rfc3339(first_us)}
+    return told
 
 
 def _person(row: Mapping[str, Any], people: People, numbers: Mapping[int, str]) -> dict[str, Any]:

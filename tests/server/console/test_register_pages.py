@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from controller.event_base import Explanation
-from controller.events import AccessDenied, AlarmRaised
+from controller.events import AccessDenied, AlarmRaised, DoorOpened
 from controller.room_events import AreaUncertain
 from server.console.rendering import Renderer
 from server.reports.counting import REPORTS
@@ -84,6 +84,27 @@ def test_the_page_says_how_many_at_least_why_and_whose_stay_is_over(house: House
     )
     house.edge.happen(AlarmRaised("OVERSTAY", "M1", "B8", {"number": "M1"}), at_s=12)
     assert shown(house.client(), "/inside").count("Stay is over") == 1
+
+
+def test_while_an_edge_is_silent_no_page_shows_who_is_inside_as_certain(house: House) -> None:
+    two_inside(house)
+    house.edge.happen(DoorOpened("hall-door"), at_s=11)
+    assert '<span class="big-count" data-certain="true">2<' in shown(house.client(), "/inside")
+    house.edge.fall_silent()
+    text = shown(house.client(), "/inside")
+    assert text.count('<span class="big-count" data-certain="false">2 ?<') == 2, "of the site, of the hall"
+    assert "Edge edge-1 is silent since 03-02 16:00:00" in words(text)
+    assert "edge-1: old: as of 03-02 16:00" in panel(text, "hall")
+    assert 'class="flag good"' not in text, "two persons are not known to be there"
+    assert 'data-act="count"' not in text, "a count cannot be ordered at it"
+    assert "certain" not in panel(text, "annex")
+    assert "自 03-02 16:00:00 起失联" in words(shown(house.client(), "/inside", "zh"))
+    live = shown(house.client(), "/live")
+    hall = re.search(r'<li class="area stale"[^>]*data-area="hall".*?</li>', live, re.S)
+    assert hall is not None
+    assert "2 ?" in words(hall[0])
+    assert "edge-1: old: as of 03-02 16:00" in words(hall[0])
+    assert re.search(r'data-area="hall"[^>]*aria-label="hall: 2 persons, old"', live)
 
 
 def test_the_register_shows_a_stay_on_one_line_and_finds_by_its_filters(house: House) -> None:

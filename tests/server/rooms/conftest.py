@@ -96,11 +96,18 @@ class RoomEdge:
         self.wire = WireEdge(name)
         self.context = context
         with context.database.write() as session:
-            edge = Edge(name=name, created_at=START, epoch=1, public_key=self.wire.public_key, online=True)
+            edge = Edge(
+                name=name, created_at=START, epoch=1, public_key=self.wire.public_key, online=True, last_seen_us=AT_US
+            )
             session.add(edge)
             session.flush()
             assert edge.id is not None
             self.id = edge.id
+
+    def fall_silent(self) -> None:
+        """Its link is cut."""
+        with self.context.database.write() as session:
+            session.get_one(Edge, self.id).online = False
 
     def happen(self, *events: AnyEvent, at_s: float = 0) -> None:
         """One record with these events, that many seconds after the tests' beginning, ingested."""

@@ -1,5 +1,6 @@
 """Who is inside, by the edges' word, and how sure that is (R2, MEANINGS 12, 13, 22, 27)."""
 
+from datetime import timedelta
 from typing import Any
 
 from controller.event_base import Explanation
@@ -9,6 +10,7 @@ from controller.events import (
     AccessPending,
     AlarmCleared,
     AlarmRaised,
+    DoorOpened,
     EdgeStarted,
     FireLatched,
     FireReset,
@@ -21,6 +23,7 @@ from controller.room_events import (
     LockdownChanged,
     OccupancyReconciled,
 )
+from server.db.clock import FixedClock
 from tests.server.conftest import ON_SQLITE
 from tests.server.edges import AT_US
 from tests.server.rooms.conftest import LI, WANG, House, taken
@@ -177,3 +180,28 @@ def test_lockdowns_show_with_their_cause_and_cover_what_lies_inside(house: House
     assert all(one["locked_down"] for one in areas(house).values())
     house.edge.happen(LockdownChanged("hall", False, "command"), LockdownChanged("", False, "input"))
     assert house.get("occupancy")["lockdowns"] == []
+
+
+@ON_SQLITE
+def test_behind_the_doors_of_a_silent_edge_nothing_is_certain(house: House) -> None:
+    house.edge.happen(DoorOpened("hall-door"), DoorOpened("cage-door"), taken("hall-in"), taken("hall-in", WANG))
+    house.other.happen(taken("annex-in", WANG, number="M9"))
+    house.edge.fall_silent()
+    shown = areas(house)
+    hall, cage, annex = shown["hall"], shown["cage-a"], shown["annex"]
+    assert (hall["count"], hall["lowest"], hall["highest"], hall["certain"]) == (2, 0, None, False)
+    assert (hall["cause"], hall["uncertain_since"]) == ("silent", "2026-03-02T08:00:00Z")
+    assert hall["silent"] == cage["silent"] == [{"edge": "edge-1", "since": "2026-03-02T08:00:00Z"}]
+    assert (annex["certain"], annex["silent"]) == (True, [])
+    house.edge.happen(AreaUncertain("hall", "rex"))
+    hall = areas(house)["hall"]
+    assert (hall["cause"], hall["lowest"], hall["highest"]) == ("rex", 0, None), "others may have come in since"
+
+
+@ON_SQLITE
+def test_an_edge_that_says_nothing_for_too_long_is_silent_also_where_nobody_saw_it_go(
+    house: House, clock: FixedClock
+) -> None:
+    assert areas(house)["annex"]["certain"] is True
+    clock.advance(timedelta(seconds=96))
+    assert areas(house)["annex"]["certain"] is False

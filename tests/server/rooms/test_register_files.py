@@ -8,6 +8,7 @@ import pytest
 from python_calamine import CalamineWorkbook
 from sqlmodel import col, select
 
+from controller.events import DoorOpened
 from controller.room_events import AreaUncertain
 from server.operators.models import AuditEntry
 from server.rooms import muster_sheet, register_book, register_files
@@ -147,3 +148,19 @@ def test_the_muster_names_each_area_and_says_what_is_not_sure(house: House) -> N
     assert "控制器曾重启" in hall["doubt"]
     assert [row[0] for row in hall["rows"]] == ["M1", "M2"]
     assert "M2" in hall["rows"][0][4]
+
+
+def test_the_muster_says_of_a_silent_edge_since_when_it_is_old(house: House) -> None:
+    house.edge.happen(DoorOpened("hall-door"), taken("hall-in"))
+    house.edge.fall_silent()
+    assert house.client().get("/api/v1/occupancy/muster.pdf").content.startswith(b"%PDF")
+    [printed] = acts(house, "muster.print")
+    assert printed.after is not None
+    assert printed.after["silent"] == ["edge-1"]
+    with house.context.database.read() as session:
+        shown = occupancy(session, house.context, int(START.timestamp() * 1_000_000))
+    sheet = {one["head"]: one for one in muster_sheet.sheet_data(house.context, shown, START, "guard")["areas"]}
+    assert sheet["hall"]["count"] == "1 ?"
+    assert "edge-1 自 2026-03-02 16:00 起失联" in sheet["hall"]["doubt"]
+    assert "its doors go on deciding" in sheet["hall"]["doubt"]
+    assert (sheet["annex"]["count"], sheet["annex"]["doubt"]) == ("0", "")
