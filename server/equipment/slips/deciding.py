@@ -1,5 +1,6 @@
 """Approving, refusing, issuing, cancelling a slip: each by somebody, none by the applicant alone (E4, E5, E8; MEANINGS 24)."""
 
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -7,10 +8,11 @@ from sqlmodel import Session, col, select
 
 from server.context import Context
 from server.equipment.codes import code_hash, new_code, next_number, open_code, seal_code
-from server.equipment.slip_models import ExitSlip, Inspection
+from server.equipment.slip_models import ExitSlip, ExitSlipLine, Inspection
 from server.equipment.slips.binding import bind
 from server.equipment.slips.claims import release_all
 from server.equipment.slips.drafting import refuse_past, touch
+from server.equipment.slips.inspecting import inspections_of
 from server.equipment.slips.lookup import carriers_of, id_of, keys_of, lines_of, refuse_status
 from server.equipment.slips.reconciling import look, refuse_findings
 from server.equipment.slips.release import is_released
@@ -52,21 +54,41 @@ def approve(session: Session, actor: Actor, now: datetime, slip: ExitSlip, note:
 def refuse_unapprovable(session: Session, actor: Actor, now: datetime, slip: ExitSlip) -> None:
     """Raise :class:`Problem` for what keeps this actor from approving it now: 409 ``own_slip`` for whoever wrote the application, ``ERASURE_MISSING`` for storage
     without its record (E8), and what the inventory now says against it. Nothing changes."""
-    refuse_status(slip, "inspected")
-    refuse_past(slip, now)
-    refuse_own(session, actor, slip)
-    _refuse_unerased(session, slip)
-    refuse_findings(look(session, slip, now))
+    problem = why_unapprovable(session, actor, now, [slip]).get(id_of(slip))
+    if problem is not None:
+        raise problem
 
 
-def refuse_own(session: Session, actor: Actor, slip: ExitSlip) -> None:
-    """Raise :class:`Problem` 409 ``own_slip`` for whoever wrote the application, or changed it."""
-    wrote = select(AuditEntry.id).where(
-        AuditEntry.subject == slip.public_id,
-        col(AuditEntry.actor).in_(actor.identities),
-        col(AuditEntry.act).in_(WROTE),
+def why_unapprovable(session: Session, actor: Actor, now: datetime, slips: Sequence[ExitSlip]) -> dict[int, Problem]:
+    """What :func:`refuse_unapprovable` would raise, by slip; those that may be approved are left out. The same few queries for any number of slips."""
+    ids = [id_of(slip) for slip in slips]
+    wrote, lines, attested = written_by(session, actor, slips), lines_of(session, ids), inspections_of(session, ids)
+    found = look(session, slips, lines, now)
+    why = {}
+    for slip in slips:
+        try:
+            refuse_status(slip, "inspected")
+            refuse_past(slip, now)
+            refuse_own(slip, wrote)
+            _refuse_unerased(lines[id_of(slip)], attested[id_of(slip)])
+            refuse_findings(found[id_of(slip)])
+        except Problem as problem:
+            why[id_of(slip)] = problem
+    return why
+
+
+def written_by(session: Session, actor: Actor, slips: Iterable[ExitSlip]) -> set[str]:
+    """Which of these applications this person wrote or changed, by public id."""
+    made = {slip.public_id: actor.is_who(slip.created_by) for slip in slips}
+    changed = select(AuditEntry.subject).where(
+        col(AuditEntry.subject).in_(made), col(AuditEntry.actor).in_(actor.identities), col(AuditEntry.act).in_(WROTE)
     )
-    if actor.is_who(slip.created_by) or session.exec(wrote.limit(1)).first() is not None:
+    return {name for name, own in made.items() if own} | set(session.exec(changed).all() if made else ())
+
+
+def refuse_own(slip: ExitSlip, wrote: Collection[str]) -> None:
+    """Raise :class:`Problem` 409 ``own_slip`` for whoever wrote the application, or changed it; ``wrote``: as :func:`written_by` finds it."""
+    if slip.public_id in wrote:
         raise Problem(
             409,
             "own_slip",
@@ -87,7 +109,7 @@ def issue(session: Session, context: Context, actor: Actor, slip: ExitSlip, edge
     refuse_status(slip, "approved")
     now = context.clock.now()
     refuse_past(slip, now)
-    refuse_findings(look(session, slip, now))
+    refuse_findings(look(session, [slip], lines_of(session, [id_of(slip)]), now)[id_of(slip)])
     code = new_code("slip")
     day = now.astimezone(ZoneInfo(context.site.time_zone)).strftime("%Y%m%d")
     slip.number = next_number(session, "slip", day)
@@ -146,14 +168,10 @@ def _erase_files(session: Session, context: Context, slip: ExitSlip, end: dateti
     schedule_erasure_of(session, subjects, end + timedelta(days=context.config.erase_after_days))
 
 
-def _refuse_unerased(session: Session, slip: ExitSlip) -> None:
+def _refuse_unerased(lines: Iterable[ExitSlipLine], attested: Iterable[Inspection]) -> None:
     """Raise :class:`Problem` 409 unless all storage on the slip has its record of erasure."""
-    storage = [line for line in lines_of(session, [id_of(slip)])[id_of(slip)] if line.storage]
-    records = session.exec(
-        select(Inspection)
-        .where(Inspection.slip_id == slip.id, Inspection.act == "erasure")
-        .order_by(col(Inspection.id))
-    ).all()
+    storage = [line for line in lines if line.storage]
+    records = [row for row in attested if row.act == "erasure"]
     for line in storage:
         whole, erased = False, set[str]()
         for row in records:

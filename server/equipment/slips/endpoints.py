@@ -21,7 +21,7 @@ from server.equipment.slips.inputs import (
     changed_content,
     content_of,
 )
-from server.equipment.slips.lookup import carriers_of, find_slip, id_of, refuse_status
+from server.equipment.slips.lookup import carriers_of, find_slip, id_of, lines_of, refuse_status
 from server.equipment.slips.printing import print_slip
 from server.equipment.slips.showing import SlipShown, show_slips
 from server.operators.actor import Actor
@@ -202,7 +202,8 @@ def submit_slip(
 @router.get("/{name}/reconciliation")
 def look_up(session: DbSession, context: AppContext, actor: Reads, name: Named) -> Found:
     """What the inventory says of every line, now; nothing changes."""
-    found = reconciling.look(session, find_slip(session, name, actor), context.clock.now())
+    slip = find_slip(session, name, actor)
+    found = reconciling.look(session, [slip], lines_of(session, [id_of(slip)]), context.clock.now())[id_of(slip)]
     lines = [LineFound(**line.shown()) for line in found]
     return Found(agrees=all(line.agrees for line in lines), lines=lines)
 

@@ -1,6 +1,5 @@
 """Finding slips by the names that requests use, with their lines and carriers."""
 
-from collections import defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -13,6 +12,8 @@ from server.operators.actor import Actor
 from server.problems import Problem, not_found
 from server.registry.lookup import may_see
 from server.registry.models import Customer
+
+LINES_AT_ONCE = 500
 
 
 def find_slip(
@@ -79,21 +80,22 @@ class Passed(NamedTuple):
 def passed_of(session: Session, lines: Iterable[ExitSlipLine]) -> dict[int, Passed]:
     """What passed, by line: from the stays that the inventory keeps. Every line has an entry. A device that a line brought back in another's place stands in the
     ``returned`` of its own line."""
-    found: dict[int, Passed] = defaultdict(lambda: Passed(set(), set()))
-    wanted = [id_of(line) for line in lines]
-    if wanted:
+    found = {id_of(line): Passed(set(), set()) for line in lines}
+    wanted = list(found)
+    for start in range(0, len(wanted), LINES_AT_ONCE):
+        some = wanted[start : start + LINES_AT_ONCE]
         query = (
             select(ItemStay.slip_line_id, ItemStay.return_line_id, Item.serial_key)
             .join(Item, col(Item.id) == ItemStay.item_id)
-            .where(or_(col(ItemStay.slip_line_id).in_(wanted), col(ItemStay.return_line_id).in_(wanted)))
+            .where(or_(col(ItemStay.slip_line_id).in_(some), col(ItemStay.return_line_id).in_(some)))
             .where(col(Item.serial_key).is_not(None))
         )
         for out, back, key in session.exec(query).all():
-            if out in wanted:
+            if out in found:
                 found[out].gone.add(key or "")
-            if back in wanted:
+            if back in found:
                 found[back].returned.add(key or "")
-    return {line_id: found[line_id] for line_id in wanted}
+    return found
 
 
 def keys_of(line: ExitSlipLine) -> list[str]:

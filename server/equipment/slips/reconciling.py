@@ -1,7 +1,7 @@
 """The inventory is asked, line by line: is it here, is it theirs, is it what the list says, is it free (E4, E6)."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -71,14 +71,20 @@ class LineFinding(msgspec.Struct, frozen=True):
 
 
 class _Stock(msgspec.Struct):
-    """The rows that a slip's lines may mean."""
+    """The rows that the lines of some slips may mean. ``counted``: by whose they are, and model."""
 
     by_key: dict[str, Item]
     stays: dict[int, ItemStay]
     claims: dict[int, ExitSlipClaim]
     stale: list[ExitSlipClaim]
     slips: dict[int | None, ExitSlip]
-    counted: dict[str, list[int]]
+    counted: dict[tuple[int | None, str], list[int]]
+
+    def free(self, slip: ExitSlip, model: str) -> list[int]:
+        """Counted devices of that model that this slip may have."""
+        held = self.claims
+        of_model = self.counted.get((slip.customer_id, model), [])
+        return [item for item in of_model if item not in held or held[item].slip_id == slip.id]
 
 
 def reconcile(session: Session, actor: Actor, now: datetime, slip: ExitSlip) -> list[LineFinding]:
@@ -87,7 +93,8 @@ def reconcile(session: Session, actor: Actor, now: datetime, slip: ExitSlip) -> 
     refuse_status(slip, "submitted")
     refuse_past(slip, now)
     lines = lines_of(session, [id_of(slip)])[id_of(slip)]
-    found, stock = _look(session, slip, lines, now)
+    stock = _stock_of(session, [(slip, lines)], now)
+    found = _findings(slip, lines, stock)
     refuse_findings(found)
     claims.release(session, stock.stale, now)
     claims.claim(session, slip, {each.line: list(each.items) for each in found}, now)
@@ -101,9 +108,13 @@ def reconcile(session: Session, actor: Actor, now: datetime, slip: ExitSlip) -> 
     return found
 
 
-def look(session: Session, slip: ExitSlip, now: datetime) -> list[LineFinding]:
-    """What :func:`reconcile` would find now; nothing changes."""
-    return _look(session, slip, lines_of(session, [id_of(slip)])[id_of(slip)], now)[0]
+def look(
+    session: Session, slips: Sequence[ExitSlip], lines: Mapping[int, Sequence[ExitSlipLine]], now: datetime
+) -> dict[int, list[LineFinding]]:
+    """What :func:`reconcile` would find now, by slip; nothing changes. ``lines``: of each slip."""
+    asked = [(slip, lines[id_of(slip)]) for slip in slips]
+    stock = _stock_of(session, asked, now)
+    return {id_of(slip): _findings(slip, of_slip, stock) for slip, of_slip in asked}
 
 
 def refuse_findings(found: Sequence[LineFinding]) -> None:
@@ -126,10 +137,7 @@ def refuse_findings(found: Sequence[LineFinding]) -> None:
             )
 
 
-def _look(
-    session: Session, slip: ExitSlip, lines: Sequence[ExitSlipLine], now: datetime
-) -> tuple[list[LineFinding], _Stock]:
-    stock = _stock_of(session, slip, lines, now)
+def _findings(slip: ExitSlip, lines: Sequence[ExitSlipLine], stock: _Stock) -> list[LineFinding]:
     taken: Counter[str] = Counter()
     found = []
     for line in lines:
@@ -138,14 +146,14 @@ def _look(
             items = tuple(device.item for device in devices)
         else:
             model = serial_key(line.model)
-            free = stock.counted.get(model, [])
+            free = stock.free(slip, model)
             items = tuple(free[taken[model] : taken[model] + line.quantity])
             enough = len(items) == line.quantity
             count = str(max(len(free) - taken[model], 0))
             taken[model] += line.quantity
             devices = (Finding("", "" if enough else "TOO_FEW_HERE", count),)
         found.append(LineFinding(id_of(line), line.position, line.model, line.quantity, devices, items))
-    return found, stock
+    return found
 
 
 def _judge(slip: ExitSlip, line: ExitSlipLine, key: str, stock: _Stock) -> Finding:
@@ -167,14 +175,19 @@ def _judge(slip: ExitSlip, line: ExitSlipLine, key: str, stock: _Stock) -> Findi
     return Finding(key, "", item.model, stay.rack, item.id)
 
 
-def _stock_of(session: Session, slip: ExitSlip, lines: Sequence[ExitSlipLine], now: datetime) -> _Stock:
-    keys = sorted({key for line in lines for key in keys_of(line)})
+def _stock_of(session: Session, asked: Sequence[tuple[ExitSlip, Sequence[ExitSlipLine]]], now: datetime) -> _Stock:
+    keys = sorted({key for _, lines in asked for line in lines for key in keys_of(line)})
     by_key: dict[str, Item] = {}
     for start in range(0, len(keys), claims.ITEMS_AT_ONCE):
         some = keys[start : start + claims.ITEMS_AT_ONCE]
         rows = session.exec(select(Item).where(col(Item.serial_key).in_(some))).all()
         by_key |= {row.serial_key or "": row for row in rows}
-    counted = _counted(session, slip, {serial_key(line.model) for line in lines if not line.serials})
+    wanted: dict[int | None, set[str]] = defaultdict(set)
+    for slip, lines in asked:
+        wanted[slip.customer_id] |= {serial_key(line.model) for line in lines if not line.serials}
+    counted: dict[tuple[int | None, str], list[int]] = {}
+    for customer, models in wanted.items():
+        counted |= {(customer, model): items for model, items in _counted(session, customer, models).items()}
     ids = sorted({row.id for row in by_key.values() if row.id is not None})
     stays: dict[int, ItemStay] = {}
     for start in range(0, len(ids), claims.ITEMS_AT_ONCE):
@@ -189,15 +202,11 @@ def _stock_of(session: Session, slip: ExitSlip, lines: Sequence[ExitSlipLine], n
         row.id: row
         for row in session.exec(select(ExitSlip).where(col(ExitSlip.id).in_({each.slip_id for each in held.values()})))
     }
-    free = {
-        model: [item for item in items if item not in held or held[item].slip_id == slip.id]
-        for model, items in counted.items()
-    }
-    return _Stock(by_key, stays, held, stale, slips, free)
+    return _Stock(by_key, stays, held, stale, slips, counted)
 
 
-def _counted(session: Session, slip: ExitSlip, models: set[str]) -> dict[str, list[int]]:
-    """Counted devices of the customer that are here, by model, the first to come first."""
+def _counted(session: Session, customer: int | None, models: set[str]) -> dict[str, list[int]]:
+    """Counted devices of the customer (None: the site's own) that are here, by model, the first to come first."""
     found: dict[str, list[int]] = defaultdict(list)
     if not models:
         return found
@@ -206,7 +215,7 @@ def _counted(session: Session, slip: ExitSlip, models: set[str]) -> dict[str, li
         select(Item.model_key, Item.id)
         .join(ItemStay, col(ItemStay.item_id) == Item.id)
         .where(col(Item.serial_key).is_(None), col(Item.model_key).in_(models), col(ItemStay.out_at_us).is_(None))
-        .where(owner.is_(None) if slip.customer_id is None else owner == slip.customer_id)
+        .where(owner.is_(None) if customer is None else owner == customer)
         .order_by(col(ItemStay.in_at_us), col(ItemStay.id))
     )
     for model, item in session.exec(query).all():

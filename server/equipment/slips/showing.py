@@ -11,7 +11,7 @@ from server.context import Context
 from server.equipment.slip_models import ExitSlip, ExitSlipLine
 from server.equipment.slips.drafting import missing_parts
 from server.equipment.slips.inspecting import inspection_holds, inspections_of, uninspected
-from server.equipment.slips.lookup import carriers_of, id_of, lines_of, passed_of
+from server.equipment.slips.lookup import Passed, carriers_of, id_of, lines_of, passed_of
 from server.equipment.slips.release import is_released
 from server.equipment.slips.returning import away
 from server.equipment.slips.standing import left_of, out_of, return_overdue, standing
@@ -148,6 +148,8 @@ def show_slips(session: Session, context: Context, slips: Sequence[ExitSlip]) ->
     codes = codes_of(session, {slip.customer_id for slip in slips})
     edges = dict(session.exec(select(Edge.id, Edge.name)).all())
     reused = _alarms(session, slips)
+    of_all = [line for each in lines.values() for line in each]
+    passed, out = passed_of(session, of_all), away(session, of_all)
     shown = []
     for slip in slips:
         of_slip, slip_id = lines[id_of(slip)], id_of(slip)
@@ -162,7 +164,7 @@ def show_slips(session: Session, context: Context, slips: Sequence[ExitSlip]) ->
                 left=left_of(of_slip),
                 out=out_of(of_slip),
                 to_inspect=uninspected(session, of_slip, attested[slip_id]),
-                lines=_lines(session, of_slip),
+                lines=[_line(line, passed[id_of(line)], out.get(id_of(line), (0, []))[0]) for line in of_slip],
                 carriers=[
                     CarrierShown(
                         holder=holders[carrier.holder_id].public_id,
@@ -200,22 +202,18 @@ _PLAIN = {
 }  # fmt: skip
 
 
-def _lines(session: Session, lines: Sequence[ExitSlipLine]) -> list[LineShown]:
-    passed, out = passed_of(session, lines), away(session, lines)
-    return [
-        LineShown(
-            id=id_of(line),
-            gone_serials=sorted(passed[id_of(line)].gone),
-            returned_serials=sorted(passed[id_of(line)].returned),
-            out=out.get(id_of(line), (0, []))[0] if line.replaces_line_id is None else 0,
-            replaces_line=line.replaces_line_id,
-            replaces=line.replaces_serial,
-            **line.model_dump(
-                include={"position", "model", "quantity", "serials", "storage", "gone", "returned", "result"}
-            ),
-        )
-        for line in lines
-    ]
+def _line(line: ExitSlipLine, passed: Passed, out: int) -> LineShown:
+    return LineShown(
+        id=id_of(line),
+        gone_serials=sorted(passed.gone),
+        returned_serials=sorted(passed.returned),
+        out=out if line.replaces_line_id is None else 0,
+        replaces_line=line.replaces_line_id,
+        replaces=line.replaces_serial,
+        **line.model_dump(
+            include={"position", "model", "quantity", "serials", "storage", "gone", "returned", "result"}
+        ),
+    )
 
 
 def _binding(slip: ExitSlip, edges: dict[int | None, str], *, released: bool) -> BindingShown:
