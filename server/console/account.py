@@ -30,7 +30,6 @@ Text = Annotated[str, Form(max_length=256)]
 Ticket = Annotated[str, Form(max_length=1000)]
 Path = Annotated[str, Form(max_length=500)]
 OwnAccount = Annotated[Actor, requires(Permission.OWN_ACCOUNT)]
-KIOSK = "/kiosk"
 
 
 @router.get("/sign-in")
@@ -147,8 +146,6 @@ def _from_where(request: Request) -> tuple[str, str]:
 
 
 def _signed_in(outcome: SignedIn, to: str) -> Response:
-    if outcome.operator.role == "kiosk" and to == HOME:
-        to = KIOSK  # the screen at the entrance has no other page
     response = RedirectResponse(to, 303)
     give_cookie(response, outcome)
     return response

@@ -13,7 +13,7 @@ from server.operators.actor import Actor
 from server.operators.approval_models import Approval
 from server.operators.guard import requires
 from server.operators.models import ApiToken, Operator
-from server.operators.permissions import ROLES, Permission
+from server.operators.permissions import ACCOUNT_ROLES, ROLES, Permission
 from server.operators.shapes import ApprovalShown, OperatorShown, show_operators, show_sessions, show_token
 from server.routes import AppContext, DbSession, TransactionRoute
 
@@ -38,7 +38,7 @@ def operators_page(request: Request, session: DbSession, context: AppContext, ac
     return page(
         request, session, context, actor, "operators.html", "system", tab="operators",
         groups=[("open", open_ones), ("closed", [one for one in shown if _is_closed(one, now)])],
-        names=names, roles=ROLES, privileged=service.PRIVILEGED,
+        names=names, roles=ACCOUNT_ROLES, token_roles=ROLES, privileged=service.PRIVILEGED,
         departments=sorted({row.department for row in rows if row.department}),
         tokens=[show_token(row) for row in session.exec(tokens)],
         required=second_factor.required_roles(session),
@@ -57,16 +57,16 @@ def operator_page(request: Request, session: DbSession, context: AppContext, act
     return page(
         request, session, context, actor, "operator.html", "system", tab="operators",
         one=shown, closed=_is_closed(shown, now), sessions=show_sessions(session, row, now, actor.session),
-        tokens=[show_token(token) for token in session.exec(tokens)], roles=ROLES, privileged=service.PRIVILEGED,
+        tokens=[show_token(token) for token in session.exec(tokens)], roles=ACCOUNT_ROLES, privileged=service.PRIVILEGED,
         failures=[one for one in sign_in.recent_failures(session, now) if one.username == row.username],
-        codes_left=second_factor.codes_left(session, row), mine=actor.public_id == row.public_id,
+        of_recovery=row.username == service.RECOVERY_USERNAME, codes_left=second_factor.codes_left(session, row), mine=actor.public_id == row.public_id,
         names={row.public_id: row.name}, **approvals_shown(session, context, actor, row.public_id),
     )  # fmt: skip
 
 
 def approvals_shown(session: Session, context: Context, actor: Actor, subject: str | None = None) -> dict[str, Any]:
-    """``waiting``: (request, may decide it, is who asked); ``decided``: the latest that are over; ``subjects``: names of the accounts that they are about. All
-    of them, or about one ``subject``."""
+    """``waiting``: (request, may decide it, is who asked); ``decided``: the latest that are over; ``subjects``: names of the accounts that they are about;
+    ``approvers``: the roles that approve what waits. All of them, or about one ``subject``."""
     now = context.clock.now()
     query = select(Approval) if subject is None else select(Approval).where(Approval.subject == subject)
     waits = query.where(Approval.status == "waiting", col(Approval.until) > now).order_by(col(Approval.id)).limit(MOST)
@@ -81,7 +81,7 @@ def approvals_shown(session: Session, context: Context, actor: Actor, subject: s
         ],
         "decided": [(ApprovalShown.of(row), _status(row, now)) for row in decided],
         "subjects": dict(names),
-        "approvers": approvals.APPROVERS,
+        "approvers": {row.public_id: approvals.approvers(session, row) for row in waiting},
     }
 
 

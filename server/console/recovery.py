@@ -33,7 +33,7 @@ def recovery_page(
     state = recovery_endpoints.state(session, actor)
     entries = recovery_endpoints.list_entries(session, actor, after=after, limit=LINES)
     holders = select(Operator).where(col(Operator.disabled).is_(False), Operator.role != "administrator")
-    holders = holders.where(Operator.role != "kiosk").order_by(col(Operator.name))
+    holders = holders.order_by(col(Operator.name))
     approved = None
     if state.in_force is not None:
         approved = standing(session, context.clock.now(), "recovery", state.in_force.id, "approved")

@@ -11,8 +11,8 @@ kind               what                                                        w
 ``recovery``       the superuser's recovery secret is opened                   a supervisor
 =================  ==========================================================  ===========================
 
-Who made the approver's password lately (a reset, unless a second factor of before it still stands) counts as the approver: whoever knows it could be
-asker and approver in one.
+Whoever could act as asker and approver both does not have one approve what the other asks (:func:`hands`). The recovery's account, which closes by
+itself, approves nothing (D3); what it asks a supervisor approves, or, where no supervisor's account is open, another administrator.
 
 Whoever restores or repairs takes the approval by :func:`use`, which counts it as used in the transaction of the act.
 """
@@ -21,10 +21,10 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 
 from sqlalchemy import update
-from sqlmodel import Session, col, func, or_, select
+from sqlmodel import Session, col, func, select
 
 from server.ids import new_id
-from server.operators.actor import Actor
+from server.operators.actor import SYSTEM, Actor
 from server.operators.approval_models import Approval, ApprovalKind
 from server.operators.audit import record
 from server.operators.models import ApiToken, AuditEntry, Operator
@@ -34,7 +34,7 @@ from server.problems import Problem, not_found
 VALID = timedelta(days=7)
 """So long a request waits, and an approval may be used."""
 KNOWN_TO_ASKER = timedelta(days=30)
-"""So long after a reset whoever made it has no request of theirs approved by that account."""
+"""So long after a reset whoever made it counts as that account's person, too."""
 RESETS = ("operator.reset_password", "operator.suspect")
 SIGNED_IN = "session.open"
 APPROVERS: dict[ApprovalKind, tuple[Role, ...]] = {
@@ -83,24 +83,33 @@ def ask(
 
 def decide(session: Session, actor: Actor, now: datetime, row: Approval, *, approve: bool, note: str) -> None:
     """Approve or refuse, in person. Raises :class:`Problem`: 403 for whoever may not, 409 ``FOUR_EYES`` for who asked or whom it is about."""
-    kind = cast(ApprovalKind, row.kind)
     if actor.kind != "operator":
         raise Problem(
             403, "in_person", "An approval is given in person, not by a token.", "批准须由本人登录进行，不得使用令牌。"
         )
-    if actor.role not in APPROVERS[kind]:
+    if _closes_by_itself(session, actor.public_id):
+        raise Problem(
+            403,
+            "recovery_approves_nothing",
+            "The recovery's account approves nothing: it may ask, and a supervisor approves.",
+            "恢复账号不能批准任何申请：可提出申请，由主管批准。",
+            extra={"rule": "D3"},
+        )
+    roles = approvers(session, row)
+    if actor.role not in roles:
         raise Problem(
             403,
             "not_permitted",
-            f"This takes the approval of: {', '.join(APPROVERS[kind])}.",
-            f"须由以下角色批准：{'、'.join(APPROVERS[kind])}。",
+            f"This takes the approval of: {', '.join(roles)}.",
+            f"须由以下角色批准：{'、'.join(roles)}。",
         )
     if _is_own(session, actor, now, row):
         raise Problem(
             409,
             "FOUR_EYES",
-            "Somebody else must approve than who asked, whom it is about, or whose password the asker has reset lately.",
-            "批准人不能是申请人、当事人本人，或近期由申请人重置过密码的人员。",
+            "Somebody else must approve: neither who asked nor whom it is about, nor where asker or approver reset the other's password lately, or one"
+            " person reset both.",
+            "须由他人批准：批准人不能是申请人或当事人；近期一方重置过另一方密码，或双方密码由同一人重置的，也不得批准。",
             extra={"rule": "D1"},
         )
     _settle(session, row, now, "approved" if approve else "refused", actor, note)
@@ -148,30 +157,62 @@ def find_approval(session: Session, public_id: str) -> Approval:
 
 def may_decide(session: Session, actor: Actor, row: Approval, now: datetime) -> bool:
     """Whether a page shows the buttons."""
-    waits = row.status == "waiting" and row.until > now
-    may = actor.kind == "operator" and actor.role in APPROVERS[cast(ApprovalKind, row.kind)]
-    return waits and may and not _is_own(session, actor, now, row)
+    if row.status != "waiting" or row.until <= now or actor.kind != "operator":
+        return False
+    if actor.role not in approvers(session, row) or _closes_by_itself(session, actor.public_id):
+        return False
+    return not _is_own(session, actor, now, row)
+
+
+def approvers(session: Session, row: Approval) -> tuple[Role, ...]:
+    """The roles that approve this request: for what the recovery's account asks a supervisor, as long as there is one (D3)."""
+    roles = APPROVERS[cast(ApprovalKind, row.kind)]
+    if _closes_by_itself(session, row.asked_by):
+        supervisors = select(Operator.id).where(Operator.role == "supervisor", col(Operator.disabled).is_(False))
+        if session.exec(supervisors.limit(1)).first() is not None:
+            return ("supervisor",)
+    return roles
+
+
+def hands(session: Session, person: str, now: datetime) -> set[str]:
+    """``person`` and everybody who could sign in as them: who reset their password lately, by themselves or a token of theirs; who reset the password of one
+    of those; and so on. A reset before the first sign-in counts for the recovery's account alone, one under a second factor of before for nobody, and the
+    server's own for nobody: who runs its command line holds it anyway."""
+    known, asked = {person}, [person]
+    while asked:
+        more = _resetters(session, asked.pop(), now) - known
+        known |= more
+        asked += more
+    return known
 
 
 def _is_own(session: Session, actor: Actor, now: datetime, row: Approval) -> bool:
-    own = actor.is_who(row.asked_by) or actor.public_id == row.subject
-    return own or _asker_knows_password(session, actor, now, row.asked_by)
+    deciding = hands(session, actor.person, now)
+    return row.subject in deciding or not deciding.isdisjoint(hands(session, row.asked_by, now))
 
 
-def _asker_knows_password(session: Session, actor: Actor, now: datetime, asked_by: str) -> bool:
-    """Whether who asked reset the approver's password lately, after the account was first used, and no second factor stands from before."""
-    tokens = select(ApiToken.public_id).where(col(ApiToken.made_by) == asked_by)
-    first = select(func.min(AuditEntry.id)).where(AuditEntry.act == SIGNED_IN, AuditEntry.actor == actor.public_id)
-    since = select(Operator.totp_since).where(Operator.public_id == actor.public_id).scalar_subquery()
-    reset = select(AuditEntry.id).where(
-        col(AuditEntry.act).in_(RESETS),
-        AuditEntry.subject == actor.public_id,
-        or_(AuditEntry.actor == asked_by, col(AuditEntry.actor).in_(tokens)),
-        col(AuditEntry.at) > now - KNOWN_TO_ASKER,
-        col(AuditEntry.id) > first.scalar_subquery(),
-        or_(since.is_(None), since >= AuditEntry.at),
+def _resetters(session: Session, person: str, now: datetime) -> set[str]:
+    account = session.exec(select(Operator).where(Operator.public_id == person)).first()
+    if account is None:
+        return set()
+    resets = (
+        select(func.coalesce(ApiToken.made_by, AuditEntry.actor))
+        .select_from(AuditEntry)
+        .outerjoin(ApiToken, col(ApiToken.public_id) == col(AuditEntry.actor))
+        .where(col(AuditEntry.act).in_(RESETS), AuditEntry.subject == person, AuditEntry.actor != SYSTEM.public_id)
+        .where(col(AuditEntry.at) > now - KNOWN_TO_ASKER)
     )
-    return session.exec(reset.limit(1)).first() is not None
+    if account.closes_at is None:
+        first = select(func.min(AuditEntry.id)).where(AuditEntry.act == SIGNED_IN, AuditEntry.actor == person)
+        resets = resets.where(col(AuditEntry.id) > first.scalar_subquery())
+    if account.totp_since is not None:
+        resets = resets.where(col(AuditEntry.at) <= account.totp_since)
+    return set(session.exec(resets).all())
+
+
+def _closes_by_itself(session: Session, person: str) -> bool:
+    closing = select(Operator.id).where(Operator.public_id == person, col(Operator.closes_at).is_not(None))
+    return session.exec(closing).first() is not None
 
 
 def _settle(session: Session, row: Approval, now: datetime, status: str, actor: Actor, note: str) -> None:

@@ -1,5 +1,6 @@
 """Tables of accounts, sessions, tokens and the audit log."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,9 +9,11 @@ from sqlmodel import Field
 
 from server.db.columns import BIG_INT
 from server.db.model import Model
-from server.operators.permissions import ROLES
+from server.operators.permissions import ACCOUNT_ROLES, ROLES, Role
 
-_ROLE_LIST = ", ".join(f"'{role}'" for role in ROLES)
+
+def _is_one_of(roles: Sequence[Role]) -> CheckConstraint:
+    return CheckConstraint(f"role IN ({', '.join(repr(str(role)) for role in roles)})", name="role")
 
 
 class Operator(Model, table=True):
@@ -20,7 +23,7 @@ class Operator(Model, table=True):
     from ``totp_since``; before that it waits for its first code. ``totp_step``: the last time step of which a code was taken."""
 
     __tablename__ = "operator"
-    __table_args__ = (CheckConstraint(f"role IN ({_ROLE_LIST})", name="role"),)
+    __table_args__ = (_is_one_of(ACCOUNT_ROLES),)
 
     id: int | None = Field(default=None, primary_key=True)
     public_id: str = Field(unique=True)
@@ -91,7 +94,7 @@ class ApiToken(Model, table=True):
     ``made_by``: the person who answers for what is done through it (public id of an operator; of a token made on the command line its own)."""
 
     __tablename__ = "api_token"
-    __table_args__ = (CheckConstraint(f"role IN ({_ROLE_LIST})", name="role"),)
+    __table_args__ = (_is_one_of(ROLES),)
 
     id: int | None = Field(default=None, primary_key=True)
     public_id: str = Field(unique=True)

@@ -10,6 +10,8 @@ Role = Literal[
     "guard", "customer_service", "it_head", "equipment_head", "supervisor", "auditor", "kiosk", "administrator"
 ]
 ROLES: tuple[Role, ...] = get_args(Role)
+ACCOUNT_ROLES: tuple[Role, ...] = tuple(role for role in ROLES if role != "kiosk")
+"""What a person's account may be; a kiosk is a token (ARCHITECTURE 43)."""
 
 
 class Permission(StrEnum):

@@ -20,9 +20,10 @@ from server.operators.actor import Actor
 from server.operators.audit import record
 from server.operators.models import Operator
 from server.operators.password_changes import reset_password
+from server.operators.permissions import Role
 from server.operators.recovery_models import HALVES, Half, RecoveryAct, RecoveryEntry, RecoveryHalf, RecoverySecret
-from server.operators.service import RECOVERY_USERNAME
-from server.operators.sign_in import forgive, note_failure, refuse_guessing
+from server.operators.service import RECOVERY_USERNAME, one_at_a_time
+from server.operators.sign_in import end_tokens_of, forgive, note_failure, refuse_guessing
 from server.problems import Problem, not_found
 
 ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
@@ -31,6 +32,8 @@ HALF_CHARS = 26
 CHECK_CHARS = 2
 GROUP = 4
 OPEN_FOR = timedelta(hours=8)
+ACCOUNT_NAME = "Recovery"
+ACCOUNT_ROLE: Role = "administrator"
 
 GUESSED = " recovery secret"
 """The name under which wrong halves are counted: nobody signs in by it, so that no stranger's wrong passwords keep the halves from opening."""
@@ -60,8 +63,11 @@ def make(session: Session, actor: Actor, now: datetime, holders: tuple[Holder, H
     """A new secret, whose halves its holders then ask to see. One that was begun and is not in force is withdrawn. Raises :class:`Problem` 422 for
     holders who are one person, or keep the system."""
     _refuse_holders(session, actor, holders)
+    one_at_a_time(session)
     begun = unfinished(session)
     if begun is not None:
+        session.refresh(begun, with_for_update=True)
+    if begun is not None and begun.in_force_at is None:
         begun.ended_at = now
         session.add(begun)
         _write(session, actor, now, "withdrawn", begun)
@@ -86,9 +92,7 @@ def make(session: Session, actor: Actor, now: datetime, holders: tuple[Holder, H
 
 def show_half(session: Session, actor: Actor, now: datetime, secret: RecoverySecret, half: Half) -> str:
     """The half, made now and never shown again. Raises :class:`Problem` 409 where it was shown, 403 where its holder signs in for it."""
-    row = half_of(session, secret, half)
-    _refuse_over(secret)
-    _refuse_stranger(actor, row)
+    row = _turn(session, actor, secret, half)
     if row.shown_at is not None:
         raise Problem(
             409,
@@ -107,9 +111,7 @@ def show_half(session: Session, actor: Actor, now: datetime, secret: RecoverySec
 
 def read_back(session: Session, actor: Actor, now: datetime, secret: RecoverySecret, half: Half, text: str) -> None:
     """The holder types the half from paper: with both the secret is in force. Raises :class:`Problem` 422 for what is not that half."""
-    row = half_of(session, secret, half)
-    _refuse_over(secret)
-    _refuse_stranger(actor, row)
+    row = _turn(session, actor, secret, half)
     if not _fits(secret, row, text):
         raise wrong_half("half")
     if row.read_back_at is not None:
@@ -154,7 +156,8 @@ def open_secret(
         approved = f"{approval.decided_name} ({approval.public_id})"
     secret.ended_at = now
     session.add(secret)
-    operator = _recovery_account(session, now)
+    operator = _recovery_account(session, actor, now)
+    end_tokens_of(session, actor, now, operator.public_id)
     password = reset_password(session, actor, now, operator)
     forgive(session, RECOVERY_USERNAME)
     forgive(session, GUESSED)
@@ -207,8 +210,8 @@ def find_secret(session: Session, public_id: str) -> RecoverySecret:
 
 def halves_of(session: Session, secret: RecoverySecret) -> list[RecoveryHalf]:
     """Both, a before b."""
-    query = select(RecoveryHalf).where(RecoveryHalf.secret_id == secret.id)
-    return list(session.exec(query.order_by(col(RecoveryHalf.half))).all())
+    query = select(RecoveryHalf).where(RecoveryHalf.secret_id == secret.id).order_by(col(RecoveryHalf.half))
+    return list(session.exec(query.execution_options(populate_existing=True)).all())
 
 
 def half_of(session: Session, secret: RecoverySecret, half: Half) -> RecoveryHalf:
@@ -268,19 +271,34 @@ def _refuse_stranger(actor: Actor, row: RecoveryHalf) -> None:
         )
 
 
-def _recovery_account(session: Session, now: datetime) -> Operator:
+def _turn(session: Session, actor: Actor, secret: RecoverySecret, half: Half) -> RecoveryHalf:
+    """The half of a secret that is being made, for its holder. Whoever does something to the other half waits, and then sees this one. Raises :class:`Problem`."""
+    session.refresh(secret, with_for_update=True)
+    row = half_of(session, secret, half)
+    _refuse_over(secret)
+    _refuse_stranger(actor, row)
+    return row
+
+
+def _recovery_account(session: Session, actor: Actor, now: datetime) -> Operator:
+    """Open for :data:`OPEN_FOR`, as an administrator, whatever became of it since the last time."""
     operator = session.exec(select(Operator).where(Operator.username == RECOVERY_USERNAME)).first()
     if operator is None:
         operator = Operator(
             public_id=new_id("opr", now),
             username=RECOVERY_USERNAME,
-            name="Recovery",
-            role="administrator",
+            name=ACCOUNT_NAME,
+            role=ACCOUNT_ROLE,
             password_hash="",
             password_changed_at=now,
             must_change=True,
             created_at=now,
         )
+    before = {"name": operator.name, "role": operator.role}
+    operator.name, operator.role = ACCOUNT_NAME, ACCOUNT_ROLE
+    after = {"name": operator.name, "role": operator.role}
+    if after != before:
+        record(session, actor, now, "operator.change", operator.public_id, before=before, after=after)
     operator.disabled, operator.must_change, operator.closes_at = False, True, now + OPEN_FOR
     operator.totp_cipher = operator.totp_since = operator.totp_step = None
     session.add(operator)

@@ -19,8 +19,8 @@ from server.operators.guard import hash_token
 from server.operators.models import ApiToken, AuditEntry, Operator
 from server.operators.password_changes import FIRST_SIGN_IN_FILE
 from server.operators.passwords import hash_password
-from server.operators.permissions import ROLE_PERMISSIONS, Permission, Role, allows
-from server.operators.sign_in import close_sessions, end_tokens_of
+from server.operators.permissions import ACCOUNT_ROLES, ROLE_PERMISSIONS, Permission, Role, allows
+from server.operators.sign_in import close_sessions, end_tokens_of, token_shown
 from server.problems import Problem, not_found
 
 FIRST_USERNAME = "admin"
@@ -86,6 +86,7 @@ def create_operator(
             f"用户名 {username} 保留给恢复口令使用。",
             field="username",
         )
+    _refuse_kiosk(role)
     waits = role in PRIVILEGED and needs_authorising(session, actor, now, role)
     secret = secrets.token_urlsafe(12)
     operator = Operator(
@@ -123,8 +124,18 @@ def change_operator(
 ) -> Operator:
     """Rename, move to another role or department (``""``: none), close or reopen an account. What is None stays. A closed account
     is signed out at once, and its tokens end (D1). What management authorises first waits: the account is left as it was in that."""
-    _one_at_a_time(session)
+    one_at_a_time(session)
     operator = find_operator(session, public_id)
+    if operator.username == RECOVERY_USERNAME and (name, role, department, disabled) != (None, None, None, True):
+        raise Problem(
+            409,
+            "recovery_account",
+            "The recovery's account is opened by its secret alone, as an administrator: nothing of it is changed, it can only be closed.",
+            "恢复账号只能通过恢复口令以管理员身份启用：不可修改，只能停用。",
+            extra={"rule": "D3"},
+        )
+    if role is not None and role != operator.role:
+        _refuse_kiosk(role)
     becomes = cast(Role, role or operator.role)
     rises = becomes in PRIVILEGED and becomes != operator.role
     reopens = disabled is False and operator.disabled and becomes in PRIVILEGED
@@ -262,8 +273,7 @@ def create_token(
         made_by=None if actor == SYSTEM else actor.person,
     )
     session.add(token)
-    after = {"name": name, "role": role, "scopes": named, "made_by": token.made_by}
-    record(session, actor, now, "token.create", token.public_id, after=after)
+    record(session, actor, now, "token.create", token.public_id, after=token_shown(token))
     session.flush()
     return token, text
 
@@ -276,14 +286,27 @@ def revoke_token(session: Session, actor: Actor, now: datetime, public_id: str) 
     if token.revoked_at is None:
         token.revoked_at = now
         session.add(token)
-        record(session, actor, now, "token.revoke", public_id)
+        record(session, actor, now, "token.revoke", public_id, before=token_shown(token))
 
 
-def _one_at_a_time(session: Session) -> None:
-    """Two administrators who close each other at once must not both succeed: the second waits and then sees the first."""
+def one_at_a_time(session: Session) -> None:
+    """Two administrators who close each other at once, or begin a recovery secret each, must not both succeed: the second waits and then sees the first."""
     session.exec(
         select(Operator.id).where(Operator.role == "administrator").order_by(col(Operator.id)).with_for_update()
     )
+
+
+def _refuse_kiosk(role: Role) -> None:
+    """An account is one person's (D1); a screen at the entrance is nobody."""
+    if role not in ACCOUNT_ROLES:
+        raise Problem(
+            422,
+            "kiosk_is_no_person",
+            "role: a kiosk has no account: make a token of this role for it.",
+            "role：自助登记屏不使用账号，请为其创建该角色的令牌。",
+            field="role",
+            extra={"rule": "D1"},
+        )
 
 
 def _refuse_without_administrator(session: Session) -> None:

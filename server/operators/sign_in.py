@@ -306,7 +306,12 @@ def end_tokens_of(session: Session, actor: Actor, now: datetime, person: str) ->
     for token in session.exec(select(ApiToken).where(ApiToken.made_by == person, col(ApiToken.revoked_at).is_(None))):
         token.revoked_at = now
         session.add(token)
-        record(session, actor, now, "token.revoke", token.public_id, after={"made_by": person})
+        record(session, actor, now, "token.revoke", token.public_id, before=token_shown(token))
+
+
+def token_shown(token: ApiToken) -> dict[str, object]:
+    """A token as the audit log keeps it."""
+    return token.model_dump(mode="json", include={"name", "role", "scopes", "made_by", "expires_at"})
 
 
 def close_session(session: Session, public_id: str) -> None:

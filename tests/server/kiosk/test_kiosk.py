@@ -13,9 +13,10 @@ from server.operators.actor import SYSTEM
 from server.operators.guard import KIOSK_COOKIE
 from server.operators.service import create_token
 from server.permits.entrance import entrance_code, printed_code
-from tests.server.browser import browser, context_of_app, token_client
+from tests.server.browser import administrator, browser, context_of_app, token_client
 from tests.server.conftest import ON_SQLITE
 from tests.server.equipment.slips.conftest import SlipDepot, slip_depot  # noqa: F401 - the fixture
+from tests.server.operators.people import person, refusal, who
 from tests.server.permits.conftest import desk  # noqa: F401 - the fixture
 from tests.server.permits.making import PERSON, Desk, approved, checked_in, checked_out, pooled
 from tests.server.rooms.conftest import taken
@@ -203,3 +204,17 @@ def test_a_browser_becomes_the_kiosk_by_a_token_of_its_role_for_its_own_paths_al
     assert forged.status_code == 403
     clock.advance(timedelta(days=31))
     assert client.post("/api/v1/kiosk/scan", json={"code": "M1"}).status_code == 401
+
+
+def test_the_console_makes_a_kiosks_token_and_offers_nobody_an_account_of_that_role(app: FastAPI) -> None:
+    admin = administrator(app)
+    page = admin.get("/system/operators", headers={"Accept": "text/html"}).text
+    assert '<option value="kiosk">' in page.split('data-act="create-token"')[1]
+    assert page.count('value="kiosk"') == 1, "neither a new account's role nor one that needs a second factor"
+    person_page = admin.get(f"/system/operators/{who(admin)}", headers={"Accept": "text/html"}).text
+    assert 'value="kiosk"' not in person_page
+    body = {"username": "entrance", "name": "Entrance", "role": "kiosk"}
+    assert refusal(admin.post("/api/v1/operators", json=body)) == (422, "kiosk_is_no_person")
+    guard = person(app, "kim", "guard")
+    moved = admin.patch(f"/api/v1/operators/{who(guard)}", json={"role": "kiosk"})
+    assert refusal(moved) == (422, "kiosk_is_no_person")

@@ -49,6 +49,49 @@ def test_who_resets_a_supervisors_password_does_not_approve_their_own_request_as
     assert other.post(f"{APPROVALS}/{again['awaiting']}/approve", json={}).status_code == 200, "nobody reset this one"
 
 
+def taken_over(by: TestClient, app: FastAPI, victim: TestClient, username: str) -> TestClient:
+    """Whoever ``by`` is, signed in as the victim."""
+    reset = by.post(f"{OPERATORS}/{who(victim)}/reset-password")
+    return signed_in_as(app, username, reset.json()["one_time_password"])
+
+
+def test_who_resets_a_password_does_not_approve_what_that_account_asks_for(app: FastAPI) -> None:
+    admin, other = administrator(app), person(app, "other", "administrator")
+    puppet = taken_over(admin, app, other, "other")
+    made = new(puppet, "second", "supervisor")
+    assert refusal(admin.post(f"{APPROVALS}/{made['awaiting']}/approve", json={})) == (409, "FOUR_EYES")
+    assert f"/{made['awaiting']}/approve" not in admin.get("/system/operators").text
+    third = person(app, "third", "administrator")
+    assert third.post(f"{APPROVALS}/{made['awaiting']}/approve", json={}).status_code == 200
+
+
+def test_two_accounts_whose_passwords_one_person_reset_do_not_approve_for_each_other(app: FastAPI) -> None:
+    admin = administrator(app)
+    other, boss = person(app, "other", "administrator"), person(app, "boss", "supervisor")
+    asker, head = (
+        taken_over(bearer(app, admin, "administrator"), app, other, "other"),
+        taken_over(admin, app, boss, "boss"),
+    )
+    asked = asker.post(APPROVALS, json={"kind": "restore", "subject": "backup-7", "reason": "disk died"}).json()
+    assert refusal(head.post(f"{APPROVALS}/{asked['id']}/approve", json={})) == (409, "FOUR_EYES")
+
+
+def test_a_reset_by_way_of_an_account_that_was_reset_counts_as_ones_own(app: FastAPI) -> None:
+    admin = administrator(app)
+    other, boss = person(app, "other", "administrator"), person(app, "boss", "supervisor")
+    head = taken_over(taken_over(admin, app, other, "other"), app, boss, "boss")
+    asked = admin.post(APPROVALS, json={"kind": "repair", "subject": "badge 7", "reason": "torn"}).json()
+    assert refusal(head.post(f"{APPROVALS}/{asked['id']}/approve", json={})) == (409, "FOUR_EYES")
+
+
+def test_nobody_approves_their_own_rise_in_the_account_whose_password_they_reset(app: FastAPI) -> None:
+    admin = administrator(app)
+    rising, boss = person(app, "rising", "administrator"), person(app, "boss", "supervisor")
+    head = taken_over(rising, app, boss, "boss")
+    risen = admin.patch(f"{OPERATORS}/{who(rising)}", json={"role": "supervisor", "reason": "moves"}).json()
+    assert refusal(head.post(f"{APPROVALS}/{risen['awaiting']}/approve", json={})) == (409, "FOUR_EYES")
+
+
 def test_a_supervisor_with_a_second_factor_of_before_the_reset_still_decides(app: FastAPI, clock: FixedClock) -> None:
     admin, boss = administrator(app), person(app, "boss", "supervisor")
     totp, _ = enrol(boss, clock)

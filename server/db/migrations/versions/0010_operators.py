@@ -1,5 +1,7 @@
 """What the accounts of issue 6 need (D1-D3): the kiosk's role, second factor, past passwords, a token's maker, approvals, the recovery secret."""
 
+from datetime import UTC, datetime
+
 import sqlalchemy as sa
 import sqlmodel.sql.sqltypes
 from alembic import op
@@ -58,16 +60,10 @@ def _of_operator(table: str) -> sa.ForeignKeyConstraint:
 
 
 def _change_operators() -> None:
-    """SQLite copies the tables. Sessions are kept aside: dropping the old table takes with it what refers to its rows."""
-    sqlite = op.get_bind().dialect.name == "sqlite"
-    if sqlite:
-        op.execute("CREATE TEMP TABLE kept_session AS SELECT * FROM operator_session")
-        op.execute("DELETE FROM operator_session")
-    for table in ("operator", "api_token"):
-        name = op.f(f"ck_{table}_role")
-        with op.batch_alter_table(table) as batch_op:
-            batch_op.drop_constraint(name, type_="check")
-            batch_op.create_check_constraint(name, ROLES)
+    name = op.f("ck_api_token_role")
+    with op.batch_alter_table("api_token") as batch_op:
+        batch_op.drop_constraint(name, type_="check")
+        batch_op.create_check_constraint(name, ROLES)
     with op.batch_alter_table("operator") as batch_op:
         batch_op.add_column(sa.Column("closes_at", TIME(), nullable=True))
         batch_op.add_column(sa.Column("totp_cipher", sa.LargeBinary(), nullable=True))
@@ -76,9 +72,42 @@ def _change_operators() -> None:
     with op.batch_alter_table("api_token") as batch_op:
         batch_op.add_column(sa.Column("made_by", TEXT(), nullable=True))
         batch_op.create_index(batch_op.f("ix_api_token_made_by"), ["made_by"], unique=False)
-    if sqlite:
-        op.execute("INSERT INTO operator_session SELECT * FROM kept_session")
-        op.execute("DROP TABLE kept_session")
+    _name_makers()
+    _end_tokens_of_the_gone()
+
+
+def _name_makers() -> None:
+    """Who answers for a token that is there: whoever the audit log says made it; of one that a token made, that token's maker."""
+    op.execute(
+        "UPDATE api_token SET made_by = (SELECT actor FROM audit_entry WHERE act = 'token.create' AND actor <> 'system'"
+        " AND subject = api_token.public_id ORDER BY id LIMIT 1)"
+    )
+    further = sa.text(
+        "UPDATE api_token SET made_by = (SELECT maker.made_by FROM api_token AS maker WHERE maker.public_id = api_token.made_by)"
+        " WHERE made_by IN (SELECT public_id FROM api_token WHERE made_by IS NOT NULL)"
+    )
+    while op.get_bind().execute(further).rowcount:
+        pass
+
+
+def _end_tokens_of_the_gone() -> None:
+    """Whoever is closed, or no administrator any more, leaves no token behind; on record."""
+    tokens = sa.table("api_token", *map(sa.column, ("public_id", "made_by")), sa.column("revoked_at", TIME()))
+    log = sa.table(
+        "audit_entry",
+        *(sa.column(name, TEXT()) for name in ("actor", "actor_name", "act", "subject", "address")),
+        sa.column("at", TIME()),
+        sa.column("before", sa.JSON()),
+    )
+    bind, now = op.get_bind(), datetime.now(UTC)
+    ends = sa.text(
+        "SELECT api_token.public_id, made_by FROM api_token JOIN operator ON operator.public_id = made_by"
+        " WHERE revoked_at IS NULL AND (operator.disabled OR operator.role <> 'administrator')"
+    )
+    for token, maker in bind.execute(ends).all():
+        bind.execute(sa.update(tokens).where(tokens.c.public_id == token).values(revoked_at=now))
+        said = {"actor": "system", "actor_name": "system", "act": "token.revoke", "subject": token, "address": ""}
+        bind.execute(sa.insert(log).values(at=now, before={"made_by": maker}, **said))
 
 
 def _make_approvals() -> None:
