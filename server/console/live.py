@@ -31,7 +31,7 @@ PANELS_S = 1.0
 """How often what stands is looked at when no event came: the edges' health changes without one."""
 SESSIONS_S = 2.0
 TICK_S = 5.0
-"""The page warns after two missing ticks and a little."""
+"""The page warns after two missing ticks and a little. A tick says that the panels were drawn since the one before."""
 RESET_ABOVE = 400
 """A gap of more events is answered with the page's newest rows instead."""
 QUEUE_FRAMES = 64
@@ -117,6 +117,9 @@ class LiveHub:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._hinted = asyncio.Event()
         self._refreshing: asyncio.Task[None] | None = None
+        self._drawable = True
+        self._drawn = False
+        """Whether the panels were drawn since the last tick."""
 
     def hint(self) -> None:
         """Events were committed by this process: look now. May be called from any thread; without it the hub looks each :data:`POLL_S`."""
@@ -210,9 +213,6 @@ class LiveHub:
         if events is not None:
             due["panels"] = 0.0
         if now_s >= due["panels"] and (self._refreshing is None or self._refreshing.done()):
-            ended, self._refreshing = self._refreshing, None
-            if ended is not None:
-                ended.result()  # raises what it could not read
             due["panels"] = now_s + PANELS_S
             self._refreshing = asyncio.create_task(self._refresh())
         if now_s >= due["sessions"]:
@@ -221,16 +221,22 @@ class LiveHub:
             for subscription in list(self._subscriptions):
                 if subscription.actor in gone:
                     subscription.end(_frame("ended", ""))
-        if now_s >= due["tick"]:
-            due["tick"] = now_s + TICK_S
+        if now_s >= due["tick"] and self._drawn:
+            due["tick"], self._drawn = now_s + TICK_S, False
             tick = self._tick()
             for subscription in list(self._subscriptions):
                 subscription.send(tick)
 
     async def _refresh(self) -> None:
-        """The panels, beside the rows: the next tap does not wait until those of the last one are drawn."""
+        """The panels, beside the rows: the next tap does not wait until those of the last one are drawn. While they cannot be drawn, or are not
+        for too long, no tick goes out either: a page must not say that it is current."""
         try:
             self._pass_on_panels(await run_in_threadpool(self._read_panels, frozenset(self._audiences())))
+            self._drawn = self._drawable = True
+        except Exception:
+            if self._drawable:
+                log.exception("live pages cannot be drawn")
+            self._drawn = self._drawable = False
         finally:
             self._hinted.set()  # more may have come meanwhile
 

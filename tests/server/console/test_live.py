@@ -273,25 +273,26 @@ def test_who_may_not_read_the_fleet_gets_no_edges(hub: LiveHub, edge: EdgeRow, g
 
 
 @ON_SQLITE
-def test_ticks_come_while_the_database_answers_and_stop_when_it_does_not(
-    hub: LiveHub, edge: EdgeRow, guard: Actor, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("broken", ["_read_events", "_read_panels"])
+def test_ticks_come_while_the_pages_can_be_drawn_and_stop_when_they_cannot(
+    hub: LiveHub, edge: EdgeRow, guard: Actor, monkeypatch: pytest.MonkeyPatch, broken: str
 ) -> None:
-    monkeypatch.setattr(live, "TICK_S", 0.05)
-    monkeypatch.setattr(live, "POLL_S", 0.02)
+    for period in ("TICK_S", "POLL_S", "PANELS_S"):
+        monkeypatch.setattr(live, period, 0.02)
 
     async def story() -> None:
         reader = await Reader(await hub.subscribe(guard, CHINESE, None)).until(lambda read: len(read.named("tick")) > 3)
         failures = 0
 
-        def broken(*_: object) -> None:
+        def breaks(*_: object) -> None:
             nonlocal failures
             failures += 1
-            raise OSError("no database")
+            raise OSError("no database, or a row that no template takes")
 
         with monkeypatch.context() as patch:
-            patch.setattr(hub, "_read_events", broken)
+            patch.setattr(hub, broken, breaks)
             async with asyncio.timeout(LIMIT_S):
-                while failures < 2:
+                while failures < 3:
                     await asyncio.sleep(0.01)
                 reader.seen.clear()
                 while not reader.subscription._frames.empty():
