@@ -7,6 +7,7 @@ from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
+from structlog.typing import Processor
 
 _SECRET_WORDS = ("password", "secret", "token", "cookie", "authorization", "private_key", "hash_key", "signature")
 _PERSONAL_WORDS = ("phone", "email", "id_number", "_clear", "_cipher")
@@ -25,15 +26,7 @@ def start_logs(level: str) -> None:
     """Configure structlog and the standard library's logging. Libraries that chatter speak from warnings on."""
     number = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            blank_secrets,
-            structlog.processors.format_exc_info,
-            blank_rows,
-            structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0),
-        ],
+        processors=processors(),
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
@@ -42,6 +35,19 @@ def start_logs(level: str) -> None:
     handler.setFormatter(_RowlessFormatter("%(asctime)s [%(levelname)s] %(name)s: %(message)s"))
     logging.basicConfig(level=number, handlers=[handler], force=True)
     calm_libraries()
+
+
+def processors() -> list[Processor]:
+    """What makes an event's line: an exception as Python prints it, without the values of locals, which may be somebody's."""
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        blank_secrets,
+        structlog.processors.format_exc_info,
+        blank_rows,
+        structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0),
+    ]
 
 
 def calm_libraries() -> None:

@@ -4,9 +4,8 @@ import sys
 
 import pytest
 import structlog
-from click.testing import Result
 from typer import Typer
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 
 def invoke(app: Typer, arguments: list[str], typed: str | None = None) -> Result:
@@ -22,7 +21,8 @@ def invoke(app: Typer, arguments: list[str], typed: str | None = None) -> Result
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("server.logs.start_logs", start_logs)
         patch.setattr("server.registry.cli.start_logs", start_logs)
+        before = structlog.get_config()
         try:
             return CliRunner().invoke(app, arguments, input=typed)
         finally:
-            structlog.reset_defaults()
+            structlog.configure(**before)

@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 import pytest
+import structlog
 from anyio.from_thread import start_blocking_portal
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -25,6 +26,7 @@ from server.db import engine
 from server.db.clock import FixedClock
 from server.db.engine import Database
 from server.db.migrate import migrate
+from server.logs import processors
 from server.operators import passwords
 from tests.server.postgresql import postgresql_cluster
 
@@ -81,6 +83,12 @@ def cheap_passwords() -> Iterator[None]:
         patch.setattr(passwords, "_hasher", cheap)
         patch.setattr(passwords, "_NOBODY", cheap.hash("no operator has this password"))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def logs_as_at_a_site() -> None:
+    """structlog's own way of printing an exception, with every local, takes up to 27 s for one of SQLAlchemy's."""
+    structlog.configure(processors=processors(), cache_logger_on_first_use=False)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import xlsxwriter  # type: ignore[import-untyped]
-from click.testing import Result
+from typer.testing import Result
 
 from server.config import Config
 from server.registry.cli import app
