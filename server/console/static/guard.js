@@ -154,13 +154,15 @@ function openCheck({ point, about }, language, _) {
     for (const { row } of found) tell(row, "", null);
     const given = { access_point: $("check-point").value, code, items: found.map(({ values }) => values.serial) };
     const outcome = await command("/api/v1/equipment-checks", given, language, _);
-    const answers = outcome.done ? await answersOf(outcome.id) : [];
+    const answers = outcome.done ? await answersOf(outcome.id) : null;
+    const judged = answers?.length === found.length ? answers : null; // else nobody knows which answer is of which device
     if (mine !== turn) return;
     $("check-do").disabled = false;
     $("check-code").toggleAttribute("aria-invalid", !outcome.done);
-    found.forEach(({ row }, index) => tell(row, ...sentence(answers[index], _)));
-    const refused = answers.filter((one) => !one.accepted).length;
+    found.forEach(({ row }, index) => tell(row, ...sentence(judged?.[index], _)));
+    const refused = judged?.filter((one) => !one.accepted).length;
     if (!outcome.done) show("check-answer", outcome.text, "bad");
+    else if (!judged) show("check-answer", _("The edge has judged the devices, but what it said to each cannot be read: look at the events before anything passes."), "bad");
     else if (refused) show("check-answer", _("{count} devices refused: they must not pass. The others count.").replace("{count}", refused), "bad");
     else show("check-answer", _("All accepted. The door says what comes next: a tap of the carrier, or it opens."), "good");
   };
@@ -169,9 +171,9 @@ function openCheck({ point, about }, language, _) {
 async function answersOf(id) {
   try {
     const answer = await call(`/live/checks/${id}`, {});
-    return answer.ok ? (await answer.json()).lines : [];
+    return answer.ok ? (await answer.json()).lines : null;
   } catch {
-    return [];
+    return null;
   }
 }
 

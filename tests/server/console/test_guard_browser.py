@@ -84,10 +84,14 @@ def asked(served: Served, name: str) -> EdgeCommand:
     return found[0]
 
 
+def at_the_depot(served: Served) -> None:
+    """The site has a goods door."""
+    served.context.site = parse_site(DEPOT)
+    served.app.state.renderer = served.app.state.live._renderer = Renderer(served.context.site)
+
+
 def test_equipment_is_checked_where_no_scanner_works(page: Page, served: Served, edge: EdgeRow) -> None:  # noqa: F811
-    site = parse_site(DEPOT)
-    served.context.site = site
-    served.app.state.renderer = served.app.state.live._renderer = Renderer(site)
+    at_the_depot(served)
     check = Explanation("GUARD_CHECK_REQUIRED", "E4", {"area": "hall", "wait_s": 600, "way": "out"})
     edge.happen_at_once(
         AccessPending("goods-out", "goods-door", 1, 1, "M1001", check, 600_000_000, out=True, customer=1)
@@ -134,6 +138,36 @@ def test_equipment_is_checked_where_no_scanner_works(page: Page, served: Served,
     command = answer_command(served, edge, "AcknowledgeAlarm")
     assert '"openings":2' in command.command
     expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_a_check_whose_answers_cannot_be_read_is_not_called_accepted(
+    page: Page,  # noqa: F811
+    served: Served,
+    edge: EdgeRow,  # noqa: F811
+) -> None:
+    at_the_depot(served)
+    sign_in(page, served)
+    page.keyboard.press("c", delay=AS_A_PERSON_MS)
+    dialog = page.get_by_role("dialog")
+    for scanned in ("S-K7Q2M9X-4TFB8HC", "SN-9"):
+        page.keyboard.type(scanned)
+        page.keyboard.press("Enter")
+    status = dialog.get_by_role("status")
+    page.route("**/live/checks/*", lambda route: route.abort(), times=1)
+    for times in (1, 2):  # the network is away; the record with the answers is not to be found
+        dialog.get_by_role("button", name="Check now").click()
+        expect(status).to_have_text("Sent. Waiting for the edge …")
+
+        def all_judged(count: int = times) -> bool:
+            with served.context.database.write() as session:
+                rows = session.exec(select(EdgeCommand).where(EdgeCommand.name == "CheckEquipment")).all()
+                for row in rows:
+                    row.state = "done"
+            return len(rows) == count
+
+        assert until(all_judged)
+        expect(status).to_contain_text("cannot be read: look at the events before anything passes")
+        expect(status).to_have_class("message bad")
 
 
 class RealDesk(Desk):
