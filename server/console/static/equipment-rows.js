@@ -1,4 +1,5 @@
 // Rows of devices in a form: added, removed and numbered; a scan becomes a serial number of the row that one is in.
+import { numberTyped } from "./fields.js";
 
 /** The page's form with rows, or null. */
 export function listenToRows() {
@@ -13,6 +14,7 @@ export function listenToRows() {
   const rows = () => [...list.querySelectorAll("[data-row]")];
   const field = (row, which) => row.querySelector(`[data-field="${which}"]`);
   const serials = (row) => (field(row, "serials") ? field(row, "serials").value.split(/[\s,，、;；]+/).filter(Boolean) : []);
+  const quantity = (row) => Number(numberTyped(field(row, "quantity").value) || 1);
   const key = (text) => text.replace(/\s+/g, "").toUpperCase();
 
   function number() {
@@ -71,14 +73,14 @@ export function listenToRows() {
     /** Whether rows were changed and not sent. */
     unkept: () => unkept,
     onChange: (listener) => form.addEventListener("rows", listener),
-    counted: (model) => rows().filter((row) => !serials(row).length && key(field(row, "model").value) === key(model)).reduce((sum, row) => sum + Number(field(row, "quantity").value || 1), 0),
+    counted: (model) => rows().filter((row) => !serials(row).length && key(field(row, "model").value) === key(model)).reduce((sum, row) => sum + quantity(row), 0),
     /** One more device of a model; without a serial number it is counted. */
     take(model, serial) {
       const same = rows().find((row) => key(field(row, "model").value) === key(model) && (serial ? serials(row).length > 0 : serials(row).length === 0));
       const row = same ?? rows().find(isEmpty) ?? add();
       field(row, "model").value = model;
       if (serial) field(row, "serials").value = [...serials(row), serial].join("\n");
-      else field(row, "quantity").value = same ? Number(field(row, "quantity").value || 1) + 1 : 1;
+      else field(row, "quantity").value = same ? quantity(row) + 1 : 1;
       current = row;
       changed();
     },
@@ -87,7 +89,7 @@ export function listenToRows() {
       const row = serial ? holding(serial) : rows().findLast((one) => !serials(one).length && key(field(one, "model").value) === key(model));
       if (!row) return;
       if (serial) field(row, "serials").value = serials(row).filter((one) => key(one) !== key(serial)).join("\n");
-      else field(row, "quantity").value = Number(field(row, "quantity").value || 1) - 1;
+      else field(row, "quantity").value = quantity(row) - 1;
       if (serial ? !serials(row).length : Number(field(row, "quantity").value) < 1) remove(row);
       else changed();
     },

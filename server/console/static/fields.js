@@ -84,6 +84,13 @@ export function comeWith(form, twin) {
   }
 }
 
+// A number as an input method writes it, in full-width digits too. What is none stays the text that it is: the server refuses it at its field, where null would mean "left out".
+export function numberTyped(text) {
+  const plain = text.normalize("NFKC").trim();
+  const number = Number(plain);
+  return plain && Number.isFinite(number) ? number : plain;
+}
+
 // The same form on another reading of its page: by id, else by where it sends to and its place among those.
 export function keyOf(form) {
   if (form.id) return `#${form.id}`;

@@ -1,7 +1,7 @@
 // Forms that call the API: what was typed stays, what is wrong is said beside its field, what changed meanwhile is shown, and nothing is sent twice.
 import { showConflict } from "./conflict.js";
 import { dropAll, dropDraft, keepTyped, putBack, signInAgain } from "./drafts.js";
-import { isTyped, labelOf } from "./fields.js";
+import { isTyped, labelOf, numberTyped } from "./fields.js";
 import { momentAtSite } from "./moments.js";
 import { fileProblem, saveFile, sayLimits, upload } from "./upload.js";
 
@@ -119,7 +119,7 @@ function valueOf(field) {
   const text = field.value.trim();
   const { as } = field.dataset;
   if (as === "bool") return field.type === "checkbox" || text === "true";
-  if (as === "number") return text && Number(text);
+  if (as === "number") return numberTyped(text);
   if (as === "moment") return momentAtSite(text, document.body.dataset.zone); // of a datetime-local field
   if (as === "words") return text.split(/[,，、;；\n]+/).map((one) => one.trim()).filter(Boolean);
   return text;

@@ -277,6 +277,29 @@ def test_lines_that_somebody_else_added_or_took_away_are_neither_lost_nor_back(p
     assert models() == ["Asp", "Bee"]
 
 
+def test_a_number_in_full_width_digits_is_that_number_and_what_is_none_is_refused(page: Page, desk: Desk) -> None:
+    dates = {"from": "2026-01-01", "until": "2036-01-01"}
+    contract = {"customer": "C001", "number": "HT-Q", "areas": ["hall"], "ip_allowance": 99, "port_allowance": 99}
+    made = desk.api.post("/contracts", json=contract | dates)
+    assert made.status_code == 201, made.text
+    order = {"customer": "C001", "contract": made.json()["id"], "lines": [{"model": "Yak", "quantity": 1}]}
+    plan = {"planned_from": "2035-01-01T00:00:00Z", "planned_until": "2035-01-02T00:00:00Z"}
+    made = desk.api.post("/work-orders", json=order | plan)
+    assert made.status_code == 201, made.text
+    path = f"/work-orders/{made.json()['id']}"
+    page.goto(f"{desk.served.url}/equipment/orders/{made.json()['id']}")
+    quantity = page.locator("[name='lines.0.quantity']")
+    quantity.fill("2台")
+    page.locator("[data-act=keep-lines]").click()
+    expect(quantity).to_have_attribute("aria-invalid", "true")
+    assert desk.api.get(path).json()["lines"][0]["quantity"] == 1
+    quantity.fill("１２")
+    with page.expect_navigation():
+        page.locator("[data-act=keep-lines]").click()
+    expect(quantity).to_have_value("12")
+    assert desk.api.get(path).json()["lines"][0]["quantity"] == 12
+
+
 def test_keys_do_nothing_behind_a_dialog_and_what_no_page_takes_for_a_scan_stays_typed(page: Page, desk: Desk) -> None:
     expect(page.locator("#live-chip")).to_have_attribute("data-state", "up")  # the page's modules are there
     page.keyboard.press("?", delay=AS_A_PERSON_MS)
