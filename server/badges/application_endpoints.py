@@ -19,6 +19,7 @@ from server.operators.guard import requires
 from server.operators.permissions import Permission
 from server.pages import Cursor, IfMatch, Limit, Page, etag, refuse_stale, rows_after
 from server.personal.attachments import store_attachment
+from server.personal.looks import record_match, refuse_harvest
 from server.personal.uploads import CleanUpload, clean_upload
 from server.problems import Problem
 from server.registry import people
@@ -123,6 +124,8 @@ def create_application(
     )
     holder, warnings = _holder_of(session, context, actor, given)
     made = applications.create_application(session, actor, context.clock.now(), holder, new)
+    if given.person is not None:
+        _refuse_on_file(session, context, actor, holder)
     shown = _answer(session, made, response)
     shown.warnings = warnings
     return shown
@@ -263,8 +266,8 @@ def _holder_of(session: Session, context: Context, actor: Actor, given: NewAppli
             "customer：请填写该人员所属的客户。",
             field="customer",
         )
+    refuse_harvest(session, context, actor, "holder", context.clock.now())
     customer = living_customer(session, given.customer, "customer", actor=actor)
-    _refuse_on_file(session, context, customer, given.person.id_number)
     w = Writing(session, actor, context.clock.now(), context.personal)
     values = given.person.values_given() | {"customer_id": customer.id}
     try:
@@ -276,22 +279,25 @@ def _holder_of(session: Session, context: Context, actor: Actor, given: NewAppli
     return written.row, warnings
 
 
-def _refuse_on_file(session: Session, context: Context, customer: Customer, id_number: str) -> None:
-    """Two files of one person would make a pair of them (R2). Raises :class:`Problem` 409."""
+def _refuse_on_file(session: Session, context: Context, actor: Actor, holder: Holder) -> None:
+    """Two files of one person would make a pair of them (R2). Call it when nothing else can be refused any more: then whoever tries numbers leaves a file
+    for each that is not here, and a look for each that is (C4). Raises :class:`Problem` 409."""
     query = select(Holder.public_id).where(
-        Holder.customer_id == customer.id,
+        Holder.customer_id == holder.customer_id,
+        Holder.id != holder.id,
         col(Holder.deleted_at).is_(None),
-        Holder.id_number_index == context.personal.index("id_number", id_number.strip()),
+        Holder.id_number_index == holder.id_number_index,
     )
     known = session.exec(query).first()
     if known is not None:
+        record_match(session, context, actor, known, "id_number")
         raise Problem(
             409,
             "person_on_file",
             "person.id_number: somebody of this customer with this number is on file already: choose them from the list.",
             "person.id_number：该客户下已有此证件号码的人员，请从已登记人员中选择。",
             field="person.id_number",
-            extra={"holder": known},
+            extra={"holder": known} if actor.may(Permission.PERSONAL_LOOK) else {},
         )
 
 

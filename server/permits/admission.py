@@ -9,6 +9,7 @@ from controller.commands import Admit
 from controller.site import AccessPoint
 from server.context import Context
 from server.operators.actor import Actor
+from server.operators.audit import record
 from server.permits.models import Emergency, Permit, Visit
 from server.permits.signing import four_eyes
 from server.permits.visits import refuse_outside, refuse_unapproved
@@ -21,7 +22,7 @@ def permitted(session: Session, context: Context, actor: Actor, command: Admit) 
     now = context.clock.now()
     point = next(one for one in context.site.access_points if one.id == command.access_point)
     if command.emergency:
-        _refuse_emergency(session, actor, command, point, now)
+        _admit_emergency(session, actor, command, point, now)
         return command
     visit = _visit(session, command.person)
     permit = session.get_one(Permit, visit.permit_id)
@@ -62,7 +63,8 @@ def no_permit(why: str, why_zh: str) -> Problem:
     )
 
 
-def _refuse_emergency(session: Session, actor: Actor, command: Admit, point: AccessPoint, now: datetime) -> None:
+def _admit_emergency(session: Session, actor: Actor, command: Admit, point: AccessPoint, now: datetime) -> None:
+    """On record: whoever lets somebody in does not close the debt."""
     emergency = session.exec(select(Emergency).where(Emergency.person == command.person)).first()
     if emergency is None:
         raise no_permit(f"there is no emergency {command.person}", f"没有紧急进入 {command.person}")
@@ -77,6 +79,7 @@ def _refuse_emergency(session: Session, actor: Actor, command: Admit, point: Acc
             f"the document of {emergency.public_id} was not checked; admit by POST /api/v1/emergencies/{{id}}/admit",
             "尚未核对证件",
         )
+    record(session, actor, now, "emergency.admit", emergency.public_id, after={"access_point": point.id})
 
 
 def _visit(session: Session, name: str) -> Visit:

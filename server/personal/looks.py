@@ -75,7 +75,7 @@ def admit_look(
             )
     reason = checked_reason(reason)
     now = context.clock.now()
-    _refuse_harvest(session, context, actor, subject, now)
+    refuse_harvest(session, context, actor, subject, now)
     audit.record(session, actor, now, LOOK, subject, after={"fields": list(what), "reason": reason})
 
 
@@ -86,6 +86,15 @@ def admit_search(context: Context, actor: Actor, table: str, fields: Sequence[st
     if fields:
         with context.database.write() as session:
             admit_look(session, context, actor, table, fields, SEARCHED)
+
+
+def record_match(session: Session, context: Context, actor: Actor, subject: str, field: str) -> None:
+    """Record that the answer tells ``actor`` that ``subject`` holds exactly the value of ``field`` that they gave: it counts as a look. What the request did
+    is rolled back; call :func:`refuse_harvest` before it does anything."""
+    session.rollback()
+    with context.database.write() as own:
+        after = {"fields": [field], "reason": SEARCHED}
+        audit.record(own, actor, context.clock.now(), LOOK, subject, after=after)
 
 
 def checked_reason(reason: str) -> str:
@@ -105,7 +114,8 @@ def _open_all(personal: PersonalKeys, row: PersonalRow, fields: Sequence[str]) -
     return {field: read_field(personal, row, field) for field in fields}
 
 
-def _refuse_harvest(session: Session, context: Context, actor: Actor, subject: str, now: datetime) -> None:
+def refuse_harvest(session: Session, context: Context, actor: Actor, subject: str, now: datetime) -> None:
+    """Raise :class:`Problem` 429 after too many looks within :data:`LOOKS_WINDOW`, recorded once in a while."""
     begin = now - LOOKS_WINDOW
     of_actor: Any = select(AuditEntry.at).where(
         AuditEntry.act == LOOK, col(AuditEntry.actor).in_(actor.identities), col(AuditEntry.at) > begin
