@@ -245,13 +245,13 @@ def close(session: Session, context: Context, actor: Actor, emergency: Emergency
 
 def refuse_party(session: Session, actor: Actor, emergency: Emergency) -> None:
     """Raise :class:`Problem` 409 FOUR_EYES for who approved it, admitted, or wrote down what was missing: somebody else closes it."""
-    wrote = select(AuditEntry.id).where(  # everybody who did, not the last one alone
+    acted = select(AuditEntry.id).where(  # everybody who did: the row keeps one of each
         AuditEntry.subject == emergency.public_id,
         col(AuditEntry.actor).in_(actor.identities),
-        AuditEntry.act == "emergency.report",
+        col(AuditEntry.act).in_(("emergency.admit", "emergency.report")),
     )
     parties = (emergency.approved_by, emergency.admitted_by, emergency.reported_by)
-    if any(actor.is_who(one) for one in parties) or session.exec(wrote.limit(1)).first() is not None:
+    if any(actor.is_who(one) for one in parties) or session.exec(acted.limit(1)).first() is not None:
         raise four_eyes(
             "Somebody closes an emergency who neither approved it, nor admitted, nor wrote down what was missing.",
             "结案人不能是批准人、放行人或补录人。",

@@ -221,6 +221,21 @@ def test_who_wrote_down_what_was_missing_does_not_close(desk: Desk, edge: RoomEd
 
 
 @ON_SQLITE
+@pytest.mark.usefixtures("edge")
+@pytest.mark.parametrize("by_command", [False, True], ids=["again", "command"])
+def test_who_asked_the_door_once_more_does_not_close(desk: Desk, *, by_command: bool) -> None:
+    made = admitted(desk)
+    if by_command:
+        command = {"name": "Admit", "access_point": "hall-in", "person": made["id"], "reason": "no answer"}
+        desk.post("administrator", "commands", edge="edge-1", command=command | {"emergency": True})
+    else:
+        desk.post("administrator", f"emergencies/{made['id']}/admit", access_point="hall-in")
+    mustered = {"note": "compared", "mustered": True}
+    assert problem(act(desk, made["id"], "close", "administrator", **mustered)) == (409, "FOUR_EYES")
+    assert act(desk, made["id"], "close", "it_head", **mustered).status_code == 200
+
+
+@ON_SQLITE
 def test_an_admission_by_the_desk_adds_no_second_debt(desk: Desk, edge: RoomEdge) -> None:
     made = admitted(desk)
     edge.happen(
