@@ -8,36 +8,36 @@ from sqlmodel import Session, col, select
 from server.console.people import people_of
 from server.context import Context
 from server.operators.actor import Actor
+from server.permits.drafting import seen_permits
 from server.permits.models import Emergency, Permit, Visit
-from server.registry.lookup import may_see_row
-from server.registry.models import Holder
-
-MOST = 50
 
 
 def admissible(
     session: Session, context: Context, actor: Actor, point: str, place: Callable[[str], str]
 ) -> dict[str, list[dict[str, Any]]]:
-    """``{visits, emergencies}``, each ``{id, text}``, persons masked. The API judges again when one is chosen."""
+    """``{visits, emergencies}``, each ``{id, text}``, persons masked: all of them, the latest first. The API judges again when one is chosen."""
     into = next((one.to_area for one in context.site.access_points if one.id == point and not one.out), None)
+    if into is None:
+        return {"visits": [], "emergencies": []}
     now = context.clock.now()
-    going = session.exec(
+    checked_in = (
         select(Visit, Permit)
         .join(Permit, col(Permit.id) == Visit.permit_id)
-        .where(Visit.status == "checked_in", col(Permit.from_at) <= now, col(Permit.until_at) > now)
-        .order_by(col(Visit.id))
-        .limit(MOST)
-    ).all()
-    visits = [(visit, permit) for visit, permit in going if into in permit.areas and _seen(session, actor, visit)]
-    approved = session.exec(
-        select(Emergency).where(Emergency.status == "approved").order_by(col(Emergency.id)).limit(MOST)
-    ).all()
+        .where(Visit.status == "checked_in", Permit.status == "approved", seen_permits(actor))
+        .where(col(Permit.from_at) <= now, col(Permit.until_at) > now)
+        .order_by(col(Visit.checked_in_at).desc(), col(Visit.id).desc())
+    )
+    visits = [(visit, permit) for visit, permit in session.exec(checked_in).all() if into in permit.areas]
     people = people_of(
         session,
         context.personal,
         (visit.holder_id for visit, _ in visits),
         (permit.customer_id for _, permit in visits),
     )
+    standing = select(Emergency).where(
+        col(Emergency.status).in_(("approved", "admitted")), col(Emergency.approved_by).is_not(None)
+    )
+    emergencies = session.exec(standing.order_by(col(Emergency.id).desc())).all()
     return {
         "visits": [
             {
@@ -57,11 +57,7 @@ def admissible(
         ],
         "emergencies": [
             {"id": one.public_id, "text": f"{place(into)}: {one.reason}"}
-            for one in approved
-            if into is not None and into in one.areas and (one.until_at is None or one.until_at > now)
+            for one in emergencies
+            if into in one.areas and (one.until_at is None or one.until_at > now)
         ],
     }
-
-
-def _seen(session: Session, actor: Actor, visit: Visit) -> bool:
-    return may_see_row(session, actor, session.get_one(Holder, visit.holder_id))

@@ -126,13 +126,14 @@ def visit_page(request: Request, session: DbSession, context: AppContext, actor:
 
 @router.get("/emergencies/{name}")
 def emergency_page(request: Request, session: DbSession, context: AppContext, actor: Reads, name: str) -> Response:
-    """One emergency: document, admission, what it owes, the end of the debt (B7)."""
+    """One emergency: document, admission, what it owes, the end of the debt (B7). Whoever was admitted is admitted again while the approval stands: the
+    edge may not have answered, or the escort come too late."""
     shown = emergency_endpoints.get_emergency(session, context, actor, name, Response())
     points = [point.id for point in context.site.access_points if not point.out and point.to_area in shown.areas]
     return page(
         request, session, context, actor, "emergency.html", "visits", one=shown, documents=DOCUMENTS,
         points=points or [point.id for point in context.site.access_points if not point.out],
-        answer=_answered(request, session, shown.command_id),
+        again=shown.approved_at is not None and (shown.until is None or shown.until > context.clock.now()), answer=_answered(request, session, shown.command_id),
     )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, or_, select, true
 
 from server.context import Context
 from server.ids import new_id
@@ -17,7 +17,7 @@ from server.permits.reception import LEVELS
 from server.personal.attachments import attached_to
 from server.problems import Problem, not_found
 from server.registry import people
-from server.registry.lookup import find_holder, living_customer, may_see, refuse_unknown_areas
+from server.registry.lookup import find_holder, living_customer, may_see, refuse_unknown_areas, seen_customers, sees_all
 from server.registry.models import Customer, Holder
 from server.registry.validation import refused
 from server.registry.writing import Writing
@@ -178,6 +178,14 @@ def find_permit(session: Session, name: str, actor: Actor | None = None, *, lock
 def sees(session: Session, actor: Actor, permit: Permit) -> bool:
     """Whether this actor may see the permit (C4)."""
     return permit.customer_id is None or may_see(actor, session.get_one(Customer, permit.customer_id))
+
+
+def seen_permits(actor: Actor) -> Any:
+    """The condition on :class:`Permit` for what this actor may see, as :func:`sees` says of one."""
+    if sees_all(actor):
+        return true()
+    seen = select(Customer.id).where(seen_customers(actor))
+    return or_(col(Permit.customer_id).is_(None), col(Permit.customer_id).in_(seen))
 
 
 def find_person(session: Session, permit: Permit, name: str) -> PermitPerson:

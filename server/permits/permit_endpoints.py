@@ -32,8 +32,7 @@ from server.permits.models import Permit, PermitPerson
 from server.permits.shapes import PermitShown, VisitShown
 from server.permits.showing import show_permits, show_visits
 from server.personal.attachments import Owner, store_attachment
-from server.registry.lookup import find_customer, find_holder, seen_customers, sees_all
-from server.registry.models import Customer
+from server.registry.lookup import find_customer, find_holder
 from server.registry.moments import Moment, begin_of, end_of
 from server.registry.records import IdDocument, Number
 from server.registry.records import Name as PersonName
@@ -140,10 +139,7 @@ def list_permits(
     newest_first: bool = False,
 ) -> Page[PermitShown]:
     """Permits, by status, customer or person."""
-    query = select(Permit)
-    if not sees_all(actor):
-        seen = select(Customer.id).where(seen_customers(actor))
-        query = query.where(col(Permit.customer_id).is_(None) | col(Permit.customer_id).in_(seen))
+    query = select(Permit).where(drafting.seen_permits(actor))
     if kind is not None:
         query = query.where(Permit.kind == kind)
     if customer is not None:

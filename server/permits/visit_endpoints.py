@@ -15,7 +15,7 @@ from server.pages import Cursor, IfMatch, Limit, Page, etag, refuse_stale, rows_
 from server.permits import visits
 from server.permits.declaration import ITEMS, Word, declare
 from server.permits.documents import check_document
-from server.permits.drafting import find_permit, sees
+from server.permits.drafting import find_permit, seen_permits, sees
 from server.permits.inputs import ChecksIn, DocumentNumber, Input, Name, Note, Photo, Printed, Reads, Reason, Said
 from server.permits.lending import Outcome
 from server.permits.lifecycle import VisitAct, refuse_act
@@ -25,8 +25,8 @@ from server.permits.reception import LEVELS
 from server.permits.shapes import VisitShown
 from server.permits.showing import show_visits
 from server.personal.attachments import Owner, store_attachment
-from server.registry.lookup import find_holder, seen_customers, sees_all
-from server.registry.models import Customer, Holder
+from server.registry.lookup import find_holder
+from server.registry.models import Holder
 from server.registry.records import IdDocument
 from server.routes import AppContext, DbSession, api_router
 
@@ -140,11 +140,7 @@ def list_visits(
     limit: Limit = 100,
 ) -> Page[VisitShown]:
     """Visits, by status, permit or person."""
-    query = select(Visit)
-    if not sees_all(actor):
-        seen = select(Customer.id).where(seen_customers(actor))
-        of = select(Permit.id).where(col(Permit.customer_id).is_(None) | col(Permit.customer_id).in_(seen))
-        query = query.where(col(Visit.permit_id).in_(of))
+    query = select(Visit).join(Permit, col(Permit.id) == Visit.permit_id).where(seen_permits(actor))
     if status is not None:
         query = query.where(Visit.status == status)
     if open_:

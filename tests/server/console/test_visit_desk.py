@@ -1,18 +1,27 @@
-"""The desk: who said at the kiosk that they are here, and finding a visitor by what one has of them."""
+"""The desk: who said at the kiosk that they are here, finding a visitor by what one has of them, whom a guard admits."""
 
 from datetime import timedelta
+from typing import Any
 
+import pytest
 from fastapi.testclient import TestClient
+from sqlmodel import select
 
 from server.console.arrivals import arrivals
 from server.console.rendering import Audience, Renderer
 from server.console.view import panels
 from server.db.clock import FixedClock
+from server.fleet.models import EdgeCommand
+from server.ids import new_id
+from server.permits.models import Permit, PermitPerson, Visit
+from server.personal.fields import write_field
+from server.registry.models import Customer, Holder
 from tests.server.browser import context_of_app
 from tests.server.conftest import ON_SQLITE
-from tests.server.console.test_record_pages import section, shown
-from tests.server.permits.conftest import desk  # noqa: F401 - the fixture
+from tests.server.console.test_record_pages import forms, section, shown
+from tests.server.permits.conftest import desk, edge  # noqa: F401 - the fixtures
 from tests.server.permits.making import PERSON, Desk, approved, checked_in, pooled
+from tests.server.permits.test_emergencies import DOCUMENT, emergency
 
 pytestmark = ON_SQLITE
 
@@ -117,3 +126,78 @@ def test_a_scan_leads_to_the_visit_or_says_what_it_did_not_find(desk: Desk) -> N
     assert led("T1") == f"/visits/{visit['id']}"
     assert led(permit["id"]) == f"/visits/{visit['id']}"
     assert led("X 1&q=2") == "/visits?code=X+1%26q%3D2"
+
+
+@pytest.mark.usefixtures("edge")
+def test_an_emergency_is_admitted_again_while_its_approval_stands(desk: Desk, clock: FixedClock) -> None:  # noqa: F811
+    guard, made = desk.client("guard"), emergency(desk)
+    path, admit = f"/emergencies/{made['id']}", "/api/v1/emergencies/*/admit"
+    desk.post("guard", f"emergencies/{made['id']}/document", **DOCUMENT)
+    desk.post("guard", f"emergencies/{made['id']}/admit", access_point="hall-in")
+    with context_of_app(desk.app).database.write() as session:
+        session.exec(select(EdgeCommand)).one().state = "expired"
+    assert admit in forms(shown(guard, path)), "the edge was away, or the escort came too late"
+    assert "data-fresh" in shown(guard, path).split('id="facts"', 1)[1][:20], (
+        "what the edge said is told when it is said"
+    )
+    assert [one["id"] for one in admissible_at(guard, "hall-in")["emergencies"]] == [made["id"]]
+    assert admissible_at(guard, "lobby-in")["emergencies"] == []
+    assert admit not in forms(shown(desk.client("it_head"), path)), "only for who may admit"
+    clock.advance(timedelta(hours=4))
+    assert admit not in forms(shown(guard, path))
+    assert admissible_at(guard, "hall-in")["emergencies"] == []
+
+
+def admissible_at(client: TestClient, point: str) -> dict[str, list[dict[str, str]]]:
+    """Whom the live page offers to admit there."""
+    answer = client.get("/live/admissible", params={"point": point})
+    assert answer.status_code == 200, answer.text
+    found: dict[str, list[dict[str, str]]] = answer.json()
+    return found
+
+
+def test_whom_to_admit_is_not_hidden_by_others_and_is_of_ones_own_departments(desk: Desk) -> None:  # noqa: F811
+    guard = desk.client("guard")
+    (wanted,) = with_visits(desk, 1, areas=["hall"], status="checked_in")
+    with_visits(desk, 60, status="checked_in")
+    with_visits(desk, 1, areas=["hall"], status="checked_in", customer="C002")
+    assert len(admissible_at(guard, "lobby-in")["visits"]) == 60, "all of them"
+    assert len(admissible_at(guard, "hall-in")["visits"]) == 2
+    with context_of_app(desk.app).database.write() as session:
+        session.exec(select(Customer).where(Customer.code == "C002")).one().department = "east"
+    assert [one["id"] for one in admissible_at(guard, "hall-in")["visits"]] == [wanted]
+
+
+def with_visits(desk: Desk, count: int, *, customer: str = "C001", status: str = "expected", **more: Any) -> list[str]:  # noqa: F811
+    """Visits, each of another person under a permit of its own, made in the database: their ids."""
+    context, made = context_of_app(desk.app), []
+    now = context.clock.now()
+    terms: dict[str, Any] = {
+        "areas": ["lobby"],
+        "from_at": now - timedelta(hours=1),
+        "until_at": now + timedelta(hours=3),
+    } | more
+    with context.database.write() as session:
+        owner = session.exec(select(Customer).where(Customer.code == customer)).one()
+        for _ in range(count):
+            holder = Holder(public_id=new_id("hld", now), kind="visitor", created_at=now)
+            write_field(context.personal, holder, "name", "王小明")
+            permit = Permit(
+                public_id=new_id("pmt", now), kind="temporary", status="approved", customer_id=owner.id, reason="cabling", created_by="opr_1",
+                created_at=now, submitted_at=now, decided_at=now, **terms,
+            )  # fmt: skip
+            session.add_all((holder, permit))
+            session.flush()
+            assert permit.id is not None
+            assert holder.id is not None
+            person = PermitPerson(public_id=new_id("pps", now), permit_id=permit.id, holder_id=holder.id)
+            session.add(person)
+            session.flush()
+            assert person.id is not None
+            visit = Visit(
+                public_id=new_id("vis", now), permit_id=permit.id, person_id=person.id, holder_id=holder.id, status=status, created_at=now,
+                checked_in_at=now if status == "checked_in" else None,
+            )  # fmt: skip
+            session.add(visit)
+            made.append(visit.public_id)
+    return made
