@@ -17,7 +17,7 @@ from server.rooms.endpoints import entry_with_notes
 from server.rooms.endpoints import register_page as register_entries
 from server.rooms.register_files import MAX_PDF, MAX_XLSX
 from server.rooms.register_filters import Filters
-from server.rooms.showing import stay_told
+from server.rooms.showing import own_stay, stays_told
 from server.routes import AppContext, DbSession, TransactionRoute
 
 router = APIRouter(route_class=TransactionRoute, include_in_schema=False)
@@ -45,7 +45,8 @@ def register_page(
     found, items, following = None, [], None
     try:
         some = register_entries(session, context, actor, filters, after or None, ON_A_PAGE, newest_first=not incomplete)
-        items, following = [one | {"told": stay_told(one, open_=open_)} for one in some["items"]], some["next"]
+        sought, following = filters.sought(session, context, actor), some["next"]
+        items = [one | {"told": stay} for one in some["items"] for stay in stays_told(one, sought)]
     except Problem as problem:
         found = problem
     ticked = {"open": open_, "incomplete": incomplete, "passages": passages}
@@ -66,7 +67,7 @@ def entry_page(request: Request, session: DbSession, context: AppContext, actor:
     if not 1 <= entry_id < 2**63:
         entry_id = 0  # nobody's: the API says so
     entry = entry_with_notes(session, context, entry_id)
-    entry["told"] = stay_told(entry)
+    entry["told"] = own_stay(entry)
     return page(
         request, session, context, actor, "entry.html", "register", entry=entry, holders=_public_ids(session, [entry]),
         by=operators_of(session, [entry["operator"], *(note["operator"] for note in entry["noted"])]),

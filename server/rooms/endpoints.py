@@ -27,7 +27,7 @@ from server.rooms.occupancy import occupancy
 from server.rooms.register_book import admit_export
 from server.rooms.register_filters import Filters
 from server.rooms.register_query import Place, Sought, one_entry, page_query
-from server.rooms.showing import show_entries, show_notes
+from server.rooms.showing import show_entries, show_notes, stays_told
 from server.routes import AppContext, DbSession, api_router
 
 register_router = api_router("/register", "rooms")
@@ -170,7 +170,7 @@ def _lines(context: Context, sought: Sought) -> Iterator[bytes]:
         with context.database.read() as session:
             rows = session.connection().execute(page_query(sought, place, EXPORT_PAGE)).all()
             shown = show_entries(session, context, rows)
-        yield _csv(_line(entry) for entry in shown)
+        yield _csv(_line(entry, stay) for entry in shown for stay in stays_told(entry, sought))
         if len(rows) < EXPORT_PAGE:
             return
         place = Place(rows[-1].at_us, rows[-1].id)
@@ -182,9 +182,10 @@ def _csv(lines: Any) -> bytes:
     return text.getvalue().encode()
 
 
-def _line(entry: dict[str, Any]) -> list[Any]:
-    stay: dict[str, Any] = next((one for one in entry["stays"] if one["area"] == entry["area"]), {})
+def _line(entry: dict[str, Any], stay: dict[str, Any] | None) -> list[Any]:
+    stay = stay or {}
     flat = entry | {
+        "area": stay.get("area", entry["area"]),
         "partners": " ".join(_named(one) for one in entry["partners"]),
         "escort": _named(entry["escort"]) if entry["escort"] is not None else None,
         "permission": entry["permission"]["code"] if entry["permission"] is not None else None,

@@ -13,6 +13,8 @@ ENDINGS = ("exit", "count", "unseen")
 STAYS_PER_ENTRY = 16
 """How many stays one entry may begin: as deep as rooms lie in each other."""
 OPEN = text("ended_by IS NULL")
+STAYLESS = text("ended = '[]' AND (began = 0 OR direction = 'out')")
+"""Entries of whose own room no stay tells: a cabinet, the button, an exit alone, a record that came late."""
 _ENTERED = text("direction = 'in'")
 _HAS_CUSTOMER, _HAS_HOLDER, _HAS_NUMBER = (text(f"{name} IS NOT NULL") for name in ("customer", "holder", "number"))
 
@@ -38,6 +40,7 @@ class RegisterEntry(Model, table=True):
         Index("ix_register_entry_holder", "holder", "at_us", sqlite_where=_HAS_HOLDER, postgresql_where=_HAS_HOLDER),
         Index("ix_register_entry_number", "number", "at_us", sqlite_where=_HAS_NUMBER, postgresql_where=_HAS_NUMBER),
         Index("ix_register_entry_in", "at_us", "area", "customer", sqlite_where=_ENTERED, postgresql_where=_ENTERED),
+        Index("ix_register_entry_stayless", "area", "at_us", sqlite_where=STAYLESS, postgresql_where=STAYLESS),
     )  # fmt: skip
 
     id: int = Field(primary_key=True, sa_type=BIG_INT)
@@ -76,6 +79,7 @@ class RegisterStay(Model, table=True):
     __tablename__ = "register_stay"
     __table_args__ = (
         CheckConstraint(f"ended_by IS NULL OR ended_by IN ({_quoted(ENDINGS)})", name="ended_by"),
+        Index("ix_register_stay_area", "area", "in_us"),
         Index(
             "ux_register_stay_open", "edge_id", "holder", "area", unique=True, sqlite_where=OPEN, postgresql_where=OPEN
         ),

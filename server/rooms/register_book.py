@@ -21,15 +21,17 @@ from server.registry.lookup import may_see_row
 from server.registry.models import Holder
 from server.rooms.register_filters import Filters
 from server.rooms.register_query import ENTRIES, OPERATION, Place, Sought, is_more_than, notes_of, page_query
-from server.rooms.showing import show_entries, stay_told
+from server.rooms.showing import show_entries, stays_told
 
 PAGE = 500
 COLUMNS = (
-    ("序号", "No."), ("进入时间", "In"), ("离开时间", "Out"), ("姓名", "Name"), ("单位", "Customer"), ("证件号", "Badge"), ("进入依据", "Permission"),
+    ("序号", "No."), ("进入时间", "In"), ("离开时间", "Out"), ("姓名", "Name"), ("单位", "Customer"), ("出入证号", "Badge"), ("进入依据", "Permission"),
     ("事由", "Purpose"), ("区域", "Room"), ("门", "Door"), ("同行人 / 陪同人", "With / escort"), ("操作内容", "Operation"), ("备注", "Remarks"),
 )  # fmt: skip
 """The book's columns, Chinese and English: the fields of a :class:`Line`."""
 ENDED = {"count": "清点时未见 not found by a count", "unseen": "离开时间不详 left unseen, when is not known"}
+INSIDE = "仍在场 still inside"
+NOT_KNOWN = "离开时间不详 when they left is not known"
 KINDS = {
     "opened": "开柜 cabinet opened",
     "found": "清点时发现 found by a count",
@@ -40,11 +42,11 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Line:
-    """One stay. Times are the site's, without a zone; ``left`` None: still inside, or not known (``remarks`` say so)."""
+    """One stay. Times are the site's, without a zone; ``left``: when, else what is known of it; None: ``remarks`` say why."""
 
     number: int
     came: datetime | None
-    left: datetime | None
+    left: datetime | str | None
     name: str
     customer: str
     badge: str
@@ -85,10 +87,9 @@ def book_lines(context: Context, sought: Sought, most: int, names: dict[int, str
     """The lines, oldest first; ``names``: by holder, in the place of masked ones."""
     lines: list[Line] = []
     for entries in _pages(context, sought, most):
-        lines += [
-            _line(context.site, len(lines) + number, entry, stay_told(entry, open_=sought.open), names)
-            for number, entry in enumerate(entries, 1)
-        ]
+        for entry in entries:
+            for stay in stays_told(entry, sought):
+                lines.append(_line(context.site, len(lines) + 1, entry, stay, names))
     return lines
 
 
@@ -106,9 +107,9 @@ def filter_words(context: Context, filters: Filters) -> str:
     parts = []
     if filters.area:
         parts.append(f"区域 room: {placed(context.site, filters.area)}")
-    named = (("单位 customer", filters.customer), ("持证人 holder", filters.holder), ("证件号 badge", filters.badge))
+    named = (("单位 customer", filters.customer), ("持证人 holder", filters.holder), ("出入证号 badge", filters.badge))
     parts += [f"{caption}: {value}" for caption, value in named if value]
-    parts += ["仍在场 still inside"] if filters.open_ else []
+    parts += [INSIDE] if filters.open_ else []
     parts += ["未填操作内容 operation missing"] if filters.incomplete else []
     parts += [] if filters.book else ["每次进出一行 each passage on its own line"]
     return "；".join(parts)
@@ -169,11 +170,10 @@ def _pages(context: Context, sought: Sought, most: int) -> Iterator[list[dict[st
 def _line(site: Site, number: int, entry: dict[str, Any], stay: dict[str, Any] | None, names: dict[int, str]) -> Line:
     local = _local(site)
     came = stay["in_at"] if stay is not None else None if entry["direction"] in ("out", "missed") else entry["at"]
-    left = stay["out_at"] if stay is not None else entry["at"] if entry["direction"] == "out" else None
     return Line(
         number=number,
         came=local(came),
-        left=local(left),
+        left=_left(local, entry, stay),
         name=names.get(entry["holder"])
         or entry["name"]
         or ("" if entry["holder"] is not None else "未刷卡 without a badge"),
@@ -192,6 +192,16 @@ def _line(site: Site, number: int, entry: dict[str, Any], stay: dict[str, Any] |
 def _local(site: Site) -> Callable[[str | None], datetime | None]:
     zone = ZoneInfo(site.time_zone)
     return lambda at: datetime.fromisoformat(at).astimezone(zone).replace(tzinfo=None, microsecond=0) if at else None
+
+
+def _left(
+    local: Callable[[str | None], datetime | None], entry: dict[str, Any], stay: dict[str, Any] | None
+) -> datetime | str | None:
+    if stay is not None:
+        return INSIDE if stay["ended_by"] is None else local(stay["out_at"])
+    if entry["direction"] == "out":
+        return local(entry["at"])
+    return NOT_KNOWN if entry["direction"] == "in" and not entry["stays"] else None
 
 
 def _company(entry: dict[str, Any]) -> str:

@@ -31,7 +31,7 @@ class Filters:
     incomplete: Annotated[bool, Query(description="only main-room entries without an operation")] = False
     book: Annotated[
         bool,
-        Query(description="one line for each stay, as on paper: an exit that ended one stands in its entry only"),
+        Query(description="a line for each stay, as on paper: an exit stands in the line of the stay that it ended"),
     ] = False
 
     def sought(self, session: Session, context: Context, actor: Actor) -> Sought:

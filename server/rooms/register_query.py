@@ -5,13 +5,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Select, exists, func, or_, select, tuple_
+from sqlalchemy import Select, Subquery, and_, exists, func, or_, select, true, tuple_, union
 from sqlalchemy.engine import Connection
 
 from server.fleet.models import Edge
 from server.ledger.keyed_rows import table_of
 from server.ledger.models import LedgerRecord
-from server.rooms.models import OPEN, STAYS_PER_ENTRY, RegisterEntry, RegisterNote, RegisterStay
+from server.rooms.models import OPEN, STAYLESS, STAYS_PER_ENTRY, RegisterEntry, RegisterNote, RegisterStay
 
 IDS_AT_ONCE = 500
 ENTRIES, STAYS, NOTES = table_of(RegisterEntry), table_of(RegisterStay), table_of(RegisterNote)
@@ -21,9 +21,9 @@ OPERATION = "operation"
 
 
 class Sought(msgspec.Struct, frozen=True):
-    """What is asked for; None: any. Times are microseconds, ``[from_us, until_us)``. ``open``: only entries of people who are still inside;
-    ``incomplete``: only entries into these rooms whose operation is not noted yet; ``book``: without what ended a stay, which the entry that
-    began it tells."""
+    """What is asked for; None: any. Times are microseconds, ``[from_us, until_us)``. ``open``: only entries that began a stay that goes on;
+    ``incomplete``: only entries into these rooms whose operation is not noted yet; ``book``: only entries that began a stay, which tells when
+    it ended, or of which no stay tells. ``area``: the room that the entry is about, for ``open`` and ``book`` that of the stay."""
 
     area: str | None = None
     customer: int | None = None
@@ -35,6 +35,11 @@ class Sought(msgspec.Struct, frozen=True):
     open: bool = False
     incomplete: tuple[str, ...] | None = None
     book: bool = False
+
+    @property
+    def by_stay(self) -> bool:
+        """Whether a line is a stay; operations are noted by entry."""
+        return self.book and self.incomplete is None
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -56,29 +61,77 @@ class Place(msgspec.Struct, frozen=True):
 
 def page_query(sought: Sought, after: Place | None, limit: int | None, *, newest_first: bool = False) -> Select[Any]:
     """Up to ``limit`` entries (None: all) after ``after``, by time."""
-    entries = ENTRIES.c
+    entries, area = ENTRIES.c, sought.area
     query = select(ENTRIES, _EDGES.c.name.label("edge")).join(_EDGES, _EDGES.c.id == entries.edge_id)
-    for name in ("area", "door", "customer", "holder", "number"):
+    if sought.open:
+        query = _narrow(query, sought).where(entries.id.in_(_open_since(area)))
+    elif not sought.by_stay:
+        query = _narrow(query, sought).where(true() if area is None else entries.area == area)
+    elif area is None:
+        query = _narrow(query, sought).where(or_(entries.began > 0, STAYLESS))
+    elif sought.customer is not None or sought.holder is not None or sought.number is not None:
+        query = _narrow(query, sought).where(or_(_began_in(area), and_(STAYLESS, entries.area == area)))
+    else:
+        told = _told_of_room(sought, area, after, limit, newest_first=newest_first)
+        query = query.join(told, told.c.id == entries.id)
+    return _page(query, entries.at_us, entries.id, after, limit, newest_first=newest_first)
+
+
+def _narrow(query: Select[Any], sought: Sought, at_us: Any = ENTRIES.c.at_us) -> Select[Any]:
+    """By all but the room; ``at_us``: the column of an index on the time."""
+    entries = ENTRIES.c
+    for name in ("door", "customer", "holder", "number"):
         value = getattr(sought, name)
         if value is not None:
             query = query.where(entries[name] == value)
     if sought.from_us is not None:
-        query = query.where(entries.at_us >= sought.from_us)
+        query = query.where(at_us >= sought.from_us)
     if sought.until_us is not None:
-        query = query.where(entries.at_us < sought.until_us)
-    if sought.open:
-        query = query.where(entries.id.in_(select(STAYS.c.id // STAYS_PER_ENTRY).where(OPEN)))
+        query = query.where(at_us < sought.until_us)
     if sought.incomplete is not None:
         noted = exists().where(NOTES.c.entry_id == entries.id, NOTES.c.kind == OPERATION)
         query = query.where(entries.direction == "in", entries.area.in_(sought.incomplete), ~noted)
-    if sought.book and not sought.open:  # who went back into an outer room is inside by the entry that says so
-        query = query.where(or_(entries.direction.not_in(("out", "missed")), entries.ended == "[]"))
-    here = tuple_(entries.at_us, entries.id)
+    return query
+
+
+def _page(
+    query: Select[Any], at_us: Any, id_: Any, after: Place | None, limit: int | None, *, newest_first: bool
+) -> Select[Any]:
     if after is not None:
-        there = tuple_(after.at_us, after.id)
+        here, there = tuple_(at_us, id_), tuple_(after.at_us, after.id)
         query = query.where(here < there if newest_first else here > there)
-    order = (entries.at_us.desc(), entries.id.desc()) if newest_first else (entries.at_us, entries.id)
-    return query.order_by(*order).limit(limit)
+    return query.order_by(*(column.desc() if newest_first else column for column in (at_us, id_))).limit(limit)
+
+
+def _open_since(area: str | None) -> Select[Any]:
+    """The entries that began a stay that goes on, in this room or in any."""
+    query = select(STAYS.c.id // STAYS_PER_ENTRY).where(OPEN)
+    return query if area is None else query.where(STAYS.c.area == area)
+
+
+def _began_in(area: str) -> Any:
+    """Whether an entry began a stay in this room, wherever its door leads."""
+    first = ENTRIES.c.id * STAYS_PER_ENTRY
+    return exists().where(STAYS.c.id.between(first, first + STAYS_PER_ENTRY - 1), STAYS.c.area == area)
+
+
+def _told_of_room(sought: Sought, area: str, after: Place | None, limit: int | None, *, newest_first: bool) -> Subquery:
+    """The ids of a page of :func:`_began_in`, by the stays' own index, and of those about the room of which no stay tells."""
+    entries, stays = ENTRIES.c, STAYS.c
+    began = select(entries.id).join(STAYS, entries.id == stays.id // STAYS_PER_ENTRY).where(stays.area == area)
+    since = (
+        None
+        if after is None
+        else Place(after.at_us, after.id * STAYS_PER_ENTRY + (0 if newest_first else STAYS_PER_ENTRY - 1))
+    )
+    told = (
+        _page(_narrow(began, sought, stays.in_us), stays.in_us, stays.id, since, limit, newest_first=newest_first),
+        _page(
+            _narrow(select(entries.id).where(STAYLESS, entries.area == area), sought),
+            entries.at_us, entries.id, after, limit, newest_first=newest_first,
+        ),
+    )  # fmt: skip
+    return union(*(select(one.subquery().c.id) for one in told)).subquery()
 
 
 def is_more_than(connection: Connection, sought: Sought, most: int) -> bool:

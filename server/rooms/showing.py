@@ -16,7 +16,7 @@ from server.ledger.models import LedgerPresence
 from server.rfc3339 import rfc3339
 from server.rooms.models import STAYS_PER_ENTRY
 from server.rooms.notes import signature_holds
-from server.rooms.register_query import ENTRIES, OPERATION, notes_of, record_hashes, stays_of
+from server.rooms.register_query import ENTRIES, OPERATION, Sought, notes_of, record_hashes, stays_of
 
 PERMISSIONS = {
     "contract": ("contract of the customer", "客户合同"),
@@ -89,14 +89,25 @@ def show_entries(session: Session, context: Context, rows: Sequence[Any]) -> lis
     return shown
 
 
-def stay_told(entry: dict[str, Any], *, open_: bool = False) -> dict[str, Any] | None:
-    """The stay that a line about this entry tells: of its own room; with ``open_`` the one that it began and that goes on, in whatever room."""
-    stays: list[dict[str, Any]] = entry["stays"]
-    if open_:
-        begun = [one for one in stays if one["entry"] == entry["id"] and one["ended_by"] is None]
-        if begun:
-            return min(begun, key=lambda one: bool(one["area"] != entry["area"]))
-    return next((one for one in stays if one["area"] == entry["area"]), None)
+def own_stay(entry: dict[str, Any]) -> dict[str, Any] | None:
+    """The stay of the room that this entry is about, which it began or ended."""
+    return next((one for one in entry["stays"] if one["area"] == entry["area"]), None)
+
+
+def stays_told(entry: dict[str, Any], sought: Sought) -> list[dict[str, Any] | None]:
+    """What the lines about this entry tell, where ``sought`` found it: each stay that it began, with ``open`` those that go on, and before
+    them None where it is an exit alone. One line of its own stay, or of none, where lines are passages, and where no stay tells of it."""
+    begun: list[dict[str, Any] | None] = [
+        one
+        for one in entry["stays"]
+        if one["entry"] == entry["id"]
+        and sought.area in (None, one["area"])
+        and not (sought.open and one["ended_by"] is not None)
+    ]
+    if not begun or not (sought.open or sought.by_stay):
+        return [own_stay(entry)]
+    alone = entry["direction"] == "out" and all(one["entry"] == entry["id"] for one in entry["stays"])
+    return [None, *begun] if alone and not sought.open and sought.area in (None, entry["area"]) else begun
 
 
 def show_notes(session: Session, context: Context, entry: Any) -> list[dict[str, Any]]:

@@ -119,7 +119,9 @@ def test_the_register_shows_a_stay_on_one_line_and_finds_by_its_filters(house: H
     back = words(shown(guard, "/register?badge=M1&open=true").split("<tbody>")[1])
     assert "still inside" in back
     assert "lobby" in back, "who went back from the hall is inside there"
-    assert shown(guard, "/register?customer=C001&from=2026-03-02&until=2026-03-02").count("data-entry=") == 2
+    assert shown(guard, "/register?area=hall&badge=M1&open=true").count("data-entry=") == 0
+    assert shown(guard, "/register?area=lobby&open=true").count("data-entry=") == 1
+    assert shown(guard, "/register?customer=C001&from=2026-03-02&until=2026-03-02").count("data-entry=") == 3
     assert shown(guard, "/register?from=2026-03-03").count("data-entry=") == 0
     assert "李娜" not in text
     assert "export.xlsx?area=hall&amp;book=true" in text
@@ -157,6 +159,13 @@ def test_an_entry_takes_an_operation_and_notes_and_shows_that_their_signatures_h
     assert forms(text) == {f"/api/v1/register/{entry}/notes"}
     assert "test-guard" in text
     shown(guard, "/register/999999", expect=404)
+
+
+def test_a_line_whose_end_nobody_knows_says_so(house: House) -> None:
+    house.edge.happen(taken("hall-in"), folds=False)
+    text = words(shown(house.client(), "/register").split("<tbody>")[1])
+    assert "when they left is not known" in text
+    assert "离开时间不详" in words(shown(house.client(), "/register", "zh").split("<tbody>")[1])
 
 
 def test_the_worklist_holds_what_lacks_its_operation_and_a_mistyped_search_marks_its_field(house: House) -> None:

@@ -109,15 +109,19 @@ class RoomEdge:
         with self.context.database.write() as session:
             session.get_one(Edge, self.id).online = False
 
-    def happen(self, *events: AnyEvent, at_s: float = 0) -> None:
-        """One record with these events, that many seconds after the tests' beginning, ingested."""
+    def happen(self, *events: AnyEvent, at_s: float = 0, folds: bool = True) -> None:
+        """One record with these events, that many seconds after the tests' beginning, ingested; not ``folds``: after it was kept unread."""
         seq = len(self.wire.journal) + 1
         at_us = AT_US + int(at_s * 1_000_000)
         record = Record(self.wire.journal_id, seq, at_us, at_us - AT_US, "boot-1", Version(1, 1), TimeElapsed(), events)
         self.wire.journal.append(msgspec.json.encode(record))
         ledger = Ledger(self.context.database, "test", self.context.site)
         with ledger.writing(at_us) as writer:
-            writer.take(self.id, self.wire.batch(seq, seq))
+            if folds:
+                writer.take(self.id, self.wire.batch(seq, seq))
+                return
+            writer.take(self.id, self.wire.batch(seq, seq), quarantine="not readable yet")
+            writer.add_events(self.id, writer.head_seq(self.id, record.journal_id) or 0, record, folds=False)
 
 
 class House:

@@ -53,10 +53,10 @@ def test_a_stay_is_one_line_with_both_times_at_the_site_s_zone(house: House) -> 
     assert "2026-03-02 00:00 – 现在 now (Asia/Shanghai)" in " ".join(head)
     assert any("hall" in one for one in head)
     assert any("test-guard" in one for one in head)
-    assert [(row["姓名"], row["证件号"]) for row in rows] == [("李*", "M1"), ("王*", "M2")]
+    assert [(row["姓名"], row["出入证号"]) for row in rows] == [("李*", "M1"), ("王*", "M2")]
     assert str(rows[0]["进入时间"]) == "2026-03-02 16:00:10"
     assert str(rows[0]["离开时间"]) == "2026-03-02 16:01:40"
-    assert rows[1]["离开时间"] == ""
+    assert rows[1]["离开时间"] == "仍在场 still inside"
     assert rows[0]["操作内容"] == "=HYPERLINK(1)"
     assert "missing" in rows[1]["操作内容"]
     assert "王*" in rows[0]["同行人 / 陪同人"]
@@ -71,8 +71,11 @@ def test_a_stay_is_one_line_with_both_times_at_the_site_s_zone(house: House) -> 
 def test_what_began_nothing_and_ended_nothing_keeps_its_line(house: House) -> None:
     house.edge.happen(taken("hall-out"), at_s=5)
     _, rows = table(house.client().get(XLSX, params={"book": True}).content)
-    assert [row["备注"] for row in rows] == ["仅有离开记录 exit only"]
+    assert [(row["区域"], row["备注"]) for row in rows] == [("hall", "仅有离开记录 exit only"), ("lobby", "")]
     assert rows[0]["进入时间"] == ""
+    assert str(rows[0]["离开时间"]) == str(rows[1]["进入时间"]) == "2026-03-02 16:00:05"
+    [only] = table(house.client().get(XLSX, params={"book": True, "area": "hall"}).content)[1]
+    assert only["备注"] == "仅有离开记录 exit only"
 
 
 def test_each_passage_has_its_line_where_asked_for(house: House) -> None:
