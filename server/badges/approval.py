@@ -1,5 +1,6 @@
 """Approval of an application: the badge begins to be, and takes its slot (B1, B2, B4, B5)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,7 +16,7 @@ from server.badges.lifecycle import Act
 from server.badges.lookup import lock_badge, terms_of
 from server.badges.models import Application, Badge
 from server.badges.slots import refuse_external_id, take_free_slot, take_slot_of
-from server.badges.standing import contract_standing, why_not_in_force
+from server.badges.standing import Terms, contract_standing, why_not_in_force
 from server.ids import new_id
 from server.operators.actor import Actor
 from server.operators.audit import record
@@ -103,11 +104,17 @@ def missing_parts(session: Session, application: Application, holder: Holder, cu
 
 def refuse_without_footing(session: Session, holder: Holder, customer: Customer | None, now: datetime) -> None:
     """Raise :class:`Problem` 409 for a person who has left, or a customer without a signed hosting contract in force (B1)."""
+    contracts = (
+        terms_of(session, [customer.id])[customer.id] if customer is not None and customer.id is not None else []
+    )
+    refuse_footless(holder, customer, contracts, now)
+
+
+def refuse_footless(holder: Holder, customer: Customer | None, contracts: Sequence[Terms], now: datetime) -> None:
+    """As :func:`refuse_without_footing`, with the customer's contracts at hand."""
     refuse_left(holder, now)
     if customer is None:
         return
-    assert customer.id is not None
-    contracts = terms_of(session, [customer.id])[customer.id]
     why, why_zh = why_not_in_force(contracts, now)
     if customer.deleted_at is not None:
         why, why_zh = "its file was deleted", "档案已删除"

@@ -34,7 +34,7 @@ def approvals_page(request: Request, session: DbSession, context: AppContext, ac
     cards = cards_for(session, context, actor)
     mine = [card for card in cards if not card.elsewhere]
     return page(
-        request, session, context, actor, "approvals.html", "approvals",
+        request, session, context, actor, "approvals.html", "approvals", to_decide=len(mine),
         cards=mine, elsewhere=[card for card in cards if card.elsewhere], most=MOST,
         names=customers_named(session, (getattr(card.what, "customer", None) for card in cards)),
         by=_authors(session, cards), edges=goods_edges(session, context.site),

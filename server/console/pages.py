@@ -39,17 +39,25 @@ def bare_page(request: Request, name: str, status: int = 200, **values: object) 
 
 
 def page(
-    request: Request, session: Session, context: Context, actor: Actor, name: str, section: str, **values: object
+    request: Request,
+    session: Session,
+    context: Context,
+    actor: Actor,
+    name: str,
+    section: str,
+    *,
+    to_decide: int | None = None,
+    **values: object,
 ) -> HTMLResponse:
     """A page of ``section`` for who is signed in. Templates get ``may`` (permissions by name), ``sections`` for the rail, and ``last``, after which
-    the live stream goes on; ``tab`` names the section's tab (its first, if left out)."""
+    the live stream goes on; ``tab`` names the section's tab (its first, if left out). ``to_decide``: what waits for their word, where the page has counted it."""
     given: dict[str, object] = {
         "actor": actor,
         "may": sorted(permission.value for permission in Permission if actor.may(permission)),
         "section": section,
         "sections": list(shown_to(actor)),
         "tab": section,
-        "marks": marks_of(session, context, actor, day_of(context, context.clock.now())),
+        "marks": marks_of(session, context, actor, day_of(context, context.clock.now()), to_decide),
         "now": context.clock.now(),
         "password_days": password_days(context, actor),
         "last": reading.last_event_seq(session),

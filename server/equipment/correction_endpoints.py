@@ -1,5 +1,6 @@
 """``/api/v1/inventory/corrections`` and ``/inventory/import``: two operators, or nothing changes."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -31,6 +32,7 @@ Reason = Annotated[str, StringConstraints(min_length=1, max_length=500, strip_wh
 Name = Annotated[str, Path(max_length=64)]
 MAX_SHOWN = 100
 """Acts that an answer shows."""
+ITEMS_AT_ONCE = 500
 
 
 class ActGiven(Given):
@@ -101,7 +103,7 @@ def list_corrections(
     if status is not None:
         query = query.where(InventoryCorrection.status == status)
     rows, following = rows_after(session, query, col(InventoryCorrection.id), after, limit)
-    return Page(items=[_show(session, row) for row in rows], next=following)
+    return Page(items=show_corrections(session, rows), next=following)
 
 
 @router.post("/corrections", status_code=201)
@@ -187,25 +189,42 @@ def import_inventory(
     return ImportRead(rows=len(rows), devices=len(acts), faults=[], correction=_show(session, row))
 
 
-def _show(session: Session, row: InventoryCorrection) -> CorrectionShown:
-    acts = msgspec.convert(row.acts[:MAX_SHOWN], list[corrections.Act])
-    codes = codes_of(session, {act.customer_id for act in acts})
-    ids = [act.item_id for act in acts if act.item_id is not None]
-    items = {item.id: item for item in session.exec(select(Item).where(col(Item.id).in_(ids))).all()} if ids else {}
-    shown = []
-    for act in acts:
-        item = items.get(act.item_id)
-        shown.append(
-            ActShown(
-                act=act.act,
-                item=None if item is None else item.public_id,
-                serial=act.serial if item is None else item.serial,
-                model=act.model if item is None else item.model,
-                customer=codes.get(act.customer_id),
-                rack=act.rack,
-            )
-        )
+def show_corrections(session: Session, rows: Sequence[InventoryCorrection]) -> list[CorrectionShown]:
+    """Corrections, read together."""
+    acts = [msgspec.convert(row.acts[:MAX_SHOWN], list[corrections.Act]) for row in rows]
+    every = [act for some in acts for act in some]
+    codes, items = codes_of(session, {act.customer_id for act in every}), _items_of(session, every)
     kept = ("kind", "status", "reason", "made_at", "made_by", "decided_at", "decided_by", "version")
-    return CorrectionShown(
-        id=row.public_id, count=len(row.acts), acts=shown, **{name: getattr(row, name) for name in kept}
+    return [
+        CorrectionShown(
+            id=row.public_id,
+            count=len(row.acts),
+            acts=[_act(act, items.get(act.item_id), codes.get(act.customer_id)) for act in some],
+            **{name: getattr(row, name) for name in kept},
+        )
+        for row, some in zip(rows, acts, strict=True)
+    ]
+
+
+def _show(session: Session, row: InventoryCorrection) -> CorrectionShown:
+    return show_corrections(session, [row])[0]
+
+
+def _act(act: corrections.Act, item: Item | None, customer: str | None) -> ActShown:
+    return ActShown(
+        act=act.act,
+        item=None if item is None else item.public_id,
+        serial=act.serial if item is None else item.serial,
+        model=act.model if item is None else item.model,
+        customer=customer,
+        rack=act.rack,
     )
+
+
+def _items_of(session: Session, acts: Sequence[corrections.Act]) -> dict[int | None, Item]:
+    ids = sorted({act.item_id for act in acts if act.item_id is not None})
+    found: dict[int | None, Item] = {}
+    for start in range(0, len(ids), ITEMS_AT_ONCE):
+        some = ids[start : start + ITEMS_AT_ONCE]
+        found |= {item.id: item for item in session.exec(select(Item).where(col(Item.id).in_(some))).all()}
+    return found

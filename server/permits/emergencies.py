@@ -3,6 +3,7 @@
 An emergency waives paperwork, never R2 or R4: the edge admits with an escort's tap (MEANINGS 21).
 """
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -82,7 +83,7 @@ def approve(session: Session, context: Context, actor: Actor, given: Approval) -
     window = timedelta(hours=given.hours) if given.hours is not None else DEFAULT_WINDOW
     holder = find_holder(session, given.holder, "holder", actor=actor) if given.holder is not None else None
     if holder is not None and holder.kind == "staff":
-        raise refused("holder", "holder: own staff have badges.", "holder：本单位员工应使用出入证。")
+        raise refused("holder", "holder: own staff have badges.", "holder：本场员工应使用出入证。")
     emergency = Emergency(
         public_id=new_id("emg", now),
         external_id=given.external_id,
@@ -222,7 +223,7 @@ def close(session: Session, context: Context, actor: Actor, emergency: Emergency
     """Close the debt, signed by a third person: who is neither the approver nor the admitting guard, nor who wrote down what was missing. ``mustered``: the
     muster list was compared on the spot instead of a count by command; ``note`` says with what result. Raises :class:`Problem`."""
     _refuse_unless(emergency, "admitted")
-    refuse_party(session, actor, emergency)
+    refuse_party(emergency, took_part_in(session, actor, [emergency]))
     owed = [what for what in owes(session, context, emergency) if what != "closing"]
     if mustered and "reconciliation" in owed:
         owed.remove("reconciliation")
@@ -243,15 +244,25 @@ def close(session: Session, context: Context, actor: Actor, emergency: Emergency
     record(session, actor, now, "emergency.close", emergency.public_id, after=show(emergency))
 
 
-def refuse_party(session: Session, actor: Actor, emergency: Emergency) -> None:
-    """Raise :class:`Problem` 409 FOUR_EYES for who approved it, admitted, or wrote down what was missing: somebody else closes it."""
-    acted = select(AuditEntry.id).where(  # everybody who did: the row keeps one of each
-        AuditEntry.subject == emergency.public_id,
+def took_part_in(session: Session, actor: Actor, rows: Sequence[Emergency]) -> set[str]:
+    """Which of these this person approved, admitted or wrote something down for, by public id."""
+    own = {
+        row.public_id
+        for row in rows
+        if any(actor.is_who(one) for one in (row.approved_by, row.admitted_by, row.reported_by))
+    }
+    acted = select(AuditEntry.subject).where(  # everybody who did: the row keeps one of each
+        col(AuditEntry.subject).in_([row.public_id for row in rows]),
         col(AuditEntry.actor).in_(actor.identities),
         col(AuditEntry.act).in_(("emergency.admit", "emergency.report")),
     )
-    parties = (emergency.approved_by, emergency.admitted_by, emergency.reported_by)
-    if any(actor.is_who(one) for one in parties) or session.exec(acted.limit(1)).first() is not None:
+    return own | set(session.exec(acted).all() if rows else ())
+
+
+def refuse_party(emergency: Emergency, took_part: Collection[str]) -> None:
+    """Raise :class:`Problem` 409 FOUR_EYES for who approved it, admitted, or wrote down what was missing: somebody else closes it. ``took_part``: as
+    :func:`took_part_in` finds it."""
+    if emergency.public_id in took_part:
         raise four_eyes(
             "Somebody closes an emergency who neither approved it, nor admitted, nor wrote down what was missing.",
             "结案人不能是批准人、放行人或补录人。",

@@ -3,7 +3,7 @@
 A claim that means nothing any more is released when the device is wanted for another slip; nobody has to be punctual.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy.exc import IntegrityError
@@ -99,17 +99,11 @@ def _gone(session: Session, claims: list[ExitSlipClaim]) -> list[ExitSlipClaim]:
         by_line.setdefault(each.line_id, []).append(each)
     found: list[ExitSlipClaim] = []
     lines = session.exec(select(ExitSlipLine).where(col(ExitSlipLine.id).in_(by_line))).all() if by_line else ()
+    went = _went(session, [each.item_id for line in lines if line.serials for each in by_line[id_of(line)]])
     for line in lines:
         of_line = by_line[id_of(line)]
         if line.serials:
-            went = set(
-                session.exec(
-                    select(ItemStay.item_id).where(
-                        col(ItemStay.item_id).in_([each.item_id for each in of_line]), ItemStay.slip_line_id == line.id
-                    )
-                ).all()
-            )
-            found += [each for each in of_line if each.item_id in went]
+            found += [each for each in of_line if (each.item_id, line.id) in went]
             continue
         every = session.exec(
             select(ExitSlipClaim)
@@ -118,4 +112,15 @@ def _gone(session: Session, claims: list[ExitSlipClaim]) -> list[ExitSlipClaim]:
         ).all()
         surplus = len(every) - max(line.quantity - line.gone, 0)
         found += [each for each in of_line if each in every[: max(surplus, 0)]]
+    return found
+
+
+def _went(session: Session, items: Sequence[int]) -> set[tuple[int, int | None]]:
+    """Which of these devices went out under a slip, and on which line."""
+    found: set[tuple[int, int | None]] = set()
+    for start in range(0, len(items), ITEMS_AT_ONCE):
+        query = select(ItemStay.item_id, ItemStay.slip_line_id).where(
+            col(ItemStay.item_id).in_(items[start : start + ITEMS_AT_ONCE]), col(ItemStay.slip_line_id).is_not(None)
+        )
+        found.update(session.exec(query).all())
     return found

@@ -82,6 +82,8 @@ def inspection_holds(keys: ServerKeys, row: Inspection, slip: ExitSlip) -> bool:
 def uninspected(session: Session, lines: Iterable[ExitSlipLine], attested: Iterable[Inspection]) -> int:
     """How many devices came back and nobody has looked at since: a look covers what it names, or (naming none) what was back by then."""
     of = [id_of(line) for line in lines if line.returned]
+    if not of:
+        return 0
     looks = [row for row in attested if row.act == "return" and row.result == "pass"]
     back = (
         select(ItemStay.return_line_id, Item.serial_key, ItemStay.in_at_us)
@@ -90,7 +92,7 @@ def uninspected(session: Session, lines: Iterable[ExitSlipLine], attested: Itera
     )
     return sum(
         not any(_covers(row, line_id, key, in_at_us) for row in looks)
-        for line_id, key, in_at_us in (session.exec(back).all() if of else ())
+        for line_id, key, in_at_us in session.exec(back).all()
     )
 
 

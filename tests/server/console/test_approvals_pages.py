@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from fastapi.testclient import TestClient
+from sqlalchemy import event
 
 from server.console.approval_cards import count_waiting
 from server.operators.actor import Actor
@@ -83,7 +84,7 @@ def test_a_late_order_waits_for_a_supervisor_first_and_then_for_approval(depot: 
     [(kind, text)] = cards(shown(depot.client("supervisor"), "/approvals"))
     assert kind == "exception"
     assert "the disk array has failed" in text
-    assert "迟到的开工单" in shown(depot.client("supervisor"), "/approvals", "zh")
+    assert "未提前提交的开工单" in shown(depot.client("supervisor"), "/approvals", "zh")
     depot.call("POST", f"{path}/approve-exception", "supervisor")
     assert kinds(depot.client("supervisor")) == ["order"]
     assert kinds(depot.client("customer_service")) == ["order"]
@@ -145,3 +146,38 @@ def test_the_rails_count_is_what_the_page_lists(depot: SlipDepot) -> None:
         assert name is not None
         with depot.context.database.read() as session:
             assert count_waiting(session, depot.context, Actor("token", name[1], "", role)) == count, role
+
+
+def test_a_longer_queue_costs_the_page_and_the_rail_no_more_statements(depot: SlipDepot) -> None:
+    supervisor = depot.client("supervisor")
+
+    def wait_for_word(serial: str) -> None:
+        depot.inspected(depot.draft({"model": "R750", "serials": [serial]}))
+        acts = [{"act": "out", "device": serial}]
+        depot.call("POST", "inventory/corrections", expect=201, json={"acts": acts, "reason": "gone"})
+        order = depot.order({"model": "R750", "serials": [f"NEW-{serial}"]})
+        depot.call("POST", f"work-orders/{order['id']}/submit")
+
+    def asked_for(path: str) -> int:
+        shown(supervisor, path)  # what is read once per process is read
+        asked: list[str] = []
+        engine = depot.context.database.engine
+
+        def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+            asked.append(statement)
+
+        event.listen(engine, "before_cursor_execute", note)
+        shown(supervisor, path)
+        event.remove(engine, "before_cursor_execute", note)
+        return len(asked)
+
+    wait_for_word("SN-1")
+    before = {path: asked_for(path) for path in ("/approvals", "/reports")}
+    wait_for_word("SN-2")
+    wait_for_word("SN-3")
+    assert len(kinds(supervisor)) == 9
+    longer = {path: asked_for(path) for path in before}
+    assert longer["/reports"] == before["/reports"]
+    assert longer["/approvals"] <= before["/approvals"] + 2, (
+        "what an import would change is read when it is shown: one each"
+    )
