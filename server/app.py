@@ -13,6 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
+from starlette.routing import BaseRoute
 from starlette.types import Scope
 
 from controller.site import Site
@@ -117,6 +118,11 @@ def routers() -> list[APIRouter]:
     ]
 
 
+def all_routes() -> list[BaseRoute]:
+    """The routes themselves: with ``include_router`` each application would build all of them anew, within its first request."""
+    return [route for router in routers() for route in router.routes]
+
+
 def services(context: Context) -> list[Service]:
     """Background work in the order of starting."""
     from server.fleet.service import FleetService
@@ -168,8 +174,7 @@ def create_app(config: Config, *, clock: Clock | None = None, run_services: bool
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        # the routes themselves: with include_router each application would build all of them anew, within its first request
-        routes=[route for router in routers() for route in router.routes],
+        routes=all_routes(),
     )
     app.state.context = context
     app.state.renderer = Renderer(context.site, floor_plan(config.site_file, context.site))

@@ -1,5 +1,6 @@
 """One commit per request, idempotent POSTs, the rim of HTTP, errors as problems."""
 
+import re
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
@@ -7,6 +8,7 @@ from typing import Annotated
 
 import pytest
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
@@ -21,7 +23,7 @@ from server.operators.guard import requires
 from server.operators.models import AuditEntry
 from server.operators.permissions import Permission
 from server.problems import Problem
-from server.routes import AppContext, DbSession, api_router
+from server.routes import API_PREFIX, AppContext, DbSession, api_router
 from tests.server.browser import browser, context_of_app, token_client
 from tests.server.conftest import ON_SQLITE, START
 
@@ -188,6 +190,21 @@ def test_an_address_that_is_none_is_a_problem_in_both_languages(
     answer = browser(app).request(method, path)
     assert answer.status_code == status
     assert answer.json()["detail_zh"]
+
+
+@ON_SQLITE
+def test_every_address_refuses_the_methods_that_it_does_not_know(app: FastAPI) -> None:
+    client = browser(app)
+    routes = [route for route in app.routes if isinstance(route, APIRoute) and route.path.startswith(API_PREFIX)]
+    wrong = []
+    for path in sorted({re.sub(r"\{[^}]*\}", "zz9", route.path) for route in routes}):
+        known = {method for route in routes if route.path_regex.match(path) for method in route.methods or ()}
+        for method in sorted({"GET", "POST", "PUT", "PATCH", "DELETE"} - known)[:1]:
+            answer = client.request(method, path)
+            if answer.status_code != 405 or answer.headers["content-type"] != "application/problem+json":
+                wrong.append((method, path, answer.status_code))
+    assert wrong == []
+    assert len(routes) > 200
 
 
 @ON_SQLITE
