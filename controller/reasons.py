@@ -44,21 +44,21 @@ class Reason(enum.Enum):
     # granted
     PERMITTED = Meaning("R1", "edge", "允许出入 {area}。", "Access to {area} is permitted.", {"area": str, "grant": int}, "granted")
     PUBLIC_AREA = Meaning("R1", "edge", "{area} 为公共区域，有效出入证即可进入。", "{area} is public to every valid badge.", {"area": str}, "granted")
-    WAY_OUT = Meaning("L1", "edge", "离开 {area} 总是允许。", "Leaving {area} is always allowed.", {"area": str, "irregular": str}, "granted")
+    WAY_OUT = Meaning("L1", "edge", "离开 {area} 不受限制。", "Leaving {area} is always allowed.", {"area": str, "irregular": str}, "granted")
     # the read and the card
     LATE_READ = Meaning("L4", "edge", "读卡已过时（{late_ms} 毫秒），请重新刷卡。", "The read came {late_ms} ms late. Tap again.", {"late_ms": int})
     TWO_CARDS = Meaning("R1", "edge", "同时有两张卡，请只出示一张。", "Two cards in the field. Present one card only.", {"technology": str})
-    NOT_AUTHENTICATED = Meaning("R1", "edge", "卡片未通过密钥认证（{technology}），请换用正式出入证或到服务台换卡。", "The card did not prove its key ({technology}). Use the issued badge or exchange it at the desk.", {"technology": str})
-    UNKNOWN_BADGE = Meaning("R1", "edge", "系统中没有此卡，请到服务台办理。", "This card is not known. Apply at the desk.", {"technology": str})
+    NOT_AUTHENTICATED = Meaning("R1", "edge", "卡片未通过密钥认证（{technology}），请换用正式出入证或到前台换卡。", "The card did not prove its key ({technology}). Use the issued badge or exchange it at the desk.", {"technology": str})
+    UNKNOWN_BADGE = Meaning("R1", "edge", "系统中没有此卡，请到前台办理。", "This card is not known. Apply at the desk.", {"technology": str})
     # the badge
     BADGE_LOST = Meaning("B4", "edge", "出入证 {number} 已挂失，请保留此卡并通知值班人员。", "Badge {number} is reported lost. Keep it and call the guard.", _BADGE)
-    BADGE_REVOKED = Meaning("B5", "edge", "出入证 {number} 已注销，请到服务台交回。", "Badge {number} is deregistered. Hand it in at the desk.", _BADGE)
+    BADGE_REVOKED = Meaning("B5", "edge", "出入证 {number} 已注销，请到前台交回。", "Badge {number} is deregistered. Hand it in at the desk.", _BADGE)
     BADGE_SUSPENDED = Meaning("R9", "edge", "出入证 {number} 已暂停，请联系客服。", "Badge {number} is suspended. Ask customer service.", _BADGE)
-    BADGE_NOT_ACTIVE = Meaning("B4", "edge", "出入证 {number} 尚未启用，请到服务台确认。", "Badge {number} is not active yet. Ask at the desk.", _BADGE)
-    BADGE_EXPIRED = Meaning("B3", "edge", "出入证 {number} 已过期，请到服务台延期。", "Badge {number} has expired. Renew it at the desk.", {"number": str, "until_us": int})
+    BADGE_NOT_ACTIVE = Meaning("B4", "edge", "出入证 {number} 尚未启用，请到前台确认。", "Badge {number} is not active yet. Ask at the desk.", _BADGE)
+    BADGE_EXPIRED = Meaning("B3", "edge", "出入证 {number} 已过期，请到前台延期。", "Badge {number} has expired. Renew it at the desk.", {"number": str, "until_us": int})
     BADGE_NOT_YET_VALID = Meaning("B3", "edge", "出入证 {number} 尚未生效。", "Badge {number} is not valid yet.", {"number": str, "from_us": int})
     QUOTA_SLOT_INVALID = Meaning("B2", "edge", "出入证 {number} 不在客户的名额之内（{cause}），请客服核对。", "Badge {number} has no place in the customer's quota ({cause}). Ask customer service.", {"number": str, "cause": str})
-    TIME_UNTRUSTED = Meaning("B3", "edge", "控制器重启后时间未校准，暂只允许内部人员进入，请联系值班人员。", "The controller has had no trusted time since it started; only staff may enter. Call the guard.", {"kind": str})
+    TIME_UNTRUSTED = Meaning("B3", "edge", "控制器重启后时间未校准，暂只允许本场员工进入，请联系值班人员。", "The controller has had no trusted time since it started; only staff may enter. Call the guard.", {"kind": str})
     # customer and permission
     CONTRACT_ENDED = Meaning("B6", "edge", "客户 {customer} 的合同已终止，请联系客服并交回出入证。", "The contract of customer {customer} has ended. Ask customer service and return the badge.", {"customer": str, "area": str})
     CONTRACT_SUSPENDED = Meaning("B6", "edge", "客户 {customer} 的合同已中止，请联系客服。", "The contract of customer {customer} is suspended. Ask customer service.", {"customer": str})
@@ -97,7 +97,7 @@ class Reason(enum.Enum):
         ),
     )
     COMPOSITION = Meaning("R2", "edge", "同行人员不符合 {area} 的要求（{composition}），请与符合要求的人员一同刷卡。", "The persons together do not satisfy the rule of {area} ({composition}). Tap with somebody who does.", {"area": str, "composition": str})
-    FIRST_IN_REQUIRED = Meaning("R4", "edge", "须由工作人员先进入 {area}，请等待或联系值班人员。", "Own staff must be in {area} first. Wait, or call the guard.", {"area": str})
+    FIRST_IN_REQUIRED = Meaning("R4", "edge", "须由本场员工先进入 {area}，请等待或联系值班人员。", "Own staff must be in {area} first. Wait, or call the guard.", {"area": str})
     AREA_FULL = Meaning("R3", "edge", "{area} 限 {capacity} 人，加上您为 {people} 人，请待他人离开后再进。", "{area} takes {capacity} people; with you they would be {people}. Enter when somebody has left.", {"area": str, "capacity": int, "people": int})
     ANTI_PASSBACK = Meaning("B3", "edge", "出入证 {number} 已在 {area} 内，请先刷卡离开；如有不符请联系值班人员清点。", "Badge {number} is already inside {area}. Tap out first; if that is wrong, have the guard count.", _AREA)
     ADMITTED = Meaning("B8", "edge", "{number} 经人工核准，由陪同人带入 {area}。", "{number} was admitted by command and goes into {area} with an escort.", {"number": str, "area": str}, "granted")
@@ -108,7 +108,7 @@ class Reason(enum.Enum):
     AREA_CLOSED = Meaning("R1", "edge", "{area} 已关闭。", "{area} is closed.", {"area": str})
     AREA_UNSAFE = Meaning("L1", "edge", "{zone} 区气体灭火已启动，禁止进入，请立即离开。", "Gas discharge in zone {zone}: do not enter, leave at once.", {"zone": str})
     JOURNAL_UNAVAILABLE = Meaning("B9", "edge", "控制器无法写入记录，暂停进入；离开不受影响。请联系值班人员。", "The controller cannot write its journal: no entry. Ways out work. Call the guard.")
-    LEASE_ENDED = Meaning("B6", "edge", "与服务器失联过久（{kind} 类授权已到期），请联系值班人员。", "No contact with the server for too long: the lease for {kind} badges has ended. Call the guard.", {"kind": str})
+    LEASE_ENDED = Meaning("B6", "edge", "控制器与服务器失联过久，{kind}的授权已到期，暂不能进入，请联系值班人员。", "No contact with the server for too long: the lease for {kind} badges has ended. Call the guard.", {"kind": str})
     # commands
     REASON_REQUIRED = Meaning("B9", "edge", "请填写原因。", "Give a reason.", {}, "command")
     NO_SUCH_DOOR = Meaning("B9", "edge", "此控制器没有门 {door}。", "This edge has no door {door}.", {"door": str}, "command" )
@@ -120,10 +120,10 @@ class Reason(enum.Enum):
     FIRE_NOT_LATCHED = Meaning("L1", "edge", "{zone} 区没有待复位的消防释放。", "Zone {zone} has no fire release to reset.", {"zone": str}, "command")
     SUPERVISOR_REQUIRED = Meaning("B9", "edge", "此操作须由主管执行。", "Only a supervisor may do this. Ask one.", {}, "command")
     NO_SUCH_AREA = Meaning("B9", "edge", "没有区域 {area}。", "This site has no area {area}.", {"area": str}, "command")
-    NOT_LOCKED_DOWN = Meaning("R1", "edge", "{area} 没有封锁；请核对区域（留空表示整个站点）。", "{area} is not locked down. Check the area (empty: the site).", {"area": str}, "command")
+    NOT_LOCKED_DOWN = Meaning("R1", "edge", "{area} 没有封锁；请核对区域（留空表示整个场地）。", "{area} is not locked down. Check the area (empty: the site).", {"area": str}, "command")
     LOCKDOWN_INPUT_ACTIVE = Meaning("R1", "edge", "封锁按钮仍处于按下状态，请先复位按钮。", "The lockdown input is still active. Restore it first.", {"area": str}, "command")
     FIRE_INPUT_UNKNOWN = Meaning("L1", "edge", "{zone} 区消防输入所在的继电器板 {board} 没有应答，不能确认火警已解除，请先修复。", "Board {board}, which carries the fire input of zone {zone}, does not answer: nobody knows whether it is over. Repair it first.", {"zone": str, "board": str}, "command")
-    MAINTENANCE_OUT_OF_RANGE = Meaning("R1", "edge", "维护时间为 0 至 {most_minutes} 分钟。", "Give 0 to {most_minutes} minutes of maintenance.", {"most_minutes": int}, "command")
+    MAINTENANCE_OUT_OF_RANGE = Meaning("R1", "edge", "检修时间为 0 至 {most_minutes} 分钟。", "Give 0 to {most_minutes} minutes of maintenance.", {"most_minutes": int}, "command")
     # given at the desk, by the server
     QUOTA_EXCEEDED = Meaning("B2", "server", "客户 {customer} 的出入证名额（{quota}）已满，请先注销旧证。", "Customer {customer} already holds its {quota} badges. Deregister one first.", {"customer": str, "quota": int})
     ALLOCATION_EXCEEDS_CONTRACT = Meaning("E3", "server", "申请超出合同约定（一台服务器一个 IP、一个端口）。", "More than the contract allows: one server, one address, one port.")
@@ -138,7 +138,7 @@ class Reason(enum.Enum):
     RANDOM_UID = Meaning("B1", "edge", "此卡使用随机卡号，不能发放，请换卡。", "This card makes up its identifier: it cannot be a badge. Take another.", {}, "command")
     UID_LENGTH = Meaning("B1", "edge", "此卡的卡号不是 7 字节，请换卡。", "This card's identifier is not of seven bytes. Take another.", {}, "command")
     CARD_BOUND = Meaning("B3", "edge", "此卡已写有另一张出入证的编号，请换空白卡，或先注销原证。", "This card is another badge already. Take a blank one, or deregister that badge first.", {"credential": str}, "command")
-    CARD_FOREIGN = Meaning("B1", "edge", "此卡的密钥不是出厂值，也不是本站的（步骤 {step}），请换卡。", "This card's keys are neither the factory's nor this site's (step {step}). Take another.", {"step": str}, "command")
+    CARD_FOREIGN = Meaning("B1", "edge", "此卡的密钥不是出厂值，也不是本场地的（步骤 {step}），请换卡。", "This card's keys are neither the factory's nor this site's (step {step}). Take another.", {"step": str}, "command")
     CARD_REFUSED = Meaning("B1", "edge", "此卡拒绝写入（步骤 {step}），请换卡。", "The card refused to be written (step {step}). Take another.", {"step": str}, "command")
     DESK_READER_FAILED = Meaning("B1", "edge", "发卡台读卡器没有应答，请检查后用同一张卡再写一次。", "The desk's reader does not answer. Check it, then do it again with the same card.", {}, "command")
     # permits, visitors and emergencies: at the desk, by the server
@@ -157,7 +157,7 @@ class Reason(enum.Enum):
             "The guard did not answer. Call the guard, then tap again.",
         ),
     )
-    HOLDER_MISMATCH = Meaning("R8", "edge", "持证人与照片不符，出入证 {number} 已停用，请到值班台。", "The holder does not match the photo: badge {number} is suspended. Go to the guard's desk.", _BADGE)
+    HOLDER_MISMATCH = Meaning("R8", "edge", "持证人与照片不符，出入证 {number} 已暂停，请到值班台。", "The holder does not match the photo: badge {number} is suspended. Go to the guard's desk.", _BADGE)
     CONSOLE_UNREACHABLE = Meaning(
         "R8",
         "edge",
@@ -179,14 +179,14 @@ class Reason(enum.Enum):
         {"area": str, "wait_s": int, "way": str},
         "pending",
     )
-    GUARD_CHECK_REQUIRED = Meaning("E4", "edge", "此处没有扫描器，请值班台核对出门条与设备；不带设备离开请稍后再刷一次。", "There is no working scanner here: the guard's console checks slip and devices. To leave without equipment tap again in a moment.", {"area": str, "wait_s": int, "way": str}, "pending")
+    GUARD_CHECK_REQUIRED = Meaning("E4", "edge", "此处没有可用的扫码器，请值班台核对出门条与设备；不带设备离开请稍后再刷一次。", "There is no working scanner here: the guard's console checks slip and devices. To leave without equipment tap again in a moment.", {"area": str, "wait_s": int, "way": str}, "pending")
     ITEMS_MISSING = Meaning("E2", "edge", "{number} 还有 {left} 件未扫描：请继续扫描，或稍后再刷一次只带已扫描的。", "{left} devices of {number} are not scanned. Scan them, or tap again in a moment to take only those scanned.", {"number": str, "left": int, "wait_s": int, "way": str}, "pending", over=("{number} 还有 {left} 件未扫描：请扫描后再刷卡。", "{left} devices of {number} are not scanned. Scan them, then tap again."))
     NO_WORK_ORDER = Meaning("E2", "edge", "请先扫描开工单和设备；不带设备请走其他门。", "Scan the work order and the devices first; without equipment use another door.", {"area": str})
     CARRIER_REQUIRED = Meaning("E5", "edge", "请携带人先刷出入证，再扫描出门条。", "The carrier taps first, then the slip is scanned.", {"slip": str})
-    UNKNOWN_DOCUMENT = Meaning("E4", "edge", "系统中没有此单据，请到服务台核对。", "This document is not known here. Ask at the desk.", {"document": str})
+    UNKNOWN_DOCUMENT = Meaning("E4", "edge", "系统中没有此单据，请到前台核对。", "This document is not known here. Ask at the desk.", {"document": str})
     SCAN_UNREADABLE = Meaning("E4", "edge", "扫描不清（{cause}），请重新扫描。", "The scan was not readable ({cause}). Scan again.", {"cause": str})
     NO_CHECK_RUNS = Meaning("E2", "edge", "请先扫描单据（开工单或出门条），再扫描设备。", "Scan the order or slip first, then the devices.", {"serial": str})
-    NOT_A_GOODS_DOOR = Meaning("E4", "edge", "{access_point} 不是设备通道。", "{access_point} is no goods door.", {"access_point": str})
+    NOT_A_GOODS_DOOR = Meaning("E4", "edge", "{access_point} 不是货物门。", "{access_point} is no goods door.", {"access_point": str})
     WRONG_DIRECTION = Meaning("E4", "edge", "单据 {number} 不能用于此方向：开工单用于进入，出门条用于离开或归还。", "Document {number} does not serve this direction: orders bring in, slips take out or bring back.", {"number": str})
     WORK_ORDER_LATE = Meaning("E1", "edge", "开工单 {order} 须提前送达机房，{ready_us} 之后方可使用；例外须由主管批准。", "Work order {order} reached the machine room too late; a supervisor may approve an exception.", {"order": str, "ready_us": int})
     ORDER_WRONG_DATE = Meaning("E1", "edge", "开工单 {order} 不在计划时间内。", "Work order {order} is not for this time.", {"order": str})
@@ -204,7 +204,7 @@ class Reason(enum.Enum):
     SLIP_BOUND_ELSEWHERE = Meaning("E6", "edge", "出门条 {slip} 绑定在其他出口（{edge}）。", "Slip {slip} is bound to another exit ({edge}).", {"slip": str, "edge": str})
     ORDER_BOUND_ELSEWHERE = Meaning("E2", "edge", "开工单 {order} 绑定在其他入口（{edge}）。", "Work order {order} is bound to another entrance ({edge}).", {"order": str, "edge": str})
     ITEM_OF_ANOTHER_CUSTOMER = Meaning("E6", "edge", "设备 {serial} 属于其他客户，不得带出带入。", "Device {serial} belongs to another customer: it may not pass.", {"serial": str})
-    NOT_THE_CUSTOMER = Meaning("E2", "edge", "须由开工单 {order} 的客户或工作人员带入。", "Somebody of the customer of work order {order}, or own staff, must bring it in.", {"order": str})
+    NOT_THE_CUSTOMER = Meaning("E2", "edge", "须由开工单 {order} 的客户或本场员工带入。", "Somebody of the customer of work order {order}, or own staff, must bring it in.", {"order": str})
     ATTESTATION_REQUIRED = Meaning("E4", "edge", "此报警须由值班人员现场核对设备并签字确认后才能解除（{openings} 次开门）。", "This alarm ends only by a guard's attestation of what left ({openings} openings).", {"openings": int}, "command")
     # fmt: on
 
@@ -222,9 +222,9 @@ class AlarmMeaning(msgspec.Struct, frozen=True):
 
 
 ALARMS: dict[AlarmName, AlarmMeaning] = {
-    "FIRE": AlarmMeaning("L1", 1, "cause", "消防释放：核对人员清单，确认全部撤离；恢复后由主管复位。", "Fire release: check the muster list, see everybody out; a supervisor resets it afterwards."),
+    "FIRE": AlarmMeaning("L1", 1, "cause", "消防释放：核对在场人员名单，确认全部撤离；恢复后由主管复位。", "Fire release: check the muster list, see everybody out; a supervisor resets it afterwards."),
     "GAS": AlarmMeaning("L1", 1, "cause", "气体灭火：禁止进入，确认区内无人。", "Gas discharge: let nobody in, make sure nobody is inside."),
-    "DURESS": AlarmMeaning("R1", 1, "acknowledged", "胁迫报警：不要声张，立即报警。", "Duress: stay quiet and call the police."),
+    "DURESS": AlarmMeaning("R1", 1, "acknowledged", "胁迫报警：切勿声张，立即拨打 110。", "Duress: stay quiet and call the police."),
     "DoorForcedOpen": AlarmMeaning("R1", 1, "cause", "门被强行打开：立即到现场查看并关门。", "Door forced open: go there, look, and close it."),
     "DoorHeldOpen": AlarmMeaning("R1", 2, "cause", "门长时间未关：到现场关门。", "Door held open: go there and close it."),
     "LONE_OCCUPANT": AlarmMeaning("R2", 1, "cause", "主机房内仅一人：联系此人，派第二人或请其离开。", "One person alone in a main room: call them; send a second or see them out."),

@@ -146,7 +146,7 @@ def _alarms(situation: Situation, muster: Muster, language: Language) -> str:
             (alarm.subject, ""),
             (local_time(alarm.raised_at_us, muster.time_zone), ""),
             (instruction(alarm.alarm, language), ""),
-            (_inputs(alarm, muster.time_zone), ""),
+            (_inputs(alarm, muster.time_zone, language), ""),
             (alarm.acknowledged_by, ""),
         ]
         for alarm in standing
@@ -159,7 +159,7 @@ def _priority(alarm: StandingAlarm) -> int:
     return ALARMS[alarm.alarm].priority
 
 
-def _inputs(alarm: StandingAlarm, time_zone: str) -> str:
+def _inputs(alarm: StandingAlarm, time_zone: str, language: Language) -> str:
     """What came with the alarm; moments as times at the site."""
     shown = []
     for name, value in list(alarm.inputs.items())[:ALARM_INPUTS_SHOWN]:
@@ -167,7 +167,7 @@ def _inputs(alarm: StandingAlarm, time_zone: str) -> str:
             shown.append(f"{name.removesuffix('_us')} {local_time(value, time_zone)}")
         else:
             shown.append(f"{name} {value}")
-    return ", ".join(shown)
+    return word("comma", language).join(shown)
 
 
 def _doors(situation: Situation, language: Language) -> str:
@@ -190,8 +190,9 @@ def _doors(situation: Situation, language: Language) -> str:
 
 def _guarantees(situation: Situation, muster: Muster, language: Language) -> str:
     names = area_names(muster, language)
-    doubts = "; ".join(
-        f"{names.get(area, area)}: {word(cause, language)}" for area, cause in situation.state.uncertain.items()
+    colon = word("colon", language)
+    doubts = word("semicolon", language).join(
+        f"{names.get(area, area)}{colon}{word(cause, language)}" for area, cause in situation.state.uncertain.items()
     )
     rows = []
     for key in GUARANTEES:

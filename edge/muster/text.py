@@ -31,14 +31,14 @@ def as_text(muster: Muster, language: Language, warnings: Sequence[str] = ()) ->
 def as_pages(muster: Muster, language: Language) -> str:
     """For a printer: plain text, 80 columns where names allow it, a form feed between pages."""
     sheets = [muster.people[at : at + PEOPLE_A_PAGE] for at in range(0, len(muster.people), PEOPLE_A_PAGE)] or [()]
-    pages = []
+    pages, colon = [], word("colon", language)
     for n, sheet in enumerate(sheets, 1):
         lines = _head(muster, language)
         if n == 1:
             lines += ["", *_areas(muster, language)]
         lines += ["", *_people(muster, sheet, language, box=True), ""]
         lines += [
-            f"{word('counted by', language)}: ____________________    {word('signature', language)}: ____________________"
+            f"{word('counted by', language)}{colon}____________________    {word('signature', language)}{colon}____________________"
         ]
         lines += [word("page", language, n=n, of=len(sheets))]
         pages.append("\n".join(lines) + "\n")
@@ -89,13 +89,13 @@ def as_json(muster: Muster, warnings: Sequence[str] = ()) -> bytes:
 
 
 def _head(muster: Muster, language: Language) -> list[str]:
-    zone = muster.time_zone
+    zone, colon = muster.time_zone, word("colon", language)
     lines = [
         f"{word('muster list', language)}  {muster.site} / {muster.edge}",
-        f"{word('at', language)}: {local_time(muster.at_us, zone)}",
+        f"{word('at', language)}{colon}{local_time(muster.at_us, zone)}",
     ]
     if muster.recorded_at_us:
-        lines.append(f"{word('last record', language)}: {local_time(muster.recorded_at_us, zone)}")
+        lines.append(f"{word('last record', language)}{colon}{local_time(muster.recorded_at_us, zone)}")
     return lines + headlines(muster, language)
 
 

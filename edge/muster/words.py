@@ -11,8 +11,11 @@ Language = Literal["zh-CN", "en"]
 LANGUAGES: tuple[Language, ...] = ("zh-CN", "en")
 
 _WORDS: dict[str, tuple[str, str]] = {
-    # key: (Chinese, English)
-    "muster list": ("在场人员清单", "Muster list"),
+    # key: (Chinese, English); between words
+    "colon": ("：", ": "),
+    "comma": ("、", ", "),
+    "semicolon": ("；", "; "),
+    "muster list": ("在场人员名单", "Muster list"),
     "at": ("时间", "Time"),
     "last record": ("最后记录", "Last record"),
     "edge": ("控制器", "Edge"),
@@ -22,8 +25,8 @@ _WORDS: dict[str, tuple[str, str]] = {
     "most": ("至多", "At most"),
     "unknown": ("不详", "unknown"),
     "why": ("不确定原因", "Why not certain"),
-    "badge": ("证号", "Badge"),
-    "no badge": ("无证人员", "without a badge"),
+    "badge": ("出入证号", "Badge"),
+    "no badge": ("未持证人员", "without a badge"),
     "customer": ("客户", "Customer"),
     "since": ("进入时间", "Since"),
     "escort": ("陪同人", "Escort"),
@@ -31,28 +34,28 @@ _WORDS: dict[str, tuple[str, str]] = {
     "yes": ("是", "yes"),
     "doubtful": ("存疑", "doubtful"),
     "unescorted": ("无人陪同", "escort left"),
-    "nobody": ("清单上无人。", "Nobody is on the list."),
-    "certain": ("清单确定。", "The list is certain."),
-    "uncertain": ("清单不确定:请到现场清点。", "The list is not certain: count on site."),
-    "frozen": ("火警中:以下为火警开始时({time})的清单。", "Fire: this is the list as of its beginning ({time})."),
-    "gas": ("气体灭火:{zones} 区,禁止进入。", "Gas discharge in {zones}: do not enter."),
-    "lockdown": ("已封锁:{areas}", "Locked down: {areas}"),
-    "whole site": ("全站", "the whole site"),
+    "nobody": ("名单上无人。", "Nobody is on the list."),
+    "certain": ("名单确定。", "The list is certain."),
+    "uncertain": ("名单不确定：请到现场清点。", "The list is not certain: count on site."),
+    "frozen": ("火警中：以下为火警开始时（{time}）的名单。", "Fire: this is the list as of its beginning ({time})."),
+    "gas": ("气体灭火：{zones} 区，禁止进入。", "Gas discharge in {zones}: do not enter."),
+    "lockdown": ("已封锁：{areas}", "Locked down: {areas}"),
+    "whole site": ("整个场地", "the whole site"),
     "untrusted time": ("控制器时间不可信。", "The edge's clock is not to be trusted."),
     "found": ("清点", "Found"),
     "counted by": ("清点人", "Counted by"),
     "signature": ("签字", "Signature"),
-    "page": ("第 {n} 页,共 {of} 页", "Page {n} of {of}"),
+    "page": ("第 {n} 页，共 {of} 页", "Page {n} of {of}"),
     "stale": ("控制器已 {seconds} 秒没有更新此页。", "The edge has not updated this page for {seconds} s."),
     "nothing yet": ("控制器正在启动。", "The edge is starting."),
     # the page
     "sign in": ("登录", "Sign in"),
     "sign out": ("退出", "Sign out"),
-    "password": ("口令", "Password"),
-    "wrong password": ("口令不正确。", "That is not the password."),
-    "wait": ("尝试过多,请 {seconds} 秒后再试。", "Too many attempts. Try again in {seconds} s."),
+    "password": ("密码", "Password"),
+    "wrong password": ("密码不正确。", "That is not the password."),
+    "wait": ("尝试过多，请 {seconds} 秒后再试。", "Too many attempts. Try again in {seconds} s."),
     "busy": ("请稍后再试。", "Try again in a moment."),
-    "no password": ("口令文件不可用,请通知管理员。", "The password file cannot be used. Tell the administrator."),
+    "no password": ("密码文件不可用，请通知管理员。", "The password file cannot be used. Tell the administrator."),
     "other language": ("English", "中文"),
     "doors": ("门", "Doors"),
     "door": ("门", "Door"),
@@ -71,7 +74,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "warnings": ("提示", "Warnings"),
     "holds": ("有效", "holds"),
     "names": (
-        "姓名见值班台的加密名册,可读入此文件:",
+        "姓名见值班台的加密名册，可读入此文件：",
         "For names see the guards' encrypted roster, which reads this file:",
     ),
     # what a door says
@@ -87,7 +90,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "restart": ("控制器重启过", "the edge was restarted"),
     "ambiguous": ("无法确认谁通过了门", "it is not clear who passed"),
     "fire": ("发生过火警", "there was a fire release"),
-    "command": ("曾用命令开门", "a door was opened by command"),
+    "command": ("曾用指令开门", "a door was opened by command"),
     "no_contact": ("门没有门磁", "a door has no contact"),
     "forced": ("门被强行打开", "a door was forced"),
     "records_dropped": ("部分记录丢失", "records were dropped"),
@@ -100,7 +103,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "g lease_staff": ("员工证授权有效", "Lease for staff badges"),
     "g outbox": ("记录已送达服务器", "Records reach the server"),
     "g journal": ("记录可写入", "Records are written"),
-    "g occupancy": ("在场清单确定", "Who is inside is certain"),
+    "g occupancy": ("在场人员确定", "Who is inside is certain"),
     "g link": ("与服务器连接", "Link to the server"),
     # why one does not hold (edge.guarantees): its own English, where it is fixed
     **{
@@ -108,7 +111,7 @@ _WORDS: dict[str, tuple[str, str]] = {
         for english, chinese in (
             ("the clock stands behind what the journal has seen", "时钟落后于记录"),
             ("no trusted source since the start", "启动后没有可信的时间源"),
-            ("no policy: nobody enters", "没有策略:禁止进入"),
+            ("no policy: nobody enters", "没有策略：禁止进入"),
             ("the server has not vouched for it yet", "服务器尚未确认"),
             ("ended", "已到期"),
             ("none yet", "尚未取得"),
@@ -140,8 +143,9 @@ def area_names(muster: Muster, language: Language) -> dict[str, str]:
 
 def why(area: AreaCount, names: dict[str, str], language: Language) -> str:
     """Why an area is uncertain, in words; what lies inside it by its own name."""
-    return "; ".join(
-        word(cause, language) if where == area.area else f"{names.get(where, where)}: {word(cause, language)}"
+    colon = word("colon", language)
+    return word("semicolon", language).join(
+        word(cause, language) if where == area.area else f"{names.get(where, where)}{colon}{word(cause, language)}"
         for where, cause in area.causes
     )
 
@@ -158,13 +162,15 @@ def local_time(at_us: int, time_zone: str) -> str:
 def headlines(muster: Muster, language: Language) -> list[str]:
     """What must be read before the list: fire, gas, lockdown, doubts."""
     lines: list[str] = []
-    names = area_names(muster, language)
+    names, comma = area_names(muster, language), word("comma", language)
     if muster.frozen_since_us is not None:
         lines.append(word("frozen", language, time=local_time(muster.frozen_since_us, muster.time_zone)))
     if muster.gas_zones:
-        lines.append(word("gas", language, zones=", ".join(muster.gas_zones)))
+        lines.append(word("gas", language, zones=comma.join(muster.gas_zones)))
     if muster.lockdowns:
-        places = ", ".join(names.get(area, area) if area else word("whole site", language) for area in muster.lockdowns)
+        places = comma.join(
+            names.get(area, area) if area else word("whole site", language) for area in muster.lockdowns
+        )
         lines.append(word("lockdown", language, areas=places))
     if not muster.wall_trusted:
         lines.append(word("untrusted time", language))

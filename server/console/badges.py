@@ -136,7 +136,7 @@ def encoding_state(
     """How the writing of a card stands: ``{state, left_s, number, desk, text}``."""
     row = session.exec(select(EdgeCommand).where(EdgeCommand.public_id == command)).first()
     if row is None or row.name != "EncodeCard":
-        raise not_found("command", "命令", command[:64])
+        raise not_found("command", "指令", command[:64])
     one = encoding_of(session, row, to_us(context.clock.now()))
     told = {"state": one.state, "left_s": one.left_s, "number": one.number, "desk": one.desk}
     return JSONResponse(told | {"text": said_of(request, one)})

@@ -133,5 +133,5 @@ def check_answers(
 def _command(session: Session, command_id: str) -> EdgeCommand:
     row = session.exec(select(EdgeCommand).where(EdgeCommand.public_id == command_id)).first()
     if row is None:
-        raise not_found("command", "命令", command_id[:64])
+        raise not_found("command", "指令", command_id[:64])
     return row

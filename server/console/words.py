@@ -192,7 +192,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "fire": N_("released by fire"),
         "restart": N_("the edge restarted while devices were to pass"),
     },
-    "lockdown_cause": {"command": N_("by command"), "input": N_("by the lockdown button")},
+    "lockdown_cause": {"command": N_("by an order"), "input": N_("by the lockdown button")},
     "device_kind": {"reader": N_("Reader"), "scanner": N_("Scanner"), "board": N_("Relay board")},
     "section": {
         "live": N_("Monitor"),

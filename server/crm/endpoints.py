@@ -166,6 +166,6 @@ def _customer_of(body: bytes) -> str:
         422,
         "invalid_input",
         'data.customer: the webhook must name a customer: {"type": "customer.updated", "data": {"customer": "id at the CRM"}}.',
-        "data.customer：Webhook 须指明客户编号。",
+        "data.customer：Webhook 须指明客户代码。",
         field="data.customer",
     )

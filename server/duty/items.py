@@ -47,7 +47,7 @@ def make_item(
             409,
             "item_exists",
             f"There is an item {kind} of {subject!r} already; a retired one is taken up again by PATCH.",
-            f"已有 {subject} 的 {kind} 项目；已停用的项目请用 PATCH 恢复。",
+            "该对象已有同类测试项目：如已停用，请在其页面点“重新纳入测试”。",
             field="subject",
         )
     item = _item(subject, kind, interval_days, note, now, actor)

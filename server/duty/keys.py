@@ -34,7 +34,7 @@ def note_use(session: Session, actor: Actor, now: datetime, number: str, alarm_i
             422,
             "no_such_key",
             f"key: there is no key {number!r} in use; see GET /api/v1/mechanical-keys.",
-            f"key：没有在用的钥匙 {number}，见 GET /api/v1/mechanical-keys。",
+            f"key：没有在用的钥匙 {number}：请核对钢印编号。",
             field="key",
         )
     key = find_key(session, number)

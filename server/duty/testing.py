@@ -42,7 +42,7 @@ def note_test(
             409,
             "item_retired",
             "This item is not tested any more; take it up again by PATCH first.",
-            "该项目已停用，请先用 PATCH 恢复。",
+            "该项目已停用：请先在其页面点“重新纳入测试”。",
         )
     assert item.id is not None
     evidence = _evidence(session, item, done_at)

@@ -46,7 +46,7 @@ def check_equipment(
             422,
             "NOT_A_GOODS_DOOR",
             f"access_point: {access_point} is at no goods door.",
-            f"access_point：{access_point} 不是设备通道。",
+            f"access_point：{access_point} 不是货物门。",
             field="access_point",
             extra={"rule": "E4"},
         )

@@ -46,7 +46,7 @@ def sheet_of(session: Session, context: Context, actor: Actor, name: str) -> She
             ("客户 Customer", f"{customer.name} ({customer.code})"),
             ("计划 Planned", f"{local(zone, shown.planned_from)} – {local(zone, shown.planned_until)}"),
             ("可用 Ready", local(zone, shown.ready_at) if shown.ready_at is not None else "—"),
-            ("入口 Entrance", shown.edge or "服务台 desk"),
+            ("入口 Entrance", shown.edge or "前台 desk"),
             ("备注 Remark", shown.remark or "—"),
         ),
         head=("序 No.", "型号 Model", "数量 Qty", "序列号 Serial numbers", "机柜 Rack"),
@@ -62,6 +62,6 @@ def sheet_of(session: Session, context: Context, actor: Actor, name: str) -> She
             for line in shown.lines
         ),
         below=f"共 {sum(line.quantity for line in shown.lines)} 件 devices · 以下空白 nothing below",
-        signatures=("客户签字 Customer", "拆箱确认 Unpacked", "门卫签字 Guard"),
+        signatures=("客户签字 Customer", "拆箱确认 Unpacked", "值班人员签字 Guard"),
         printed=printed_line(zone, context.clock.now(), actor.name),
     )

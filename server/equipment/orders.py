@@ -106,7 +106,7 @@ def change_order(
             raise refused(
                 "planned_until",
                 "planned_until: can only be later than it is: the edge may hold the old one.",
-                "planned_until：只能延后，边缘控制器可能仍持有原时间。",
+                "planned_until：只能延后，控制器可能仍持有原时间。",
             )
         order.planned_until = planned[1] or order.planned_until
     _changed(session, order)

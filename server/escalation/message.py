@@ -10,6 +10,8 @@ import msgspec
 from controller.event_base import AlarmName
 from controller.reasons import ALARMS
 from controller.site import Site
+from server.console.language import translate
+from server.console.words import word
 from server.db.clock import from_us
 from server.escalation.models import EscalationDelivery
 from server.ledger.models import LedgerAlarm
@@ -88,7 +90,7 @@ def alarm_message(
         "instruction_en": instruction_en,
         "console": console_url,
     }
-    title = f"门禁报警 menjin: {alarm.alarm} · {where_zh}"
+    title = f"门禁报警：{translate('zh-CN', word('alarm', alarm.alarm))} · {where_zh}（menjin）"
     return _message(delivery.public_id, title, text, "alarm.escalated", content, now)
 
 
@@ -99,7 +101,7 @@ def trial_message(delivery: EscalationDelivery, site: Site, console_url: str, no
         f"This is a test: the channel {delivery.channel} works, nothing is to be done. Console: {console_url}"
     )
     content = {"channel": delivery.channel, "site": site.id, "console": console_url}
-    return _message(delivery.public_id, "门禁测试 menjin: test", text, "escalation.test", content, now)
+    return _message(delivery.public_id, "门禁测试（menjin）", text, "escalation.test", content, now)
 
 
 def _message(message_id: str, title: str, text: str, kind: str, content: dict[str, Any], now: datetime) -> Message:

@@ -125,10 +125,10 @@ def _check_count(_session: Session, site: Site, _edge: Edge, command: ReconcileO
             raise _wrong(
                 "numbers",
                 f"a printed badge number has 1 to {MAX_NUMBER} characters",
-                f"证件编号为 1 到 {MAX_NUMBER} 个字符",
+                f"出入证号为 1 到 {MAX_NUMBER} 个字符",
             )
     if len(set(command.numbers)) < len(command.numbers):
-        raise _wrong("numbers", "a badge number stands there twice", "证件编号重复")
+        raise _wrong("numbers", "a badge number stands there twice", "出入证号重复")
 
 
 _CHECKS: dict[type, Callable[[Session, Site, Edge, Any], None]] = {
@@ -151,7 +151,7 @@ def _own_door(site: Site, edge: Edge, field: str, door_id: str) -> None:
         raise _wrong(
             field,
             f"door {door_id} belongs to edge {door.edge}, not to {edge.name}; order it there",
-            f"门 {door_id} 属于边缘控制器 {door.edge}，不属于 {edge.name}，请改向前者下达",
+            f"门 {door_id} 属于控制器 {door.edge}，不属于 {edge.name}，请改向前者下达",
         )
 
 

@@ -80,7 +80,7 @@ def parse_command(given: object) -> Command:
     try:
         command: Command = msgspec.convert(given, Command)
     except msgspec.ValidationError as error:
-        raise CommandInvalid(f"command: {error}", f"命令格式有误：{error}") from error
+        raise CommandInvalid(f"command: {error}", f"指令格式有误：{error}") from error
     if type(command) in OWN_ENDPOINT:
         elsewhere, name = OWN_ENDPOINT[type(command)], type(command).__name__
         raise CommandInvalid(f"command: {name} is asked for by {elsewhere}", f"{name} 请通过 {elsewhere} 发出")

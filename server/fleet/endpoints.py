@@ -77,7 +77,8 @@ def create_edge(
     """A one-time token, good for an hour, with which ``menjin edge enrol`` binds the edge's key to this name."""
     now = context.clock.now()
     token = new_token(session, actor, now, given.name, given.role)
-    return {"edge": given.name, "token": token, "expires_at": rfc3339(to_us(now) + TOKEN_LIFE_US)}
+    role = find_edge(session, given.name).role
+    return {"edge": given.name, "role": role, "token": token, "expires_at": rfc3339(to_us(now) + TOKEN_LIFE_US)}
 
 
 @edges_router.post("/enrol")
@@ -178,7 +179,7 @@ def command_result(
     """``result``: waiting, done, refused (then ``because``), expired (no answer in time), no_session (not connected)."""
     row = session.exec(select(EdgeCommand).where(EdgeCommand.public_id == command_id)).first()
     if row is None:
-        raise not_found("command", "命令", command_id[:64])
+        raise not_found("command", "指令", command_id[:64])
     edge = session.get(Edge, row.edge_id)
     return {
         "command_id": row.public_id,

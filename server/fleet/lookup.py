@@ -10,5 +10,5 @@ def find_edge(session: Session, name: str, field: str | None = None) -> Edge:
     """Raises :class:`server.problems.Problem` 404, or 422 when the name stood in ``field`` of the body."""
     edge = session.exec(select(Edge).where(Edge.name == name)).first()
     if edge is None:
-        raise not_found("edge", "边缘控制器", name[:64], field)
+        raise not_found("edge", "控制器", name[:64], field)
     return edge

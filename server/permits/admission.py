@@ -58,7 +58,7 @@ def no_permit(why: str, why_zh: str) -> Problem:
         409,
         "NO_PERMIT",
         f"Nobody is admitted on this: {why}. A supervisor approves an emergency, then a guard admits; others come on an approved permit.",
-        f"不能放行：{why_zh}。紧急进入须由主管批准、保安放行，其他人员须有已批准的许可。",
+        f"不能放行：{why_zh}。紧急进入须由主管批准、值班人员放行，其他人员须有已批准的许可。",
         extra={"rule": "B7"},
     )
 

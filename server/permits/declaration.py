@@ -24,7 +24,7 @@ ITEMS: dict[str, tuple[str, str]] = {
     "unrelated": ("不携带与工作无关的物品", "nothing that is not for the work"),
     "smoking": ("不吸烟", "no smoking"),
     "guests": ("不带其他人员进入", "no guests"),
-    "clothes": ("穿鞋套,衣着整洁", "overshoes on, clean clothes"),
+    "clothes": ("穿鞋套，衣着整洁", "overshoes on, clean clothes"),
 }
 """Item → what is declared, in Chinese and English."""
 

@@ -34,9 +34,9 @@ LEVELS = {
         Level(
             "delivery",
             ("送货、取件", "delivery"),
-            ("在前台办理,不进机房", "served at the desk, outside the rooms"),
+            ("在前台办理，不进机房", "served at the desk, outside the rooms"),
             (
-                "您好,送货和取件请在前台办理,机房内不便接待,感谢理解。",
+                "您好，送货和取件请在前台办理，机房内不便接待，感谢理解。",
                 "Good day. Deliveries are handled here at the desk; we cannot take you into the rooms. Thank you for understanding.",
             ),
         ),
@@ -45,7 +45,7 @@ LEVELS = {
             ("不予接待", "not received"),
             ("不通知任何人", "nobody is called"),
             (
-                "您好,很抱歉,今天无法安排参观或来访,请通过客服提前预约,感谢理解。",
+                "您好，很抱歉，今天无法安排参观或来访，请通过客服提前预约，感谢理解。",
                 "Good day. We are sorry that no visit can be arranged today; please make an appointment with customer service. Thank you for"
                 " understanding.",
             ),

@@ -133,7 +133,7 @@ def contract_or_customer(w: Writing, actor: Actor, name: str) -> Contract | Cust
             409,
             "ambiguous_name",
             f"{name!r} is a contract's external id and a customer's code: use the id.",
-            f"{name} 既是合同的外部编号，也是客户编码：请使用 id。",
+            f"{name} 既是合同的外部编号，也是客户代码：请使用 id。",
         )
     if isinstance(contract, Contract):
         return contract
@@ -181,7 +181,7 @@ def _note_badges(w: Writing, contract: Contract, values: dict[str, Any], confirm
         return []
     field = "until" if earlier else "kind"
     en = f"{field}: badges are out and would stop with the contract: {', '.join(out)}."
-    zh = f"{field}：仍有出入证未收回，将随合同停用：{'、'.join(out)}。"
+    zh = f"{field}：仍有出入证未收回，将随合同失效：{'、'.join(out)}。"
     if not confirmed:
         raise Problem(
             409,

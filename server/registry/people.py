@@ -142,7 +142,7 @@ def _checked_holder(
             "areas：只有员工有单独授权的区域；客户的区域来自合同。",
         )
     if values.get("duties") and kind != "staff":
-        raise refused("duties", "duties: only own staff have duties.", "duties：只有本单位员工有职责。")
+        raise refused("duties", "duties: only own staff have duties.", "duties：只有本场员工有职责。")
     refuse_unknown_areas(site, values.get("areas", ()), "areas")
     refuse_unknown_areas(site, values.get("may_escort", ()), "may_escort")
     checked(values, "phone", validation.phone, warnings)

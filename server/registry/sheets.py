@@ -65,7 +65,7 @@ _KINDS = {
 _CLASSES = {"战略": "strategic", "重点": "key", "普通": "ordinary"}
 _CONTRACT_KINDS = {"托管": "hosting", "其他": "other"}
 _STATUSES = {"草稿": "draft", "生效": "active", "中止": "suspended", "终止": "ended"}
-_DUTIES = {"主管": "supervisor", "警卫": "guard", "保安": "guard"}
+_DUTIES = {"主管": "supervisor", "值班人员": "guard", "警卫": "guard", "保安": "guard"}
 _DOCUMENTS = {
     "身份证": "id_card",
     "护照": "passport",
@@ -135,7 +135,7 @@ HOLDERS = Noun(
     (
         Column("customer", "客户代码"),
         Column("name", "姓名", "personal", required=True),
-        Column("staff", "本单位员工", "truth"),
+        Column("staff", "本场员工", "truth"),
         Column("phone", "电话", "personal"),
         Column("id_document", "证件类型", words=_DOCUMENTS),
         Column("id_number", "证件号码", "personal"),

@@ -54,7 +54,7 @@ REASONS: dict[str, tuple[str, str]] = {
     "AREA_UNSAFE": ("气体灭火，禁止进入", "gas discharge"),
     "JOURNAL_UNAVAILABLE": ("控制器无法记录", "edge cannot record"),
     "LEASE_ENDED": ("授权租约已到期", "lease ended"),
-    "GUARD_CONFIRMATION_REQUIRED": ("值班员未确认", "guard did not confirm"),
+    "GUARD_CONFIRMATION_REQUIRED": ("值班人员未确认", "guard did not confirm"),
     "HOLDER_MISMATCH": ("人证不符", "holder does not match"),
     "CONSOLE_UNREACHABLE": ("值班台连接中断", "console not reachable"),
     "NO_EXIT_SLIP": ("无出门条", "no exit slip"),
@@ -65,7 +65,7 @@ REASONS: dict[str, tuple[str, str]] = {
     "UNKNOWN_DOCUMENT": ("未知单据", "unknown document"),
     "SCAN_UNREADABLE": ("扫描不清", "scan not readable"),
     "NO_CHECK_RUNS": ("未先扫描单据", "document not scanned first"),
-    "NOT_A_GOODS_DOOR": ("不是设备通道", "no goods door"),
+    "NOT_A_GOODS_DOOR": ("不是货物门", "no goods door"),
     "WRONG_DIRECTION": ("单据方向不符", "wrong direction for the document"),
     "WORK_ORDER_LATE": ("开工单送达过晚", "work order late"),
     "ORDER_WRONG_DATE": ("开工单时间不符", "order not for this time"),
@@ -86,7 +86,7 @@ REASONS: dict[str, tuple[str, str]] = {
     "NOT_THE_CUSTOMER": ("不是该客户的人员", "not of the customer"),
 }
 """Every reason for which an edge refuses or lets wait."""
-NO_CUSTOMER = ("内部员工与本站来宾", "own staff and guests of the site")
+NO_CUSTOMER = ("本场员工与本场地来宾", "own staff and guests of the site")
 OTHER_CUSTOMERS = ("其他部门的客户", "customers of other departments")
 
 

@@ -34,7 +34,7 @@ def as_text(roster: Roster, muster: Muster | None) -> str:
     for title, people in _sections(roster, muster):
         rows = [
             [
-                "证号 No.",
+                "出入证号 No.",
                 "姓名 Name",
                 "单位 Company",
                 *(["自 Since", "陪同 Escort", "确认 Sure"] if muster is not None else []),
@@ -56,7 +56,7 @@ def as_html(roster: Roster, muster: Muster | None) -> str:
     ]
     for title, people in _sections(roster, muster):
         parts.append(f"<h2>{html.escape(_clean(title))}</h2><table><thead><tr>")
-        names = ["清点 Found", "照片 Photo", "证号 No.", "姓名 Name", "单位 Company"]
+        names = ["清点 Found", "照片 Photo", "出入证号 No.", "姓名 Name", "单位 Company"]
         names += ["自 Since", "陪同 Escort", "确认 Sure"] if muster is not None else []
         parts += [*(f"<th>{name}</th>" for name in names), "</tr></thead><tbody>"]
         for line in people:
@@ -73,10 +73,12 @@ def _head(roster: Roster, muster: Muster | None) -> list[str]:
     if roster.photos_left_out:
         lines.append(f"{roster.photos_left_out} 张照片未收入 photos left out")
     if muster is not None:
-        lines[0] = f"清点名单 Muster · {site} · {muster.edge}"
-        lines.append(f"清点时间 muster made: {muster.at}")
+        lines[0] = f"在场人员名单 Muster · {site} · {muster.edge}"
+        lines.append(f"名单时间 muster made: {muster.at}")
         if muster.site != roster.site:
-            lines.append(f"注意：清点名单属于 {muster.site}，名册属于 {roster.site} / the muster is of another site")
+            lines.append(
+                f"注意：在场人员名单属于 {muster.site}，名册属于 {roster.site} / the muster is of another site"
+            )
         lines += list(muster.warnings)
     return lines
 

@@ -158,7 +158,7 @@ def doors_in_maintenance(session: Session, context: Context, now: datetime) -> I
             "door_maintenance",
             row.door,
             row.maintenance_until_us or 0,
-            f"门 {zh} 维护中",
+            f"门 {zh} 检修中",
             f"Door {en} is in maintenance",
             "/api/v1/doors",
         )

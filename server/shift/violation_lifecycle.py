@@ -22,7 +22,7 @@ KINDS: dict[str, tuple[str, str, str]] = {
     "lent_badge": ("转借出入证", "Lent a badge", "B3"),
     "unauthorised_operation": ("未经批准操作系统", "Operated systems without approval", "R6"),
     "outside_own_rack": (
-        "设备放置在本单位机柜以外，或私接电源",
+        "设备放置在该客户机柜以外，或私接电源",
         "Equipment outside the own rack or provided power",
         "E7",
     ),

@@ -121,9 +121,9 @@ def add_evidence(
             f"该违规记录已有 {MAX_EVIDENCE} 项证据。",
         )  # fmt: skip
     if given.event is not None and session.get(LedgerEvent, given.event) is None:
-        raise refused("event", f"event: the ledger has no event {given.event}.", f"event：账本没有事件 {given.event}。")
+        raise refused("event", f"event: the ledger has no event {given.event}.", f"event：台账没有事件 {given.event}。")
     if given.alarm is not None and session.get(LedgerAlarm, given.alarm) is None:
-        raise refused("alarm", f"alarm: there is no alarm {given.alarm}.", f"alarm：没有告警 {given.alarm}。")
+        raise refused("alarm", f"alarm: there is no alarm {given.alarm}.", f"alarm：没有报警 {given.alarm}。")
     kind = "event" if given.event is not None else "alarm" if given.alarm is not None else "file"
     made = ViolationEvidence(
         public_id=new_id("vev", now),

@@ -156,7 +156,7 @@ def test_a_code_is_scanned_at_the_goods_door(page: Page, served: tuple[HallBench
         page.keyboard.press("Enter")
         expect(page.locator("#lines li", has_text="SN-00017 scanned at Goods door · out")).to_contain_text("denied")
     page.click("#language")
-    expect(page.get_by_role("textbox", name="扫描器 货物门 · 出")).to_have_value("SN-00017")
+    expect(page.get_by_role("textbox", name="扫码器 货物门 · 出")).to_have_value("SN-00017")
     page.click("#language")
     bench.lamp("goods-out", "red", False)
 

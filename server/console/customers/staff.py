@@ -62,7 +62,7 @@ def person_page(request: Request, session: DbSession, context: AppContext, actor
     """One person of the own staff."""
     row = find_holder(session, name, actor=actor)
     if row.kind != "staff":
-        raise not_found("person of the own staff", "本单位人员", name)
+        raise not_found("person of the own staff", "本场员工", name)
     changes = row_history(session, context.personal, row, 0, MOST_CHANGES).items[::-1]
     return page(
         request, session, context, actor, "staff-person.html", "customers", tab="staff",

@@ -74,7 +74,7 @@ export function badgeView(kiosk, found) {
     ],
     keys: ({ _ }) => [
       { key: "Enter", text: _("Into the register"), primary: true, does: (text) => write(text) },
-      ...common.map((text, index) => ({ key: `F${index + 1}`, text: _(text), does: () => { const input = document.querySelector("main input"); input.value = [input.value.trim(), _(text)].filter(Boolean).join(", "); } })),
+      ...common.map((text, index) => ({ key: `F${index + 1}`, text: _(text), does: () => { const input = document.querySelector("main input"); input.value = [input.value.trim(), _(text)].filter(Boolean).join(_(", ")); } })),
       ...(entries.length > 1 ? [{ key: "ArrowDown", label: "↓", text: "", does: pick(1) }, { key: "ArrowUp", label: "↑", text: "", does: pick(-1) }] : []),
     ],
   };

@@ -143,7 +143,7 @@ function tellSilent() {
   const place = $("edges-banner");
   place.hidden = silent.length === 0 && stale === 0;
   const text = silent.length
-    ? _("Silent edge: {names}. Its doors go on deciding; what is shown of them is old, and no command reaches them.").replace("{names}", silent.join(", "))
+    ? _("Silent edge: {names}. Its doors go on deciding; what is shown of them is old, and no command reaches them.").replace("{names}", silent.join(_(", ")))
     : _("{count} doors do not report: what is shown of them is old.").replace("{count}", stale);
   if (place.textContent !== text) place.textContent = text;
 }
@@ -153,7 +153,7 @@ function tellSilent() {
 function countDown() {
   for (const place of document.querySelectorAll("[data-until]")) {
     const left = Math.ceil((Date.parse(place.dataset.until) - Date.now() - serverAheadMs) / 1000);
-    const text = left <= 0 ? place.dataset.over : left < 100 ? `${left} s` : `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
+    const text = left <= 0 ? place.dataset.over : left < 100 ? _("{count} s").replace("{count}", left) : `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
     if (place.textContent !== text) place.textContent = text;
     place.toggleAttribute("data-ended", left <= 0);
   }

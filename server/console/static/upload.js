@@ -13,7 +13,7 @@ function kindsOf(input) {
 export function sayLimits(_) {
   for (const input of document.querySelectorAll("form[data-api] input[type=file]:not([data-limits-said])")) {
     input.dataset.limitsSaid = "";
-    const text = [kindsOf(input), _("at most {size} MB").replace("{size}", Math.round(mostBytes(input) / 2 ** 20))].filter(Boolean).join(", ");
+    const text = [kindsOf(input), _("at most {size} MB").replace("{size}", Math.round(mostBytes(input) / 2 ** 20))].filter(Boolean).join(_(", "));
     input.insertAdjacentElement("afterend", Object.assign(document.createElement("small"), { className: "hint", textContent: text }));
   }
 }

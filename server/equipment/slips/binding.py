@@ -32,7 +32,7 @@ def goods_edge(session: Session, site: Site, edge: str | None, door: str | None)
         raise refused(
             "door",
             f"door: {door!r} is no goods door; the site has {', '.join(sorted(goods)) or 'none'}.",
-            f"door：{door} 不是设备通道。",
+            f"door：{door} 不是货物门。",
         )
     wanted = {door} if door else goods
     rows = session.exec(select(Edge).where(Edge.role == "door", col(Edge.revoked_at).is_(None))).all()
@@ -43,13 +43,13 @@ def goods_edge(session: Session, site: Site, edge: str | None, door: str | None)
         raise refused(
             "edge",
             f"edge: {edge!r} has no such goods door; {', '.join(possible) or 'no edge'} has.",
-            f"edge：控制器 {edge} 没有该设备通道。",
+            f"edge：控制器 {edge} 没有该货物门。",
         )
     if edge is None and len(possible) != 1:
         raise refused(
             "edge",
             f"edge: say which; {', '.join(possible) or 'no edge'} has a goods door.",
-            f"edge：请指定设备通道所属的控制器（{'、'.join(possible) or '无'}）。",
+            f"edge：请指定货物门所属的控制器（{'、'.join(possible) or '无'}）。",
         )
     return by_name[edge or possible[0]], door or ""
 

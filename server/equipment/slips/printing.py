@@ -79,7 +79,7 @@ def sheet_of(session: Session, context: Context, actor: Actor, slip: ExitSlip) -
             ("查验 Inspected", f"{slip.inspected_by_name or '—'} · {_at(zone, slip.inspected_at)}"),
             ("批准 Approved", f"{slip.approved_by_name or '—'} · {_at(zone, slip.approved_at)}"),
         ),
-        signatures=("携带人签字 Carrier", "门卫签字 Guard", "签发人签字 Issued by"),
+        signatures=("携带人签字 Carrier", "值班人员签字 Guard", "签发人签字 Issued by"),
         printed=printed_line(zone, context.clock.now(), actor.name),
         copy=slip.prints,
     )

@@ -169,7 +169,7 @@ def test_in_chinese_causes_are_chinese_too(page: MusterServer) -> None:
     assert "启动后没有可信的时间源" in text
     assert "与消息服务器断开" not in text
     assert "控制器重启过" in text
-    assert "消防释放：核对人员清单" in text
+    assert "消防释放：核对在场人员名单" in text
 
 
 def test_the_list_for_the_roster_is_what_the_command_prints_and_for_guards_only(page: MusterServer) -> None:

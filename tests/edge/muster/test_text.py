@@ -1,6 +1,7 @@
 """The list on a terminal, on paper and as JSON, in both languages."""
 
 import json
+import re
 
 import pytest
 
@@ -25,9 +26,9 @@ def test_a_terminal_shows_everything_in_english() -> None:
 
 def test_a_terminal_shows_everything_in_chinese_with_columns_that_stand_under_each_other() -> None:
     text = as_text(LIST, "zh-CN")
-    assert "清单确定。" in text
+    assert "名单确定。" in text
     assert "主机房  3     3     3     -" in text
-    assert "000017  C001  主机房  2026-03-02 07:00:00  -       是" in text
+    assert "000017    C001  主机房  2026-03-02 07:00:00  -       是" in text
 
 
 def test_fire_gas_and_lockdown_stand_before_the_list() -> None:
@@ -40,10 +41,16 @@ def test_fire_gas_and_lockdown_stand_before_the_list() -> None:
     assert text.index("Fire:") < text.index("000017")
 
 
+def test_the_chinese_list_has_no_half_width_punctuation() -> None:
+    text = as_pages(muster_of(alarmed()), "zh-CN")
+    assert "气体灭火：z1 区，禁止进入。" in text
+    assert re.findall("[一-鿿][,:;(]|[,:;)][一-鿿]", text) == []
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_nobody_inside_is_said(language: Language) -> None:
     nobody = muster_of(situation(state_of({})))
-    assert ("清单上无人。" if language == "zh-CN" else "Nobody is on the list.") in as_text(nobody, language)
+    assert ("名单上无人。" if language == "zh-CN" else "Nobody is on the list.") in as_text(nobody, language)
     assert as_pages(nobody, language).count("\f") == 0
 
 

@@ -228,7 +228,7 @@ EVENTS: list[tuple[AnyEvent, str]] = [
     (EscortConfirmed("hall-out", "hall-door", 1, 1, "M1001", (7, 8)), "Tapped inside for 2 who wait outside; did not leave."),
     (EscortChanged((7,), None, 1), "Escort changed edge-1 1 have no escort now."),
     (LockdownChanged("", True, "input"), "Nobody enters; the ways out stay open. by the lockdown button"),
-    (LockdownChanged("hall", False, "command", "opr_1", "searched"), "Lockdown hall Entry is as usual again. by command: searched"),
+    (LockdownChanged("hall", False, "command", "opr_1", "searched"), "Lockdown hall Entry is as usual again. by an order: searched"),
     (MaintenanceChanged("hall-door", 1_772_442_000_000_000, "opr_1", "new lock"),
      "Maintenance hall-door Work at the door: its alarms are not told until 03-02 17:00:00. new lock"),
     (DoorHeldWarning("hall-door", 5), "Open for long hall-door The door has stood open for long"),

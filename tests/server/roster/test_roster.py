@@ -166,7 +166,7 @@ def test_the_desk_sees_names_beside_the_edges_muster(files: dict[str, Path]) -> 
     lines = shown.stdout.splitlines()
     assert "主机房 Hall hall: 1 – ? 人 people" in lines
     (li,) = [line for line in lines if line.startswith("M0002")]
-    assert [part for part in li.split("  ") if part.strip()][1:3] == ["李小娜", "C001 公司"]
+    assert [part.strip() for part in li.split("  ") if part.strip()][1:3] == ["李小娜", "C001 公司"]
     assert "S0001 郭强" in li
     (stranger,) = [line for line in lines if line.startswith("<b>?[2J</b>")]
     assert "不在名册" in stranger

@@ -26,7 +26,7 @@ SHEET = Sheet(
     head=("序 No.", "型号 Model", "数量 Qty", "序列号 Serial numbers"),
     widths=(1, 4, 1, 7),
     lines=(("1", "R750", "2", "SN-1, SN-2"),),
-    signatures=("携带人签字 Carrier", "门卫签字 Guard"),
+    signatures=("携带人签字 Carrier", "值班人员签字 Guard"),
     marks=(("查验 Inspected", "王保安"),),
     printed="打印 printed 2026-11-22 09:00 · 张三",
 )
@@ -61,7 +61,7 @@ def test_the_page_says_what_is_needed_and_what_people_wrote_is_never_executed() 
     words = words_of(page)
     for wanted in (
         "出门条", "Exitslip", SHEET.number, SHEET.code, "华云数据(C001)", "李娜", "3101**********1237", "R750", "SN-1,SN-2", "王保安",
-        "门卫签字Guard", "张三", '#read("/etc/passwd")$x^2$*bold*', "1/1",
+        "值班人员签字Guard", "张三", '#read("/etc/passwd")$x^2$*bold*', "1/1",
     ):  # fmt: skip
         assert wanted in words
     assert "COPY" not in words
