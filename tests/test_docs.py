@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from menjin import COMMANDS
+from server.console.language import catalogue
+from server.console.rendering import TEMPLATES
 from server.console.sections import SECTIONS
 from server.console.words import WORDS
 from server.operators.permissions import ROLES, Role, allows
@@ -16,8 +19,11 @@ ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 INSTALL = ROOT / "docs" / "install.md"
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
-COMMAND = re.compile(r"\bmenjin ((?:demo|server|broker|edge|sim|bench|keys)(?![\w.-])[^`\n|&;)]*)")
+COMMAND = re.compile(r"\bmenjin ((?!menjin)[a-z]+(?![\w.-])[^`\n|&;)\"<]*)")
+GROUPS = {"server", "edge", "sim", "keys", "registry", "roster"}
+"""The commands whose next word is a command as well."""
 FENCE = re.compile(r"^```.*?^```", re.M | re.S)
+CODE = re.compile(r"^```.*?^```|`[^`\n]+`", re.M | re.S)
 HELP_S = 60.0
 
 
@@ -46,13 +52,18 @@ def help_of(*words: str) -> str | None:
     return done.stdout if done.returncode == 0 else None
 
 
-def commands(page: Path) -> set[tuple[tuple[str, ...], frozenset[str]]]:
-    """(subcommand words, its options) of each `menjin …` on a page."""
+def code_of(page: Path) -> str:
+    """What stands on a page as code."""
+    return "\n".join(CODE.findall(page.read_text("utf-8"))).replace("\\\n", " ")
+
+
+def commands(text: str) -> set[tuple[tuple[str, ...], frozenset[str]]]:
+    """(subcommand words, its options) of each ``menjin …`` in a text."""
     found = set()
-    for text in COMMAND.findall(page.read_text("utf-8").replace("\\\n", " ")):
-        words = text.split()
+    for line in COMMAND.findall(text):
+        words = re.split(r"[^\x21-\x7e]+", line.strip())
         head = [words[0]]
-        if len(words) > 1 and words[0] in {"server", "edge", "sim", "keys"} and re.fullmatch(r"[a-z][a-z-]*", words[1]):
+        if len(words) > 1 and words[0] in GROUPS and re.fullmatch(r"[a-z][a-z-]*", words[1]):
             head.append(words[1])
         options = frozenset(word.partition("=")[0].rstrip(",.:") for word in words if re.match(r"--[a-z]", word))
         found.add((tuple(head), options))
@@ -70,15 +81,26 @@ def test_every_link_and_picture_of_a_page_is_there(page: Path) -> None:
             assert anchor in anchors(target), f"{page.name}: no heading {link}"
 
 
-@pytest.mark.parametrize("page", [ROOT / "README.md", INSTALL, ROOT / "docs" / "muster.md"], ids=lambda page: page.name)
-def test_every_command_of_a_page_is_one(page: Path) -> None:
-    found = commands(page)
-    assert found
-    for words, options in found:
-        text = help_of(*words)
-        assert text is not None, f"{page.name}: menjin {' '.join(words)} is no command"
+def check_commands(where: str, text: str) -> None:
+    for words, options in commands(text):
+        shown = help_of(*words) if words[0] in COMMANDS else None
+        assert shown is not None, f"{where}: menjin {' '.join(words)} is no command"
         for option in options:
-            assert option in text, f"{page.name}: menjin {' '.join(words)} has no {option}"
+            assert option in shown, f"{where}: menjin {' '.join(words)} has no {option}"
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if commands(code_of(page))], ids=lambda page: str(page.relative_to(ROOT))
+)
+def test_every_command_of_a_page_is_one(page: Path) -> None:
+    check_commands(page.name, code_of(page))
+
+
+def test_every_command_that_the_console_names_is_one() -> None:
+    shown = [*catalogue(), *catalogue().values(), *(page.read_text("utf-8") for page in TEMPLATES.glob("*.html"))]
+    named = "\n".join(text.replace("{desk}", "--desk ") for text in shown)
+    assert ("edge", "enrol") in {words for words, _ in commands(named)}
+    check_commands("the console", named)
 
 
 def test_every_make_target_of_a_page_is_one() -> None:

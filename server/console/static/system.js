@@ -27,7 +27,7 @@ document.addEventListener("sent", (event) => {
   event.preventDefault();
   const { told } = event.detail;
   const line = $("token-line");
-  line.textContent = line.dataset.line.replace("{token}", told.token).replace("{server}", location.origin);
+  line.textContent = line.dataset.line.replace("{token}", told.token).replace("{desk}", told.role === "desk" ? "--desk " : "").replace("{server}", location.origin);
   const until = new Date(told.expires_at).toLocaleString(language, { timeZone: document.body.dataset.zone });
   $("token-until").textContent = $("token-until").dataset.text.replace("{time}", until);
   event.target.reset();

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, expect
-from sqlmodel import delete, select
+from sqlmodel import col, delete, select
 
 from controller.commands import UnlockDoor
 from controller.event_base import Explanation
@@ -24,7 +24,8 @@ from controller.events import (
 )
 from controller.room_events import AreaUncertain, LockdownChanged
 from server.db.clock import to_us
-from server.fleet.models import EdgeCommand
+from server.fleet.models import Edge, EdgeCommand
+from server.ledger.models import LedgerDoor
 from server.operators.actor import SYSTEM, Actor
 from server.operators.models import OperatorSession
 from server.operators.password_changes import FIRST_SIGN_IN_FILE, change_own_password
@@ -115,7 +116,7 @@ def rows(page: Page) -> list[int]:
     return found
 
 
-def test_a_new_administrator_signs_in_chooses_a_password_and_signs_out(page: Page, served: Served) -> None:
+def test_a_new_administrator_signs_in_chooses_a_password_makes_edges_and_signs_out(page: Page, served: Served) -> None:
     text = (served.context.config.dir / FIRST_SIGN_IN_FILE).read_text("utf-8")
     secret = text.split("password:")[1].strip()
     page.goto(served.url)
@@ -135,6 +136,19 @@ def test_a_new_administrator_signs_in_chooses_a_password_and_signs_out(page: Pag
     page.get_by_label("New password again").fill(PASSWORD)
     page.keyboard.press("Enter")
     expect(page.locator("#link-text")).to_have_text("Live")
+    page.goto(f"{served.url}/system")
+    for name, role, wanted in (
+        ("edge-7", "door", "edge enrol --server http"),
+        ("desk-7", "desk", "enrol --desk --server"),
+    ):
+        page.locator("#new-edge summary").click()
+        page.locator("#new-edge [name=name]").fill(name)
+        page.locator("#new-edge [name=role]").select_option(role)
+        page.get_by_role("button", name="Make a one-time token").click()
+        expect(page.locator("#token-line")).to_contain_text(wanted)
+        expect(page.locator("#token-line")).to_contain_text("--card-keys card.keys --out /etc/menjin/edge.bundle")
+        with page.expect_navigation():
+            page.get_by_role("button", name="I have it: close").click()
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading")).to_have_text("Sign in")
 
@@ -350,6 +364,71 @@ def test_a_door_is_unlocked_with_a_reason(page: Page, served: Served, edge: Edge
     done = UnlockDoor("hall-door", "delivery for C001")
     edge.happen(CommandDone(command.public_id, done, command.operator, "done"))
     expect(page.locator("#events > li").first).to_contain_text("Unlock door hall-door")
+
+
+def judge(served: Served, states: list[str]) -> None:
+    """The commands that the page asked for have ended so, in their order: there are as many and no more."""
+
+    def judged() -> bool:
+        with served.context.database.write() as session:
+            rows = session.exec(select(EdgeCommand).order_by(col(EdgeCommand.edge_id), col(EdgeCommand.id))).all()
+            for row, state in zip(rows, states, strict=False):
+                row.state = state
+        return len(rows) == len(states)
+
+    assert until(judged)
+
+
+def test_an_order_that_is_pressed_twice_is_sent_once_and_its_end_is_told_also_when_the_dialog_is_gone(
+    page: Page, served: Served, edge: EdgeRow
+) -> None:
+    edge.happen(DoorOpened("hall-door"))
+    sign_in(page, served)
+    page.locator("#plan [data-door=hall-door]").click()
+    page.get_by_role("dialog").get_by_role("button", name="Unlock once").click()
+    page.get_by_role("dialog").get_by_label("Reason").fill("delivery")
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+    page.keyboard.press("Control+Enter")
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("dialog")).to_contain_text("Waiting for the edge")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    judge(served, ["refused"])
+    told = page.locator("#outcomes")
+    expect(told).to_contain_text("Unlock door · hall-door: The edge refused.")
+    assert len(sent) == 1
+    assert faults(page) == []
+    told.get_by_role("button", name="Seen").click()
+    expect(told).to_be_empty()
+
+
+def test_of_several_edges_each_is_named_and_only_who_failed_is_asked_again(
+    page: Page, served: Served, edge: EdgeRow
+) -> None:
+    edge.happen(DoorOpened("hall-door"))
+    now = served.context.clock.now()
+    with served.context.database.write() as session:
+        other = Edge(name="edge-2", public_key=b"k" * 32, epoch=1, created_at=now, enrolled_at=now)
+        session.add(other)
+        session.flush()
+        assert other.id is not None
+        session.add(LedgerDoor(edge_id=other.id, door="lobby-door", changed_us=to_us(now)))
+    sign_in(page, served)
+    page.get_by_role("button", name="Lock down the site").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Reason").fill("intruder")
+    dialog.get_by_role("button", name="Lock down now").click()
+    judge(served, ["done", "no_session"])
+    told = dialog.get_by_role("status")
+    expect(told).to_contain_text("edge-1: Done.")
+    expect(told).to_contain_text("edge-2: The edge is not connected")
+    dialog.get_by_role("button", name="Lock down now").click()
+    judge(served, ["done", "no_session", "done"])
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    with served.context.database.read() as session:
+        asked = session.exec(select(EdgeCommand.edge_id).order_by(col(EdgeCommand.id))).all()
+    assert (len(asked), asked.count(edge.id)) == (3, 1), "the edge that has done it is left alone"
 
 
 def test_an_alarm_is_acknowledged_with_a_note_only(page: Page, served: Served, edge: EdgeRow) -> None:
