@@ -73,7 +73,7 @@ def _fault(terms: Terms, now: datetime) -> tuple[str, str]:
     if terms.status == "draft":
         return f"contract {name} is not signed", f"合同 {name_zh} 未签署"
     if terms.status == "suspended":
-        return f"contract {name} is suspended", f"合同 {name_zh} 已暂停"
+        return f"contract {name} is suspended", f"合同 {name_zh} 已中止"
     if terms.status == "ended" or (terms.until_at is not None and terms.until_at <= now):
         return f"contract {name} has ended", f"合同 {name_zh} 已终止"
     return f"contract {name} begins on {terms.from_at:%Y-%m-%d %H:%M} UTC", f"合同 {name_zh} 尚未生效"

@@ -15,7 +15,7 @@ CUSTOMERS_WORDS: Final[dict[str, dict[str, str]]] = {
     "contract_status": {
         "draft": N_("draft"),
         "active": N_("in force"),
-        "suspended": N_("suspended"),
+        "suspended": N_("contract suspended"),
         "over": N_("time is over"),
         "ended": N_("ended"),
     },

@@ -44,7 +44,7 @@ def sheet_of(devices: int) -> Sheet:
         widths=(1, 4, 1, 7),
         lines=tuple((str(n), "PowerEdge R750", "1", f"SN-{n:06d}-CN0F9N") for n in range(1, devices + 1)),
         signatures=("携带人签字 Carrier", "值班人员签字 Guard", "签发人签字 Issued by"),
-        marks=(("查验 Inspected", "王保安"), ("批准 Approved", "赵主管")),
+        marks=(("查验 Inspected", "王强"), ("批准 Approved", "赵主管")),
         printed="打印 printed 2026-11-22 09:00 · 张三",
     )
 

@@ -91,13 +91,13 @@ def _doubts(context: Context, one: dict[str, Any]) -> Iterator[str]:
     for edge, since in ((silent["edge"], silent["since"]) for silent in one["silent"]):
         if since is None:
             yield (
-                f"控制器 {edge} 从未上报，在场人员不明，请查看该控制器本机的在场人员清单。"
+                f"控制器 {edge} 从未上报，在场人员不明，请查看该控制器本机的在场人员名单。"
                 f" Edge {edge} has never reported: who is inside is not known. Ask the edge's own muster page."
             )
             continue
         at = local(context.site.time_zone, datetime.fromisoformat(since))
         yield (
-            f"控制器 {edge} 自 {at} 起失联：名单为当时情况，其门仍自行判定，请查看该控制器本机的在场人员清单。"
+            f"控制器 {edge} 自 {at} 起失联：名单为当时情况，其门仍自行判定，请查看该控制器本机的在场人员名单。"
             f" Edge {edge} is silent since {at}: the list is as it was then, and its doors go on deciding. Ask the edge's own muster page."
         )
     if not one["certain"] and one["cause"] != "silent":

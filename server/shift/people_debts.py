@@ -31,9 +31,9 @@ _OWES = {
 }
 _LOST = ("挂失", "lost")
 _BADGES = {
-    "issued": ("应停用", "should be back"),
-    "active": ("应停用", "should be back"),
-    "suspended": ("应停用", "should be back"),
+    "issued": ("应收回", "should be back"),
+    "active": ("应收回", "should be back"),
+    "suspended": ("应收回", "should be back"),
     "lost": ("已挂失未注销", "lost and not deregistered"),
     "revoked": ("已注销，卡未交还", "deregistered, its card is out"),
 }
