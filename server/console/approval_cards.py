@@ -1,4 +1,4 @@
-"""What waits for an operator's word, across the product: one card each, the oldest first (R4, B1, B7, B8, E1, E4, E8; four eyes).
+"""What waits for an operator's word, across the product: one card each, the oldest first (R4, B1, B7, B8, D1, D3, E1, E4, E8; four eyes).
 
 What the server would refuse to this operator is found out by the same check that refuses it, so a card never promises what the API then denies.
 """
@@ -16,6 +16,7 @@ from server.badges.documents import is_complete
 from server.badges.lookup import terms_of
 from server.badges.models import Application
 from server.console.badge_rows import application_rows
+from server.console.people import operators_of
 from server.context import Context
 from server.equipment import corrections
 from server.equipment.correction_endpoints import show_corrections
@@ -26,8 +27,11 @@ from server.equipment.slip_models import ExitSlip
 from server.equipment.slips.deciding import refuse_own, why_unapprovable, written_by
 from server.equipment.slips.lookup import id_of
 from server.equipment.slips.showing import show_slips
+from server.operators import approvals
 from server.operators.actor import Actor
+from server.operators.approval_models import Approval
 from server.operators.permissions import Permission
+from server.operators.shapes import ApprovalShown
 from server.permits import approval, emergencies
 from server.permits.models import Emergency, Permit
 from server.permits.showing import show_emergencies, show_permits
@@ -41,7 +45,7 @@ MOST = 100
 
 @dataclass(frozen=True)
 class Card:
-    """One decision. ``kind``: permit, application, slip, exception, order, correction, emergency. ``since``: when it began to wait; ``what``: as the API shows
+    """One decision. ``kind``: permit, application, slip, exception, order, correction, emergency, authority. ``since``: when it began to wait; ``what``: as the API shows
     it; ``barred``: why this operator may not approve it now; ``elsewhere``: somebody else must decide it; ``more``: what else one must know."""
 
     kind: str
@@ -85,6 +89,7 @@ def may_decide(actor: Actor) -> bool:
 _DECIDES = (
     Permission.PERMIT_APPROVE, Permission.PERMIT_APPROVE_IT, Permission.APPLICATION_APPROVE, Permission.SLIP_APPROVE, Permission.SLIP_APPROVE_SITE,
     Permission.ORDER_APPROVE, Permission.ORDER_EXCEPT, Permission.INVENTORY_CORRECT, Permission.EMERGENCY_APPROVE, Permission.EMERGENCY_CLOSE,
+    Permission.OPERATOR_AUTHORISE,
 )  # fmt: skip
 
 
@@ -248,6 +253,31 @@ def _correction_cards(session: Session, context: Context, actor: Actor, rows: Se
     ]
 
 
+# -- what management authorises
+
+
+def _authorities(session: Session, context: Context, actor: Actor) -> list[_Waiting]:
+    if not actor.may(Permission.OPERATOR_AUTHORISE):
+        return []
+    now, found = context.clock.now(), []
+    query = select(Approval).where(Approval.status == "waiting", col(Approval.until) > now)
+    for row in _oldest(session, query, col(Approval.id)):
+        barred = _barred(approvals.refuse_deciding, session, actor, now, row)
+        if barred is None or barred.code == "FOUR_EYES":  # else another role's, or not in person
+            found.append(_Waiting(row, barred))
+    return found
+
+
+def _authority_cards(session: Session, context: Context, actor: Actor, rows: Sequence[_Waiting]) -> list[Card]:  # noqa: ARG001
+    accounts = operators_of(session, (one.row.subject for one in rows))
+    cards = []
+    for one in rows:
+        what = ApprovalShown.of(one.row)
+        about = "" if what.kind == "recovery" else accounts.get(what.subject, what.subject)
+        cards.append(Card("authority", what.asked_at, what, one.own, one.own is not None, {"about": about}))
+    return cards
+
+
 _Seek = Callable[[Session, Context, Actor], list[_Waiting]]
 _Show = Callable[[Session, Context, Actor, Sequence[_Waiting]], list[Card]]
 _KINDS: tuple[tuple[_Seek, _Show], ...] = (
@@ -257,5 +287,6 @@ _KINDS: tuple[tuple[_Seek, _Show], ...] = (
     (_slips, _slip_cards),
     (_orders, _order_cards),
     (_corrections, _correction_cards),
+    (_authorities, _authority_cards),
 )
 """What finds the rows of a kind that wait, and what shows them."""

@@ -13,6 +13,7 @@ APPROVALS_WORDS: Final[dict[str, dict[str, str]]] = {
         "order": N_("Work order"),
         "correction": N_("Correction of the inventory"),
         "emergency": N_("Emergency debt"),
+        "authority": N_("Authorisation by management"),
     },
     "barred": {
         "own_slip": N_("You wrote or changed this."),

@@ -90,6 +90,7 @@ SECTIONS = (
             _tab(
                 "approvals", "/approvals", Permission.PERMIT_APPROVE, Permission.PERMIT_APPROVE_IT, Permission.SLIP_APPROVE, Permission.SLIP_APPROVE_SITE,
                 Permission.ORDER_APPROVE, Permission.ORDER_EXCEPT, Permission.APPLICATION_APPROVE, Permission.EMERGENCY_APPROVE,
+                Permission.OPERATOR_AUTHORISE,
             ),
         ),
     ),

@@ -82,7 +82,16 @@ def ask(
 
 
 def decide(session: Session, actor: Actor, now: datetime, row: Approval, *, approve: bool, note: str) -> None:
-    """Approve or refuse, in person. Raises :class:`Problem`: 403 for whoever may not, 409 ``FOUR_EYES`` for who asked or whom it is about."""
+    """Approve or refuse, in person. Raises :class:`Problem` as :func:`refuse_deciding` does, and 409 ``approval_over``."""
+    refuse_deciding(session, actor, now, row)
+    _settle(session, row, now, "approved" if approve else "refused", actor, note)
+    record(
+        session, actor, now, "approval.approve" if approve else "approval.refuse", row.public_id, after={"note": note}
+    )
+
+
+def refuse_deciding(session: Session, actor: Actor, now: datetime, row: Approval) -> None:
+    """Raise :class:`Problem`: 403 for whoever may not decide it, 409 ``FOUR_EYES`` for who asked or whom it is about."""
     if actor.kind != "operator":
         raise Problem(
             403, "in_person", "An approval is given in person, not by a token.", "批准须由本人登录进行，不得使用令牌。"
@@ -112,10 +121,6 @@ def decide(session: Session, actor: Actor, now: datetime, row: Approval, *, appr
             "须由他人批准：批准人不能是申请人或当事人；近期一方重置过另一方密码，或双方密码由同一人重置的，也不得批准。",
             extra={"rule": "D1"},
         )
-    _settle(session, row, now, "approved" if approve else "refused", actor, note)
-    record(
-        session, actor, now, "approval.approve" if approve else "approval.refuse", row.public_id, after={"note": note}
-    )
 
 
 def withdraw(session: Session, actor: Actor, now: datetime, row: Approval) -> None:
@@ -157,11 +162,13 @@ def find_approval(session: Session, public_id: str) -> Approval:
 
 def may_decide(session: Session, actor: Actor, row: Approval, now: datetime) -> bool:
     """Whether a page shows the buttons."""
-    if row.status != "waiting" or row.until <= now or actor.kind != "operator":
+    if row.status != "waiting" or row.until <= now:
         return False
-    if actor.role not in approvers(session, row) or _closes_by_itself(session, actor.public_id):
+    try:
+        refuse_deciding(session, actor, now, row)
+    except Problem:
         return False
-    return not _is_own(session, actor, now, row)
+    return True
 
 
 def approvers(session: Session, row: Approval) -> tuple[Role, ...]:

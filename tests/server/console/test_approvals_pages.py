@@ -4,15 +4,19 @@ import re
 from datetime import timedelta
 from typing import Any
 
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import event
 
 from server.console.approval_cards import count_waiting
+from server.db.clock import FixedClock
 from server.operators.actor import Actor
 from server.operators.permissions import Role
+from tests.server.browser import administrator
 from tests.server.conftest import ON_SQLITE, START
 from tests.server.console.test_record_pages import forms, shown, words
 from tests.server.equipment.slips.conftest import R750, SlipDepot, slip_depot  # noqa: F401 - the fixture
+from tests.server.operators.people import person
 from tests.server.permits.conftest import desk  # noqa: F401 - the fixture
 from tests.server.permits.making import Desk, submitted
 
@@ -181,3 +185,31 @@ def test_a_longer_queue_costs_the_page_and_the_rail_no_more_statements(depot: Sl
     assert longer["/approvals"] <= before["/approvals"] + 2, (
         "what an import would change is read when it is shown: one each"
     )
+
+
+def test_what_management_authorises_waits_for_who_may_authorise_it_and_is_counted_in_the_rail(
+    app: FastAPI, clock: FixedClock
+) -> None:
+    admin, boss = administrator(app), person(app, "boss", "supervisor")
+    asked = admin.post("/api/v1/approvals", json={"kind": "restore", "subject": "backup 12", "reason": "disk lost"})
+    assert asked.status_code == 201, asked.text
+    clock.at += timedelta(minutes=1)
+    second = {"username": "second", "name": "Zhou", "role": "administrator", "reason": "night shift"}
+    assert admin.post("/api/v1/operators", json=second).status_code == 202
+    text = shown(boss, "/approvals")
+    [(kind, restore), (_, account)] = cards(text)
+    assert kind == "authority"
+    for fact in ("Restore of data", "backup 12", "disk lost", "Administrator"):
+        assert fact in restore
+    assert "Account of management Zhou" in account
+    assert "becomes" in account or "open as" in account
+    assert {f"/api/v1/approvals/*/{act}" for act in ("approve", "refuse")} <= forms(text)
+    assert 'name="note"' in text, "the field that the refusal takes"
+    assert '<b class="mark-count">2</b>' in shown(boss, "/live"), "the rail of every page"
+    own = shown(admin, "/approvals")
+    assert cards(own) == []
+    assert "You had your part in this already." in own
+    assert "管理授权" in shown(boss, "/approvals", "zh")
+    assert kinds(person(app, "service", "customer_service")) == []
+    assert boss.post(f"/api/v1/approvals/{asked.json()['id']}/approve", json={}).status_code == 200
+    assert len(kinds(boss)) == 1
