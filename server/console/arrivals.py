@@ -1,6 +1,6 @@
 """Who said at the kiosk that they are here and waits for the guard: what the live page tells at once."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session, col, select
@@ -12,14 +12,12 @@ from server.personal.fields import masked_field
 from server.registry.lookup import codes_of
 from server.registry.models import Holder
 
-TOLD = timedelta(hours=4)
-"""So long the live page tells it; the page of visits has it for the day."""
 MOST = 8
 
 
 def arrivals(session: Session, context: Context, now: datetime) -> list[dict[str, Any]]:
     """The longest waiting first, masked (C4): ``{visit, name, customer, since}``."""
-    waiting = waiting_at_desk(session, now - TOLD)[:MOST]
+    waiting = waiting_at_desk(session, now, MOST)
     if not waiting:
         return []
     permits = {one.id: one for one in session.exec(_of(Permit, {visit.permit_id for visit in waiting})).all()}

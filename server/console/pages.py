@@ -57,7 +57,7 @@ def page(
         "section": section,
         "sections": list(shown_to(actor)),
         "tab": section,
-        "marks": marks_of(session, context, actor, day_of(context, context.clock.now()), to_decide),
+        "marks": marks_of(session, context, actor, to_decide),
         "now": context.clock.now(),
         "password_days": password_days(context, actor),
         "last": reading.last_event_seq(session),

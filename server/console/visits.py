@@ -18,7 +18,7 @@ from server.operators.guard import requires
 from server.operators.permissions import Permission
 from server.permits import card_endpoints, drafting, emergency_endpoints, permit_endpoints, visits
 from server.permits.approval import Approver
-from server.permits.arrivals import waiting_at_desk
+from server.permits.arrivals import is_at_desk, waiting_at_desk
 from server.permits.declaration import ITEMS
 from server.permits.entrance import printed_code
 from server.permits.models import Permit, Visit
@@ -73,7 +73,7 @@ def _overview(request: Request, session: Session, context: Context, actor: Actor
     expected = select(Visit).join(Permit, col(Permit.id) == Visit.permit_id).where(Visit.status == "expected")
     today = expected.where(col(Permit.from_at) < night, col(Permit.until_at) > day, Permit.status == "approved")
     gone = select(Visit).where(col(Visit.checked_out_at) >= day, Visit.status == "closed")
-    arrived = show_visits(session, context, _seen(session, actor, waiting_at_desk(session, day))[:MOST])
+    arrived = show_visits(session, context, _seen(session, actor, waiting_at_desk(session, context.clock.now(), MOST)))
     here = {one.id for one in arrived}
     awaiting = {
         role: permit_endpoints.list_permits(session, context, actor, awaiting=role, limit=MOST).items
@@ -83,7 +83,7 @@ def _overview(request: Request, session: Session, context: Context, actor: Actor
     emergencies = emergency_endpoints.list_emergencies(session, context, actor, debts=True, limit=MOST).items
     emergencies += emergency_endpoints.list_emergencies(session, context, actor, status="approved", limit=MOST).items
     later = _rows(session, context, actor, today.order_by(col(Permit.from_at), col(Visit.id)))
-    shown = {
+    shown: dict[str, Any] = {
         "arrived": arrived,
         "overdue": [one for one in going if one.overdue],
         "inside": [one for one in going if not one.overdue],
@@ -96,7 +96,7 @@ def _overview(request: Request, session: Session, context: Context, actor: Actor
         found = matching(session, context, actor, every, q)
     permits = _permits(session, [one.permit for group in shown.values() for one in group])
     return page(
-        request, session, context, actor, "visits.html", "visits", **shown, permits=permits, awaiting=awaiting,
+        request, session, context, actor, "visits.html", "visits", **shown, at_desk=here, permits=permits, awaiting=awaiting,
         emergencies=emergencies, levels=LEVELS, areas=[area.id for area in context.site.areas if not area.public], q=q, found=found,
     )  # fmt: skip
 
@@ -119,6 +119,7 @@ def visit_page(request: Request, session: DbSession, context: AppContext, actor:
     cards = card_endpoints.list_cards(session, actor, state="available", limit=MOST).items
     return page(
         request, session, context, actor, "visit.html", "visits", visit=visit, step=_step(visit), cards=cards,
+        at_desk=is_at_desk(row, context.clock.now()),
         permit=show_permits(session, context, [permit])[0], level=LEVELS.get(permit.level), items=ITEMS, documents=DOCUMENTS,
         escort=_escort(session, context, permit), code=printed_code(row.public_id),
     )  # fmt: skip

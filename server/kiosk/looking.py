@@ -30,7 +30,7 @@ from server.kiosk.answers import (
     VisitFound,
     Words,
 )
-from server.permits.arrivals import Expected, expected_by
+from server.permits.arrivals import Expected, expected_by, is_at_desk
 from server.permits.declaration import ITEMS
 from server.permits.entrance import typed_code
 from server.permits.models import Permit
@@ -129,12 +129,12 @@ def _expected(session: Session, context: Context, code: str, named: Sequence[Exp
 def _comer(session: Session, context: Context, one: Expected) -> ComerShown:
     holder = session.get_one(Holder, one.person.holder_id)
     visit = one.visit
-    said = visit is not None and visit.arrived_at is not None
+    waits = visit is not None and is_at_desk(visit, context.clock.now())
     inside = visit is not None and visit.status == "checked_in"
     return ComerShown(
         person=one.person.public_id,
         name=masked_field(context.personal, holder, "name"),
-        state="checked_in" if inside else "arrived" if said else "expected",
+        state="checked_in" if inside else "arrived" if waits else "expected",
     )
 
 

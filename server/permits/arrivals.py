@@ -1,17 +1,21 @@
 """A visitor says at the entrance that they are here: the desk is told; nobody is checked in by it (R5, R8)."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, and_, col, func, select
 
 from server.operators.actor import Actor
 from server.operators.audit import record
 from server.permits.approval import expect
-from server.permits.drafting import persons_of
+from server.permits.drafting import persons_of, seen_permits
 from server.permits.models import Permit, PermitPerson, Visit
 
 OPEN = ("expected", "checked_in")
+STANDS = timedelta(hours=4)
+"""So long somebody who said that they are here waits at the desk, for the kiosk and for every page of the guards, also across midnight. Later they have gone
+away again, and say so anew when they come back."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +51,12 @@ def expected_by(session: Session, code: str, day: datetime, night: datetime) -> 
 
 
 def say_here(session: Session, actor: Actor, now: datetime, expected: Expected) -> Visit:
-    """They are here: their visit says since when. Said again, it stays as it was."""
+    """They are here: their visit says since when. Said again while they wait (:data:`STANDS`), it stays as it was."""
     visit = expected.visit
     if visit is None:
         visit = expect(session, now, expected.permit, expected.person.id or 0, expected.person.holder_id)
         record(session, actor, now, "visit.expect", visit.public_id, after={"permit": expected.permit.public_id})
-    if visit.arrived_at is None and visit.status == "expected":
+    if visit.status == "expected" and not is_at_desk(visit, now):
         visit.arrived_at = now
         visit.version += 1
         session.add(visit)
@@ -60,7 +64,22 @@ def say_here(session: Session, actor: Actor, now: datetime, expected: Expected) 
     return visit
 
 
-def waiting_at_desk(session: Session, since: datetime) -> list[Visit]:
-    """Those who said so since then and are not checked in, the longest waiting first."""
-    query = select(Visit).where(Visit.status == "expected", col(Visit.arrived_at) >= since)
-    return list(session.exec(query.order_by(col(Visit.arrived_at))).all())
+def is_at_desk(visit: Visit, now: datetime) -> bool:
+    """Whether they said so and wait, not checked in."""
+    return visit.status == "expected" and visit.arrived_at is not None and visit.arrived_at > now - STANDS
+
+
+def at_desk(now: datetime) -> Any:
+    """The condition on :class:`Visit` of whoever waits, as :func:`is_at_desk` says of one."""
+    return and_(Visit.status == "expected", col(Visit.arrived_at) > now - STANDS)
+
+
+def waiting_at_desk(session: Session, now: datetime, most: int) -> list[Visit]:
+    """Those who wait, the longest waiting first."""
+    return list(session.exec(select(Visit).where(at_desk(now)).order_by(col(Visit.arrived_at)).limit(most)).all())
+
+
+def count_at_desk(session: Session, actor: Actor, now: datetime) -> int:
+    """How many of those wait whom this actor may see."""
+    query = select(func.count()).select_from(Visit).join(Permit, col(Permit.id) == Visit.permit_id)
+    return session.exec(query.where(at_desk(now), seen_permits(actor))).one()

@@ -49,10 +49,17 @@ def search(client: TestClient, sought: str) -> str:
     return answer.text
 
 
+def scan(desk: Desk, permit: str) -> list[dict[str, str]]:  # noqa: F811
+    """Whom the kiosk names by a permit's number."""
+    found: list[dict[str, str]] = (
+        desk.client("kiosk").post("/api/v1/kiosk/scan", json={"code": permit}).json()["comers"]
+    )
+    return found
+
+
 def arrive(desk: Desk, permit: str) -> None:  # noqa: F811
-    client = desk.client("kiosk")
-    (comer,) = client.post("/api/v1/kiosk/scan", json={"code": permit}).json()["comers"]
-    answer = client.post("/api/v1/kiosk/arrival", json={"code": permit, "person": comer["person"]})
+    (comer,) = scan(desk, permit)
+    answer = desk.client("kiosk").post("/api/v1/kiosk/arrival", json={"code": permit, "person": comer["person"]})
     assert answer.status_code == 200, answer.text
 
 
@@ -75,6 +82,47 @@ def test_who_said_that_they_are_here_stands_first_until_checked_in(desk: Desk, c
     checked_in(desk, permit)
     assert mark_of(guard) == ""
     assert told(desk) == []
+
+
+def test_who_waits_is_told_across_midnight_and_anew_on_another_day(desk: Desk, clock: FixedClock) -> None:  # noqa: F811
+    permit = approved(desk, until="2026-03-06T12:00:00Z")
+    guard, (visit,) = desk.client("guard"), permit["visits"]
+
+    def everywhere() -> list[bool]:
+        page, (comer,) = shown(guard, "/visits"), scan(desk, permit["id"])
+        own = "They are at the desk" in shown(guard, f"/visits/{visit}")
+        listed = "at the desk since" in page
+        return [
+            'id="arrived"' in page,
+            listed,
+            own,
+            mark_of(guard) == "1",
+            bool(told(desk)),
+            comer["state"] == "arrived",
+        ]
+
+    clock.advance(timedelta(hours=7, minutes=50))  # ten to midnight at the site
+    arrive(desk, permit["id"])
+    clock.advance(timedelta(minutes=20))
+    assert everywhere() == [True] * 6
+    clock.advance(timedelta(hours=9))
+    assert everywhere() == [False] * 6, "they went away again"
+    arrive(desk, permit["id"])
+    assert everywhere() == [True] * 6
+    said = desk.client("administrator").get("/api/v1/audit", params={"act": "visit.arrive"}).json()["items"]
+    assert [one["subject"] for one in said] == [visit] * 2
+
+
+def test_the_number_in_the_rail_counts_whom_the_page_shows(desk: Desk) -> None:  # noqa: F811
+    guard, context = desk.client("guard"), context_of_app(desk.app)
+    visits = with_visits(desk, 2) + with_visits(desk, 1, customer="C002")
+    with context.database.write() as session:
+        for row in session.exec(select(Visit)).all():
+            row.arrived_at = context.clock.now()
+    assert (mark_of(guard), shown(guard, "/visits").count("at the desk since")) == (str(len(visits)), len(visits))
+    with context.database.write() as session:
+        session.exec(select(Customer).where(Customer.code == "C002")).one().department = "east"
+    assert (mark_of(guard), shown(guard, "/visits").count("at the desk since")) == ("2", 2)
 
 
 def test_a_visitor_is_found_by_name_phone_badge_or_number_of_today_only(desk: Desk) -> None:  # noqa: F811
