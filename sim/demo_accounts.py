@@ -4,15 +4,10 @@ A real server makes one administrator with a one-time password and nobody else (
 loopback only, its password is new each time, and what takes four eyes can be tried by two of them in two browsers.
 """
 
-import secrets
 from typing import NamedTuple
 
-from sim.operators import FIRST, Operators
+from sim.operators import FIRST, Operators, spoken_password
 from sim.stack import Stack
-
-CONSONANTS, VOWELS = "bkmprvz", "aiou"
-"""No two of them make a run or a stretch of a keyboard's row (D2)."""
-SYLLABLES = 6
 
 
 class Account(NamedTuple):
@@ -50,11 +45,3 @@ def lines(password: str) -> list[str]:
     """What the terminal says of them."""
     said = [f"user name: {FIRST}", f"password:  {password}", "", "the same password opens, for what takes two people:"]
     return said + [f"  {account.username:12}{account.for_what}" for account in ACCOUNTS]
-
-
-def spoken_password() -> str:
-    """One that is read off a terminal and typed: syllables and a number."""
-    made = ["".join((secrets.choice(CONSONANTS), secrets.choice(VOWELS))) for _ in range(SYLLABLES)]
-    return (
-        "-".join("".join(made[each : each + 2]) for each in range(0, SYLLABLES, 2)) + f"-{10 + secrets.randbelow(90)}"
-    )

@@ -11,6 +11,9 @@ from sim.stack import Stack
 
 FIRST = "admin"
 """The user name of the account that the first start makes."""
+CONSONANTS, VOWELS = "bkmprvz", "aiou"
+"""No two of them make a run or a stretch of a keyboard's row, nor a word of an account's name (D2)."""
+SYLLABLES = 6
 
 
 class Operators:
@@ -67,7 +70,13 @@ class Operators:
         """Signed in with a password of their own."""
         client = HttpClient(self._stack.server_url)
         client.sign_in(username, one_time)
-        client.post(
-            "/api/v1/account/password", {"current": one_time, "new": self._password or secrets.token_urlsafe(12)}
-        )
+        client.post("/api/v1/account/password", {"current": one_time, "new": self._password or spoken_password()})
         return client
+
+
+def spoken_password() -> str:
+    """One that is read off a terminal and typed: syllables and a number."""
+    made = ["".join((secrets.choice(CONSONANTS), secrets.choice(VOWELS))) for _ in range(SYLLABLES)]
+    return (
+        "-".join("".join(made[each : each + 2]) for each in range(0, SYLLABLES, 2)) + f"-{10 + secrets.randbelow(90)}"
+    )

@@ -131,3 +131,8 @@ def test_applications_share_their_routes(config: Config, clock: FixedClock) -> N
     assert len(first.routes) > 200
     for one in (first, second):
         one.state.context.close()
+
+
+@ON_SQLITE
+def test_whoever_commits_events_hints_to_the_live_pages(app: FastAPI) -> None:
+    assert app.state.context.ledger_grew == app.state.live.hint

@@ -10,7 +10,7 @@ from edge.boards.board import Board
 from edge.boards.drivers import DRIVERS
 from sim.boards.board import DEFAULT_BAUD, SimulatedBoard
 
-WAIT_S = 10.0
+WAIT_S = 60.0
 
 
 @contextmanager

@@ -197,6 +197,7 @@ def test_after_the_server_was_away_nothing_is_missing_and_nothing_double(
 
 
 @pytest.mark.processes
+@pytest.mark.timeout(300)
 def test_a_frozen_server_is_noticed_and_a_killed_one_too(
     context: BrowserContext, complaints: list[str], config: Any, tmp_path: Path
 ) -> None:
@@ -372,9 +373,11 @@ def judge(served: Served, states: list[str]) -> None:
     def judged() -> bool:
         with served.context.database.write() as session:
             rows = session.exec(select(EdgeCommand).order_by(col(EdgeCommand.edge_id), col(EdgeCommand.id))).all()
-            for row, state in zip(rows, states, strict=False):
+            if len(rows) != len(states):
+                return False
+            for row, state in zip(rows, states, strict=True):
                 row.state = state
-        return len(rows) == len(states)
+        return True
 
     assert until(judged)
 
@@ -508,8 +511,9 @@ def test_a_page_holds_so_many_rows_and_no_more(page: Page, served: Served, edge:
     assert rows(page) == list(range(rows(page)[0], rows(page)[0] - 200, -1))
 
 
-@pytest.mark.parametrize("size", [(1280, 800), (390, 844)], ids=["desk", "phone"])
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("theme", "size"), [("light", (1280, 800)), ("dark", (390, 844))], ids=["light-desk", "dark-phone"]
+)
 def test_axe_finds_nothing_serious(
     page: Page, served: Served, edge: EdgeRow, theme: str, size: tuple[int, int]
 ) -> None:
@@ -528,12 +532,15 @@ def test_axe_finds_nothing_serious(
     assert faults(page) == []
     sign_in(page, served)
     page.keyboard.press("4", delay=AS_A_PERSON_MS)
+    expect(page.get_by_role("button", name="All", exact=True)).to_have_attribute("aria-pressed", "true")
     assert faults(page) == []
     page.keyboard.press("a", delay=AS_A_PERSON_MS)
     page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_be_visible()
     assert faults(page) == []
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Count: hall").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
     assert faults(page) == []
     page.keyboard.press("Escape")
     edge.report(online=False)

@@ -18,6 +18,7 @@ from server.badges.models import Badge
 from server.fleet.commands import COMMAND_PERMISSIONS
 from server.fleet.models import FleetState, OutboxMessage, PolicySnapshot, PolicyVersion
 from server.fleet.versions import Kept, load_book
+from server.ledger.models import LedgerEvent
 from server.operators.models import AuditEntry
 from server.registry.models import Customer
 from tests.server.browser import token_client
@@ -532,3 +533,17 @@ def test_a_card_bound_again_belongs_to_its_new_badge(fleet: Fleet) -> None:
     fleet.registry.deregister(second)
     fleet.turn()
     assert [(entry.number, entry.status) for entry in fleet.snapshot(edge).badges] == [("M2", "revoked")]
+
+
+def test_what_was_committed_of_an_edge_is_hinted_to_who_looks_on(fleet: Fleet) -> None:
+    edge = fleet.enrolled()
+    seen: list[int] = []
+
+    def committed() -> None:
+        with fleet.context.database.read() as session:
+            seen.append(len(session.exec(select(LedgerEvent)).all()))
+
+    fleet.context.ledger_grew = committed
+    edge.record(DoorOpened("hall-door"))
+    fleet.say(edge, "records", edge.batch(1, 1))
+    assert seen == [1]

@@ -1,6 +1,7 @@
 """One operator who asks for many large files at once does not fill the server's memory."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,31 +14,26 @@ from server.operators import audit_endpoints
 from server.rooms import export_endpoints
 from tests.server.conftest import ON_SQLITE
 from tests.server.rooms.conftest import House
+from tests.server.waiting import until
 
 pytestmark = ON_SQLITE
 WAIT_S = 60
 
 
 class Counted:
-    """Makers of files that wait for each other, and how many were at work at a time."""
+    """Makers of files that wait until they may go on, and how many are at work."""
 
     def __init__(self) -> None:
-        self.most = self._now = 0
-        self._lock, self._full = threading.Lock(), threading.Event()
+        self.now = 0
+        self.go_on = threading.Event()
+        self._lock = threading.Lock()
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
         with self._lock:
-            self._now += 1
-            self.most = max(self.most, self._now)
-            if self._now >= EXPORTS_AT_ONCE:
-                self._full.set()
-        assert self._full.wait(WAIT_S)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._now -= 1
+            self.now += 1
+        assert self.go_on.wait(WAIT_S)
+        yield
 
 
 @pytest.mark.parametrize("path", ["register/export.xlsx", "register/export.pdf", "audit/export"])
@@ -62,7 +58,11 @@ def test_so_many_files_are_made_at_a_time(house: House, monkeypatch: pytest.Monk
         ]
         for thread in threads:
             thread.start()
+        assert until(lambda: counted.now >= EXPORTS_AT_ONCE, WAIT_S)
+        time.sleep(0.3)  # time for one too many to begin
+        at_once = counted.now
+        counted.go_on.set()
         for thread in threads:
             thread.join(WAIT_S)
     assert answers == [200] * EXPORTS_AT_ONCE * 3
-    assert counted.most == EXPORTS_AT_ONCE
+    assert at_once == EXPORTS_AT_ONCE
