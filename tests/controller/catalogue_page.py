@@ -106,10 +106,12 @@ def _faults_of(rule: Rule) -> Iterator[str]:
         path, _, function = name.partition("::")
         if function not in names_in(path.removesuffix(".py").replace("/", ".")):
             yield f"{rule.id}: there is no test {name}"
+    if rule.desk and (rule.edge or scenarios_of(rule)):
+        yield f"{rule.id}: is not kept at the desk alone"
     if 0 < rule.issue <= ISSUE:
         for what, found in (
             ("enforcement point", rule.points),
-            ("scenario", scenarios_of(rule)),
+            ("scenario", rule.desk or scenarios_of(rule)),
             ("test", tests_of(rule)),
         ):
             if not found:
@@ -134,7 +136,8 @@ def page() -> str:
             "## The catalogue",
             "",
             "Every rule of the machine room, where it is enforced, and what shows it. The places, scenarios and tests are checked to exist",
-            "(`tests/controller/catalogue.py`); a rule of the parts that are built without all three fails the tests.",
+            "(`tests/controller/catalogue.py`); a rule of the parts that are built without all three fails the tests. What is kept at the desk alone, where no door",
+            "decides by it, needs no scenario.",
             "",
             *(line for rule in RULES for line in _section(rule)),
         ]
@@ -163,6 +166,8 @@ def _section(rule: Rule) -> Iterator[str]:
     if alarms:
         yield "- alarms: " + ", ".join(alarms)
     scenarios = scenarios_of(rule)
+    if rule.desk:
+        yield "- kept at the desk alone"
     if scenarios:
         yield "- scenarios: " + ", ".join(f"[{name}](../scenarios/{name}.yaml)" for name in scenarios)
     tests = tests_of(rule)

@@ -5,7 +5,7 @@ import re
 from controller.reasons import ALARMS, Reason
 from controller.rule_docs import doors_page, rules_page
 from tests.controller import catalogue_page
-from tests.controller.catalogue import RULES, Rule
+from tests.controller.catalogue import ISSUE, RULES, Rule
 from tests.controller.catalogue_page import exists, faults, ids_in, prefix_ids
 from tests.controller.generated import assert_current
 
@@ -55,8 +55,10 @@ def test_a_rule_without_enforcement_scenario_or_test_would_show() -> None:
         "there is no test tests/none.py::test_it",
         "has no scenario",
     ]
-    unplanned = Rule("E9", "nothing", "Nothing holds it.", 5)
+    unplanned = Rule("E9", "nothing", "Nothing holds it.", ISSUE + 1)
     assert list(catalogue_page._faults_of(unplanned)) == []
+    at_a_door = Rule("E9", "nothing", "A door holds it.", ISSUE + 1, edge=("controller.access:decide",), desk=True)
+    assert list(catalogue_page._faults_of(at_a_door)) == ["E9: is not kept at the desk alone"]
 
 
 def test_a_scenario_of_no_rule_would_show() -> None:
