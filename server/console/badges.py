@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Annotated, Any, NamedTuple
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Form, Query, Request, Response
 from sqlmodel import Session, col, or_, select
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, RedirectResponse
 
 from server.badges import lifecycle, numbering, to_be_returned
 from server.badges.documents import has_loss_letter
@@ -62,29 +62,61 @@ def badges_page(
     context: AppContext,
     actor: Reads,
     q: Text = "",
-    holder: Text = "",
     standing: Text = "",
     kind: Text = "",
     customer: Text = "",
     before: Annotated[int, Query(ge=0, le=2**62)] = 0,
 ) -> Response:
-    """Badges, newest first: by printed number, customer, whole name of the holder, standing."""
-    found: Problem | None = None
-    rows: list[BadgeRow] = []
-    following = None
-    given = {"q": q.strip(), "holder": holder.strip(), "standing": standing, "kind": kind, "customer": customer.strip()}
+    """Badges, newest first: by printed number, customer, standing."""
+    given = {"q": q.strip(), "standing": standing, "kind": kind, "customer": customer.strip()}
+    query = select(Badge).where(*_conditions(context, given))
+    query = query.where(col(Badge.id) < before) if before else query
+    some = session.exec(query.order_by(col(Badge.id).desc()).limit(MOST + 1)).all()
+    following = some[MOST - 1].id if len(some) > MOST else None
+    rows = badge_rows(session, context, some[:MOST])
+    return _found(request, session, context, actor, rows, given=given, before=before, following=following)
+
+
+@router.post("/badges/persons")
+def person_page(
+    request: Request, context: AppContext, actor: Reads, holder: Annotated[str, Form(max_length=200)] = ""
+) -> Response:
+    """Badges of whoever has exactly this name, the newest first; a recorded look. By POST: the name stays out of addresses and logs, and a page that keeps
+    itself fresh does not look again."""
+    text = holder.strip()
+    problem: Problem | None = None
     try:
-        admit_search(context, actor, "holder", ["name"] if given["holder"] else [])
-        query = select(Badge).where(*_conditions(context, given))
-        query = query.where(col(Badge.id) < before) if before else query
-        some = session.exec(query.order_by(col(Badge.id).desc()).limit(MOST + 1)).all()
+        admit_search(context, actor, "holder", ["name"] if text else [])
+    except Problem as refusal:
+        problem = refusal
+    with context.database.read() as session:
+        some: list[Badge] = []
+        if text and problem is None:
+            same = select(Holder.id).where(Holder.name_index == context.personal.index("name", text))
+            query = select(Badge).where(col(Badge.holder_id).in_(same)).order_by(col(Badge.id).desc())
+            some = list(session.exec(query.limit(MOST + 1)).all())
         rows = badge_rows(session, context, some[:MOST])
-        following = some[MOST - 1].id if len(some) > MOST else None
-    except Problem as problem:
-        found = problem
+        return _found(
+            request, session, context, actor, rows, problem=problem, sought=True, more=MOST if len(some) > MOST else 0
+        )
+
+
+@router.get("/badges/persons")
+def no_person(_actor: Reads) -> Response:
+    """Somebody came back to the answer of a search: it is not kept."""
+    return RedirectResponse("/badges", 303)
+
+
+def _found(
+    request: Request, session: Session, context: Context, actor: Actor, rows: list[BadgeRow], *,
+    given: dict[str, str] | None = None, before: int = 0, following: int | None = None, problem: Problem | None = None,
+    sought: bool = False, more: int = 0,
+) -> Response:  # fmt: skip
+    given = given or {}
     return page(
-        request, session, context, actor, "badges.html", "badges", tab="badges", rows=rows, problem=found, given=given, before=before,
+        request, session, context, actor, "badges.html", "badges", tab="badges", rows=rows, problem=problem, given=given, before=before,
         following=following, standings=STANDINGS, asked={name: value for name, value in given.items() if value},
+        sought=sought, more=more,
     )  # fmt: skip
 
 
@@ -102,9 +134,6 @@ def _conditions(context: Context, given: dict[str, str]) -> Iterator[Any]:
         )
     if given["customer"]:
         yield col(Badge.customer_id).in_(select(Customer.id).where(Customer.code == given["customer"]))
-    if given["holder"]:
-        same = Holder.name_index == context.personal.index("name", given["holder"])
-        yield col(Badge.holder_id).in_(select(Holder.id).where(same))
     if given["standing"] in STANDINGS:
         yield stands_as(given["standing"], context.clock.now())
     yield Badge.kind == given["kind"] if given["kind"] else col(Badge.kind) != "temporary"

@@ -186,14 +186,41 @@ def test_badges_are_found_by_number_customer_holder_and_standing(app: FastAPI, a
     assert found("standing=lost") == [second["id"]]
     assert found("standing=nonsense&kind=staff") == []
     assert found("customer=C001") == [first["id"]]
-    assert found("holder=%E6%9D%8E%20%E5%A8%9C") == [first["id"]], "the whole name, however it is spaced"
-    looks = api.get(f"{API}/personal/looks").json()["items"]
-    assert [(look["fields"], look["subject"]) for look in looks][-1] == (["name"], "holder")
+
+
+def looks_of(client: TestClient) -> list[tuple[list[str], str]]:
+    """What is on record as looked at, the oldest first."""
+    return [(look["fields"], look["subject"]) for look in client.get(f"{API}/personal/looks").json()["items"]]
+
+
+def test_a_holder_is_found_by_the_whole_name_which_stands_in_no_address_and_looked_at_once(
+    app: FastAPI, api: TestClient
+) -> None:
+    named(app, "li", "李娜")
+    first, _ = issued_badge(api, "li", "M1001"), issued_badge(api, "sun", "M2001")
+
+    def sought(client: TestClient, name: str) -> str:
+        answer = client.post(
+            "/badges/persons", data={"holder": name}, headers={"Accept": "text/html", "Accept-Language": "en"}
+        )
+        assert answer.status_code == 200, answer.text
+        return answer.text
+
+    text = sought(api, "李 娜")
+    assert re.findall(r'<li class="row-card" data-badge="(\w+)"', text) == [first["id"]], "however it is spaced"
+    assert "李娜" not in text
+    assert "data-fresh" not in text, "a page that is fetched again would look again"
+    assert looks_of(api) == [(["name"], "holder")]
+    assert "No badge is like that." in sought(api, "李")
+    assert len(looks_of(api)) == 2
+    for _ in range(2):
+        shown(api, "/badges?holder=%E6%9D%8E%E5%A8%9C")
+        assert api.get("/badges/persons", headers={"Accept": "text/html", "X-Refresh": "1"}).url.path == "/badges"
+    assert len(looks_of(api)) == 2, "an address searches nothing"
     auditor = token_client(app, "auditor")
     assert 'name="holder"' not in shown(auditor, "/badges")
-    assert "may not" in words(shown(auditor, "/badges?holder=x")) or 'role="alert"' in shown(
-        auditor, "/badges?holder=x"
-    )
+    assert 'role="alert"' in sought(auditor, "李娜")
+    assert "M1001" not in sought(auditor, "李娜")
 
 
 def test_every_standing_is_found_as_it_is_shown(app: FastAPI, api: TestClient) -> None:

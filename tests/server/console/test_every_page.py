@@ -9,7 +9,7 @@ from server.console.sections import SECTIONS
 from tests.server.console.every_page import PAGES
 
 NO_PAGES = re.compile(
-    r"/static/|/live/|\.svg$|/code$|^/$|/visits/(search|find)$|/equipment/documents/|/badges/encodings/|/customers/persons$"
+    r"/static/|/live/|\.svg$|/code$|^/$|/visits/(search|find)$|/equipment/documents/|/badges/encodings/|/(customers|badges)/persons$"
 )
 """What browsers get that is no page of its own: files, fragments, addresses that lead on."""
 
