@@ -1,5 +1,6 @@
 // The one dialog: what an operator asks of the edges, why, and what became of it.
 import { call, command } from "./commands.js";
+import { tellOutcome } from "./outcomes.js";
 
 const $ = (id) => document.getElementById(id);
 
@@ -102,8 +103,11 @@ export function askFor(button, language, _) {
   offer(act, () => turn === current, _);
   dialog.showModal();
   (act.label ? $("ask-text") : $("ask-do")).focus();
+  let edges = edgesOf(given); // who has not done it yet
+  let sent = false; // until it has failed it is not sent again, however it is pressed
   dialog.querySelector("form").onsubmit = async (event) => {
     event.preventDefault();
+    if (sent) return;
     const text = $("ask-text").value.trim();
     const choice = act.choice ? $("ask-choice").value : "";
     if (choice.startsWith("/")) {
@@ -119,16 +123,23 @@ export function askFor(button, language, _) {
       $("ask-text").focus();
       return;
     }
+    sent = true;
     $("ask-do").disabled = true;
     answer(_("Sent. Waiting for the edge …"), "wait");
-    const outcome = await send(act, given, text, $("ask-extra").value.trim(), choice, language, _);
-    if (turn !== current) return;
+    const outcome = await send(act, given, edges, { text, extra: $("ask-extra").value.trim(), choice }, language, _);
+    sent = outcome.done;
+    edges = outcome.left ?? edges;
+    const tone = outcome.done ? "good" : "bad";
+    if (turn !== current || !dialog.open) {
+      tellOutcome(`${[act.title, given.about].filter(Boolean).join(" · ")}: ${outcome.text}`, tone, _);
+      return;
+    }
     $("ask-do").disabled = outcome.done;
-    answer(outcome.text, outcome.done ? "good" : "bad");
+    answer(outcome.text, tone);
     if (outcome.done) setTimeout(() => { if (turn === current) dialog.close(); }, 900);
   };
   $("ask-text").onkeydown = (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) dialog.querySelector("form").requestSubmit();
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.repeat) dialog.querySelector("form").requestSubmit();
   };
 }
 
@@ -161,19 +172,20 @@ function answer(text, tone) {
   place.textContent = text;
 }
 
-async function send(act, given, text, extra, choice, language, _) {
+async function send(act, given, edges, { text, extra, choice }, language, _) {
   if (act.path) return command(act.path, act.body(given, text), language, _);
   if (act.note) return command(`/api/v1/alarms/${given.alarm}/acknowledge`, act.note(text, extra), language, _);
-  const edges = edgesOf(given);
   if (edges.length === 0) return { done: false, text: _("The edge is not connected: nothing was done.") };
   const asked = act.command(given, text, extra, choice);
   const outcomes = await Promise.all(edges.map((edge) => command("/api/v1/commands", { edge, command: asked }, language, _)));
-  const failed = outcomes.findIndex((outcome) => !outcome.done);
-  if (failed < 0) return outcomes[0];
-  return { done: false, text: edges.length > 1 ? `${edges[failed]}: ${outcomes[failed].text}` : outcomes[failed].text };
+  const left = edges.filter((edge, index) => !outcomes[index].done);
+  if (edges.length === 1 || left.length === 0) return { ...outcomes[0], left };
+  const told = edges.map((edge, index) => `${edge}: ${outcomes[index].text}`);
+  if (left.length < edges.length) told.push(_("Who has done it is not asked again."));
+  return { done: false, left, text: told.join("\n") };
 }
 
-function edgesOf({ edge, edges }) {
+function edgesOf({ edge, edges = "" }) {
   if (edge) return [edge];
   if (edges !== "every") return edges.split(" ").filter(Boolean);
   return [...new Set([...document.querySelectorAll("#doors [data-edge]")].map((one) => one.dataset.edge))];

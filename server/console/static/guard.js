@@ -1,11 +1,11 @@
 // What waits for the guard at a door: the word on a person, equipment where no scanner works, and what left unchecked.
 import { call, command } from "./commands.js";
+import { tellOutcome } from "./outcomes.js";
 
 const $ = (id) => document.getElementById(id);
 const photos = new Map(); // attachment → data URL, or null while it is fetched or where it cannot be had
 const TOAST_MS = 6000;
 let turn = 0; // the dialog's: answers to an earlier one are not shown
-let toasting = 0;
 
 export const GUARD_ACTS = ["accept", "check", "attest"];
 
@@ -62,17 +62,7 @@ async function accept(button, language, _) {
   const outcome = await command("/api/v1/holder-confirmations", { access_point: point, number, accepted: true }, language, _);
   button.disabled = false;
   const accepted = _("Accepted.");
-  toast(`${number}: ${outcome.done ? accepted : outcome.text}`, outcome.done ? "good" : "bad");
-}
-
-function toast(text, tone) {
-  const place = $("toast");
-  place.textContent = text;
-  place.className = "message toast";
-  place.classList.add(tone);
-  place.hidden = false;
-  clearTimeout(toasting);
-  toasting = setTimeout(() => { place.hidden = true; }, TOAST_MS);
+  tellOutcome(`${number}: ${outcome.done ? accepted : outcome.text}`, outcome.done ? "good" : "bad", _);
 }
 
 // -- lines of devices: Enter goes to the next, an empty line is no device

@@ -64,7 +64,8 @@ def test_a_guard_compares_photo_and_person_and_accepts(page: Page, served: Serve
     page.keyboard.press("Enter")
     command = answer_command(served, edge, "ConfirmHolder")
     assert '"accepted":true' in command.command
-    expect(page.locator("#toast")).to_have_text("M1001: Accepted.")
+    expect(page.locator("#outcomes p")).to_have_text("M1001: Accepted.")
+    expect(page.locator("#outcomes p")).to_be_visible()
     with served.context.database.read() as session:
         assert session.exec(select(Attachment).where(Attachment.public_id == photo)).one()
         looks = session.exec(select(AuditEntry).where(AuditEntry.act == "personal.look")).all()
