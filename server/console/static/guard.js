@@ -4,7 +4,6 @@ import { tellOutcome } from "./outcomes.js";
 
 const $ = (id) => document.getElementById(id);
 const photos = new Map(); // attachment → data URL, or null while it is fetched or where it cannot be had
-const TOAST_MS = 6000;
 let turn = 0; // the dialog's: answers to an earlier one are not shown
 
 export const GUARD_ACTS = ["accept", "check", "attest"];
