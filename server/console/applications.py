@@ -3,7 +3,7 @@
 from typing import Annotated, Any, NamedTuple, get_args
 
 from fastapi import APIRouter, Query, Request, Response
-from sqlmodel import Session, col, or_, select
+from sqlmodel import Session, case, col, or_, select
 
 from server.badges.application_endpoints import list_applications
 from server.badges.lookup import find_application, find_badge
@@ -22,7 +22,7 @@ from server.permits.declaration import ITEMS
 from server.permits.overdue import undeclared_badges
 from server.personal.fields import masked_field
 from server.problems import Problem
-from server.registry.lookup import find_customer, seen_customers
+from server.registry.lookup import find_customer, seen_customers, seen_rows
 from server.registry.models import Customer, Holder
 from server.registry.records import IdDocument
 from server.routes import AppContext, DbSession, TransactionRoute
@@ -34,6 +34,8 @@ Writes = Annotated[Actor, requires(Permission.APPLICATION_WRITE)]
 Text = Annotated[str, Query(max_length=200)]
 MOST = 100
 """So many of each list."""
+PEOPLE = 1_000
+"""So many persons to choose from."""
 FOUND = 20
 """So many customers that a search shows."""
 KINDS = ("new", "reissue", "transfer")
@@ -64,8 +66,11 @@ def applications_page(
     undeclared, _ = undeclared_badges(session, 0, MOST)
     decided: list[ApplicationRow] = []
     if every:
-        query = select(Application).where(Application.status != "open").order_by(col(Application.id).desc())
-        decided = application_rows(session, context, session.exec(query.limit(MOST)).all())
+        query: Any = select(Application).join(Holder, col(Holder.id) == Application.holder_id)
+        query = seen_rows(actor, query, Holder).where(Application.status != "open")
+        decided = application_rows(
+            session, context, session.exec(query.order_by(col(Application.id).desc()).limit(MOST)).all()
+        )
     return page(
         request, session, context, actor, "applications.html", "badges", tab="applications", most=MOST, every=every, decided=decided,
         incomplete=listed("incomplete"), complete=listed("complete"), to_issue=_badges(session, context, "approved"),
@@ -110,10 +115,12 @@ def new_page(
     ready = chosen is not None or staff
     owner = owners_of(session, [chosen], context.clock.now())[chosen.id] if chosen is not None else None
     held = _held(session, chosen, staff=staff) if ready else []
+    holder = holder or _holder_of(session, old, kind)
+    people = _people(session, context, chosen, held, holder) if ready else []
     return page(
         request, session, context, actor, "application-new.html", "badges", tab="applications", q=q, matches=matches, problem=found,
-        owner=owner, staff=staff, kind=kind, old=old, held=badge_rows(session, context, held), chosen=holder or (_holder_of(session, old, kind)),
-        people=_people(session, context, chosen, held) if ready else [], documents=get_args(IdDocument), replaced=REPLACED,
+        owner=owner, staff=staff, kind=kind, old=old, held=badge_rows(session, context, held), chosen=holder,
+        people=people[:PEOPLE], more_people=PEOPLE if len(people) > PEOPLE else 0, documents=get_args(IdDocument), replaced=REPLACED,
         schedules=context.site.schedules,
     )  # fmt: skip
 
@@ -163,12 +170,16 @@ def _held(session: Session, customer: Customer | None, *, staff: bool) -> list[B
     return list(session.exec(query.order_by(col(Badge.id))).all())
 
 
-def _people(session: Session, context: Context, customer: Customer | None, held: list[Badge]) -> list[Person]:
+def _people(
+    session: Session, context: Context, customer: Customer | None, held: list[Badge], first: str
+) -> list[Person]:
+    """Who may be chosen, the newest first; before them the one whose id is ``first``. One more than :data:`PEOPLE` where there are more."""
     now = context.clock.now()
     query = select(Holder).where(
         col(Holder.deleted_at).is_(None), or_(col(Holder.left_at).is_(None), col(Holder.left_at) > now)
     )
     query = query.where(Holder.kind == "staff" if customer is None else Holder.customer_id == customer.id)
+    named = case((col(Holder.public_id) == first, 0), else_=1)
     numbers: dict[int, list[str]] = {}
     for badge in held:
         numbers.setdefault(badge.holder_id, []).append(badge.number or "")
@@ -179,7 +190,7 @@ def _people(session: Session, context: Context, customer: Customer | None, held:
             masked_field(context.personal, row, "id_number") or "",
             numbers.get(row.id or 0, []),
         )
-        for row in session.exec(query.order_by(col(Holder.id).desc()).limit(1_000)).all()
+        for row in session.exec(query.order_by(named, col(Holder.id).desc()).limit(PEOPLE + 1)).all()
     ]
 
 

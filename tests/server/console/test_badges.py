@@ -5,10 +5,12 @@ import re
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlmodel import select
 
+from server.console import applications
 from server.db.clock import to_us
 from server.fleet.models import Edge, EdgeCommand
 from server.personal.fields import write_field
@@ -366,3 +368,27 @@ def test_another_departments_badge_is_seen_and_reported_and_nothing_else(app: Fa
 def _steps(text: str) -> str:
     found = re.findall(r'<li data-step="(\w+)" data-state="(\w+)"', text)
     return " ".join(f"{step}:{state}" for step, state in found)
+
+
+def test_what_was_decided_for_another_departments_customer_is_not_listed(app: FastAPI, api: TestClient) -> None:
+    with context_of_app(app).database.write() as session:
+        owner = session.exec(select(Customer).where(Customer.code == "C002")).one()
+        owner.department = "finance"
+        session.add(owner)
+    for holder in ("li", "sun"):
+        approved_badge(api, holder)
+    assert "C002" in section(shown(api, "/applications?every=true"), "decided")
+    service = token_client(app, "customer_service")
+    decided = section(shown(service, "/applications?every=true"), "decided")
+    assert "C001" in decided
+    assert "C002" not in decided
+
+
+def test_more_people_than_are_listed_is_said_and_the_chosen_one_is_among_them(
+    app: FastAPI, api: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(applications, "PEOPLE", 1)
+    text = shown(api, "/applications/new?customer=C001&holder=hol_li")
+    assert re.findall(r'name="holder" value="(\w+)"( checked)?', text) == [("hol_li", " checked")]
+    assert "Only the newest 1 people are listed." in text
+    assert "are listed" not in shown(api, "/applications/new?customer=C002")
