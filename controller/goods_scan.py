@@ -71,7 +71,7 @@ def check_by_console(turn: Turn, asked: CheckEquipment) -> Explanation | None:
         return because(Reason.REASON_REQUIRED)
     refusal = _no_goods_door(asked.access_point, point)
     if refusal is None and len(asked.items) > MAX_CONSOLE_ITEMS:
-        refusal = because(Reason.COUNT_INVALID, cause=f"{len(asked.items)} devices, {MAX_CONSOLE_ITEMS} at most")
+        refusal = because(Reason.COUNT_INVALID, cause="devices", number=str(len(asked.items)))
     if refusal is not None or point is None or turn.index is None:
         return refusal
     if turn.door(point.door).mode == "released":

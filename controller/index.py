@@ -17,11 +17,10 @@ from controller.limits import Limits, limits_from
 from controller.nesting import around, closed, closures, without
 from controller.now import SECOND_US
 from controller.policy import Badge, Customer, Delta, Duty, GrantArea, Holder, Policy
-from controller.quota import without_place
+from controller.quota import CARD_OF_TWO, without_place
 from controller.schedule import Calendar
 from controller.site import AccessPoint, Area, Door, Site
 
-CARD_OF_TWO = "card of two badges"
 TRAITS = ("authenticated_only", "customers", "closed", "anti_passback")
 
 

@@ -176,15 +176,16 @@ def reconcile(turn: Turn, asked: ReconcileOccupancy, operator: str) -> Explanati
     if not turn.state.journal_available:
         return because(Reason.JOURNAL_UNAVAILABLE)
     if not 0 <= asked.others <= MAX_OTHERS:
-        return because(Reason.COUNT_INVALID, cause=f"others = {asked.others}")
+        return because(Reason.COUNT_INVALID, cause="others", number=str(asked.others))
     wanted = set(asked.numbers)
     found = {badge.number: badge for badge in index.policy.badges if badge.number in wanted}
     for number in asked.numbers:
         if number not in found:
             return because(Reason.NO_SUCH_BADGE, number=number)
-    twice = _twice(asked.numbers) or _twice(found[number].holder for number in asked.numbers)
-    if twice:
-        return because(Reason.COUNT_INVALID, cause=f"{twice} twice")
+    people = [found[number].holder for number in asked.numbers]
+    for cause, twice in (("badge_twice", _twice(asked.numbers)), ("person_twice", _twice(people))):
+        if twice is not None:
+            return because(Reason.COUNT_INVALID, cause=cause, number=asked.numbers[twice])
     present = tuple(_found(turn.state, index, room, found[number]) for number in asked.numbers)
     present += _found_others(turn, index, room, asked.others)
     known = {one.holder for one in present}
@@ -206,13 +207,14 @@ def reconcile(turn: Turn, asked: ReconcileOccupancy, operator: str) -> Explanati
     return None
 
 
-def _twice(values: Iterable[Hashable]) -> str:
+def _twice(values: Iterable[Hashable]) -> int | None:
+    """The place of the first that was there before."""
     seen: set[Hashable] = set()
-    for value in values:
+    for place, value in enumerate(values):
         if value in seen:
-            return str(value)
+            return place
         seen.add(value)
-    return ""
+    return None
 
 
 def _found(state: State, index: PolicyIndex, room: Room, badge: Badge) -> Found:

@@ -4,10 +4,13 @@ from collections.abc import Iterable, Mapping
 
 from controller.policy import Badge, Customer
 
-NO_SLOT = "no slot"
-BEYOND_QUOTA = "slot beyond the quota"
-SUPERSEDED = "an older generation of its slot"
-TWICE = "two badges of one slot and generation"
+NO_SLOT = "no_slot"
+BEYOND_QUOTA = "beyond_quota"
+SUPERSEDED = "superseded"
+"""Of an older generation of its slot."""
+TWICE = "slot_twice"
+"""Two badges of one slot and generation."""
+CARD_OF_TWO = "card_of_two"
 
 _SLOT_BITS = 16
 

@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from controller.event_base import AlarmName, Explanation
+from controller.reason_words import in_words
 
 Language = Literal["zh-CN", "en"]
 Since = Literal["edge", "server"]
@@ -114,7 +115,7 @@ class Reason(enum.Enum):
     NO_SUCH_DOOR = Meaning("B9", "edge", "此控制器没有门 {door}。", "This edge has no door {door}.", {"door": str}, "command" )
     NO_SUCH_POINT = Meaning("B9", "edge", "此控制器没有通行点 {access_point}。", "This edge has no access point {access_point}.", {"access_point": str}, "command")
     NO_SUCH_BADGE = Meaning("B9", "edge", "没有编号为 {number} 的出入证。", "There is no badge numbered {number}.", {"number": str}, "command")
-    COUNT_INVALID = Meaning("B9", "edge", "清点数据有误（{cause}），请核对后重填。", "The count cannot be right ({cause}). Check it and enter it again.", {"cause": str}, "command")
+    COUNT_INVALID = Meaning("B9", "edge", "清点数据有误（{cause}：{number}），请核对后重填。", "The count cannot be right ({cause}: {number}). Check it and enter it again.", {"cause": str, "number": str}, "command")
     NO_SUCH_ALARM = Meaning("B9", "edge", "没有这样的报警：{alarm} {subject}。", "No such alarm stands: {alarm} {subject}.", {"alarm": str, "subject": str}, "command")
     FIRE_INPUT_ACTIVE = Meaning("L1", "edge", "{zone} 区消防信号仍未恢复，不能复位。", "The fire input of zone {zone} is still active; restore it first.", {"zone": str}, "command")
     FIRE_NOT_LATCHED = Meaning("L1", "edge", "{zone} 区没有待复位的消防释放。", "Zone {zone} has no fire release to reset.", {"zone": str}, "command")
@@ -263,7 +264,7 @@ class _Gaps(dict[str, str | int]):
 
 
 def remedy(explanation: Explanation, language: Language = "en") -> str:
-    """The sentence for a person: what is wrong and what to do. A reason of a newer version gives its bare code."""
+    """The sentence for a person: what is wrong and what to do, codes in words. A reason of a newer version gives its bare code."""
     meaning = Reason.__members__.get(explanation.reason)
     if meaning is None:
         return explanation.reason
@@ -272,7 +273,8 @@ def remedy(explanation: Explanation, language: Language = "en") -> str:
         texts = meaning.value.out
     elif meaning.value.over is not None and explanation.inputs.get("wait_s") == 0:
         texts = meaning.value.over
-    return string.Formatter().vformat(texts[language == "en"], (), _Gaps(explanation.inputs))
+    said = in_words(explanation.inputs, chinese=language == "zh-CN")
+    return string.Formatter().vformat(texts[language == "en"], (), _Gaps(said))
 
 
 def instruction(alarm: AlarmName, language: Language = "en") -> str:

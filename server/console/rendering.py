@@ -16,10 +16,12 @@ from jinja2.bccache import Bucket
 from jinja2.runtime import Context
 
 from controller.event_base import Explanation
+from controller.reason_words import MOMENT
 from controller.reasons import Language, remedy
 from controller.site import Area, Door, Site
 from server.console.floor_plan import FloorPlan, computed_plan
 from server.console.language import LANGUAGES, translate
+from server.console.schedule_words import hours_of
 from server.console.static_files import static_files
 from server.console.view import EventView, Panels
 from server.console.words import word
@@ -115,12 +117,20 @@ class Renderer:
         return lambda name: self._place(language, name)
 
     def remedy(self, because: Mapping[str, Any], language: Language) -> str:
-        """The sentence of an explanation, with the site's names for its places."""
-        inputs = dict(because.get("inputs") or {})
-        for name in ("area", "door"):
-            if isinstance(inputs.get(name), str):
-                inputs[name] = self._place(language, inputs[name])
+        """The sentence of an explanation, with the site's names, hours and time."""
+        inputs = {name: self._said(name, value, language) for name, value in dict(because.get("inputs") or {}).items()}
         return remedy(Explanation(because["reason"], because["rule"], inputs), language)
+
+    def _said(self, name: str, value: str | int, language: Language) -> str | int:
+        """An input of an explanation as this site calls it."""
+        if isinstance(value, int):
+            return self._moment(from_us(value)) if name.endswith(MOMENT) else value
+        if name in ("area", "door", "access_point", "subject"):
+            return self._point(language, self._place(language, value))
+        if name == "schedule":
+            found = next((one for one in self._site.schedules if one.id == value), None)
+            return value if found is None else hours_of(found, lambda text: translate(language, text))
+        return translate(language, word("alarm", value)) if name == "alarm" else value
 
     def _environment(self, language: Language) -> Environment:
         environment = Environment(

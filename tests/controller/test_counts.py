@@ -2,6 +2,7 @@
 
 import pytest
 
+from controller.events import CommandDone
 from controller.inputs import DoorContact, RexPressed, Started
 from controller.now import SECOND_US, Now
 from controller.reasons import Reason
@@ -204,6 +205,16 @@ def test_a_count_that_cannot_be_is_refused_with_its_reason(asked: dict[str, obje
     go(at, LI, WANG)
     assert result(count(at, **asked)) == ("refused", reason.name)  # type: ignore[arg-type]
     assert numbers(at) == {"li", "wang"}
+
+
+def test_two_badges_of_one_person_in_a_count_are_refused_by_the_second_ones_number() -> None:
+    second = badge(77, "li-2", holder=LI.holder, slot=2, generation=2)
+    outcome = count(room(badges=(LI, second)), LI, second)
+    assert result(outcome) == ("refused", "COUNT_INVALID")
+    done = events(outcome, CommandDone)[0]
+    assert isinstance(done, CommandDone)
+    assert done.because is not None
+    assert done.because.inputs == {"cause": "person_twice", "number": "li-2"}
 
 
 def test_a_count_names_known_badges_each_once() -> None:

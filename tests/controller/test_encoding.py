@@ -118,7 +118,7 @@ def test_whatever_else_the_reader_answers_is_a_refusal_with_its_own_reason(told:
     assert isinstance(done, CommandDone)
     assert done.because is not None
     assert "?" not in remedy(done.because)
-    assert ("read_key" in remedy(done.because)) == ("step" in Reason[done.because.reason].value.inputs)
+    assert ("the key for reading" in remedy(done.because)) == ("step" in Reason[done.because.reason].value.inputs)
     assert desk.performed[-1] == Indicate("desk-reader", "denied")
 
 

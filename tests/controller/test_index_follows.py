@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.index import CARD_OF_TWO, PolicyIndex
+from controller.index import PolicyIndex
 from controller.policy import Badge, BadgeKind, BadgeStatus, Customer, Grant, GrantArea, Holder, Policy, Version
 from controller.policy_delta import make_delta
+from controller.quota import CARD_OF_TWO
 from controller.site import Area, Door, Site
 from tests.controller.building import CUSTOMERS, LI, SITE, WANG, badge, policy
 

@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.access import NOBODY
-from controller.index import CARD_OF_TWO, PolicyIndex
+from controller.index import PolicyIndex
 from controller.lease import AcceptedLease, age_us, class_limit_s, left_us, renews
 from controller.now import SECOND_US
 from controller.policy import Badge, Customer, Lease, Version
-from controller.quota import BEYOND_QUOTA, NO_SLOT, SUPERSEDED, TWICE, without_place
+from controller.quota import BEYOND_QUOTA, CARD_OF_TWO, NO_SLOT, SUPERSEDED, TWICE, without_place
 from tests.controller.building import CUSTOMERS, GUO, LI, SITE, SUN, WANG, badge, policy
 
 BY_ID = {customer.id: customer for customer in CUSTOMERS}

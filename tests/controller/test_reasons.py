@@ -3,14 +3,21 @@
 import re
 import string
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from controller import reasons
 from controller.access import RULES
 from controller.event_base import AlarmName, Explanation
+from controller.policy import BadgeKind
+from controller.quota import BEYOND_QUOTA, CARD_OF_TWO, NO_SLOT, SUPERSEDED, TWICE
 from controller.reasons import ALARMS, Reason, because, instruction, remedy
+from readers.credentials.desfire_encoding import Step
+from readers.reader import Technology
 
+CAUSES = ("others", "badge_twice", "person_twice", "devices", "noise", "too_long", "half", "check")
+"""Of a count and of a scan."""
 SOURCES = {
     path.name: path.read_text(encoding="utf-8")
     for path in Path(reasons.__file__).parent.glob("*.py")
@@ -73,6 +80,40 @@ def test_a_remedy_is_a_sentence_with_the_inputs_in_it() -> None:
     assert explanation == Explanation("NO_PERMISSION", "R1", {"number": "0007", "area": "hall"})
     assert remedy(explanation) == "Badge 0007 has no permission for hall."
     assert remedy(explanation, "zh-CN") == "出入证 0007 没有进入 hall 的权限。"
+
+
+CODES: dict[str, list[str]] = {
+    "kind": [*get_args(BadgeKind), "order", "slip"],
+    "composition": ["same_customer", "with_staff"],
+    "technology": list(get_args(Technology)),
+    "cause": [NO_SLOT, BEYOND_QUOTA, SUPERSEDED, TWICE, CARD_OF_TWO, *CAUSES],
+    "step": list(get_args(Step)),
+}
+"""Every code that an explanation may carry in an input of that name."""
+NAMED: dict[str, str] = {
+    "area": "主机房",
+    "door": "东门",
+    "access_point": "走廊 → 主机房",
+    "schedule": "周一 08:00–18:00",
+}
+"""What the site's own names have been put in place of before (:mod:`server.console.rendering`)."""
+WORD = re.compile(r"(?<![A-Za-z])[a-z]+_[a-z_]*|(?<![A-Za-z])[a-z]{3,}")
+
+
+@pytest.mark.parametrize("reason", Reason, ids=lambda reason: reason.name)
+def test_a_person_reads_no_code_and_no_count_of_microseconds_in_a_chinese_sentence(reason: Reason) -> None:
+    meaning = reason.value
+    inputs: dict[str, str | int] = {
+        name: NAMED.get(name, "A1" if kind is str else 8) for name, kind in meaning.inputs.items()
+    }
+    inputs |= {name: 1_795_341_600_000_000 for name in inputs if name.endswith("_us")}
+    coded = [name for name in inputs if name in CODES]
+    for texts in ("", "out"):
+        for code in CODES[coded[0]] if coded else [""]:
+            given = inputs | ({coded[0]: code} if coded else {}) | ({"way": texts} if "way" in inputs else {})
+            said = remedy(Explanation(reason.name, meaning.rule, given), "zh-CN")
+            assert not WORD.search(said), said
+            assert not re.search(r"\d{10}", said), said
 
 
 def test_a_remedy_tells_waiting_to_enter_waiting_to_leave_and_waiting_in_vain_apart() -> None:

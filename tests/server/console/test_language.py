@@ -81,6 +81,25 @@ def test_a_text_without_translation_is_shown_as_it_is() -> None:
     assert translate("zh-CN", "no such text") == "no such text"
 
 
+@pytest.mark.parametrize(
+    ("reason", "inputs", "said"),
+    [
+        ("OUTSIDE_SCHEDULE", {"area": "hall", "schedule": "office"}, "（周一至周五 08:00–18:00、节假日 无）"),
+        ("LEASE_ENDED", {"kind": "customer"}, "客户证的授权已到期"),
+        ("NOBODY_WAITS", {"access_point": "hall-in", "number": "M1"}, "lobby → 主机房 没有持出入证 M1 的人"),
+        ("NO_SUCH_ALARM", {"alarm": "DoorForcedOpen", "subject": "hall-door"}, "没有这样的报警：门被强行打开 东门。"),
+        ("WORK_ORDER_LATE", {"order": "GD-1", "ready_us": 1_795_341_600_000_000}, "11-22 18:00:00 之后"),
+    ],
+)
+def test_a_sentence_says_what_the_site_calls_its_places_hours_and_moments(
+    reason: str, inputs: dict[str, str | int], said: str
+) -> None:
+    named = SITE.replace('id = "hall"\n', 'id = "hall"\nname_zh = "主机房"\n', 1)
+    named = named.replace('id = "hall-door"\n', 'id = "hall-door"\nname_zh = "东门"\n', 1)
+    renderer = Renderer(parse_site(named, "site.toml"))
+    assert said in renderer.remedy({"reason": reason, "rule": "R1", "inputs": inputs}, "zh-CN")
+
+
 def test_what_is_constant_in_a_template_is_said_in_each_language() -> None:
     parts, renderer = {}, Renderer(parse_site(SITE, "site.toml"))
     for language in LANGUAGES:
