@@ -34,11 +34,14 @@ FOR_REAL = {
 
 LEFT_OUT = {
     "b1-nothing-is-issued-while-a-document-is-missing": "tests/server/badges",
+    "b1-a-badge-is-written-at-the-desk": "tests/stack/flows/test_badge_flows.py",
     "b3-b9-a-badge-opens-within-its-validity": "b3-b8-a-badge-ends-to-the-millisecond, in virtual time",
     "b4-a-successor-waits-for-a-cut-off-edge": "tests/server/fleet/test_awaited.py",
     "b5-a-holder-leaves-and-a-badge-passes-on": "tests/server/badges, tests/server/fleet",
+    "b8-r8-a-visitor-from-the-permit-to-the-way-out": "tests/stack/flows/test_visit_flows.py",
     "c3-two-files-of-one-customer-become-one": "tests/server/registry/test_merge.py",
     "c4-d6-personal-data-are-masked-and-stay-here": "tests/server/personal",
+    "e1-e2-e4-e6-from-the-order-to-the-door": "tests/stack/flows/test_equipment_flows.py",
     "l5-what-must-be-tested-is-tested-on-a-date": "tests/server/duty",
 }
 """Only processes can play these, and what they show of the server's acts others prove, which stand here: `make scenarios` plays them, this does not, for each
@@ -57,8 +60,6 @@ ON_ONE = (
     "fire-releases",
     "tap-opens-a-door",
     "r2-l2-pairs-with-the-network-dead",
-    "e1-e2-e4-e6-from-the-order-to-the-door",
-    "b8-r8-a-visitor-from-the-permit-to-the-way-out",
     "b7-a-supervisor-approves-and-a-guard-admits",
 )
 """What the broker does in these it does in the others too."""

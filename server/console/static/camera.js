@@ -8,6 +8,7 @@ const HEIGHT = 800; // 3:4, what the badge's face shows
 const QUALITY = 0.9;
 
 for (const box of document.querySelectorAll("[data-camera]")) prepare(box);
+document.addEventListener("fresh", (event) => { for (const box of event.target.querySelectorAll("[data-camera]")) prepare(box); });
 
 function prepare(box) {
   const form = box.closest("form");
@@ -34,9 +35,8 @@ function prepare(box) {
   };
 
   if (!navigator.mediaDevices?.getUserMedia) {
-    part("[data-act=camera]").disabled = true;
     problem(_("This browser gives no camera to this address (it wants https). Choose a picture instead."));
-  }
+  } else part("[data-act=camera]").disabled = false; // as soon as it does something
 
   async function on() {
     problem("");

@@ -29,7 +29,9 @@ class ShownPage:
 
 
 def _keys(page: Page, places: Places) -> None:
+    page.wait_for_selector("body[data-link=up]")
     page.keyboard.press("?")
+    page.wait_for_selector("#shortcuts[open]")
 
 
 def _typed(*lines: str) -> Callable[[Page, Places], None]:
@@ -46,6 +48,7 @@ def _wrong(page: Page, places: Places) -> None:
     page.fill("#username", "nobody")
     page.fill("#password", "not the password")
     page.click(".act.main")
+    page.wait_for_selector("#problem")
 
 
 def _unfolded(page: Page, places: Places) -> None:

@@ -17,8 +17,8 @@ from tests.stack.flows.console import Console
 from tests.stack.open_site import OpenSite, populate
 
 CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
-SETTINGS = {"exit_confirm_s": 1.4, "duress_from_s": 1.1, "duress_until_s": 1.3}
-"""A second tap at a way out counts sooner: a test waits for it."""
+SETTINGS = {"exit_confirm_s": 1.4, "duress_from_s": 1.1, "duress_until_s": 1.3, "pairing_window_s": 60}
+"""A second tap at a way out counts sooner: a test waits for it. Two who enter together wait for each other as long as a browser may take."""
 expect.set_options(timeout=20_000)  # a loaded machine is slow, not wrong
 
 

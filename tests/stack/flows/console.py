@@ -19,6 +19,8 @@ from tests.stack.open_site import READY_S, OpenSite
 
 PASSWORD = "Lantern-Quay-27-otter"
 VIEWPORT = {"width": 1280, "height": 800}
+ASKED_EVERY_S = 0.2
+"""Each asking of the ledger is audited."""
 ZONE = ZoneInfo("Asia/Shanghai")
 """Of the demo site: what a form's date and time mean."""
 
@@ -96,9 +98,9 @@ class Console:
             self._people[who] = username
         return self._people[who]
 
-    def kiosk(self) -> Page:
+    def kiosk(self, **options: Any) -> Page:
         """The screen at the entrance, set up by its token."""
-        page = self.strange_page()
+        page = self.strange_page(**options)
         page.goto(f"{self.url}/kiosk/sign-in")
         page.fill("#token", self.stack.token("kiosk"))
         page.click(".act.main")
@@ -113,16 +115,21 @@ class Console:
 
     def walk(self, door: str, people: int = 1, out: bool = False) -> None:
         """Through a door that is unlocked. Returns when the server has it: a page of records is read once."""
-        tail, before = self.site.tail, self.site.tail.last_seq()
+        before = self.site.tail.last_seq()
         self.stack.hall.post("/pass", {"door": door, "people": people, "out": out})
-        record = tail.wait_for(lambda one: any(isinstance(event, AccessTaken) for event in one.events), before, READY_S)
-        assert record is not None, f"nobody passed the {door}"
+        self.recorded(AccessTaken, before)
+
+    def recorded(self, event_type: type[Any], after_seq: int) -> None:
+        """Wait for an event of the door's edge, and until the server has it."""
+        told = lambda one: any(isinstance(event, event_type) for event in one.events)  # noqa: E731
+        record = self.site.tail.wait_for(told, after_seq, READY_S)
+        assert record is not None, f"no {event_type.__name__} after {after_seq}"
         query = {"edge": EDGE, "after_seq": record.seq - 1}
-        assert until(lambda: bool(self.stack.api.lines("/api/v1/ledger/export", **query)), READY_S)
+        assert until(lambda: bool(self.stack.api.lines("/api/v1/ledger/export", **query)), READY_S, ASKED_EVERY_S)
 
     def scan(self, text: str, at: str) -> str:
         """Hold a code before a goods door's scanner. Returns what its lamp showed."""
-        return str(self.stack.hall.post("/scan", {"access_point": at, "text": text})["indicator"])
+        return str(self.stack.hall.post("/scan", {"access_point": at, "text": text, "wait_s": 10})["indicator"])
 
     # life
 
@@ -180,7 +187,8 @@ def press(page: Page, key: str) -> None:
 
 
 def type_as_scanner(page: Page, text: str) -> None:
-    """A USB scanner is a keyboard that types a key every 5 ms, and Enter. The times are given: a loaded machine would type like a person."""
+    """A USB scanner is a keyboard that types a key every 5 ms, Shift before a capital, and Enter. The times are given: a loaded machine would type like
+    a person."""
     settled(page)
     keys = page.context.new_cdp_session(page)
     now_s = page.evaluate("Date.now()") / 1000
@@ -188,6 +196,10 @@ def type_as_scanner(page: Page, text: str) -> None:
         given: dict[str, Any] = {"key": character, "text": "\r" if character == "Enter" else character}
         if character == "Enter":
             given |= {"code": "Enter", "windowsVirtualKeyCode": 13}
+        elif character.isupper():
+            shift = {"key": "Shift", "code": "ShiftLeft", "windowsVirtualKeyCode": 16, "modifiers": 8}
+            keys.send("Input.dispatchKeyEvent", {"type": "rawKeyDown", "timestamp": now_s + place * 0.005, **shift})
+            given["modifiers"] = 8
         for kind in ("keyDown", "keyUp"):
             keys.send("Input.dispatchKeyEvent", {"type": kind, "timestamp": now_s + place * 0.005, **given})
     keys.detach()

@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 from pypdf import PageObject, PdfReader
 from pypdf.generic import ContentStream
 
+from controller.events import PolicyChanged
 from tests.stack.flows.console import Console, press, site_minute, type_as_scanner
 
 AT_THE_DOOR, AT_THE_DESK = "HY-R760-0301", "HY-R760-0302"
@@ -24,8 +25,8 @@ def test_a_work_order_is_drafted_approved_and_received_at_the_door_and_at_the_de
     guard = console.page("guard", order.removeprefix(console.url))
     guard.click("[data-act=unpacked]")
     expect(guard.locator("[data-act=unpacked]")).to_have_count(0)
-    expect(guard.locator("[data-act=reveal]")).to_have_count(0)  # no button that the server would refuse
     code = code_on_the_sheet(console, guard)
+    expect(guard.locator("[data-act=reveal]")).to_have_count(0)  # no button that the server would refuse
     console.in_force()
     assert console.scan(code, "goods-in") == "accepted"
     assert console.scan("HY-R760-9999", "goods-in") == "denied"
@@ -35,9 +36,10 @@ def test_a_work_order_is_drafted_approved_and_received_at_the_door_and_at_the_de
     console.walk("goods-door")
     in_the_inventory(console, guard, AT_THE_DOOR)
 
+    before = console.site.tail.last_seq()
     bind_to_the_desk(supervisor)
     expect(supervisor.locator("main")).to_contain_text("It is asked back from edge-1")
-    console.in_force()  # by which the door's edge has confirmed
+    console.recorded(PolicyChanged, before)  # by which the door's edge has confirmed
     bind_to_the_desk(supervisor)
     expect(supervisor.locator("main")).not_to_contain_text("It is asked back from edge-1")
     guard.goto(order)
