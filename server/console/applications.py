@@ -73,15 +73,15 @@ def applications_page(
         )
     return page(
         request, session, context, actor, "applications.html", "badges", tab="applications", most=MOST, every=every, decided=decided,
-        incomplete=listed("incomplete"), complete=listed("complete"), to_issue=_badges(session, context, "approved"),
-        awaiting=[row for row in _badges(session, context, "issued") if row.badge.awaiting],
-        undeclared=badge_rows(session, context, undeclared), items=ITEMS,
+        incomplete=listed("incomplete"), complete=listed("complete"), to_issue=_badges(session, context, actor, "approved"),
+        awaiting=[row for row in _badges(session, context, actor, "issued") if row.badge.awaiting],
+        undeclared=badge_rows(session, context, actor, undeclared), items=ITEMS,
     )  # fmt: skip
 
 
-def _badges(session: Session, context: Context, status: str) -> list[BadgeRow]:
+def _badges(session: Session, context: Context, actor: Actor, status: str) -> list[BadgeRow]:
     query = select(Badge).where(Badge.status == status, col(Badge.kind) != "temporary").order_by(col(Badge.id))
-    return badge_rows(session, context, session.exec(query.limit(MOST)).all())
+    return badge_rows(session, context, actor, session.exec(query.limit(MOST)).all())
 
 
 @router.get("/applications/new")
@@ -113,13 +113,13 @@ def new_page(
     if chosen is None and not staff:
         matches = _matches(session, context, actor, q.strip())
     ready = chosen is not None or staff
-    owner = owners_of(session, [chosen], context.clock.now())[chosen.id] if chosen is not None else None
+    owner = owners_of(session, context, [chosen])[chosen.id] if chosen is not None else None
     held = _held(session, chosen, staff=staff) if ready else []
     holder = holder or _holder_of(session, old, kind)
     people = _people(session, context, chosen, held, holder) if ready else []
     return page(
         request, session, context, actor, "application-new.html", "badges", tab="applications", q=q, matches=matches, problem=found,
-        owner=owner, staff=staff, kind=kind, old=old, held=badge_rows(session, context, held), chosen=holder,
+        owner=owner, staff=staff, kind=kind, old=old, held=badge_rows(session, context, actor, held), chosen=holder,
         people=people[:PEOPLE], more_people=PEOPLE if len(people) > PEOPLE else 0, documents=get_args(IdDocument), replaced=REPLACED,
         schedules=context.site.schedules,
     )  # fmt: skip
@@ -131,7 +131,7 @@ def application_page(request: Request, session: DbSession, context: AppContext, 
     application = find_application(session, name, actor)
     (row,) = application_rows(session, context, [application])
     badge = session.get(Badge, application.badge_id) if application.badge_id is not None else None
-    (shown,) = badge_rows(session, context, [badge]) if badge is not None else [None]
+    (shown,) = badge_rows(session, context, actor, [badge]) if badge is not None else [None]
     declared = get_declaration(session, actor, row.holder_id).declared_at
     replaced = session.get(Badge, application.replaces_id) if application.replaces_id is not None else None
     staff = row.owner is None
@@ -141,7 +141,7 @@ def application_page(request: Request, session: DbSession, context: AppContext, 
         by=operators_of(session, [row.application.created_by, row.application.decided_by]),
         approves=actor.may(Permission.APPLICATION_APPROVE) and (not staff or actor.may(Permission.STAFF_PERMIT)),
         issuing=issuing_of(request, session, context, actor, badge, seen=True) if badge is not None else None,
-        blocked=_blocked(row), held=_holding(session, context, row), steps=_steps(row, shown, declared is not None),
+        blocked=_blocked(row), held=_holding(session, context, actor, row), steps=_steps(row, shown, declared is not None),
     )  # fmt: skip
 
 
@@ -157,7 +157,7 @@ def _matches(session: Session, context: Context, actor: Actor, text: str) -> lis
             )
         )
     rows = session.exec(query.order_by(col(Customer.code)).limit(FOUND + 1)).all()
-    return list(owners_of(session, rows, context.clock.now()).values())
+    return list(owners_of(session, context, rows).values())
 
 
 def _held(session: Session, customer: Customer | None, *, staff: bool) -> list[Badge]:
@@ -209,12 +209,12 @@ def _blocked(row: ApplicationRow) -> list[str]:
     return [why for why, holds in (("contract", not owner.in_force), ("quota", full)) if holds]
 
 
-def _holding(session: Session, context: Context, row: ApplicationRow) -> list[BadgeRow]:
+def _holding(session: Session, context: Context, actor: Actor, row: ApplicationRow) -> list[BadgeRow]:
     """Whose badges fill the quota, where that stands in the way."""
     if row.owner is None or "quota" not in _blocked(row):
         return []
     customer = session.exec(select(Customer).where(Customer.code == row.owner.code)).one()
-    return badge_rows(session, context, _held(session, customer, staff=False))
+    return badge_rows(session, context, actor, _held(session, customer, staff=False))
 
 
 def _steps(row: ApplicationRow, badge: BadgeRow | None, declared: bool) -> list[tuple[str, str]]:

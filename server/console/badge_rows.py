@@ -12,12 +12,15 @@ from server.badges.quota import Quota, quotas_of
 from server.badges.showing import ApplicationShown, BadgeShown, show_applications, show_badges
 from server.badges.standing import contract_standing, why_not_in_force
 from server.context import Context
+from server.operators.actor import Actor
 from server.personal.fields import masked_field
+from server.registry.lookup import seen_customers
 from server.registry.models import Customer, Holder
 
 
 class Owner(NamedTuple):
-    """The customer beside a badge: ``in_force``, or ``why`` not in English and Chinese (B1)."""
+    """The customer beside a badge: ``in_force``, or ``why`` not in English and Chinese (B1). ``seen``: who looks may open the file (C4); else only code and
+    name are shown."""
 
     code: str
     name: str
@@ -25,6 +28,7 @@ class Owner(NamedTuple):
     quota: Quota
     in_force: bool
     why: tuple[str, str]
+    seen: bool = True
 
 
 class BadgeRow(NamedTuple):
@@ -45,10 +49,13 @@ class ApplicationRow(NamedTuple):
     owner: Owner | None
 
 
-def badge_rows(session: Session, context: Context, rows: Sequence[Badge]) -> list[BadgeRow]:
-    """In the same order."""
+def badge_rows(session: Session, context: Context, actor: Actor, rows: Sequence[Badge]) -> list[BadgeRow]:
+    """In the same order, badges of other departments' customers too."""
     now = context.clock.now()
     holders, owners = _people(session, context, {row.holder_id for row in rows}, now)
+    closed = select(Customer.id).where(col(Customer.id).in_(list(owners)), ~seen_customers(actor))
+    for customer_id in session.exec(closed):
+        owners[customer_id] = owners[customer_id]._replace(seen=False)
     return [
         BadgeRow(shown, *holders[row.holder_id][:2], owners.get(row.customer_id))
         for row, shown in zip(rows, show_badges(session, rows, now), strict=True)
@@ -56,7 +63,7 @@ def badge_rows(session: Session, context: Context, rows: Sequence[Badge]) -> lis
 
 
 def application_rows(session: Session, context: Context, rows: Sequence[Application]) -> list[ApplicationRow]:
-    """In the same order."""
+    """In the same order; all of customers whose files may be opened."""
     holders, owners = _people(session, context, {row.holder_id for row in rows}, context.clock.now())
     return [
         ApplicationRow(shown, *holders[row.holder_id][:2], owners.get(holders[row.holder_id][2]))
@@ -64,8 +71,9 @@ def application_rows(session: Session, context: Context, rows: Sequence[Applicat
     ]
 
 
-def owners_of(session: Session, customers: Iterable[Customer], now: datetime) -> dict[int | None, Owner]:
+def owners_of(session: Session, context: Context, customers: Iterable[Customer]) -> dict[int | None, Owner]:
     """Each customer with quota and contract, by id."""
+    now = context.clock.now()
     rows = [row for row in customers if row.id is not None]
     quotas, terms = quotas_of(session, rows), terms_of(session, [row.id for row in rows])
     owners: dict[int | None, Owner] = {}
@@ -73,7 +81,7 @@ def owners_of(session: Session, customers: Iterable[Customer], now: datetime) ->
         assert row.id is not None
         contracts = terms[row.id]
         gone = row.deleted_at is not None
-        why = ("its file was deleted", "档案已删除") if gone else why_not_in_force(contracts, now)
+        why = ("its file was deleted", "档案已删除") if gone else why_not_in_force(contracts, now, context.site.time_zone)
         carried = not gone and contract_standing(contracts, now) == "in_force"
         owners[row.id] = Owner(row.code, row.name, row.kind, quotas[row.id], carried, why)
     return owners
@@ -90,4 +98,4 @@ def _people(
     }
     wanted = {customer_id for _, _, customer_id in holders.values() if customer_id is not None}
     customers = session.exec(select(Customer).where(col(Customer.id).in_(wanted))).all() if wanted else []
-    return holders, owners_of(session, customers, now)
+    return holders, owners_of(session, context, customers)

@@ -73,7 +73,7 @@ def badges_page(
     query = query.where(col(Badge.id) < before) if before else query
     some = session.exec(query.order_by(col(Badge.id).desc()).limit(MOST + 1)).all()
     following = some[MOST - 1].id if len(some) > MOST else None
-    rows = badge_rows(session, context, some[:MOST])
+    rows = badge_rows(session, context, actor, some[:MOST])
     return _found(request, session, context, actor, rows, given=given, before=before, following=following)
 
 
@@ -95,7 +95,7 @@ def person_page(
             same = select(Holder.id).where(Holder.name_index == context.personal.index("name", text))
             query = select(Badge).where(col(Badge.holder_id).in_(same)).order_by(col(Badge.id).desc())
             some = list(session.exec(query.limit(MOST + 1)).all())
-        rows = badge_rows(session, context, some[:MOST])
+        rows = badge_rows(session, context, actor, some[:MOST])
         return _found(
             request, session, context, actor, rows, problem=problem, sought=True, more=MOST if len(some) > MOST else 0
         )
@@ -151,7 +151,7 @@ def to_return_page(
     out, following = to_be_returned.page(session, context.clock.now(), after, MOST)
     names = [one.badge.id for one in out]
     badges = {row.public_id: row for row in session.exec(select(Badge).where(col(Badge.public_id).in_(names)))}
-    rows = badge_rows(session, context, [badges[name] for name in names])
+    rows = badge_rows(session, context, actor, [badges[name] for name in names])
     return page(
         request, session, context, actor, "badges-to-return.html", "badges", tab="to_return", following=following,
         rows=[(row, one.why, one.since) for row, one in zip(rows, out, strict=True)], possible=_possible_of(session, actor, badges),
@@ -175,7 +175,7 @@ def encoding_state(
 def badge_page(request: Request, session: DbSession, context: AppContext, actor: Reads, name: str) -> Response:
     """One badge: whose, how it stands and where, what was done to it, what can be done now."""
     badge = find_badge(session, name)
-    (row,) = badge_rows(session, context, [badge])
+    (row,) = badge_rows(session, context, actor, [badge])
     holder = session.get_one(Holder, badge.holder_id)
     seen = may_see_row(session, actor, holder)
     changes = get_history(session, actor, badge.public_id, 0, CHANGES).items

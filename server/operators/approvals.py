@@ -14,7 +14,8 @@ kind               what                                                        w
 Whoever could act as asker and approver both does not have one approve what the other asks (:func:`hands`). The recovery's account, which closes by
 itself, approves nothing (D3); what it asks a supervisor approves, or, where no supervisor's account is open, another administrator.
 
-Whoever restores or repairs takes the approval by :func:`use`, which counts it as used in the transaction of the act.
+Accounts, second factors and the recovery secret take the approval by :func:`use`, in the transaction of the act. A restore or repair is done outside of the server: its
+approval is a record, which nothing checks and nothing uses.
 """
 
 from datetime import datetime, timedelta

@@ -361,6 +361,11 @@ def test_another_departments_badge_is_seen_and_reported_and_nothing_else(app: Fa
     assert "belongs to another department" in words(text)
     assert set(re.findall(r'data-report="(\w+)"', text)) == {"lost", "suspended", "returned"}
     assert "data-look" not in text
+    for page in (text, shown(service, "/badges")):
+        assert "C001" in words(page), "whose it is"
+        assert 'href="/customers/C001"' not in page, "the file does not open"
+        assert 'class="quota"' not in page
+    assert 'href="/customers/C001"' in shown(token_client(app, "supervisor"), f"/badges/{made['id']}")
     assert 'data-customer="C001"' not in shown(service, "/applications/new?q=C001")
     assert 'role="alert"' in shown(service, "/applications/new?customer=C001")
 
