@@ -1,4 +1,4 @@
-"""What the monitor asks for beside its stream: the photo of who tapped, and what was missed."""
+"""What the pages ask for beside their stream: the photo of who tapped, what was missed, how much waits in a section."""
 
 from typing import Annotated
 
@@ -7,9 +7,11 @@ from starlette.responses import HTMLResponse, JSONResponse
 
 from server.console.admissible import admissible
 from server.console.language import language_of
+from server.console.marks import marks_of
 from server.console.missed import missed_since
 from server.console.pages import renderer_of
 from server.console.portraits import Portraits
+from server.console.sections import shown_to
 from server.operators.actor import Actor
 from server.operators.guard import requires
 from server.operators.permissions import Permission
@@ -45,6 +47,20 @@ def missed(
     found = missed_since(session, context, after)
     values = {"missed": found, "register": actor.may(Permission.REGISTER_READ)}
     body = renderer_of(request).page("missed.html", language_of(request), values)
+    return HTMLResponse(body, headers={"Cache-Control": "no-store"})
+
+
+@router.get("/live/marks")
+def marks(
+    request: Request,
+    session: DbSession,
+    context: AppContext,
+    actor: Annotated[Actor, requires(Permission.LIVE_READ)],
+) -> Response:
+    """The rail as it is now, with the numbers of what waits, for the pages that stay open."""
+    waiting = marks_of(session, context, actor)
+    values = {"sections": list(shown_to(actor)), "marks": waiting}
+    body = renderer_of(request).page("marks.html", language_of(request), values)
     return HTMLResponse(body, headers={"Cache-Control": "no-store"})
 
 

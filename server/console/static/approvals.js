@@ -1,4 +1,4 @@
-// Approvals: what was just decided is said on the page that follows, once its card is gone; the focus goes on to the next one.
+// Approvals: what was just decided is said on the page that follows, once its card is gone.
 const DECIDED = "menjin.decided";
 
 document.addEventListener("sent", (event) => {

@@ -114,7 +114,7 @@ function dataUrl(blob) {
 document.addEventListener("sent", (event) => {
   if (event.target.id !== "encode") return;
   event.preventDefault();
-  follow(event.detail.told.command_id);
+  event.detail.until = follow(event.detail.told.command_id);
 });
 
 async function follow(command) {
@@ -128,8 +128,8 @@ async function follow(command) {
     hint.textContent = more;
   };
   show("asked", _("The desk is asked …"));
+  button.disabled = true;
   for (;;) {
-    button.disabled = true; // also after forms.js has freed it
     let one;
     try {
       const answer = await call(`/badges/encodings/${encodeURIComponent(command)}`, {});
@@ -145,7 +145,8 @@ async function follow(command) {
     }
     if (one?.state === "done") {
       show("done", _("Done: the card carries the number {number}.").replace("{number}", one.number), _("Take it off the reader."));
-      return setTimeout(() => location.reload(), 1500);
+      setTimeout(() => location.reload(), 1500);
+      return new Promise(() => {}); // until then nothing is written
     }
     if (one !== null && one.state !== "card" && one.state !== "asked") {
       button.disabled = false;

@@ -16,15 +16,24 @@ function typedForms() {
   return [...document.querySelectorAll("form[data-api]")].filter((form) => form.dataset.given !== "up" && isTyped(form));
 }
 
+const leftOnPurpose = () => read(localStorage, SIGNED_OUT) === document.body.dataset.session;
+
 // Goes to the sign-in, and from there back here; what is typed is kept, unless one signed out on purpose.
 export function signInAgain() {
-  if (read(localStorage, SIGNED_OUT) !== document.body.dataset.session) keepTyped("ended");
+  if (!leftOnPurpose()) keepTyped("ended");
   for (const form of typedForms()) form.dataset.given = "up";
   location.assign(`/sign-in?ended=1&to=${encodeURIComponent(here())}`);
 }
 
-// Keeps what is typed anywhere on this page. `why`: "ended" the session, or "sent" another form, after which the page comes anew.
-export function keepTyped(why) {
+// Loads this page anew; what is typed in its forms is there again. `own`: {api, from, to}, the step that somebody has just made here, from a record's version to the next.
+export function comeAnew(own = null) {
+  if (!leftOnPurpose()) keepTyped("anew", own);
+  for (const form of typedForms()) form.dataset.given = "up";
+  location.reload();
+}
+
+// Keeps what is typed anywhere on this page. `why`: "ended" the session, or the page comes "anew".
+function keepTyped(why, own = null) {
   for (const form of typedForms()) {
     form.dataset.given = "up"; // kept, or not to be: leaving asks nothing
     if ("secret" in form.dataset || form.querySelector("[autocomplete='one-time-code']")) continue; // a half of the recovery secret, a code: on paper only
@@ -32,11 +41,18 @@ export function keepTyped(why) {
     const values = Object.fromEntries(Object.keys(typed).filter((name) => !same(typed[name], came[name])).map((name) => [name, typed[name]]));
     const labels = Object.fromEntries(Object.keys(values).map((name) => [name, labelOf(form, name)]));
     const files = [...form.querySelectorAll("[type=file]")].some((one) => one.files.length);
-    const draft = { why, values, labels, came, files, version: form.dataset.version ?? "", at: Date.now(), key: keyOf(form) };
+    const draft = { why, values, labels, came, files, version: versionOf(form, own), at: Date.now(), key: keyOf(form) };
     try {
       sessionStorage.setItem(place(keyOf(form)), JSON.stringify(draft));
     } catch { /* full, or not allowed: then it is as before */ }
   }
+}
+
+// Of which what is typed is a change: one's own step in another form of the same record is no surprise.
+function versionOf(form, own) {
+  const record = (api) => api.split("/").slice(0, 5).join("/"); // /api/v1/contracts/con_1
+  const isOwn = own !== null && own.from === form.dataset.version && record(own.api) === record(form.dataset.api);
+  return String((isOwn ? own.to : null) ?? form.dataset.version ?? "");
 }
 
 export function dropDraft(form) {
@@ -100,7 +116,7 @@ function putOneBack(name, draft, { _, send }) {
   const field = [...form.elements].find((one) => one.name in draft.values && !one.disabled);
   (field?.closest("label, fieldset") ?? form.firstElementChild ?? form).before(line); // where one looks: forms are longer than a phone
   const problem = form.querySelector("[data-problem]");
-  if (ended && problem && draft.version !== (form.dataset.version ?? "")) showChanged(form, problem, { ...cameWith(form), ...draft.came }, { _, send });
+  if (problem && draft.version !== (form.dataset.version ?? "")) showChanged(form, problem, { ...cameWith(form), ...draft.came }, { _, send });
   return field ?? form;
 }
 

@@ -1,6 +1,6 @@
 // Forms that call the API: what was typed stays, what is wrong is said beside its field, what changed meanwhile is shown, and nothing is sent twice.
 import { showConflict } from "./conflict.js";
-import { dropAll, dropDraft, keepTyped, putBack, signInAgain } from "./drafts.js";
+import { comeAnew, dropAll, dropDraft, putBack, signInAgain } from "./drafts.js";
 import { isTyped, labelOf, numberTyped } from "./fields.js";
 import { momentAtSite } from "./moments.js";
 import { fileProblem, saveFile, sayLimits, upload } from "./upload.js";
@@ -8,6 +8,7 @@ import { fileProblem, saveFile, sayLimits, upload } from "./upload.js";
 const LIMIT_MS = 30000;
 const TOLD = "menjin.told"; // what an answer warned of, for the page that follows
 const sending = new WeakSet();
+const leaving = new WeakSet(); // sent, and the page that follows is on its way: until it is there this one can still be clicked
 const keys = new WeakMap(); // form → {address: Idempotency-Key}: one for each filling of a form
 
 // Once per page: every form[data-api] on it, also those that come later.
@@ -15,7 +16,10 @@ export function startForms(language, _) {
   const send = (form, submitter) => sendForm(form, submitter, language, _);
   const ours = (form) => form instanceof HTMLFormElement && form.matches("form[data-api]");
   for (const form of document.querySelectorAll("form[data-api]")) form.noValidate = true; // the server's words, in this page's language
-  document.addEventListener("focusin", (event) => { if (ours(event.target.form)) event.target.form.noValidate = true; });
+  document.addEventListener("click", (event) => { // of one that came later; not at its focus: not every browser gives it to a button that is tapped
+    const form = event.target.closest("button")?.form;
+    if (ours(form)) form.noValidate = true;
+  }, { capture: true });
   document.addEventListener("fresh", () => sayLimits(_));
   document.addEventListener("submit", (event) => {
     if (event.target.matches("form[action='/sign-out']")) dropAll();
@@ -36,8 +40,9 @@ export function startForms(language, _) {
 }
 
 // Sends it. A bubbling, cancelable "sent" {told, submitter} tells what the server answered, "refused" {told} what it refused: who cancels it has shown it.
+// Who cancels "sent" may set `until` on its detail, a promise: nothing more is sent from the form before that.
 export async function sendForm(form, submitter, language, _) {
-  if (sending.has(form)) return undefined;
+  if (sending.has(form) || leaving.has(form)) return undefined;
   const place = problemPlace(form);
   clear(form, place);
   if (!complete(form, place, _)) return undefined;
@@ -65,8 +70,10 @@ export async function sendForm(form, submitter, language, _) {
     return complain(form, place, unreached(form, _), null);
   } finally {
     sending.delete(form);
-    form.removeAttribute("aria-busy");
-    for (const button of buttons) button.disabled = false;
+    if (!leaving.has(form)) {
+      form.removeAttribute("aria-busy");
+      for (const button of buttons) button.disabled = false;
+    }
   }
 }
 
@@ -82,18 +89,20 @@ async function ask(form, submitter, _) {
   const headers = {};
   if (form.dataset.version) headers["If-Match"] = `"${form.dataset.version}"`;
   const file = form.querySelector("input[type=file]")?.files[0];
-  if (file) return upload(form, url, { method, headers: { ...headers, "Content-Type": form.dataset.contentType || file.type || "application/octet-stream" }, body: file }, _);
-  headers["Content-Type"] = "application/json";
-  const body = JSON.stringify(valuesOf(form, submitter));
-  const fetched = (more) => fetch(url, { method, headers: { ...headers, ...more }, body, cache: "no-store", signal: AbortSignal.timeout(LIMIT_MS) });
-  if (method !== "POST" || "secret" in form.dataset) return fetched({}); // data-secret: the answer is not kept for a repetition
+  headers["Content-Type"] = file ? form.dataset.contentType || file.type || "application/octet-stream" : "application/json";
+  const body = file ?? JSON.stringify(valuesOf(form, submitter));
+  const sent = (more) => {
+    const request = { method, headers: { ...headers, ...more }, body };
+    return file ? upload(form, url, request, _) : fetch(url, { ...request, cache: "no-store", signal: AbortSignal.timeout(LIMIT_MS) });
+  };
+  if (method !== "POST" || "secret" in form.dataset) return sent({}); // data-secret: the answer is not kept for a repetition
   const own = keys.get(form) ?? {};
   keys.set(form, own);
   own[url] ??= crypto.randomUUID();
-  const answer = await fetched({ "Idempotency-Key": own[url] });
+  const answer = await sent({ "Idempotency-Key": own[url] });
   if (answer.status !== 400 || (await answer.clone().json()).code !== "idempotency_key_refused") return answer;
   form.dataset.secret = "";
-  return fetched({});
+  return sent({});
 }
 
 // Names with dots are objects in objects; what is empty is left out, or null with data-empty="null"; data-as says what a value is.
@@ -146,14 +155,13 @@ async function done(form, submitter, answer, language) {
     return form.reset();
   }
   const told = await answer.json().catch(() => null);
-  if (!form.dispatchEvent(new CustomEvent("sent", { bubbles: true, cancelable: true, detail: { told, submitter } }))) return undefined;
+  const detail = { told, submitter };
+  if (!form.dispatchEvent(new CustomEvent("sent", { bubbles: true, cancelable: true, detail }))) return detail.until;
+  leaving.add(form);
   form.dataset.given = "up";
   const warned = (told?.warnings ?? []).map((one) => `${labelOf(form, one.field)}: ${withoutName(language === "en" ? one.detail : one.detail_zh, one.field)}`);
   if (warned.length) sessionStorage.setItem(TOLD, JSON.stringify(warned));
-  if (!form.dataset.then) {
-    keepTyped("sent"); // in the page's other forms
-    return location.reload();
-  }
+  if (!form.dataset.then) return comeAnew({ api: form.dataset.api, from: form.dataset.version, to: told?.version });
   return location.assign(form.dataset.then.replace(/\{(\w+)\}/g, (_whole, name) => encodeURIComponent(told?.[name] ?? "")));
 }
 

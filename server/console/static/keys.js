@@ -1,24 +1,43 @@
 // Keyboard first: one key each, never while something is typed; g and a letter go to a section; ? shows what there is.
+import { GAP_MS } from "./scan.js";
+
 const GO_MS = 1500;
+const HELD_MS = 45; // more than between two keys of a scanner, less than anybody feels
 const TYPED = "input, textarea, select, [contenteditable]";
 const $ = (id) => document.getElementById(id);
+
+let held = null;
+
+// Does what this key is for, unless it is a scanner's first: the key that follows tells.
+export function whenAlone(event, act) {
+  held = { act, at: event.timeStamp, timer: setTimeout(letGo, HELD_MS, Infinity) };
+}
+
+function letGo(now) {
+  const { act, at, timer } = held;
+  held = null;
+  clearTimeout(timer);
+  if (now - at > GAP_MS) act();
+}
+
+// On the window: scan.js stops a scanner's keys at the document.
+window.addEventListener("keydown", (event) => { if (held && event.key !== "Shift") letGo(event.timeStamp); }, { capture: true });
 
 // own: {key: act} of this page, beside every [data-key] on it.
 export function listenToKeys(own = {}) {
   let going = 0;
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing || event.defaultPrevented) return;
-    if (event.target.closest(TYPED) || document.querySelector("dialog:modal")) return; // who clicks beside a dialog's fields has the focus on the page behind it
+    if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing || event.repeat || event.defaultPrevented) return;
+    if (event.target.closest(TYPED) || document.activeElement?.matches(TYPED) || document.querySelector("dialog:modal")) return; // who clicks beside a dialog's fields has the focus on the page behind it
     const { key } = event;
     const link = event.timeStamp < going ? document.querySelector(`[data-go="${CSS.escape(key)}"]`) : null;
     going = key === "g" && !link ? event.timeStamp + GO_MS : 0;
     if (key === "g" && !link) return;
     const button = link ?? (own[key] ? null : seen(`[data-key="${CSS.escape(key)}"]`));
-    if (link) link.click();
-    else if (own[key]) own[key]();
-    else if (button) button.click();
-    else return;
+    const act = button ? () => button.click() : own[key];
+    if (!act) return;
     event.preventDefault();
+    whenAlone(event, act);
   });
   document.addEventListener("click", (event) => {
     if (event.target.closest("[data-act=shortcuts]")) showShortcuts();

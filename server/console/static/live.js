@@ -7,13 +7,14 @@ import { dismiss, jumpTo, watchAbsence } from "./missed.js";
 import { beginPlaces, chooseDoorsAs, openPlace } from "./places.js";
 import { arm, beginSound, hearAlarms, hearLost, toggleSound } from "./sound.js";
 import { listenToKeys } from "./keys.js";
+import { keepMarks } from "./marks.js";
+import { settle } from "./settle.js";
 
 const body = document.body;
 const language = document.documentElement.lang;
 const { default: words } = await import(`./words.${language}.js`);
 const _ = (text) => words[text] ?? text;
 const ROWS = { main: 200, detail: 200 };
-const SILENT_MS = 14000; // nothing from the worker for so long: it is gone, or we were asleep
 
 const $ = (id) => document.getElementById(id);
 const events = $("events");
@@ -26,7 +27,6 @@ const moment = new Intl.DateTimeFormat(language === "en" ? "en-GB" : "zh-CN", {
 });
 
 let last = Number(body.dataset.last);
-let heardAt = Date.now();
 let serverAheadMs = Date.parse($("now").dateTime) - Date.now();
 let lostSince = null;
 
@@ -174,17 +174,17 @@ function tellWaiting() {
 
 const title = document.title.replace(/^\(\d+\) /, "");
 function countAlarms() {
-  const standing = document.querySelectorAll("#alarms .alarm, #waiting .confirm").length;
+  const more = Number(document.querySelector("#alarms [data-more]")?.dataset.more ?? 0);
+  const standing = document.querySelectorAll("#alarms .alarm, #waiting .confirm").length + more;
   document.title = (standing ? `(${standing}) ` : "") + title;
 }
 
 // -- what the feed says
 
 function hear(message) {
-  heardAt = Date.now();
   if (message.type === "row") addRow(message.html);
   else if (message.type === "reset") reset(message.seq, message.html);
-  else if (message.type === "panels") for (const [name, html] of Object.entries(message.panels)) showPanel(name, html);
+  else if (message.type === "panels") settle(() => { for (const [name, html] of Object.entries(message.panels)) showPanel(name, html); });
   else if (message.type === "tick") {
     serverAheadMs = Date.parse(message.at) - Date.now();
     if (body.dataset.link !== "up") showLink("up");
@@ -200,12 +200,10 @@ setInterval(() => {
   if (lostSince === null) {
     $("now").textContent = clock(now + serverAheadMs);
     countDown();
-    if (!document.hidden && now - heardAt > SILENT_MS) showLink("lost", heardAt);
   }
 }, 500);
 
 document.addEventListener("visibilitychange", () => { if (!document.hidden) showFaces(_); });
-document.addEventListener("visibilitychange", () => { if (!document.hidden) heardAt = Math.max(heardAt, Date.now() - SILENT_MS + 6000); });
 window.addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 
 // -- what a person does
@@ -252,6 +250,7 @@ listenToKeys({
   e: () => events.focus(),
   s: () => $("taps-title").focus(),
 });
+settle();
 showEmpty();
 tellWaiting();
 countDown();
@@ -259,6 +258,7 @@ showFaces(_);
 tellSilent();
 beginPlaces();
 beginSound(_);
+keepMarks();
 hearAlarms();
 const look = watchAbsence({
   isCurrent: () => body.dataset.link === "up", last: () => last, clock: (at) => moment.format(at + serverAheadMs),

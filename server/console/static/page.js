@@ -1,8 +1,10 @@
 // A page of records: its forms, and what stands at the doors meanwhile.
-import { signInAgain } from "./drafts.js";
+import { comeAnew, signInAgain } from "./drafts.js";
 import { startForms } from "./forms.js";
 import { keepFresh } from "./fresh.js";
 import { listenToKeys } from "./keys.js";
+import { keepMarks } from "./marks.js";
+import { settle } from "./settle.js";
 import { joinStream } from "./stream.js";
 
 const language = document.documentElement.lang;
@@ -13,9 +15,11 @@ const $ = (id) => document.getElementById(id);
 startForms(language, _);
 document.querySelector(".rail [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }); // on a phone the row of sections is wider than the window
 
+settle();
 listenToKeys();
-const refresh = keepFresh(_);
-document.addEventListener("refresh", refresh); // a page that has heard of a change need not wait
+keepFresh(_);
+keepMarks();
+window.addEventListener("pageshow", (event) => { if (event.persisted) comeAnew(); }); // out of the browser's memory, as it was when one left it
 
 // -- the chip: whoever is on another page still learns that somebody waits at a door, or that an alarm stands
 

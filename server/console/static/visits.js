@@ -1,4 +1,6 @@
 // The desk: a scan finds the visit, fills the card that is lent, or says that it is back; a photo of the camera is sent at once.
+import { whenAlone } from "./keys.js";
+
 const $ = (id) => document.getElementById(id);
 if (location.pathname === "/visits/search") history.replaceState(null, "", "/visits"); // what was searched is not asked again
 
@@ -27,11 +29,14 @@ document.addEventListener("click", (event) => {
 
 // The declaration, item by item: y or n says it, and goes on to the next.
 document.addEventListener("keydown", (event) => {
-  const item = event.target.closest(".declaration li");
-  if (!item || event.target.type !== "radio" || event.ctrlKey || event.metaKey || event.altKey || !"yn".includes(event.key)) return;
+  const at = document.activeElement; // the key before may have gone on to it just now
+  const item = at.closest(".declaration li");
+  if (!item || at.type !== "radio" || event.ctrlKey || event.metaKey || event.altKey || !"yn".includes(event.key)) return;
   event.preventDefault();
-  const [yes, no] = item.querySelectorAll("input[type=radio]");
-  (event.key === "y" ? yes : no).checked = true;
-  if (event.key === "n") item.querySelector("input[type=text], input:not([type])").focus();
-  else (item.nextElementSibling?.querySelector("input[type=radio]") ?? item.closest("form").querySelector("button")).focus();
+  whenAlone(event, () => {
+    const [yes, no] = item.querySelectorAll("input[type=radio]");
+    (event.key === "y" ? yes : no).checked = true;
+    if (event.key === "n") item.querySelector("input[type=text], input:not([type])").focus();
+    else (item.nextElementSibling?.querySelector("input[type=radio]") ?? item.closest("form").querySelector("button")).focus();
+  });
 });

@@ -15,7 +15,7 @@ from server.operators.models import OperatorSession
 from server.operators.password_changes import change_own_password
 from server.operators.permissions import Role
 from server.operators.service import create_operator, create_token
-from tests.chromium import AS_A_PERSON_MS, launched
+from tests.chromium import AS_A_PERSON_MS, launched, scan
 from tests.server.conftest import SITE
 from tests.server.console.conftest import Served, serving
 
@@ -196,6 +196,80 @@ def test_problems_stand_beside_their_fields_and_a_double_click_sends_once(page: 
     assert len(desk.api.get("/contacts", params={"customer": "C001"}).json()["items"]) == 1
 
 
+def test_nothing_is_sent_again_between_the_answer_and_the_page_that_follows(page: Page, desk: Desk) -> None:
+    page.locator("[data-act=new-contact]").click()
+    form = page.locator("#new-contact")
+    form.locator("[name=name]").fill("Zhao Min")
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+    coming: list[Route] = []
+    page.route(f"**{FILE}", lambda route: coming.append(route), times=1)  # the page that follows lets wait
+    page.evaluate(
+        """() => document.addEventListener("sent", ({ target }) => setTimeout(() => {
+        target.querySelector("button.main").click(); target.requestSubmit(); console.log("again"); }))"""
+    )
+    with (
+        page.expect_request(lambda request: request.is_navigation_request()),
+        page.expect_console_message(lambda message: message.text == "again"),
+    ):
+        form.locator("button.main").click(no_wait_after=True)
+    while not coming:
+        page.wait_for_timeout(20)
+    coming[0].continue_()
+    expect(page.locator(".person-list").first).to_contain_text("Z***")
+    assert [one.rpartition("/")[2] for one in sent] == ["contacts"]
+
+
+def test_what_was_typed_meets_what_a_colleague_changed_when_the_page_comes_anew_and_not_ones_own_step(
+    page: Page, desk: Desk
+) -> None:
+    def made(noun: str, **given: Any) -> str:
+        return str(desk.api.post(f"/{noun}", json={"customer": "C001"} | given).json()["id"])
+
+    contact = made("contacts", name="Sun Li", phone="13800000001")
+    contract = made("contracts", number="HT-6", status="draft", **{"from": "2026-01-01"})
+    page.reload()
+    row, article = page.locator(f"#{contact}"), page.locator(f"#{contract}")
+    for place in (row, article):
+        place.locator("summary", has_text="Change …").click()
+    row.locator("form [name=phone]").fill("13800000002")
+    article.locator("form[data-method=PATCH] [name=number]").fill("HT-7")
+    assert desk.api.patch(f"/contacts/{contact}", json={"phone": "13800000003"}).status_code == 200
+    article.get_by_role("button", name="Signed: put in force").click()
+    expect(row.locator(".conflict")).to_contain_text("13800000002")
+    expect(row.locator(".draft")).to_contain_text("still here")
+    expect(article.locator("form[data-method=PATCH] [name=number]")).to_have_value("HT-7")
+    expect(article.locator(".conflict")).to_have_count(0)
+
+
+def test_a_file_that_may_have_arrived_counts_once_and_a_form_that_came_later_says_what_is_wrong(
+    page: Page, desk: Desk
+) -> None:
+    page.evaluate(
+        """() => document.querySelector("main").insertAdjacentHTML("beforeend", `<form id="later" data-api="/api/v1/later">
+        <input type="file" name="file"><input name="what" required><button class="main">Send</button></form>`)"""
+    )
+    form = page.locator("#later")
+    form.locator("button").evaluate("button => button.click()")  # as where a tap gives no focus
+    expect(form.locator(".field-problem")).to_have_text("This is still to be filled in.")
+    form.locator("[name=what]").fill("stock")
+    form.locator("[name=file]").set_input_files({"name": "a.csv", "mimeType": "text/csv", "buffer": b"R750"})
+    keys: list[str | None] = []
+
+    def lose(route: Route) -> None:
+        keys.append(route.request.headers.get("idempotency-key"))
+        route.abort()
+
+    page.route("**/api/v1/later", lose)
+    for times in (1, 2):
+        form.locator("button").click()
+        expect(form.locator("[data-problem]")).to_contain_text("it counts once")
+        assert len(keys) == times
+    assert keys[0] is not None
+    assert keys[0] == keys[1]
+    page.evaluate("() => document.getElementById('later').remove()")
+
+
 def test_a_state_that_is_gone_is_said_and_a_file_too_large_is_not_sent(page: Page, desk: Desk) -> None:
     given = {"customer": "C001", "number": "HT-1", "status": "draft", "from": "2026-01-01"}
     contract = desk.api.post("/contracts", json=given).json()["id"]
@@ -247,8 +321,8 @@ def test_a_contract_is_in_force_only_when_that_button_was_pressed(page: Page, de
 def test_lines_that_somebody_else_added_or_took_away_are_neither_lost_nor_back(page: Page, desk: Desk) -> None:
     dates = {"from": "2026-01-01", "until": "2036-01-01"}
     contract = {"customer": "C001", "number": "HT-2", "areas": ["hall"], "ip_allowance": 9, "port_allowance": 9}
-    assert desk.api.post("/contracts", json=contract | dates).status_code == 201
-    plan = {"planned_from": "2035-01-01T00:00:00Z", "planned_until": "2035-01-02T00:00:00Z"}
+    signed = desk.api.post("/contracts", json=contract | dates).json()["id"]
+    plan = {"contract": signed, "planned_from": "2035-01-01T00:00:00Z", "planned_until": "2035-01-02T00:00:00Z"}
     a, b, c = ({"model": model, "quantity": 1} for model in ("Ant", "Bee", "Cat"))
     made = desk.api.post("/work-orders", json={"customer": "C001", "lines": [a, b]} | plan)
     assert made.status_code == 201, made.text
@@ -320,3 +394,33 @@ def test_keys_do_nothing_behind_a_dialog_and_what_no_page_takes_for_a_scan_stays
     )
     expect(page.locator("#edit-facts [name=remark]")).to_have_value("secret")
     assert page.evaluate("() => window.kept") is True
+
+
+def test_a_scan_is_told_whole_and_neither_types_chooses_nor_presses(page: Page, desk: Desk) -> None:
+    page.evaluate(
+        """() => { window.scanned = []; document.addEventListener("scan", (event) => {
+        window.scanned.push(event.detail.text); if (event.detail.text !== "n-other") event.preventDefault(); }); }"""
+    )
+    edit(page)
+    remark = page.locator("#edit-facts [name=remark]")
+    remark.fill("")
+    remark.focus()
+    page.keyboard.type("R75", delay=AS_A_PERSON_MS)
+    scan(page, "SN-123")
+    expect(remark).to_have_value("R75")
+    page.locator("[data-act=edit]").click()
+    page.locator("[data-act=new-contract]").click()
+    kind = page.locator("#new-contract [name=kind]")
+    kind.focus()
+    scan(page, "oTHER-77")
+    expect(kind).to_have_value("hosting")
+    page.evaluate("() => document.activeElement.blur()")
+    scan(page, "e4711")  # e: the form of the facts
+    scan(page, "n-other")
+    page.keyboard.press("?", delay=AS_A_PERSON_MS)
+    expect(page.locator("#shortcuts")).to_be_visible()
+    expect(page.locator("#edit-facts")).to_be_hidden()
+    assert page.evaluate("window.scanned") == ["SN-123", "oTHER-77", "e4711", "n-other"]
+    page.keyboard.press("Escape")
+    page.keyboard.press("e", delay=AS_A_PERSON_MS)
+    expect(page.locator("#edit-facts")).to_be_visible()

@@ -5,12 +5,12 @@ from typing import Any
 
 import httpx2
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from sqlmodel import select
 
 from controller.commands import CheckEquipment
 from controller.event_base import Explanation
-from controller.events import AccessPending, AlarmRaised, CommandDone
+from controller.events import AccessLapsed, AccessPending, AccessTaken, AlarmRaised, CommandDone
 from controller.goods_events import EquipmentCheckStarted, EquipmentRefused, ItemAccepted, ScannedItem
 from controller.site_checks import parse_site
 from server.console.rendering import Renderer
@@ -26,12 +26,14 @@ from tests.server.badges.making import picture
 from tests.server.conftest import ON_SQLITE
 from tests.server.console.conftest import EdgeRow, Served, photo_of
 from tests.server.console.test_browser import (  # noqa: F401 - fixtures
+    PASSWORD,
     answer_command,
     chromium,
     complaints,
     context,
     edge,
     faults,
+    new_operator,
     page,
     sign_in,
 )
@@ -171,6 +173,92 @@ def test_a_check_whose_answers_cannot_be_read_is_not_called_accepted(
         expect(status).to_have_class("message bad")
 
 
+def test_a_button_that_moved_under_the_finger_takes_no_tap_before_it_can_be_seen(
+    page: Page,  # noqa: F811
+    served: Served,
+    edge: EdgeRow,  # noqa: F811
+) -> None:
+    page.clock.install()
+    sign_in(page, served)
+    word = Explanation("GUARD_CONFIRMATION_REQUIRED", "R8", {"area": "hall", "wait_s": 600})
+    edge.happen_at_once(
+        AccessPending("hall-in", "hall-door", 1, 1, "M1001", word, 600_000_000, customer=1),
+        AccessPending("hall-in", "hall-door", 2, 2, "M1002", word, 600_000_000, customer=1),
+    )
+    accept = page.locator("#waiting [data-act=accept]")
+    expect(accept).to_have_count(2)
+    for one in accept.all():
+        expect(one).to_have_attribute("data-settles", "still")
+    page.clock.pause_at(page.evaluate("Date.now()") + 1000)
+    edge.happen(AccessLapsed("hall-in", "hall-door", 1, 1, "M1001"))
+    expect(accept).to_have_count(1)
+    under_the_finger = """button => { const { x, y, width, height } = button.getBoundingClientRect();
+        return document.elementFromPoint(x + width / 2, y + height / 2) === button; }"""
+    assert not accept.evaluate(under_the_finger)
+    page.clock.run_for(1000)
+    assert accept.evaluate(under_the_finger)
+    page.clock.resume()
+    accept.click()
+    command = asked(served, "ConfirmHolder")
+    assert '"number":"M1002"' in command.command
+
+
+def test_who_is_inside_goes_on_under_a_link_that_has_the_focus_and_says_so_where_it_stands_still(
+    page: Page,  # noqa: F811
+    served: Served,
+    edge: EdgeRow,  # noqa: F811
+) -> None:
+    def comes_in(holder: int, number: str) -> None:
+        edge.happen(AccessTaken("hall-in", "hall-door", holder, holder, number, "lobby", "hall", 1))
+
+    sign_in(page, served)
+    page.goto(f"{served.url}/inside")
+    expect(page.locator("#live-chip")).to_have_attribute("data-state", "up")
+    muster = page.locator("[data-act=muster]")
+    muster.focus()
+    comes_in(1, "M1001")
+    expect(page.locator("#inside")).to_contain_text("M1001")
+    expect(muster).to_be_focused()
+    expect(page.locator("#old")).to_be_hidden()
+    page.evaluate("getSelection().selectAllChildren(document.querySelector('#inside h1'))")
+    comes_in(2, "M1002")
+    expect(page.locator("#old")).to_contain_text("stays as it was while you work in it. As of")
+    assert faults(page) == []
+    as_of = page.locator("#as-of").inner_text()
+    assert as_of in page.locator("#old").inner_text()
+    expect(page.locator("#inside")).not_to_contain_text("M1002")
+    page.get_by_role("button", name="Show it now").click()
+    expect(page.locator("#inside")).to_contain_text("M1002")
+
+
+def test_the_rail_counts_on_and_the_chip_says_when_nothing_is_heard(page: Page, served: Served) -> None:  # noqa: F811
+    page.clock.install()
+    page.add_init_script(
+        """window.SharedWorker = class { constructor() { window.port = this.port = { postMessage() {} }; } }"""
+    )
+    new_operator(served, "guard-1", "guard")
+    page.goto(served.url + "/account")
+    page.get_by_label("User name").fill("guard-1")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    chip = page.locator("#live-chip")
+    page.wait_for_function("() => window.port?.onmessage")
+    page.evaluate("() => window.port.onmessage({ data: { type: 'panels', panels: { alarms: '' } } })")
+    expect(chip).to_have_attribute("data-state", "up")
+    page.clock.fast_forward(20_000)
+    expect(chip).to_have_attribute("data-state", "lost")
+    page.evaluate("() => window.port.onmessage({ data: { type: 'tick' } })")
+    expect(chip).to_have_attribute("data-state", "up")
+    mark = page.locator(".rail [data-go=v] .mark-count")
+    expect(mark).to_have_count(0)
+    rail = '<nav class="rail"><a data-go="v">Visits<b class="mark-count">{}</b></a></nav>'
+    page.route("**/live/marks", lambda route: route.fulfill(body=rail.format(2), content_type="text/html"))
+    page.clock.fast_forward(60_000)
+    expect(mark).to_have_text("2")
+    with page.expect_navigation():
+        page.evaluate("() => window.dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
+
+
 class RealDesk(Desk):
     """The same clients over the socket."""
 
@@ -236,3 +324,46 @@ def test_a_visitor_is_checked_in_step_by_step(page: Page, served: Served) -> Non
         page.goto(path if path.startswith("http") else served.url + path)
         assert page.evaluate("document.documentElement.scrollWidth") <= 360, path
         assert faults(page) == []
+
+
+def test_a_late_answer_of_the_kiosk_is_not_shown_to_who_stands_there_next(page: Page, served: Served) -> None:  # noqa: F811
+    with served.context.database.write() as session:
+        _, token = create_token(session, SYSTEM, served.context.clock.now(), "kiosk-1", "kiosk")
+    page.goto(served.url + "/kiosk/sign-in")
+    page.locator("input[name=token]").fill(token)
+    page.keyboard.press("Enter")
+    main, field = page.locator("#main"), page.locator("#main input")
+    expect(field).to_be_focused()
+    asked: list[Route] = []
+    page.route("**/api/v1/kiosk/*", lambda route: asked.append(route))
+    entry = {"id": 1, "at": "2026-03-02T08:00:00Z", "area": {"zh": "机房", "en": "hall"}}
+    of_the_first = {"kind": "badge", "number": "M1001", "stopped": False, "entries": [entry]}
+
+    def asks(number: str, times: int) -> Route:
+        field.fill(number)
+        page.keyboard.press("Enter")
+        expect(page.locator("body")).to_have_attribute("aria-busy", "true")
+        assert until(lambda: page.evaluate("1") == 1 and len(asked) == times)
+        assert asked[-1].request.url.endswith("/scan")
+        assert asked[-1].request.post_data_json == {"code": number}
+        return asked[-1]
+
+    first = asks("M1001", 1)
+    page.keyboard.press("Enter")
+    expect(main).to_contain_text("One moment")
+    page.keyboard.press("Escape")
+    expect(field).to_have_value("")
+    second = asks("M1002", 2)
+    with page.expect_response("**/api/v1/kiosk/scan"):
+        first.fulfill(json=of_the_first)
+    second.fulfill(json={"kind": "unknown", "misread": False})
+    expect(main).to_have_attribute("data-view", "unknown")
+    page.keyboard.press("Enter")
+    asks("M1003", 3).fulfill(json=of_the_first | {"number": "M1003"})
+    expect(main).to_contain_text("Badge M1003")
+    field.fill("changed a fan")
+    page.evaluate("document.dispatchEvent(new CustomEvent('scan', {detail: {text: 'M1004'}, cancelable: true}))")
+    assert until(lambda: page.evaluate("1") == 1 and len(asked) == 4)
+    asked[-1].fulfill(json=of_the_first | {"number": "M1004"})
+    expect(main).to_contain_text("Badge M1004")
+    expect(field).to_have_value("")
