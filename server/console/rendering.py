@@ -151,6 +151,7 @@ class Renderer:
         environment.globals.update(
             language=language,
             languages=LANGUAGES,
+            dots="…" if language == "zh-CN" else " …",
             site=self._site,
             site_name=self._named(language, self._site.id, self._site),
             static="/static/" + static_files().digest,

@@ -32,6 +32,7 @@ def test_translations_keep_the_placeholders_and_are_chinese() -> None:
     for english, chinese in catalogue().items():
         assert sorted(PLACEHOLDER.findall(english)) == sorted(PLACEHOLDER.findall(chinese)), english
         assert re.search("[一-鿿、-〟！-～]", chinese), english
+        assert not re.search(" …|……", chinese), f"{english}: one sign, no blank before it"
 
 
 @pytest.mark.parametrize("path", sorted((CONSOLE / "templates").glob("*.html")), ids=lambda path: path.name)
@@ -39,6 +40,7 @@ def test_no_template_holds_a_text_outside_the_catalogue(path: object) -> None:
     text = re.sub(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", " ", path.read_text("utf-8"), flags=re.S)  # type: ignore[attr-defined]
     shown = re.sub(r"<(kbd|code)\b.*?</\1>|<[^>]*>", " ", text, flags=re.S)
     loose = [word for word in LETTERS.findall(shown) if word not in ALLOWED and word != "中文" and word != "English"]
+    loose += re.findall(r"\}\} …", text)  # that is `dots`, which has a blank before it in English only
     loose += re.findall(r'(?:title|aria-label|placeholder|alt)="[^"{]*[A-Za-z一-鿿]', text)
     assert loose in ([], ["Esc"])
 
