@@ -76,4 +76,4 @@ def _fault(terms: Terms, now: datetime) -> tuple[str, str]:
         return f"contract {name} is suspended", f"合同 {name_zh} 已中止"
     if terms.status == "ended" or (terms.until_at is not None and terms.until_at <= now):
         return f"contract {name} has ended", f"合同 {name_zh} 已终止"
-    return f"contract {name} begins on {terms.from_at:%Y-%m-%d %H:%M} UTC", f"合同 {name_zh} 尚未生效"
+    return f"contract {name} is signed and has not begun", f"合同 {name_zh} 已签署，尚未到开始日期"

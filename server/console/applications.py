@@ -113,7 +113,7 @@ def new_page(
     if chosen is None and not staff:
         matches = _matches(session, context, actor, q.strip())
     ready = chosen is not None or staff
-    owner = owners_of(session, context, [chosen])[chosen.id] if chosen is not None else None
+    owner = owners_of(session, [chosen], context.clock.now())[chosen.id] if chosen is not None else None
     held = _held(session, chosen, staff=staff) if ready else []
     holder = holder or _holder_of(session, old, kind)
     people = _people(session, context, chosen, held, holder) if ready else []
@@ -157,7 +157,7 @@ def _matches(session: Session, context: Context, actor: Actor, text: str) -> lis
             )
         )
     rows = session.exec(query.order_by(col(Customer.code)).limit(FOUND + 1)).all()
-    return list(owners_of(session, context, rows).values())
+    return list(owners_of(session, rows, context.clock.now()).values())
 
 
 def _held(session: Session, customer: Customer | None, *, staff: bool) -> list[Badge]:

@@ -71,9 +71,8 @@ def application_rows(session: Session, context: Context, rows: Sequence[Applicat
     ]
 
 
-def owners_of(session: Session, context: Context, customers: Iterable[Customer]) -> dict[int | None, Owner]:
+def owners_of(session: Session, customers: Iterable[Customer], now: datetime) -> dict[int | None, Owner]:
     """Each customer with quota and contract, by id."""
-    now = context.clock.now()
     rows = [row for row in customers if row.id is not None]
     quotas, terms = quotas_of(session, rows), terms_of(session, [row.id for row in rows])
     owners: dict[int | None, Owner] = {}
@@ -81,7 +80,7 @@ def owners_of(session: Session, context: Context, customers: Iterable[Customer])
         assert row.id is not None
         contracts = terms[row.id]
         gone = row.deleted_at is not None
-        why = ("its file was deleted", "档案已删除") if gone else why_not_in_force(contracts, now, context.site.time_zone)
+        why = ("its file was deleted", "档案已删除") if gone else why_not_in_force(contracts, now)
         carried = not gone and contract_standing(contracts, now) == "in_force"
         owners[row.id] = Owner(row.code, row.name, row.kind, quotas[row.id], carried, why)
     return owners
@@ -98,4 +97,4 @@ def _people(
     }
     wanted = {customer_id for _, _, customer_id in holders.values() if customer_id is not None}
     customers = session.exec(select(Customer).where(col(Customer.id).in_(wanted))).all() if wanted else []
-    return holders, owners_of(session, context, customers)
+    return holders, owners_of(session, customers, now)

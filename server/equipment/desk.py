@@ -36,7 +36,7 @@ def receive(
         )
     ready = ready_at(order)
     if ready is not None and now < ready:
-        raise late(order)
+        raise late(order, context.site.time_zone)
     if not order.planned_from <= now < order.planned_until:
         raise _refusal("ORDER_WRONG_DATE", "This order is not for this time.", "不在该开工单的计划时间内。", "E1")
     if order.unpacked_at is None:

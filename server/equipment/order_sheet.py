@@ -8,12 +8,13 @@ from sqlmodel import Session
 from server.context import Context
 from server.equipment import orders
 from server.equipment.order_showing import show_orders
-from server.equipment.sheet import Sheet, local, print_sheet, printed_line, site_words
+from server.equipment.sheet import Sheet, print_sheet, printed_line, site_words
 from server.operators.actor import Actor
 from server.operators.guard import requires
 from server.operators.permissions import Permission
 from server.registry.models import Customer
 from server.routes import AppContext, api_router
+from server.site_time import local
 
 router = api_router("/work-orders", "equipment")
 

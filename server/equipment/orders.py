@@ -26,6 +26,7 @@ from server.problems import Problem, not_found
 from server.registry.lookup import may_see
 from server.registry.models import Contract, Customer
 from server.registry.validation import refused
+from server.site_time import local_from
 
 FIRST_NOTICE_H = 24
 
@@ -129,7 +130,7 @@ def submit(session: Session, context: Context, actor: Actor, order: WorkOrder, e
     order.exception_by = order.exception_at = None
     if is_late(order):
         if exception_reason is None:
-            raise late(order)
+            raise late(order, context.site.time_zone)
         order.exception_reason, order.exception_asked_by, order.exception_asked_at = (
             exception_reason,
             actor.public_id,
@@ -165,7 +166,7 @@ def approve(session: Session, context: Context, actor: Actor, order: WorkOrder) 
     now = context.clock.now()
     need(order, "submitted")
     if is_late(order) and order.exception_by is None:
-        raise late(order)
+        raise late(order, context.site.time_zone)
     contract, customer = session.get_one(Contract, order.contract_id), session.get_one(Customer, order.customer_id)
     refuse_contract(contract, customer, now)
     lines = order_lines.lines_of(session, [order])[_row(order.id)]
@@ -275,16 +276,16 @@ def is_late(order: WorkOrder) -> bool:
     return order.planned_from < order.submitted_at + timedelta(hours=order.notice_h)
 
 
-def late(order: WorkOrder) -> Problem:
+def late(order: WorkOrder, time_zone: str) -> Problem:
     """409 WORK_ORDER_LATE."""
     assert order.submitted_at is not None
     ready = order.submitted_at + timedelta(hours=order.notice_h)
     return Problem(
         409,
         "WORK_ORDER_LATE",
-        f"planned_from: a work order must reach the machine room {order.notice_h} hours before; plan for {ready:%Y-%m-%dT%H:%MZ} or later,"
+        f"planned_from: a work order must reach the machine room {order.notice_h} hours before; plan for {local_from(time_zone, ready)} (site time) or later,"
         " or give a reason for an exception, which a supervisor approves.",
-        f"planned_from：开工单须提前 {order.notice_h} 小时送达机房；请改为 {ready:%Y-%m-%dT%H:%MZ} 之后，或说明例外理由并由主管批准。",
+        f"planned_from：开工单须提前 {order.notice_h} 小时送达机房；请改为 {local_from(time_zone, ready)}（场地时间）之后，或说明例外理由并由主管批准。",
         field="planned_from",
         extra={"rule": "E1", "ready_at": ready.isoformat(), "ready_us": to_us(ready), "notice_h": order.notice_h, "first": order.first},
     )  # fmt: skip

@@ -5,11 +5,11 @@ from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
-from zoneinfo import ZoneInfo
 
 import segno
 
 from controller.site import Site
+from server.site_time import local
 from server.typesetting import set_pages
 
 TEMPLATE = Path(__file__).with_name("sheet.typ")
@@ -62,11 +62,6 @@ def qr_svg(code: str) -> str:
 def printed_line(time_zone: str, now: datetime, by: str) -> str:
     """When and by whom it was printed."""
     return f"打印 printed {local(time_zone, now)} · {by}"
-
-
-def local(time_zone: str, at: datetime) -> str:
-    """A time at the site, to the minute."""
-    return at.astimezone(ZoneInfo(time_zone)).strftime("%Y-%m-%d %H:%M")
 
 
 def site_words(site: Site) -> str:

@@ -14,6 +14,7 @@ from server.permits.models import Emergency, Permit, Visit
 from server.permits.signing import four_eyes
 from server.permits.visits import refuse_outside, refuse_unapproved
 from server.problems import Problem
+from server.site_time import local
 
 
 def permitted(session: Session, context: Context, actor: Actor, command: Admit) -> Admit:
@@ -22,7 +23,7 @@ def permitted(session: Session, context: Context, actor: Actor, command: Admit) 
     now = context.clock.now()
     point = next(one for one in context.site.access_points if one.id == command.access_point)
     if command.emergency:
-        _admit_emergency(session, actor, command, point, now)
+        _admit_emergency(session, context, actor, command, point, now)
         return command
     visit = _visit(session, command.person)
     permit = session.get_one(Permit, visit.permit_id)
@@ -37,14 +38,15 @@ def permitted(session: Session, context: Context, actor: Actor, command: Admit) 
     return msgspec.structs.replace(command, person=visit.public_id, customer=permit.customer_id)
 
 
-def refuse_unpermitted(emergency: Emergency, point: AccessPoint, now: datetime) -> None:
+def refuse_unpermitted(context: Context, emergency: Emergency, point: AccessPoint, now: datetime) -> None:
     """Raise :class:`Problem` 409 ``NO_PERMIT`` unless it stands and is for that place and time."""
     if emergency.status not in ("approved", "admitted") or emergency.approved_by is None:
         raise no_permit(f"emergency {emergency.public_id} is {emergency.status}", "该紧急进入未获批准或已结束")
     if emergency.until_at is not None and now >= emergency.until_at:
+        until = local(context.site.time_zone, emergency.until_at)
         raise no_permit(
-            f"emergency {emergency.public_id} was approved until {emergency.until_at:%Y-%m-%d %H:%M} UTC",
-            "批准的时间已过",
+            f"emergency {emergency.public_id} was approved until {until} (site time)",
+            f"批准的时间已过（场地时间 {until} 止）",
         )
     if point.to_area not in emergency.areas:
         raise no_permit(
@@ -63,12 +65,14 @@ def no_permit(why: str, why_zh: str) -> Problem:
     )
 
 
-def _admit_emergency(session: Session, actor: Actor, command: Admit, point: AccessPoint, now: datetime) -> None:
+def _admit_emergency(
+    session: Session, context: Context, actor: Actor, command: Admit, point: AccessPoint, now: datetime
+) -> None:
     """On record: whoever lets somebody in does not close the debt."""
     emergency = session.exec(select(Emergency).where(Emergency.person == command.person)).first()
     if emergency is None:
         raise no_permit(f"there is no emergency {command.person}", f"没有紧急进入 {command.person}")
-    refuse_unpermitted(emergency, point, now)
+    refuse_unpermitted(context, emergency, point, now)
     if actor.is_who(emergency.approved_by):
         raise four_eyes(
             "Somebody else admits than who approved: two different operators act (B7).",

@@ -138,7 +138,7 @@ def admit(session: Session, context: Context, actor: Actor, emergency: Emergency
             f"access_point: the site has no access point {access_point!r}.",
             f"access_point：场地没有通行点 {access_point}。",
         )
-    refuse_unpermitted(emergency, point, now)
+    refuse_unpermitted(context, emergency, point, now)
     edge = edge_of(session, context, point)
     command = Admit(
         point.id, emergency.person, emergency.reason, emergency=True, customer=_customer(session, emergency)

@@ -29,6 +29,7 @@ from server.personal.attachments import attached_to
 from server.problems import Problem, not_found
 from server.rooms.notes import add_note
 from server.rooms.register_query import one_entry
+from server.site_time import local
 
 EARLY = timedelta(minutes=30)
 """So long before the window the guard may check somebody in; the door waits for the window itself."""
@@ -281,13 +282,15 @@ def refuse_outside(context: Context, permit: Permit, now: datetime, *, early: ti
         calendar = Calendar(context.site)
         within = any(calendar.allows(permit.schedule, to_us(at)) for at in (now, now + early))
     if not within:
+        begins, ends = (local(context.site.time_zone, at) for at in (permit.from_at, permit.until_at))
+        minutes = int(EARLY.total_seconds() // 60)
         raise Problem(
             409,
             "OUTSIDE_PERMIT_WINDOW",
-            f"Permit {permit.public_id} is for {permit.from_at:%Y-%m-%d %H:%M} to {permit.until_at:%Y-%m-%d %H:%M} UTC"
-            f"{f' by schedule {permit.schedule}' if permit.schedule else ''}; check-in begins"
-            f" {int(EARLY.total_seconds() // 60)} min before.",
-            f"不在许可 {permit.public_id} 的时间段内（提前 {int(EARLY.total_seconds() // 60)} 分钟可办理）。",
+            f"Permit {permit.public_id} is for {begins} to {ends} (site time)"
+            f"{f' by schedule {permit.schedule}' if permit.schedule else ''}; check-in begins {minutes} min before.",
+            f"不在许可 {permit.public_id} 的时间段内：{begins} 至 {ends}（场地时间）"
+            f"{f'，且限时段 {permit.schedule}' if permit.schedule else ''}；提前 {minutes} 分钟可办理。",
             extra={"rule": "B8"},
         )
 

@@ -10,10 +10,11 @@ from zoneinfo import ZoneInfo
 import xlsxwriter  # type: ignore[import-untyped]
 
 from server.context import Context
-from server.equipment.sheet import local, site_words
+from server.equipment.sheet import site_words
 from server.registry.sheets import DANGEROUS
 from server.reports.shapes import Report
 from server.reports.words import FIGURES, TITLES, named
+from server.site_time import local
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 CSV = "text/csv; charset=utf-8"

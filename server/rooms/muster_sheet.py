@@ -7,11 +7,12 @@ from typing import Any
 
 from server.context import Context
 from server.db.clock import to_us
-from server.equipment.sheet import breakable, local, printed_line, site_words
+from server.equipment.sheet import breakable, printed_line, site_words
 from server.operators.actor import Actor
 from server.operators.audit import record
 from server.rooms.occupancy import occupancy
 from server.rooms.register_book import placed
+from server.site_time import local
 from server.typesetting import set_pages
 
 TEMPLATE = Path(__file__).with_name("muster.typ")

@@ -9,10 +9,11 @@ from typing import Any
 import xlsxwriter  # type: ignore[import-untyped]
 
 from server.context import Context
-from server.equipment.sheet import breakable, local, site_words
+from server.equipment.sheet import breakable, site_words
 from server.operators.actor import Actor
 from server.rooms.register_book import COLUMNS, Line, admit_export, book_lines, filter_words, period_words
 from server.rooms.register_filters import Filters
+from server.site_time import local
 from server.typesetting import set_pages
 
 TEMPLATE = Path(__file__).with_name("register.typ")

@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from server.context import Context
-from server.equipment.sheet import breakable, local, printed_line
+from server.equipment.sheet import breakable, printed_line
 from server.operators.actor import Actor
 from server.operators.audit import record
 from server.shift.debts import KINDS
 from server.shift.handover_rows import find_handover
 from server.shift.handover_showing import ExplanationShown, HandoverShown, ItemShown, SignatureShown, show_handover
+from server.site_time import local
 from server.typesetting import set_pages
 
 TEMPLATE = Path(__file__).with_name("handover.typ")

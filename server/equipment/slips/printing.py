@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from server.context import Context
-from server.equipment.sheet import Sheet, local, print_sheet, printed_line, site_words
+from server.equipment.sheet import Sheet, print_sheet, printed_line, site_words
 from server.equipment.slip_models import ExitSlip
 from server.equipment.slips.deciding import code_of
 from server.equipment.slips.lookup import carriers_of, find_slip, id_of, lines_of, refuse_status
@@ -15,6 +15,7 @@ from server.operators.audit import record
 from server.operators.permissions import Permission
 from server.personal.fields import masked_field, read_field
 from server.registry.models import Customer, Holder
+from server.site_time import local
 
 KINDS = {
     "withdrawal": ("设备撤出", "withdrawal"),

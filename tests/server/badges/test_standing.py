@@ -66,7 +66,7 @@ def test_one_signed_hosting_contract_in_force_is_enough_and_nothing_less(contrac
         (Terms("hosting", "suspended", NOW, None, "HT-1"), "contract HT-1 is suspended"),
         (Terms("hosting", "ended", NOW, None, "HT-1"), "contract HT-1 has ended"),
         (Terms("hosting", "active", NOW - SECOND, NOW, "HT-1"), "contract HT-1 has ended"),
-        (Terms("hosting", "active", NOW + SECOND, None, "HT-1"), "contract HT-1 begins on 2026-03-02 08:00 UTC"),
+        (Terms("hosting", "active", NOW + SECOND, None, "HT-1"), "contract HT-1 is signed and has not begun"),
         (Terms("other", "active", NOW, None, "HT-1"), "contract HT-1 is not for hosting"),
     ],
 )

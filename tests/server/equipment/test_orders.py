@@ -111,6 +111,8 @@ def test_a_late_order_needs_an_exception_that_another_operator_approves(depot: D
         "2026-03-03T08:00:00+00:00",
         True,
     )
+    assert "plan for 2026-03-03 16:00 (site time) or later" in late.json()["detail"]
+    assert "请改为 2026-03-03 16:00（场地时间）之后" in late.json()["detail_zh"]
     assert depot.call("GET", f"work-orders/{order['id']}")["status"] == "draft"
     asked = post(depot, f"/{order['id']}/submit", exception_reason="the carrier comes earlier").json()
     assert (asked["status"], asked["exception"]["approved_by"]) == ("submitted", None)

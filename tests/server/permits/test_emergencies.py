@@ -104,7 +104,9 @@ def test_an_approval_is_for_its_areas_and_hours_and_can_be_withdrawn(desk: Desk,
     assert problem(act(desk, made["id"], "admit", access_point="hall-out"))[1] in ("NO_PERMIT", "invalid_command")
     assert problem(act(desk, made["id"], "admit", access_point="nowhere")) == (422, "invalid_input")
     clock.advance(timedelta(hours=1))
-    assert problem(act(desk, made["id"], "admit", access_point="hall-in")) == (409, "NO_PERMIT")
+    late = act(desk, made["id"], "admit", access_point="hall-in")
+    assert problem(late) == (409, "NO_PERMIT")
+    assert "批准的时间已过（场地时间 2026-03-02 17:00 止）" in late.json()["detail_zh"]
     gone = desk.post("supervisor", f"emergencies/{made['id']}/withdraw", reason="was not needed")
     assert (gone["status"], gone["owes"]) == ("withdrawn", [])
     assert problem(act(desk, made["id"], "admit", access_point="hall-in")) == (409, "status_conflict")

@@ -95,6 +95,9 @@ def test_what_is_missing_at_the_desk_is_named_in_turn(desk: Desk, clock: FixedCl
         return problem(act(desk, visit, "check-in", card="T1"))
 
     assert refusal() == (409, "OUTSIDE_PERMIT_WINDOW")
+    told = act(desk, visit, "check-in", card="T1").json()
+    assert "2026-03-02 18:00 to 2026-03-02 20:00 (site time)" in told["detail"]
+    assert "2026-03-02 18:00 至 2026-03-02 20:00（场地时间）" in told["detail_zh"]
     clock.advance(timedelta(minutes=90))
     assert refusal() == (409, "DOCUMENT_UNCHECKED")
     seen = act(desk, visit, "document", id_document="id_card", number="0021").json()
