@@ -56,17 +56,16 @@ class HttpClient:
 
     def sign_in(self, username: str, password: str) -> None:
         """From now on with a session of this operator, as a browser on the server's own pages would ask."""
-        answer = self._http.post("/api/v1/session", json={"username": username, "password": password})
-        self._answer(answer)
-        cookie = answer.headers["set-cookie"].partition(";")[0]  # httpx2 keeps no __Host- cookie of plain HTTP
-        self._http.headers.update({"cookie": cookie, "sec-fetch-site": "same-origin"})
+        self._http.headers["sec-fetch-site"] = "same-origin"
+        self.post("/api/v1/session", {"username": username, "password": password})
 
     def close(self) -> None:
         self._http.close()
 
-    @staticmethod
-    def _answer(response: httpx2.Response) -> Any:
+    def _answer(self, response: httpx2.Response) -> Any:
         if response.status_code < 400:
+            if "set-cookie" in response.headers:  # httpx2 keeps no __Host- cookie of plain HTTP
+                self._http.headers["cookie"] = response.headers["set-cookie"].partition(";")[0]
             return response.json() if response.content else None
         try:
             problem = response.json()

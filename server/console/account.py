@@ -16,7 +16,7 @@ from server.operators.account_endpoints import own_account
 from server.operators.actor import Actor
 from server.operators.guard import refuse_forged, requires
 from server.operators.models import ApiToken
-from server.operators.password_changes import change_own_password
+from server.operators.password_changes import change_own_password, refuse_program
 from server.operators.permissions import Permission
 from server.operators.recovery_models import RecoveryHalf, RecoverySecret
 from server.operators.shapes import show_sessions, show_token
@@ -69,10 +69,9 @@ async def second_step(
 
 
 @router.post("/sign-out")
-def sign_out(session: DbSession, actor: OwnAccount, to: Path = "") -> Response:
+def sign_out(session: DbSession, context: AppContext, actor: OwnAccount, to: Path = "") -> Response:
     """Sign out: the session is gone at the server at once. ``to``: where the next person at this desk goes on."""
-    if actor.session is not None:
-        sign_in.close_session(session, actor.session)
+    sign_in.close_session(session, actor, context.clock.now())
     response = RedirectResponse(sign_in_path(local_path(to)) if to else "/sign-in", 303)
     take_cookie(response)
     return response
@@ -85,9 +84,8 @@ def password_page(request: Request, actor: OwnAccount, to: str = HOME) -> Respon
 
 
 @router.post("/password")
-def password_form(
+async def password_form(
     request: Request,
-    session: DbSession,
     context: AppContext,
     actor: OwnAccount,
     current: Text = "",
@@ -98,19 +96,21 @@ def password_form(
 ) -> Response:
     """Change one's own password. A one-time password opens nothing else."""
     try:
-        own_account(session, actor)
+        refuse_program(actor)
         if new != again:
             raise Problem(
                 422, "passwords_differ", "The two new passwords differ: type the same twice.", "两次输入的新密码不一致。",
                 field="again",
             )  # fmt: skip
-        change_own_password(session, context, actor, current, new, suspicion.strip() or None)
+        token = await change_own_password(context, actor, current, new, suspicion.strip() or None)
     except Problem as problem:
         return bare_page(
             request, "password.html", problem.status, to=local_path(to), actor=actor, problem=_said(request, problem),
             field=problem.field, suspicion=suspicion,
         )  # fmt: skip
-    return RedirectResponse(local_path(to), 303)
+    response = RedirectResponse(local_path(to), 303)
+    give_cookie(response, token)
+    return response
 
 
 @router.get("/account")
@@ -147,7 +147,7 @@ def _from_where(request: Request) -> tuple[str, str]:
 
 def _signed_in(outcome: SignedIn, to: str) -> Response:
     response = RedirectResponse(to, 303)
-    give_cookie(response, outcome)
+    give_cookie(response, outcome.token)
     return response
 
 

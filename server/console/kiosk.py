@@ -58,12 +58,15 @@ def kiosk_sign_in(
 ) -> Response:
     """Keep the token in this browser, until the token is over; an empty one takes it out again."""
     refuse_forged(request)
+    now, address = context.clock.now(), request.client.host if request.client else ""
     if not token.strip():
+        held = kiosk_actor(session, request.cookies.get(KIOSK_COOKIE, ""), now, address)
+        if held is not None:
+            record(session, held, now, "kiosk.sign_out", held.public_id)
         response = RedirectResponse(KIOSK_SIGN_IN, 303)
         response.delete_cookie(KIOSK_COOKIE, path="/", secure=True, httponly=True, samesite="strict")
         return response
-    now = context.clock.now()
-    actor = kiosk_actor(session, token.strip(), now, request.client.host if request.client else "")
+    actor = kiosk_actor(session, token.strip(), now, address)
     if actor is None:
         return RedirectResponse(f"{KIOSK_SIGN_IN}?wrong=true", 303)
     record(session, actor, now, "kiosk.sign_in", actor.public_id)

@@ -146,6 +146,7 @@ SYSTEM_WORDS: Final[dict[str, dict[str, str]]] = {
         "return": N_("given back at the desk"),
         "show_half": N_("half shown"),
         "sign_in": N_("signed in"),
+        "sign_out": N_("signed out"),
         "suspect": N_("password under suspicion"),
         "unlock": N_("lock lifted"),
         "use": N_("used"),

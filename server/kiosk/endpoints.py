@@ -8,7 +8,8 @@ from sqlmodel import Session
 
 from controller.codes import MAX_SCAN_BYTES
 from server.context import Context
-from server.kiosk.answers import ComerShown, Found, Unknown
+from server.kiosk.answers import ComerShown, Found, Unknown, VisitFound
+from server.kiosk.lent import note_lent
 from server.kiosk.looking import badge_of, expected_now, look_up, open_entries
 from server.kiosk.misses import note_miss, refuse_guessing
 from server.operators.actor import Actor
@@ -62,13 +63,15 @@ class Completed(BaseModel):
 
 @router.post("/scan")
 def scan(session: DbSession, context: AppContext, actor: Uses, given: Scan) -> Found:
-    """What a code is, with what the person before the screen may know of it. 429 after too many that lead nowhere."""
+    """What a code is, with what the person before the screen may know of it. 429 after too many that lead nowhere, or too many lent badges."""
     now = context.clock.now()
     refuse_guessing(session, actor.public_id, now)
     found = look_up(session, context, given.code)
     leads = found.kind != "badge" or bool(found.entries)
     if (isinstance(found, Unknown) and not found.misread) or not leads:
         note_miss(session, actor.public_id, now)
+    if isinstance(found, VisitFound):
+        note_lent(session, actor.public_id, found.number, now)
     return found
 
 

@@ -1,4 +1,4 @@
-"""The kiosk's own table."""
+"""The kiosk's own tables."""
 
 from datetime import datetime
 
@@ -15,4 +15,16 @@ class KioskMiss(Model, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     kiosk: str
+    at: datetime
+
+
+class KioskLent(Model, table=True):
+    """A lent badge that was shown at a kiosk; forgotten after a while. ``kiosk``: as above."""
+
+    __tablename__ = "kiosk_lent"
+    __table_args__ = (Index("ix_kiosk_lent_kiosk", "kiosk", "at"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    kiosk: str
+    number: str
     at: datetime

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import Request, Response
 from pydantic import StringConstraints
 from sqlmodel import Session
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
 from server.context import Context
@@ -13,7 +14,7 @@ from server.operators.actor import Actor
 from server.operators.audit import record
 from server.operators.guard import refuse_forged, requires
 from server.operators.models import Operator
-from server.operators.password_changes import change_own_password, confirm_password
+from server.operators.password_changes import change_own_password, confirm_password, refuse_program
 from server.operators.permissions import Permission
 from server.operators.service import find_operator
 from server.operators.shapes import Code, Input, Password, Reason, SessionShown, show_operators, show_sessions
@@ -73,7 +74,7 @@ async def open_session(request: Request, context: AppContext, given: SignIn) -> 
         [shown] = show_operators(session, [outcome.operator], context.clock.now())
     answer = {"operator": shown.model_dump(mode="json"), "expires_at": outcome.expires_at.isoformat()}
     response = JSONResponse(answer)
-    sign_in.give_cookie(response, outcome)
+    sign_in.give_cookie(response, outcome.token)
     return response
 
 
@@ -92,18 +93,18 @@ def who_am_i(actor: OwnAccount) -> dict[str, Any]:
 
 
 @session_router.delete("", status_code=204)
-def close_session(session: DbSession, actor: OwnAccount, response: Response) -> None:
+def close_session(session: DbSession, context: AppContext, actor: OwnAccount, response: Response) -> None:
     """Sign out: the session is gone at the server at once."""
-    if actor.session is not None:
-        sign_in.close_session(session, actor.session)
+    sign_in.close_session(session, actor, context.clock.now())
     sign_in.take_cookie(response)
 
 
 @account_router.post("/password", status_code=204)
-def change_password(session: DbSession, context: AppContext, actor: OwnAccount, given: PasswordChange) -> None:
-    """Change one's own password. Ends every other session of the account. ``suspicion`` is recorded, and ends the tokens that one made (D2)."""
-    own_account(session, actor)
-    change_own_password(session, context, actor, given.current, given.new, given.suspicion)
+async def change_password(context: AppContext, actor: OwnSecret, given: PasswordChange, response: Response) -> None:
+    """Change one's own password. Ends every other session of the account, and copies of this one's cookie: the answer sets another. ``suspicion`` is recorded,
+    and ends the tokens that one made (D2)."""
+    token = await change_own_password(context, actor, given.current, given.new, given.suspicion)
+    sign_in.give_cookie(response, token)
 
 
 @account_router.get("/sessions")
@@ -119,16 +120,18 @@ def close_own_session(session: DbSession, context: AppContext, actor: OwnAccount
 
 
 @account_router.post("/second-factor")
-def begin_second_factor(session: DbSession, context: AppContext, actor: OwnSecret, given: Confirmed) -> dict[str, str]:
+async def begin_second_factor(context: AppContext, actor: OwnSecret, given: Confirmed) -> dict[str, str]:
     """A new secret for the authenticator: ``{secret, uri, qr}``, shown here once. It counts from its first code on. 409 where one counts already."""
-    operator = _confirmed(session, context, actor, given.current)
-    begun = second_factor.begin(session, context.personal, operator, context.site.id)
-    return {"secret": begun.secret, "uri": begun.uri, "qr": begun.qr}
+    await confirm_password(context, actor, given.current)
+    return await run_in_threadpool(_begin, context, actor)
 
 
 @account_router.post("/second-factor/confirm")
-def confirm_second_factor(session: DbSession, context: AppContext, actor: OwnSecret, given: Coded) -> dict[str, Any]:
-    """The first code: ``{codes}``, the one-time codes for who has lost the authenticator, shown here once. Every other session of the account ends."""
+def confirm_second_factor(
+    session: DbSession, context: AppContext, actor: OwnSecret, given: Coded, response: Response
+) -> dict[str, Any]:
+    """The first code: ``{codes}``, the one-time codes for who has lost the authenticator, shown here once. Every other session of the account ends, and
+    copies of this one's cookie: the answer sets another."""
     operator, now = own_account(session, actor), context.clock.now()
     sign_in.refuse_guessing(session, operator.username, actor.address, now)
     try:
@@ -138,11 +141,12 @@ def confirm_second_factor(session: DbSession, context: AppContext, actor: OwnSec
         raise
     assert operator.id is not None
     sign_in.close_sessions(session, operator.id, but=actor.session)  # they came in without it
+    sign_in.give_cookie(response, sign_in.renew_session(session, actor.session))
     return {"codes": codes}
 
 
 @account_router.post("/second-factor/remove", status_code=204)
-def remove_second_factor(session: DbSession, context: AppContext, actor: OwnAccount, given: Coded) -> None:
+def remove_second_factor(session: DbSession, context: AppContext, actor: OwnSecret, given: Coded) -> None:
     """Take one's own second factor away, by a code of it."""
     operator = _coded(session, context, actor, given.code)
     second_factor.remove(session, actor, operator, context.clock.now(), "")
@@ -159,15 +163,14 @@ def renew_codes(session: DbSession, context: AppContext, actor: OwnSecret, given
 
 def own_account(session: Session, actor: Actor) -> Operator:
     """The account of who asks. Raises :class:`Problem` 403 for a token."""
-    if actor.kind != "operator":
-        raise Problem(403, "not_an_operator", "A token has no password.", "访问令牌没有密码。")
+    refuse_program(actor)
     return find_operator(session, actor.public_id)
 
 
-def _confirmed(session: Session, context: Context, actor: Actor, password: str) -> Operator:
-    own_account(session, actor)
-    confirm_password(session, context, actor, password)
-    return find_operator(session, actor.public_id)
+def _begin(context: Context, actor: Actor) -> dict[str, str]:
+    with context.database.write() as session:
+        begun = second_factor.begin(session, context.personal, own_account(session, actor), context.site.id)
+    return {"secret": begun.secret, "uri": begun.uri, "qr": begun.qr}
 
 
 def _coded(session: Session, context: Context, actor: Actor, code: str) -> Operator:

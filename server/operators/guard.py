@@ -58,8 +58,8 @@ class Requirement:
             raise Problem(
                 400,
                 "idempotency_key_refused",
-                "This answer holds a secret and is not kept: send the request without Idempotency-Key.",
-                "该回复含有密钥，不予保存：请不要使用 Idempotency-Key。",
+                "Request or answer hold a secret, and nothing of them is kept: send the request without Idempotency-Key.",
+                "请求或回复含有密码或密钥，不予保存：请不要使用 Idempotency-Key。",
                 field=idempotency.HEADER,
             )
         hashed = idempotency.request_hash(request.method, request.url.path, body)
@@ -74,7 +74,8 @@ class Requirement:
 def requires(permission: Permission, *, secret_answer: bool = False) -> Any:
     """The dependency by which an endpoint names its permission and learns who asks.
 
-    ``secret_answer``: the answer shows a secret once (a token, a one-time password) and must not be kept for replay.
+    ``secret_answer``: the answer shows a secret once (a token, a one-time password) and must not be kept for replay; or the request holds one (a password),
+    of which not even the hash for comparing replays is kept.
     """
     return Depends(Requirement(permission, secret_answer=secret_answer))
 

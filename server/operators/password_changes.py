@@ -6,13 +6,21 @@ from pathlib import Path
 
 from sqlalchemy import delete
 from sqlmodel import Session, col, select
+from starlette.concurrency import run_in_threadpool
 
 from server.context import Context
 from server.operators.actor import SYSTEM, Actor
 from server.operators.audit import record
 from server.operators.models import AuditEntry, Operator, PastPassword
 from server.operators.passwords import hash_password, refuse_weak, verify_password
-from server.operators.sign_in import close_sessions, end_tokens_of, forgive, note_failure, refuse_guessing
+from server.operators.sign_in import (
+    close_sessions,
+    end_tokens_of,
+    forgive,
+    note_failure,
+    refuse_guessing,
+    renew_session,
+)
 from server.problems import Problem, not_found
 
 FIRST_SIGN_IN_FILE = "first-sign-in.txt"
@@ -20,18 +28,46 @@ MAX_AGE = "password.max_age"
 DEFAULT_DAYS = 30
 HISTORY = 5
 """So many earlier passwords do not come back."""
+FORMER_TRIED = " former password of "
+"""The name under which refused former passwords are counted, before the user name: each costs as many hashes as there are former ones."""
+LIMIT_FORMER = 20
 
 
-def change_own_password(
-    session: Session, context: Context, actor: Actor, current: str, new: str, suspicion: str | None = None
-) -> None:
-    """The operator's own change: all other sessions end. ``suspicion``: why the old one may be known to somebody, for the record; the
-    account's tokens end with it. Raises
-    :class:`Problem` for a wrong, weak or former password; wrong ones count as failed sign-ins, or a stolen session could guess on."""
+async def change_own_password(
+    context: Context, actor: Actor, current: str, new: str, suspicion: str | None = None
+) -> str:
+    """The operator's own change: all other sessions end, and this one has another token, which is returned: whoever has a copy of the cookie is out.
+    ``suspicion``: why the old one may be known to somebody, for the record; the account's tokens end with it. Raises :class:`Problem` for a wrong, weak or
+    former password; wrong ones count as failed sign-ins, or a stolen session could guess on. Hashes take turns with those of the sign-ins, and no
+    transaction waits for them."""
+    async with context.sign_in_turn:
+        return await run_in_threadpool(_change, context, actor, current, new, suspicion)
+
+
+async def confirm_password(context: Context, actor: Actor, password: str) -> None:
+    """Who is signed in says the password again. Raises :class:`Problem` 403 and counts it, or 429."""
+    async with context.sign_in_turn:
+        await run_in_threadpool(_confirm, context, actor, password)
+
+
+def refuse_program(actor: Actor) -> None:
+    """Raise :class:`Problem` 403 for a token."""
+    if actor.kind != "operator":
+        raise Problem(403, "not_an_operator", "A token has no password.", "访问令牌没有密码。")
+
+
+def _change(context: Context, actor: Actor, current: str, new: str, suspicion: str | None) -> str:
+    refuse_program(actor)
     now = context.clock.now()
     seen, former = _as_it_was(context, actor)
-    confirm_password(session, context, actor, current)
+    refuse_weak(new, seen.username, seen.name)
+    tries = FORMER_TRIED + seen.username
+    with context.database.read() as session:
+        refuse_guessing(session, tries, "", now, LIMIT_FORMER)
+    _confirm(context, actor, current)
     if any(verify_password(new, one) for one in (seen.password_hash, *former)):
+        with context.database.write() as session:
+            note_failure(session, tries, "", now)
         raise Problem(
             422,
             "weak_password",
@@ -39,31 +75,33 @@ def change_own_password(
             f"新密码不得与当前密码或最近 {HISTORY} 个密码相同。",
             field="new",
         )
-    refuse_weak(new, seen.username, seen.name)
     fresh = hash_password(new)
-    operator = session.exec(select(Operator).where(Operator.public_id == actor.public_id)).one()
-    if operator.password_hash != seen.password_hash:
-        raise Problem(409, "changed_meanwhile", "The password was changed meanwhile.", "密码刚刚已被修改。")
-    set_password(session, operator, fresh, now, must_change=False)
-    assert operator.id is not None
-    close_sessions(session, operator.id, but=actor.session)
-    if suspicion:
-        end_tokens_of(session, actor, now, operator.public_id)
-    after = {"suspicion": suspicion} if suspicion else None
-    record(session, actor, now, "operator.change_password", operator.public_id, after=after)
+    with context.database.write() as session:
+        operator = session.exec(select(Operator).where(Operator.public_id == actor.public_id)).one()
+        if operator.password_hash != seen.password_hash:
+            raise Problem(409, "changed_meanwhile", "The password was changed meanwhile.", "密码刚刚已被修改。")
+        set_password(session, operator, fresh, now, must_change=False)
+        assert operator.id is not None
+        close_sessions(session, operator.id, but=actor.session)
+        token = renew_session(session, actor.session)
+        if suspicion:
+            end_tokens_of(session, actor, now, operator.public_id)
+        after = {"suspicion": suspicion} if suspicion else None
+        record(session, actor, now, "operator.change_password", operator.public_id, after=after)
+        forgive(session, tries)
     forget_first_sign_in(context.config.dir, operator.username)
+    return token
 
 
-def confirm_password(session: Session, context: Context, actor: Actor, password: str) -> None:
-    """Who is signed in says the password again. Raises :class:`Problem` 403 and counts it, or 429."""
+def _confirm(context: Context, actor: Actor, password: str) -> None:
+    refuse_program(actor)
     now = context.clock.now()
     seen, _ = _as_it_was(context, actor)
-    with context.database.read() as reading:
-        refuse_guessing(reading, seen.username, actor.address, now)
+    with context.database.read() as session:
+        refuse_guessing(session, seen.username, actor.address, now)
     if not verify_password(password, seen.password_hash):
-        session.rollback()
-        note_failure(session, seen.username, actor.address, now)
-        session.commit()  # the refusal rolls back all else
+        with context.database.write() as session:
+            note_failure(session, seen.username, actor.address, now)
         raise Problem(403, "wrong_password", "The current password is wrong.", "当前密码错误。", field="current")
 
 

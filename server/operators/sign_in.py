@@ -2,10 +2,13 @@
 
 A session is a random token in the cookie, its hash in the database: deleting the row signs out at once. Failures are
 counted over a sliding window by (user name, address), by user name and by address; beyond a limit nothing is tried. The two
-wider limits do not bind who signed in from that address lately.
+wider limits do not bind who signed in from that address lately. What was typed as the name of no account is kept as a keyed
+hash: it may be a password in the wrong field.
 """
 
 import base64
+import hashlib
+import hmac
 import json
 import math
 import secrets
@@ -13,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
 
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 from sqlmodel import Session, col, func, select
 from sqlmodel.sql.expression import SelectOfScalar
 from starlette.concurrency import run_in_threadpool
@@ -24,7 +27,7 @@ from server.ids import new_id
 from server.operators import second_factor
 from server.operators.actor import Actor
 from server.operators.audit import record
-from server.operators.guard import COOKIE, hash_token
+from server.operators.guard import COOKIE, hash_token, not_signed_in
 from server.operators.models import ApiToken, AuditEntry, Operator, OperatorSession, SignInFailure
 from server.operators.passwords import verify_password
 from server.operators.permissions import Role
@@ -38,7 +41,10 @@ LIMIT_ADDRESS = 50
 KEEP_FAILURES = timedelta(days=1)
 FAMILIAR = timedelta(days=30)
 OPENED = "session.open"
+CLOSED = "session.close"
 MAX_USERNAME_CHARS = 64
+OF_NO_ACCOUNT = "?"
+"""So begins what is counted for a name that no account has; no account's name begins so."""
 MAX_SESSIONS_PER_OPERATOR = 10
 STEP = timedelta(minutes=5)
 """So long the second step waits for its code."""
@@ -87,23 +93,24 @@ def _sign_in(
     now = context.clock.now()
     username = username.strip()[:MAX_USERNAME_CHARS]
     with context.database.read() as session:
+        operator = session.exec(select(Operator).where(Operator.username == username)).first()
+        counted = username if operator is not None else _of_no_account(context, username)
         try:
-            refuse_guessing(session, username, address, now)
+            refuse_guessing(session, counted, address, now)
         except Problem as refusal:
             return refusal
-        operator = session.exec(select(Operator).where(Operator.username == username)).first()
     fits = verify_password(password, operator.password_hash if operator is not None else None)
     with context.database.write() as session:
         # read again: it may have been disabled or given another password while the hash was computed
         current = session.exec(select(Operator).where(Operator.username == username)).first()
         if not fits or current is None or is_closed(current, now) or current.password_hash != _hash_of(operator):
-            note_failure(session, username, address, now)
+            note_failure(session, counted, address, now)
             return _wrong(code)
         if current.totp_since is not None:
             if not code:
                 return NeedsCode(_ticket(context, current, now))
             if not second_factor.take(session, context.personal, _as_actor(current, address), current, code, now):
-                note_failure(session, username, address, now)
+                note_failure(session, counted, address, now)
                 return _wrong(code)
         return _open(session, current, now, context.config.session_hours, address, user_agent)
 
@@ -134,6 +141,10 @@ def sign_in_by_code(context: Context, ticket: str, code: str, address: str, user
 def is_closed(operator: Operator, now: datetime) -> bool:
     """Whether nobody signs in to it: closed, or closed by itself (D1, D3)."""
     return operator.disabled or (operator.closes_at is not None and operator.closes_at <= now)
+
+
+def _of_no_account(context: Context, username: str) -> str:
+    return OF_NO_ACCOUNT + hmac.new(context.keys.hash_key, f"sign in\0{username}".encode(), hashlib.sha256).hexdigest()
 
 
 def _ticket(context: Context, operator: Operator, now: datetime) -> str:
@@ -175,7 +186,7 @@ def _open(session: Session, operator: Operator, now: datetime, hours: float, add
     assert operator.id is not None
     session.connection().execute(delete(OperatorSession).where(col(OperatorSession.expires_at) <= now))
     session.connection().execute(delete(SignInFailure).where(col(SignInFailure.username) == operator.username))
-    _close_oldest(session, operator.id)
+    _close_oldest(session, operator, now, address)
     opened = OperatorSession(
         public_id=new_id("ses", now),
         token_hash=hash_token(token),
@@ -190,14 +201,11 @@ def _open(session: Session, operator: Operator, now: datetime, hours: float, add
     return SignedIn(token, operator, opened.expires_at)
 
 
-def _close_oldest(session: Session, operator_id: int) -> None:
-    mine = select(OperatorSession.id).where(OperatorSession.operator_id == operator_id)
-    keep = session.exec(mine.order_by(col(OperatorSession.id).desc()).limit(MAX_SESSIONS_PER_OPERATOR - 1)).all()
-    session.connection().execute(
-        delete(OperatorSession).where(
-            col(OperatorSession.operator_id) == operator_id, col(OperatorSession.id).not_in(keep)
-        )
-    )
+def _close_oldest(session: Session, operator: Operator, now: datetime, address: str) -> None:
+    mine = select(OperatorSession).where(OperatorSession.operator_id == operator.id)
+    newest_first = mine.order_by(col(OperatorSession.id).desc())
+    for oldest in session.exec(newest_first.offset(MAX_SESSIONS_PER_OPERATOR - 1)).all():
+        _close(session, _as_actor(operator, address), now, operator, oldest)
 
 
 def note_failure(session: Session, username: str, address: str, now: datetime) -> None:
@@ -206,9 +214,9 @@ def note_failure(session: Session, username: str, address: str, now: datetime) -
     session.add(SignInFailure(username=username, address=address, at=now))
 
 
-def refuse_guessing(session: Session, username: str, address: str, now: datetime) -> None:
-    """Raise :class:`Problem` 429 after too many wrong passwords; it says how long."""
-    until = locked_until(session, username, address, now)
+def refuse_guessing(session: Session, username: str, address: str, now: datetime, limit: int = LIMIT_PAIR) -> None:
+    """Raise :class:`Problem` 429 after too many wrong passwords, ``limit`` of them from this address; it says how long."""
+    until = locked_until(session, username, address, now, limit)
     if until is None:
         return
     left_s = max(1, math.ceil((until - now).total_seconds()))
@@ -223,11 +231,13 @@ def refuse_guessing(session: Session, username: str, address: str, now: datetime
     )
 
 
-def locked_until(session: Session, username: str, address: str, now: datetime) -> datetime | None:
+def locked_until(
+    session: Session, username: str, address: str, now: datetime, limit: int = LIMIT_PAIR
+) -> datetime | None:
     """When the brake lets go, None where it does not hold."""
     recent = select(SignInFailure.at).where(col(SignInFailure.at) > now - WINDOW)
     by_username = recent.where(SignInFailure.username == username)
-    pair = _full_since(session, by_username.where(SignInFailure.address == address), LIMIT_PAIR)
+    pair = _full_since(session, by_username.where(SignInFailure.address == address), limit)
     wide = [
         at
         for at in (
@@ -248,7 +258,8 @@ def _full_since(session: Session, failures: SelectOfScalar[datetime], limit: int
 
 @dataclass(frozen=True)
 class Failures:
-    """Failed sign-ins to one user name within :data:`WINDOW`. ``until``: how long the brake holds at the address that tried most lately."""
+    """Failed sign-ins to one user name within :data:`WINDOW`. ``username``: begins with :data:`OF_NO_ACCOUNT` where no account has it. ``until``: how long the
+    brake holds at the address that tried most lately."""
 
     username: str
     count: int
@@ -258,10 +269,11 @@ class Failures:
 
 
 def recent_failures(session: Session, now: datetime) -> list[Failures]:
-    """Who fails to sign in just now, or is guessed at; the latest first, at most :data:`LIMIT_ADDRESS` names."""
+    """Who fails to sign in just now, or is guessed at; the latest first, at most :data:`LIMIT_ADDRESS` names. Names with a blank before them count other
+    things than sign-ins."""
     query = (
         select(SignInFailure.username, func.count(), func.max(SignInFailure.id))
-        .where(col(SignInFailure.at) > now - WINDOW)
+        .where(col(SignInFailure.at) > now - WINDOW, ~col(SignInFailure.username).startswith(" "))
         .group_by(col(SignInFailure.username))
         .order_by(func.max(SignInFailure.id).desc())
         .limit(LIMIT_ADDRESS)
@@ -314,9 +326,22 @@ def token_shown(token: ApiToken) -> dict[str, object]:
     return token.model_dump(mode="json", include={"name", "role", "scopes", "made_by", "expires_at"})
 
 
-def close_session(session: Session, public_id: str) -> None:
-    """Sign one session out."""
-    session.connection().execute(delete(OperatorSession).where(col(OperatorSession.public_id) == public_id))
+def renew_session(session: Session, public_id: str | None) -> str:
+    """Another token for a session: whoever has a copy of the cookie is out. Raises :class:`Problem` 401 where it has ended meanwhile."""
+    token = secrets.token_urlsafe(32)
+    mine = update(OperatorSession).where(col(OperatorSession.public_id) == public_id)
+    if session.connection().execute(mine.values(token_hash=hash_token(token))).rowcount != 1:
+        raise not_signed_in()
+    return token
+
+
+def close_session(session: Session, actor: Actor, now: datetime) -> None:
+    """Sign out, on record. A token has nothing to sign out of."""
+    if actor.session is None:
+        return
+    mine = delete(OperatorSession).where(col(OperatorSession.public_id) == actor.session)
+    if session.connection().execute(mine).rowcount == 1:
+        record(session, actor, now, CLOSED, actor.session)
 
 
 def close_session_of(session: Session, actor: Actor, now: datetime, operator: Operator, public_id: str) -> None:
@@ -328,14 +353,18 @@ def close_session_of(session: Session, actor: Actor, now: datetime, operator: Op
     ).first()
     if found is None:
         raise not_found("session", "登录会话", public_id)
-    session.delete(found)
-    before = {"username": operator.username, "address": found.address}
-    record(session, actor, now, "session.close", public_id, before=before)
+    _close(session, actor, now, operator, found)
 
 
-def give_cookie(response: Response, signed_in: SignedIn) -> None:
+def _close(session: Session, actor: Actor, now: datetime, operator: Operator, closed: OperatorSession) -> None:
+    session.delete(closed)
+    before = {"username": operator.username, "address": closed.address}
+    record(session, actor, now, CLOSED, closed.public_id, before=before)
+
+
+def give_cookie(response: Response, token: str) -> None:
     """Put the session into the browser: Secure, HttpOnly, same site, gone when the browser closes."""
-    response.set_cookie(COOKIE, signed_in.token, path="/", secure=True, httponly=True, samesite="strict")
+    response.set_cookie(COOKIE, token, path="/", secure=True, httponly=True, samesite="strict")
 
 
 def take_cookie(response: Response) -> None:

@@ -13,7 +13,17 @@ RECORD = json.dumps({"text": "one\u2028line\u0085still"}, ensure_ascii=False)
 
 
 class Answers(BaseHTTPRequestHandler):
-    """Two records as lines; a problem at any other path."""
+    """Two records as lines; a problem at any other path. What is posted is answered by another session each time, and with the one that was sent."""
+
+    posted = 0
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        Answers.posted += 1
+        self.send_response(200)
+        self.send_header("set-cookie", f"__Host-menjin={Answers.posted}; Secure; Path=/")
+        self.end_headers()
+        self.wfile.write(json.dumps(self.headers["cookie"]).encode())
 
     def do_GET(self) -> None:
         found = self.path == "/lines"
@@ -41,6 +51,14 @@ def client() -> Iterator[HttpClient]:
 
 def test_lines_end_at_line_feeds_only(client: HttpClient) -> None:
     assert client.lines("/lines") == [RECORD, RECORD]
+
+
+def test_a_session_that_an_answer_renews_is_the_one_that_is_sent_next(
+    client: HttpClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Answers, "posted", 0)
+    client.sign_in("kim", "secret")
+    assert [client.post("/api/v1/account/password") for _ in range(2)] == ["__Host-menjin=1", "__Host-menjin=2"]
 
 
 def test_a_refusal_carries_its_code(client: HttpClient) -> None:

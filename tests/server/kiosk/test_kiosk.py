@@ -3,11 +3,13 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlmodel import Session
 
 from server.db.clock import FixedClock
+from server.kiosk import lent
 from server.kiosk.misses import LIMIT, WINDOW
 from server.operators.actor import SYSTEM
 from server.operators.guard import KIOSK_COOKIE
@@ -16,7 +18,7 @@ from server.permits.entrance import entrance_code, printed_code
 from tests.server.browser import administrator, browser, context_of_app, token_client
 from tests.server.conftest import ON_SQLITE
 from tests.server.equipment.slips.conftest import SlipDepot, slip_depot  # noqa: F401 - the fixture
-from tests.server.operators.people import person, refusal, who
+from tests.server.operators.people import acts_on, person, refusal, who
 from tests.server.permits.conftest import desk  # noqa: F401 - the fixture
 from tests.server.permits.making import PERSON, Desk, approved, checked_in, checked_out, pooled
 from tests.server.rooms.conftest import taken
@@ -218,3 +220,33 @@ def test_the_console_makes_a_kiosks_token_and_offers_nobody_an_account_of_that_r
     guard = person(app, "kim", "guard")
     moved = admin.patch(f"/api/v1/operators/{who(guard)}", json={"role": "kiosk"})
     assert refusal(moved) == (422, "kiosk_is_no_person")
+
+
+def test_taking_the_token_out_of_a_kiosks_browser_is_on_record(app: FastAPI) -> None:
+    admin, client = administrator(app), browser(app)
+    made = admin.post("/api/v1/tokens", json={"name": "lobby", "role": "kiosk"}).json()
+    client.post("/kiosk/sign-in", data={"token": made["token"]}, follow_redirects=False)
+    client.post("/kiosk/sign-in", data={"token": ""}, follow_redirects=False)
+    assert KIOSK_COOKIE not in client.cookies
+    assert acts_on(admin, made["id"]) == ["token.create", "kiosk.sign_in", "kiosk.sign_out"]
+
+
+def test_lent_badges_are_not_listed_by_their_running_numbers(
+    desk: Desk,  # noqa: F811
+    clock: FixedClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lent, "LIMIT", 1)
+    pooled(desk)
+    pooled(desk, "T2")
+    checked_out(desk, checked_in(desk, approved(desk)), badge="lost")
+    checked_in(desk, approved(desk), "T2")
+    client, other = kiosk(desk.app), kiosk(desk.app)
+    for _ in range(3):
+        assert scanned(client, "T1")["kind"] == "visit", "one's own again is nothing new"
+    assert scanned(client, "T2", 429)["code"] == "too_many_attempts"
+    assert scanned(client, "T1")["kind"] == "visit"
+    assert scanned(client, "M1001")["kind"] == "unknown", "all else goes on"
+    assert scanned(other, "T2")["kind"] == "visit"
+    clock.advance(lent.WINDOW)
+    assert scanned(client, "T2")["kind"] == "visit"

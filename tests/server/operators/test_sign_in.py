@@ -2,9 +2,11 @@
 
 import stat
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
+from fastapi.testclient import TestClient
 from sqlmodel import select
 
 from server.db.clock import FixedClock
@@ -192,3 +194,31 @@ def test_acts_are_in_the_audit_log_with_who_and_what_before_and_after(app: FastA
     assert (last["before"]["name"], last["after"]["name"]) == ("李娜", "李 娜")
     assert (last["actor_name"], last["address"]) == ("Administrator", "testclient")
     assert "password" not in str(entries[0]["after"])
+
+
+def closed_sessions(client: TestClient) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = client.get("/api/v1/audit", params={"act": "session.close"}).json()["items"]
+    return items
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("by", ["api", "page"])
+def test_who_signs_out_is_on_record(app: FastAPI, by: str) -> None:
+    admin = administrator(app)
+    account, guard = new_operator(admin, app)
+    name = guard.get("/api/v1/account/sessions").json()[0]["id"]
+    out = guard.delete("/api/v1/session") if by == "api" else guard.post("/sign-out", follow_redirects=False)
+    assert out.status_code in (204, 303)
+    [entry] = closed_sessions(admin)
+    assert (entry["actor"], entry["subject"]) == (account, name)
+
+
+@ON_SQLITE
+def test_the_oldest_session_that_ends_at_one_sign_in_too_many_is_on_record(app: FastAPI) -> None:
+    admin = administrator(app)
+    first = admin.get("/api/v1/account/sessions").json()[0]["id"]
+    for _ in range(limits.MAX_SESSIONS_PER_OPERATOR):
+        last = browser(app)
+        assert sign_in(last, "admin", PASSWORD).status_code == 200
+    assert admin.get("/api/v1/session").status_code == 401
+    assert [entry["subject"] for entry in closed_sessions(last)] == [first]

@@ -81,3 +81,22 @@ def test_a_token_with_scopes_makes_none_that_may_more(app: FastAPI) -> None:
         assert (refused.status_code, refused.json()["code"]) == (422, "scope_beyond_own")
     less = {"name": "x", "role": "auditor", "scopes": ["audit.read"]}
     assert browser(app).post("/api/v1/tokens", json=less, headers=headers).status_code == 201
+
+
+@ON_SQLITE
+def test_the_log_says_what_a_token_was_when_it_was_made_and_when_it_ended(app: FastAPI, clock: FixedClock) -> None:
+    admin = administrator(app)
+    ends = (clock.now() + timedelta(hours=1)).isoformat()
+    body = {"name": "crm", "role": "auditor", "scopes": ["audit.read"], "expires_at": ends}
+    made = admin.post("/api/v1/tokens", json=body).json()["id"]
+    assert admin.delete(f"/api/v1/tokens/{made}").status_code == 204
+    created, revoked = admin.get("/api/v1/audit", params={"subject": made}).json()["items"]
+    said = {
+        "name": "crm",
+        "role": "auditor",
+        "scopes": ["audit.read"],
+        "made_by": admin.get("/api/v1/session").json()["id"],
+    }
+    assert created["after"].items() >= said.items()
+    assert created["after"]["expires_at"].startswith("2026-03-02T09:00")
+    assert revoked["before"] == created["after"]

@@ -51,6 +51,7 @@ def upgrade() -> None:
     )
     _make_approvals()
     _make_recovery()
+    op.execute("DELETE FROM sign_in_failure WHERE username NOT IN (SELECT username FROM operator)")  # perhaps passwords
     refuse_changes(op.get_bind(), ["recovery_entry"])
 
 
