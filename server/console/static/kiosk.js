@@ -14,10 +14,12 @@ const words = { en: {}, "zh-CN": (await import(`${dataset.static}/words.zh-CN.js
 
 let language = document.documentElement.lang;
 let view = null;
+let drawn = null;
+let turn = 0; // whose view it is: what was asked from an earlier one is answered to nobody
+let waiting = null; // {turn, path, text}: what was asked and is not answered yet
 let viewKeys = [];
 let keyAt = 0;
 let lastAt = performance.now();
-let busy = false;
 
 const kiosk = {
   _: (text) => words[language][text] ?? text,
@@ -29,6 +31,7 @@ const kiosk = {
 // -- views: {name, tone, key, draw(main), keys: [{key, text, does, primary}]}
 
 function show(next) {
+  if (view !== next) turn += 1;
   view = next;
   lastAt = performance.now();
   draw();
@@ -37,7 +40,8 @@ function show(next) {
 function draw() {
   const main = $("main");
   const typed = main.querySelector("input")?.value ?? "";
-  const same = main.dataset.view === view.name;
+  const same = drawn === view; // else nothing that was typed stays, not even half a number
+  drawn = view;
   main.dataset.view = view.name;
   main.className = view.tone ? `tone-${view.tone}` : "";
   main.replaceChildren(...view.draw(kiosk).filter(Boolean));
@@ -50,7 +54,7 @@ function draw() {
     main.focus({ preventScroll: true });
   }
   viewKeys = [...(view.keys?.(kiosk) ?? []), { key: "F9", text: language === "en" ? "中文" : "English", does: changeLanguage }];
-  if (view.name !== "start") viewKeys.push({ key: "Escape", label: "Esc", text: kiosk._("Back to the start"), does: kiosk.start });
+  viewKeys.push({ key: "Escape", label: "Esc", text: view.name === "start" ? "" : kiosk._("Back to the start"), does: kiosk.start });
   $("kiosk-site").textContent = (language === "en" ? dataset.siteEn : dataset.siteZh) || dataset.siteZh || dataset.siteEn;
   drawKeys();
 }
@@ -96,29 +100,38 @@ function control(text) {
 
 // once: the Idempotency-Key of what may not count twice
 async function send(path, body, then, once = null) {
-  if (busy) return undefined;
-  busy = true;
+  const text = JSON.stringify(body);
+  if (waiting?.turn === turn) {
+    if (waiting.path !== "scan" || path !== "scan") return tell(kiosk._("One moment: that was not taken yet, scan or press it again."));
+    if (waiting.text === text) return undefined;
+    turn += 1; // who looks another number up does not wait for the one before
+  }
+  const mine = { turn, path, text };
+  waiting = mine;
   document.body.setAttribute("aria-busy", "true");
   try {
     const { status, told } = await ask(path, body, once);
+    if (mine.turn !== turn) return undefined;
     if (status === 401 || status === 403) return location.assign("/kiosk/sign-in");
     lastAt = performance.now();
     if (status < 300) then(told);
     else show(toldView("bad", ({ say }) => say({ en: told.detail, zh: told.detail_zh })));
   } catch {
-    problem();
+    if (mine.turn === turn) tell(kiosk._("The server cannot be reached. Try again in a moment, or ask the guard."));
   } finally {
-    busy = false;
-    document.body.removeAttribute("aria-busy");
+    if (waiting === mine) {
+      waiting = null;
+      document.body.removeAttribute("aria-busy");
+    }
   }
   return undefined;
 }
 
 // What was typed stays where it is.
-function problem() {
+function tell(text) {
   const main = $("main");
-  main.querySelector(".told")?.remove();
-  const line = Object.assign(document.createElement("p"), { className: "told", textContent: kiosk._("The server cannot be reached. Try again in a moment, or ask the guard.") });
+  main.querySelector(":scope > [role=alert]")?.remove();
+  const line = Object.assign(document.createElement("p"), { className: "told", textContent: text });
   line.setAttribute("role", "alert");
   main.append(line);
 }
@@ -140,6 +153,7 @@ document.addEventListener("keydown", (event) => {
   return setTimeout(() => { if (keyAt === pressedAt && viewKeys.includes(found)) found.does(); }, SCAN_MS);
 });
 window.addEventListener("keydown", (event) => { keyAt = event.timeStamp; }, { capture: true });
+document.addEventListener("input", () => { if (waiting?.path === "scan") turn += 1; }); // somebody types on, or somebody else does
 document.addEventListener("pointerdown", () => { lastAt = performance.now(); });
 document.addEventListener("focusout", () => setTimeout(() => $("main").querySelector("input")?.focus(), 0));
 
@@ -158,7 +172,6 @@ setInterval(() => {
   if (still && (view.name !== "start" || $("main").querySelector("input")?.value)) {
     language = document.documentElement.dataset.first;
     document.documentElement.lang = language;
-    $("main").replaceChildren(); // nothing of the last person stays, not even half a number
     kiosk.start();
   } else sayLeft();
 }, 1000);
