@@ -106,7 +106,7 @@ class Renderer:
         }
         return {
             name: environment.get_template(f"{name}.html").render(
-                contents if name == "plan" else {name: contents[name]}
+                contents if name == "plan" else {name: contents[name], "more_alarms": shown.more_alarms}
             )
             for name in PANELS
             if audience.fleet or name not in FLEET_PANELS

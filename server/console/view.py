@@ -109,7 +109,8 @@ class EventView:
 
 @dataclass(frozen=True)
 class Panels:
-    """What stands now, for the panels beside the stream. ``notices``: lockdowns, the muster of a fire, visitors at the desk."""
+    """What stands now, for the panels beside the stream. ``notices``: lockdowns, the muster of a fire, visitors at the desk. ``more_alarms``: how many more
+    stand, less urgent ones."""
 
     notices: dict[str, list[dict[str, Any]]]
     waiting: list[dict[str, Any]]
@@ -119,6 +120,7 @@ class Panels:
     areas: list[dict[str, Any]]
     revocations: list[dict[str, Any]]
     edges: list[dict[str, Any]]
+    more_alarms: int
 
 
 _IN_COMPANY = frozenset({"AccessGranted", "AccessTaken"})
@@ -206,6 +208,7 @@ def panels(session: Session, context: Context, now: datetime) -> Panels:
     by_name = {edge.name: edge for edge in edges}
     doors = [_door(door, by_name.get(door["edge"] or ""), now_us) for door in reading.doors(session, context.site)]
     inside = occupancy(session, context, now_us)
+    alarms = _alarms(session, context.site)
     return Panels(
         notices={
             "lockdowns": _lockdowns(session, inside["lockdowns"]),
@@ -214,7 +217,8 @@ def panels(session: Session, context: Context, now: datetime) -> Panels:
         },
         waiting=with_photos(session, inside["waiting"]),
         taps=_taps(session, context),
-        alarms=_alarms(session, context.site),
+        alarms=alarms,
+        more_alarms=alarm_reading.count_standing(session) - len(alarms),
         doors=doors,
         areas=_areas(context.site, inside["items"], doors),
         revocations=revocations(session, context, now),
@@ -230,12 +234,12 @@ def _taps(session: Session, context: Context) -> list[Tap]:
 
 
 def _alarms(session: Session, site: Site) -> list[dict[str, Any]]:
-    standing = alarm_reading.alarms(session, site)
+    standing = alarm_reading.alarms(session, site, urgent_first=True)
     names = _operators(session, (alarm["acknowledged_by"] for alarm in standing))
     for alarm in standing:
         alarm["acknowledged_by"] = names.get(alarm["acknowledged_by"], alarm["acknowledged_by"])
         alarm["tap"] = tap_of_alarm(session, alarm)
-    return sorted(standing, key=lambda alarm: (alarm["state"] != "raised", alarm["priority"], -alarm["id"]))
+    return standing
 
 
 def _operators(session: Session, ids: Iterable[str | None]) -> dict[str | None, str]:

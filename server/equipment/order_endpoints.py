@@ -77,8 +77,9 @@ def list_orders(
     edge: Filter = None,
     after: Cursor = 0,
     limit: Limit = 100,
+    newest_first: bool = False,
 ) -> Page[OrderShown]:
-    """Orders; ``open``: that still may bring something; ``serial``: that name or brought this device."""
+    """Orders in the order of their making; ``newest_first``: those before ``after``, the latest first; ``open``: that still may bring something; ``serial``: that name or brought this device."""
     query = seen_rows(actor, select(WorkOrder), WorkOrder)  # type: ignore[type-var]
     if customer is not None:
         query = query.where(WorkOrder.customer_id == find_customer(session, customer, actor=actor).id)
@@ -100,7 +101,7 @@ def list_orders(
         from server.fleet.models import Edge
 
         query = query.where(col(WorkOrder.edge_id).in_(select(Edge.id).where(Edge.name == edge)))
-    rows, following = rows_after(session, query, col(WorkOrder.id), after, limit)
+    rows, following = rows_after(session, query, col(WorkOrder.id), after, limit, newest_first=newest_first)
     return Page(items=show_orders(session, rows), next=following)
 
 

@@ -5,14 +5,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, case, func, select
 from sqlmodel import Session
 
+from controller.reasons import ALARMS
 from controller.site import Site
 from server.db.clock import to_us
 from server.escalation.told import escalated_at
 from server.fleet.models import Edge
-from server.ledger.alarm_meanings import meaning_of
+from server.ledger.alarm_meanings import OWN, meaning_of
 from server.ledger.keyed_rows import table_of
 from server.ledger.models import LedgerAlarm
 from server.rfc3339 import rfc3339
@@ -36,10 +37,11 @@ def alarms(
     *,
     sought: Sought | None = None,
     cleared_before: int | None = None,
+    urgent_first: bool = False,
     limit: int = 200,
 ) -> list[dict[str, Any]]:
-    """The alarms that stand, newest first; with ``cleared_before`` the history instead, by descending id below it. ``site``: for the
-    cameras of their doors."""
+    """The alarms that stand, newest first; with ``cleared_before`` the history instead, by descending id below it. ``urgent_first``: those that nobody has
+    seen before the others, then by priority: what the limit cuts off is the least of them. ``site``: for the cameras of their doors."""
     table, edges = table_of(LedgerAlarm), table_of(Edge)
     sought = sought or Sought()
     query = select(table, edges.c.name.label("edge")).join(edges, edges.c.id == table.c.edge_id)
@@ -56,9 +58,22 @@ def alarms(
         query = query.where(seen.is_(None) if sought.state == "raised" else seen.is_not(None))
     if cleared_before:
         query = query.where(table.c.id < cleared_before)
-    rows = session.connection().execute(query.order_by(table.c.id.desc()).limit(limit)).all()
+    first = (table.c.acknowledged_us.is_not(None), _priority(table.c.alarm)) if urgent_first else ()
+    rows = session.connection().execute(query.order_by(*first, table.c.id.desc()).limit(limit)).all()
     told = escalated_at(session, [row.id for row in rows])
     return [_show(row, site) | {"escalated_at": _time(told.get(row.id))} for row in rows]
+
+
+def count_standing(session: Session) -> int:
+    """How many alarms stand."""
+    table = table_of(LedgerAlarm)
+    return session.connection().execute(select(func.count()).where(table.c.cleared_us.is_(None))).scalar_one()
+
+
+def _priority(alarm: Any) -> ColumnElement[int]:
+    """An alarm's priority for the database; of one that nobody knows 1, as it is shown."""
+    less = {name: meaning.priority for name, meaning in (ALARMS | OWN).items() if meaning.priority > 1}
+    return case(less, value=alarm, else_=1)
 
 
 def _time(at: datetime | None) -> str | None:

@@ -101,8 +101,9 @@ def list_slips(
     overdue: bool = False,
     after: Cursor = 0,
     limit: Limit = 100,
+    newest_first: bool = False,
 ) -> Page[SlipShown]:
-    """Slips in the order of their making. ``open``: their window is not over and nobody has ended them; ``overdue``: something should have come back by now."""
+    """Slips in the order of their making; ``newest_first``: those before ``after``, the latest first. ``open``: their window is not over and nobody has ended them; ``overdue``: something should have come back by now."""
     now = context.clock.now()
     query: Any = seen_rows(actor, select(ExitSlip), ExitSlip)
     if status is not None:
@@ -118,7 +119,7 @@ def list_slips(
             ExitSlipLine.slip_id == ExitSlip.id, ExitSlipLine.gone > ExitSlipLine.returned
         )
         query = query.where(col(ExitSlip.return_until_at) <= now, out.exists())
-    rows, following = rows_after(session, query, col(ExitSlip.id), after, limit)
+    rows, following = rows_after(session, query, col(ExitSlip.id), after, limit, newest_first=newest_first)
     shown = show_slips(session, context, rows)
     return Page(items=[slip for slip in shown if slip.return_overdue] if overdue else shown, next=following)
 

@@ -1,10 +1,15 @@
 """The pages on which orders, slips and corrections are written, checked and received: what they offer to whom, and what they say in advance."""
 
+import html
 import re
 from datetime import timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
 
 from controller.site_checks import parse_site
+from server.console import equipment
 from server.equipment.codes import code_hash, open_code
 from tests.server.conftest import ON_SQLITE, SITE, START
 from tests.server.console.test_record_pages import forms, shown, words
@@ -212,7 +217,7 @@ def test_a_scan_leads_to_the_device_the_slip_or_says_that_nobody_knows_it(depot:
     guard = depot.client("guard")
 
     def leads(text: str, expect: int = 200) -> Any:
-        answer = guard.post("/equipment/scanned", json={"text": text})
+        answer = guard.post("/scanned", json={"text": text})
         assert answer.status_code == expect, answer.text
         return answer.json()
 
@@ -239,3 +244,37 @@ def test_the_faults_of_a_file_are_said_in_both_languages(depot: SlipDepot) -> No
     )
     [fault] = answer["faults"]
     assert "机房" in fault["message_zh"], "what the order itself refuses"
+
+
+def test_more_documents_than_a_page_holds_are_the_newest_first_and_the_others_a_link_away(
+    depot: SlipDepot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(equipment, "MOST", 2)
+    slips = [depot.draft({"model": "R750", "serials": [f"SN-{n}"]})["id"] for n in range(1, 4)]
+    orders = [depot.order({"model": "R750", "serials": [f"NEW-{n}"]})["id"] for n in range(1, 4)]
+    client = depot.client()
+
+    def listed(text: str, kind: str) -> list[str]:
+        return re.findall(rf'<a href="/equipment/{kind}/(\w+_\w+)"><b>', text)
+
+    text = shown(client, "/equipment?every=true&customer=C001")
+    assert listed(text, "slips") == [slips[2], slips[1]], "not the oldest, as if they were the newest"
+    assert listed(text, "orders") == [orders[2], orders[1]]
+    [older_slips, older_orders] = [html.unescape(one) for one in re.findall(r'<a href="([^"]+)">Older ones', text)]
+    assert "customer=C001" in older_slips
+    assert listed(shown(client, older_slips), "slips") == [slips[0]]
+    last = shown(client, older_orders)
+    assert listed(last, "orders") == [orders[0]]
+    assert listed(last, "slips") == [slips[2], slips[1]]
+    [newest] = re.findall(r'<a href="([^"]+)">← Newest', last)
+    assert listed(shown(client, html.unescape(newest)), "orders") == [orders[2], orders[1]]
+
+
+def test_a_scanned_serial_number_leads_to_its_path_whatever_characters_it_has(depot: SlipDepot) -> None:
+    odd = "A+1#B&C/D"
+    acts = [{"act": "in", "device": odd, "model": "R750", "rack": "A-01"}]
+    made = depot.call("POST", "inventory/corrections", expect=201, json={"acts": acts, "reason": "found"})
+    depot.call("POST", f"inventory/corrections/{made['id']}/confirm", "supervisor")
+    to = depot.client().post("/equipment/scanned", json={"text": odd}).json()["to"]
+    assert parse_qs(urlsplit(to).query) == {"serial": [odd]}
+    assert odd in html.unescape(shown(depot.client(), to))

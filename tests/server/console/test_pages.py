@@ -314,6 +314,24 @@ def test_doors_show_four_facts_and_say_when_they_are_old(app: FastAPI, edge: Edg
 
 
 @ON_SQLITE
+def test_many_lesser_alarms_hide_no_urgent_one_and_those_that_are_not_shown_are_counted(
+    app: FastAPI, edge: EdgeRow
+) -> None:
+    edge.happen_at_once(
+        AlarmRaised("DoorForcedOpen", "hall-door", "R1"),
+        *(AlarmRaised("OVERSTAY", f"M{number}", "B3", {"number": f"M{number}"}) for number in range(1, 203)),
+        AlarmRaised("REPEATED_DENIALS", "hall-in", "R1"),
+    )
+    text = page(english(administrator(app)))
+    shown = re.findall(r'<li class="alarm" id="alarm-\d+" data-item="\d+" data-priority="(\d)"', text)
+    assert len(shown) == 200
+    assert shown == sorted(shown)
+    assert shown[0] == "1", "the oldest of all, and the most urgent"
+    assert 'data-more="4"' in text
+    assert "and 4 more alarms" in text
+
+
+@ON_SQLITE
 def test_alarms_stand_with_instruction_and_who_has_seen_them(app: FastAPI, edge: EdgeRow) -> None:
     edge.happen(AlarmRaised("REPEATED_DENIALS", "hall-in", "R1"), AlarmRaised("DoorForcedOpen", "hall-door", "R1"))
     client = english(administrator(app))
