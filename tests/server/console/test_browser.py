@@ -26,9 +26,10 @@ from controller.room_events import AreaUncertain, LockdownChanged
 from server.db.clock import to_us
 from server.fleet.models import Edge, EdgeCommand
 from server.ledger.models import LedgerDoor
-from server.operators.actor import SYSTEM, Actor
+from server.operators.actor import SYSTEM
 from server.operators.models import OperatorSession
-from server.operators.password_changes import FIRST_SIGN_IN_FILE, change_own_password
+from server.operators.password_changes import FIRST_SIGN_IN_FILE, set_password
+from server.operators.passwords import hash_password
 from server.operators.permissions import Role
 from server.operators.service import create_operator
 from tests.chromium import AS_A_PERSON_MS, launched
@@ -93,11 +94,8 @@ def new_operator(served: Served, username: str, role: Role) -> None:
     """An account whose password is PASSWORD."""
     now = served.context.clock.now()
     with served.context.database.write() as session:
-        operator, secret = create_operator(session, SYSTEM, now, username, "Kim", role)
-        actor = Actor("operator", operator.public_id, "Kim", role)
-    assert secret is not None
-    with served.context.database.write() as session:
-        change_own_password(session, served.context, actor, secret, PASSWORD)
+        operator, _ = create_operator(session, SYSTEM, now, username, "Kim", role)
+        set_password(session, operator, hash_password(PASSWORD), now, must_change=False)
 
 
 def sign_in(page: Page, served: Served, username: str = "guard-1", role: Role = "guard") -> None:

@@ -10,9 +10,10 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from sqlmodel import delete
 
 from server.config import load_config
-from server.operators.actor import SYSTEM, Actor
+from server.operators.actor import SYSTEM
 from server.operators.models import OperatorSession
-from server.operators.password_changes import change_own_password
+from server.operators.password_changes import set_password
+from server.operators.passwords import hash_password
 from server.operators.permissions import Role
 from server.operators.service import create_operator, create_token
 from tests.chromium import AS_A_PERSON_MS, launched, scan
@@ -36,12 +37,8 @@ class Desk:
         for username, name in (("chen", "Chen"), ("zhou", "Zhou")):
             role: Role = "customer_service"
             with context.database.write() as session:
-                operator, secret = create_operator(session, SYSTEM, now, username, name, role)
-            assert secret is not None
-            with context.database.write() as session:
-                change_own_password(
-                    session, context, Actor("operator", operator.public_id, name, role), secret, PASSWORD
-                )
+                operator, _ = create_operator(session, SYSTEM, now, username, name, role)
+                set_password(session, operator, hash_password(PASSWORD), now, must_change=False)
         self.api = httpx2.Client(base_url=f"{served.url}/api/v1", headers={"Authorization": f"Bearer {token}"})
         made = {"code": "C001", "kind": "organisation", "name": "Blue Mountain", "owner": "Chen"}
         assert self.api.post("/customers", json=made).status_code == 201
