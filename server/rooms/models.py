@@ -16,7 +16,9 @@ OPEN = text("ended_by IS NULL")
 STAYLESS = text("ended = '[]' AND (began = 0 OR direction = 'out')")
 """Entries of whose own room no stay tells: a cabinet, the button, an exit alone, a record that came late."""
 _ENTERED = text("direction = 'in'")
-_HAS_CUSTOMER, _HAS_HOLDER, _HAS_NUMBER = (text(f"{name} IS NOT NULL") for name in ("customer", "holder", "number"))
+_HAS_CUSTOMER, _HAS_HOLDER, _HAS_NUMBER, _HAS_EXIT = (
+    text(f"{name} IS NOT NULL") for name in ("customer", "holder", "number", "exit_id")
+)
 
 
 def _quoted(words: tuple[str, ...]) -> str:
@@ -80,8 +82,9 @@ class RegisterStay(Model, table=True):
     __table_args__ = (
         CheckConstraint(f"ended_by IS NULL OR ended_by IN ({_quoted(ENDINGS)})", name="ended_by"),
         Index("ix_register_stay_area", "area", "in_us"),
+        Index("ix_register_stay_exit", "exit_id", sqlite_where=_HAS_EXIT, postgresql_where=_HAS_EXIT),
         Index(
-            "ux_register_stay_open", "edge_id", "holder", "area", unique=True, sqlite_where=OPEN, postgresql_where=OPEN
+            "ux_register_stay_open", "holder", "edge_id", "area", unique=True, sqlite_where=OPEN, postgresql_where=OPEN
         ),
     )
 

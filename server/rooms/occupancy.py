@@ -19,11 +19,11 @@ from server.ledger.models import (
     LedgerArea,
     LedgerFire,
     LedgerLockdown,
-    LedgerPresence,
     LedgerWaiting,
 )
 from server.rfc3339 import rfc3339
 from server.rooms.areas import Areas
+from server.rooms.whereabouts import present
 
 LONE = "LONE_OCCUPANT"
 _EDGES = table_of(Edge)
@@ -43,13 +43,13 @@ class _Now(msgspec.Struct):
 def occupancy(session: Session, context: Context, now_us: int) -> dict[str, Any]:
     """``{items, muster, waiting, lockdowns}``. ``items``: every area that is not public, as the site file has them. Nothing is certain of an area
     while an edge at one of its doors is silent: the list is then as of its last word."""
-    now = _read(session, now_us)
+    areas = Areas(context.site)
+    now = _read(session, areas, now_us)
     silent = silent_by_area(session, context.site, now_us)
     frozen = [person for fire in now.fires for person in json.loads(fire["muster"] or "[]")]
     everybody = [*now.presence, *frozen, *now.waiting]
     holders = {row["holder"] for row in everybody} | {row.get("escort") for row in everybody}
     people = people_of(session, context.personal, holders, (row["customer"] for row in everybody))
-    areas = Areas(context.site)
     numbers = {row["holder"]: row["number"] for row in [*frozen, *now.presence]}
     return {
         "items": [
@@ -83,7 +83,7 @@ def occupancy(session: Session, context: Context, now_us: int) -> dict[str, Any]
     }
 
 
-def _read(session: Session, now_us: int) -> _Now:
+def _read(session: Session, areas: Areas, now_us: int) -> _Now:
     alarms = table_of(LedgerAlarm)
     alone = select(alarms.c.subject, alarms.c.inputs).where(alarms.c.alarm == LONE, alarms.c.cleared_us.is_(None))
     uncertain: dict[str, dict[str, Any]] = {}
@@ -92,7 +92,7 @@ def _read(session: Session, now_us: int) -> _Now:
         if known is None or known["cause"] == "rex":  # what may have brought people in weighs more
             uncertain[row["area"]] = row
     return _Now(
-        presence=sorted(_rows(session, LedgerPresence), key=lambda row: (row["since_us"], row["holder"])),
+        presence=present(session.connection(), areas),
         uncertain=uncertain,
         fires=_rows(session, LedgerFire),
         lockdowns=sorted(_rows(session, LedgerLockdown), key=lambda row: (row["area"], row["edge"])),

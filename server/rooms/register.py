@@ -4,7 +4,8 @@ One transaction's facts are collected and written together: a stay that began ea
 objects here: a backlog brings thousands of passages a second.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from heapq import merge
 from typing import Any
 
 import msgspec
@@ -17,12 +18,13 @@ from controller.room_events import Found, OccupancyReconciled
 from server.ledger.bulk import insert_rows, run, upsert_rows
 from server.ledger.keyed_rows import table_of
 from server.rooms.areas import Areas
-from server.rooms.models import STAYS_PER_ENTRY, RegisterAdmission, RegisterEntry, RegisterStay
+from server.rooms.models import STAYS_PER_ENTRY, RegisterAdmission, RegisterEntry
+from server.rooms.open_stays import Moved, OpenStays
+from server.rooms.whereabouts import Passage
 
 REGISTERED: frozenset[type] = frozenset({AccessTaken, ExitByRequest, OccupancyReconciled, CommandDone})
 """Events that the register looks at."""
-IDS_AT_ONCE = 500
-_ENTRIES, _STAYS, _ADMISSIONS = table_of(RegisterEntry), table_of(RegisterStay), table_of(RegisterAdmission)
+_ENTRIES, _ADMISSIONS = table_of(RegisterEntry), table_of(RegisterAdmission)
 _ENTRY_COLUMNS = (
     "id", "event_seq", "record_seq", "edge_id", "at_us", "direction", "area", "door", "access_point", "from_area", "to_area", "holder",
     "badge", "number", "customer", "kind", "partners", "escort", "permit", "emergency", "purpose", "operator", "began", "ended",
@@ -33,8 +35,7 @@ _LAST = "SELECT coalesce((SELECT max(id) FROM register_entry), 0)"
 _encode = msgspec.json.Encoder().encode
 _Who = tuple[int | None, int | None, str | None, int | None, str | None]
 _NOBODY: _Who = (None, None, None, None, None)
-_Moved = tuple[int, Sequence[int]]
-_NOT_MOVED: _Moved = (0, ())
+_NOT_MOVED: Moved = (0, ())
 
 
 class _Fact(msgspec.Struct, frozen=True, gc=False):
@@ -46,26 +47,6 @@ class _Fact(msgspec.Struct, frozen=True, gc=False):
     folds: bool
 
 
-class _Stay(msgspec.Struct, gc=False):
-    """A row of ``register_stay``, in the order of its columns; ``stored``: it began in an earlier transaction."""
-
-    id: int
-    area: str
-    edge_id: int
-    holder: int
-    in_us: int
-    exit_id: int | None = None
-    out_us: int | None = None
-    ended_by: str | None = None
-    stored: bool = False
-
-
-_STAY_COLUMNS = _Stay.__struct_fields__[:-1]
-_OPEN_STAYS = (
-    f"SELECT {', '.join(_STAY_COLUMNS)} FROM register_stay WHERE ended_by IS NULL AND edge_id = ? AND holder IN "  # noqa: S608 - our own names
-)
-
-
 class Register:
     """Collects one transaction's passages; :meth:`save` writes them."""
 
@@ -75,9 +56,7 @@ class Register:
         self._facts: list[_Fact] = []
         self._last_id = 0
         self._entries: list[tuple[Any, ...]] = []
-        self._open: dict[tuple[int, int], dict[str, _Stay]] = {}
-        self._began: list[_Stay] = []
-        self._changed: list[_Stay] = []
+        self._stays = OpenStays(connection, areas)
         self._admitted: dict[tuple[int, str], tuple[str, str]] = {}
         self._new_admissions: dict[tuple[int, str], tuple[Any, ...]] = {}
 
@@ -97,7 +76,7 @@ class Register:
         self._last_id = run(self._connection, _LAST).scalar_one()
         self._load_stays()
         self._load_admissions()
-        for fact in self._facts:
+        for fact in self._by_time():
             match fact.event:
                 case AccessTaken() as taken:
                     self._taken(fact, taken)
@@ -108,12 +87,17 @@ class Register:
                 case CommandDone() as done:
                     self._admit(fact, done)
         insert_rows(self._connection, _ENTRIES, _ENTRY_COLUMNS, self._entries)
-        # first those that ended: of one holder and area one stay is open
-        upsert_rows(self._connection, _STAYS, _STAY_COLUMNS, ("id",), list(map(_row, self._changed)))
-        insert_rows(self._connection, _STAYS, _STAY_COLUMNS, list(map(_row, self._began)))
+        self._stays.save()
         admissions = list(self._new_admissions.values())
         upsert_rows(self._connection, _ADMISSIONS, _ADMISSION_COLUMNS, ("edge_id", "person"), admissions)
         self._facts = []
+
+    def _by_time(self) -> Iterable[_Fact]:
+        """The facts of several edges between each other; those of one as they came."""
+        by_edge: dict[int, list[_Fact]] = {}
+        for fact in self._facts:
+            by_edge.setdefault(fact.edge_id, []).append(fact)
+        return merge(*by_edge.values(), key=lambda fact: fact.at_us) if len(by_edge) > 1 else self._facts
 
     def _taken(self, fact: _Fact, taken: AccessTaken) -> None:
         if taken.presence == "unchanged":
@@ -125,7 +109,8 @@ class Register:
         began, ended = _NOT_MOVED
         if direction != "opened" and fact.folds:
             rooms = () if taken.presence == "gone" else self._areas.rooms(taken.to_area)
-            began, ended = self._move(fact, taken.holder, rooms, self._areas.rooms(taken.from_area), "exit")
+            passage = self._passage(fact, taken.holder, direction, area, taken.from_area, taken.to_area)
+            began, ended = self._stays.move(passage, rooms, self._areas.rooms(taken.from_area), "exit")
         purpose, operator = None, None
         if taken.badge == 0:
             purpose, operator = self._admitted.get((fact.edge_id, taken.number), (None, None))
@@ -151,37 +136,33 @@ class Register:
     def _counted(self, fact: _Fact, count: OccupancyReconciled) -> None:
         for found in count.present:
             rooms = self._areas.rooms(found.area)
-            listed = found.area in self._open.get((fact.edge_id, found.holder), ())
+            listed = found.area in self._stays.of(fact.edge_id, found.holder)
             moved = _NOT_MOVED
             if fact.folds:
-                moved = self._move(fact, found.holder, () if listed else rooms, rooms, "count", rooms, not listed)
+                passage = self._passage(fact, found.holder, "found", found.area)
+                moved = self._stays.move(passage, () if listed else rooms, rooms, "count", rooms, not listed)
             if not listed:
                 self._count(fact, count, "found", found.area, _who(found), moved)
-        for holder in (*count.gone, *self._unheard(fact.edge_id, count)):
-            stay = next(iter(self._open.get((fact.edge_id, holder), {}).values()), None)
+        for holder in (*count.gone, *self._unheard(fact, count)):
+            stay = next(iter(self._stays.of(fact.edge_id, holder).values()), None)
             known = self._who_entered(stay.id // STAYS_PER_ENTRY) if stay is not None else _NOBODY
-            moved = self._move(fact, holder, (), (), "count") if fact.folds else _NOT_MOVED
+            passage = self._passage(fact, holder, "missed", count.area)
+            moved = self._stays.move(passage, (), (), "count") if fact.folds else _NOT_MOVED
             self._count(fact, count, "missed", count.area, (holder, *known[1:]), moved)
         for found in count.elsewhere:
-            moved = (
-                self._move(fact, found.holder, (), (), "count", self._areas.rooms(found.area))
-                if fact.folds
-                else _NOT_MOVED
-            )
+            passage = self._passage(fact, found.holder, "missed", count.area)
+            keeps = self._areas.rooms(found.area)
+            moved = self._stays.move(passage, (), (), "count", keeps) if fact.folds else _NOT_MOVED
             self._count(fact, count, "missed", count.area, _who(found), moved)
 
-    def _unheard(self, edge_id: int, count: OccupancyReconciled) -> list[int]:
-        """Whose stay lost records left open in a counted room: the edge, which has them nowhere, cannot name them."""
+    def _unheard(self, fact: _Fact, count: OccupancyReconciled) -> list[int]:
+        """Whose stay lost records left open in a counted room, or another edge began there: the edge, which has them nowhere, cannot name
+        them."""
         named = {found.holder for found in (*count.present, *count.elsewhere)} | set(count.gone)
-        counted = {count.area, *count.within}
-        return sorted(
-            holder
-            for (edge, holder), stays in self._open.items()
-            if edge == edge_id and holder not in named and not counted.isdisjoint(stays)
-        )
+        return sorted(self._stays.staying_in(fact.edge_id, fact.at_us, {count.area, *count.within}) - named)
 
     def _count(
-        self, fact: _Fact, count: OccupancyReconciled, direction: str, area: str, who: _Who, moved: _Moved
+        self, fact: _Fact, count: OccupancyReconciled, direction: str, area: str, who: _Who, moved: Moved
     ) -> None:
         began, ended = moved
         self._enter(
@@ -225,61 +206,28 @@ class Register:
             )
         )  # fmt: skip
 
-    def _move(
+    def _passage(
         self,
         fact: _Fact,
         holder: int,
-        rooms: Sequence[str],
-        came_from: Sequence[str],
-        how: str,
-        keeps: Sequence[str] = (),
-        entry_follows: bool = True,
-    ) -> _Moved:
-        """By the entry that comes next, if one ``entry_follows``, the holder is in ``rooms``; stays in ``keeps`` go on. How many stays it
-        begins, and those that it ends."""
-        stays = self._open.get((fact.edge_id, holder))
-        if stays is None:
-            stays = self._open[fact.edge_id, holder] = {}
-        entry_id, began = self._last_id + 1, 0
-        ended: list[int] = []
-        for area in [area for area in stays if area not in rooms and area not in keeps]:
-            stay = stays.pop(area)
-            self._end(stay, entry_id if entry_follows else None, fact.at_us, how)
-            ended.append(stay.id)
-        for area in rooms:
-            if area in stays:
-                if area in came_from:
-                    continue
-                self._end(stays.pop(area), None, None, "unseen")
-            stay = _Stay(entry_id * STAYS_PER_ENTRY + began, area, fact.edge_id, holder, fact.at_us)
-            stays[area] = stay
-            self._began.append(stay)
-            began += 1
-        return began, ended
-
-    def _end(self, stay: _Stay, exit_id: int | None, out_us: int | None, how: str) -> None:
-        stay.exit_id, stay.out_us, stay.ended_by = exit_id, out_us, how
-        if stay.stored:
-            self._changed.append(stay)
+        direction: str,
+        area: str,
+        from_area: str | None = None,
+        to_area: str | None = None,
+    ) -> Passage:
+        """What the next entry says."""
+        return Passage(self._last_id + 1, fact.at_us, fact.edge_id, holder, direction, area, from_area, to_area)
 
     def _load_stays(self) -> None:
-        holders: dict[int, set[int]] = {}
+        since: dict[int, int] = {}
+        counted: set[int] = set()
         for fact in self._facts:
-            holders.setdefault(fact.edge_id, set()).update(_holders(fact.event))
+            for holder in _holders(fact.event):
+                since[holder] = min(fact.at_us, since.get(holder, fact.at_us))
             if isinstance(fact.event, OccupancyReconciled):
-                holders[fact.edge_id] |= self._staying(fact.edge_id, (fact.event.area, *fact.event.within))
-        for edge_id, wanted in holders.items():
-            for some in _parts(wanted):
-                marks = ", ".join("?" * len(some))
-                for row in run(self._connection, f"{_OPEN_STAYS}({marks})", (edge_id, *some)):
-                    stay = _Stay(*row)
-                    stay.stored = True
-                    self._open.setdefault((edge_id, stay.holder), {})[stay.area] = stay
-
-    def _staying(self, edge_id: int, areas: Sequence[str]) -> set[int]:
-        stays = _STAYS.c
-        query = select(stays.holder).where(stays.ended_by.is_(None), stays.edge_id == edge_id, stays.area.in_(areas))
-        return set(self._connection.scalars(query))
+                counted |= self._stays.stored_in(fact.edge_id, (fact.event.area, *fact.event.within))
+        self._stays.load({*since, *counted})
+        self._stays.load_later(since)
 
     def _load_admissions(self) -> None:
         wanted = {
@@ -304,10 +252,6 @@ class Register:
         return tuple(found) if found is not None else _NOBODY
 
 
-def _row(stay: _Stay) -> tuple[Any, ...]:
-    return stay.id, stay.area, stay.edge_id, stay.holder, stay.in_us, stay.exit_id, stay.out_us, stay.ended_by
-
-
 def _who(found: Found) -> _Who:
     return found.holder, found.badge, found.number, found.customer, found.kind
 
@@ -318,9 +262,3 @@ def _holders(event: Any) -> Iterable[int]:
     if isinstance(event, OccupancyReconciled):
         return (*event.gone, *(found.holder for found in (*event.present, *event.elsewhere)))
     return ()
-
-
-def _parts(wanted: set[int]) -> Iterator[list[int]]:
-    ordered = sorted(wanted)
-    for start in range(0, len(ordered), IDS_AT_ONCE):
-        yield ordered[start : start + IDS_AT_ONCE]

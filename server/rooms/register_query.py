@@ -1,7 +1,7 @@
 """Pages of the register (R3). Every filter has an index that ends with the time."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -142,16 +142,24 @@ def is_more_than(connection: Connection, sought: Sought, most: int) -> bool:
 
 def stays_of(connection: Connection, rows: Sequence[Any]) -> dict[int, list[Any]]:
     """The stays that these entries began or ended, by entry."""
-    of_entry = {
-        row.id: [row.id * STAYS_PER_ENTRY + number for number in range(row.began)] + json.loads(row.ended)
-        for row in rows
-    }
-    wanted = sorted({stay for stays in of_entry.values() for stay in stays})
-    found: dict[int, Any] = {}
-    for start in range(0, len(wanted), IDS_AT_ONCE):
-        some = wanted[start : start + IDS_AT_ONCE]
-        found |= {row.id: row for row in connection.execute(select(STAYS).where(STAYS.c.id.in_(some)))}
-    return {entry: [found[stay] for stay in stays if stay in found] for entry, stays in of_entry.items()}
+    began = [row.id * STAYS_PER_ENTRY + number for row in rows for number in range(row.began)]
+    unseen = {stay: row.id for row in rows for stay in json.loads(row.ended)}
+    found: dict[int, dict[int, Any]] = {row.id: {} for row in rows}
+    for stay in _in_parts(connection, STAYS.c.id, {*began, *unseen}):
+        if stay.id // STAYS_PER_ENTRY in found:
+            found[stay.id // STAYS_PER_ENTRY][stay.id] = stay
+        if stay.id in unseen and stay.exit_id is None:
+            found[unseen[stay.id]][stay.id] = stay
+    for stay in _in_parts(connection, STAYS.c.exit_id, found):
+        found[stay.exit_id][stay.id] = stay
+    return {entry: list(stays.values()) for entry, stays in found.items()}
+
+
+def _in_parts(connection: Connection, column: Any, wanted: Iterable[int]) -> Iterator[Any]:
+    """The stays with one of these values."""
+    ordered = sorted(wanted)
+    for start in range(0, len(ordered), IDS_AT_ONCE):
+        yield from connection.execute(select(STAYS).where(column.in_(ordered[start : start + IDS_AT_ONCE])))
 
 
 def notes_of(connection: Connection, entry_ids: Sequence[int]) -> dict[int, list[Any]]:

@@ -1,10 +1,10 @@
 """BADGE_IN_TWO_PLACES: one badge inside at two edges (B3, MEANINGS 13). Edges do not know of each other, so the server looks.
 
-Somebody who went from a room of one edge into a room of another is in one place: the later passage led out of where the other edge
-still has them, or into a room that lies with it.
+Somebody who went from a room of one edge into a room of another is in one place: :mod:`server.rooms.whereabouts`.
 """
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -17,6 +17,7 @@ from server.ledger.keyed_rows import table_of
 from server.ledger.models import LedgerAlarm, LedgerPresence
 from server.ledger.writer import LedgerWriter
 from server.rooms.areas import Areas
+from server.rooms.whereabouts import overtaken
 
 ALARM: Final = "BADGE_IN_TWO_PLACES"
 RULE = "B3"
@@ -45,11 +46,16 @@ def settle_two_places(writer: LedgerWriter) -> None:
 
 
 def _found(connection: Connection, areas: Areas) -> Iterator[dict[str, Any]]:
+    return islice(_pairs(connection, areas), MAX_FOUND)
+
+
+def _pairs(connection: Connection, areas: Areas) -> Iterator[dict[str, Any]]:
     here, there = table_of(LedgerPresence).alias("here"), table_of(LedgerPresence).alias("there")
     edges, others = table_of(Edge).alias("edges"), table_of(Edge).alias("others")
     query = (
         select(
             here,
+            there.c.edge_id.label("other_edge_id"),
             there.c.area.label("other_area"),
             there.c.since_us.label("other_since_us"),
             edges.c.name.label("edge"),
@@ -64,15 +70,12 @@ def _found(connection: Connection, areas: Areas) -> Iterator[dict[str, Any]]:
             | ((here.c.since_us == there.c.since_us) & (here.c.edge_id > there.c.edge_id))
         )
         .order_by(here.c.holder)
-        .limit(MAX_FOUND)
     )
-    for found in connection.execute(query):
-        row = dict(found._mapping)
-        if not areas.apart(row["area"], row["other_area"]):
-            continue
-        if row["from_area"] is not None and not areas.apart(row["from_area"], row["other_area"]):
-            continue
-        if not _told(connection, row):
+    found = [dict(row._mapping) for row in connection.execute(query)]
+    gone = overtaken(connection, areas, {row["holder"] for row in found})
+    for row in found:
+        ends = (row["edge_id"], row["holder"]), (row["other_edge_id"], row["holder"])
+        if gone.isdisjoint(ends) and areas.apart(row["area"], row["other_area"]) and not _told(connection, row):
             yield row
 
 

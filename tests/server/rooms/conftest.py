@@ -109,14 +109,20 @@ class RoomEdge:
         with self.context.database.write() as session:
             session.get_one(Edge, self.id).online = False
 
-    def happen(self, *events: AnyEvent, at_s: float = 0, folds: bool = True) -> None:
-        """One record with these events, that many seconds after the tests' beginning, ingested; not ``folds``: after it was kept unread."""
+    def note(self, *events: AnyEvent, at_s: float) -> Record:
+        """The record, in the edge's journal only."""
         seq = len(self.wire.journal) + 1
         at_us = AT_US + int(at_s * 1_000_000)
         record = Record(self.wire.journal_id, seq, at_us, at_us - AT_US, "boot-1", Version(1, 1), TimeElapsed(), events)
         self.wire.journal.append(msgspec.json.encode(record))
+        return record
+
+    def happen(self, *events: AnyEvent, at_s: float = 0, folds: bool = True) -> None:
+        """One record with these events, that many seconds after the tests' beginning, ingested; not ``folds``: after it was kept unread."""
+        record = self.note(*events, at_s=at_s)
         ledger = Ledger(self.context.database, "test", self.context.site)
-        with ledger.writing(at_us) as writer:
+        with ledger.writing(record.at_us) as writer:
+            seq = record.seq
             if folds:
                 writer.take(self.id, self.wire.batch(seq, seq))
                 return
