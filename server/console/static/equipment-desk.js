@@ -1,4 +1,5 @@
-// Receiving at the desk: scan after scan, each answered in the log, the line of the table ticked. Scans are sent one after the other.
+// Receiving at the desk: scan after scan, each answered in the log, the line of the table ticked. Scans are sent one after the other, and the page does
+// not leave by itself: what was scanned meanwhile would be answered to nobody.
 const KEPT = 50;
 const TRIES = 3;
 const PAUSE_MS = 1000;
@@ -8,6 +9,7 @@ export function listenToDesk(language, _) {
   if (!form) return null;
   const log = document.querySelector("[data-log]");
   let queue = Promise.resolve();
+  let ended = false; // nobody is signed in any more
 
   const todo = {
     ITEM_NOT_ON_ORDER: _("Put it aside, outside. If it should come in, customer service changes the order or writes another."),
@@ -24,10 +26,15 @@ export function listenToDesk(language, _) {
   async function receive(scanned) {
     const rack = form.elements.namedItem("rack").value.trim();
     const entry = note(`${scanned} …`, "wait");
+    if (ended) return tell(entry, "bad", `✗ ${scanned}`, _("Not received: sign in, then scan it again."));
     try {
       const answer = await send(JSON.stringify(rack ? { scanned, rack } : { scanned }), crypto.randomUUID());
       const told = await answer.json();
-      if (answer.status === 401) return location.assign(`/sign-in?ended=1&to=${encodeURIComponent(location.pathname)}`);
+      if (answer.status === 401) {
+        ended = true;
+        offer(`/sign-in?ended=1&to=${encodeURIComponent(location.pathname)}`, _("The session has ended."), _("Sign in"), "bad");
+        return tell(entry, "bad", `✗ ${scanned}`, _("Not received: sign in, then scan it again."));
+      }
       if (!answer.ok) return tell(entry, "bad", `✗ ${scanned}: ${language === "en" ? told.detail : told.detail_zh}`, todo[told.code]);
       const line = _("line {line}").replace("{line}", told.place);
       tell(entry, "good", `✓ ${told.serial ?? scanned}: ${told.model}, ${line}`);
@@ -60,7 +67,14 @@ export function listenToDesk(language, _) {
       wanted += line.quantity;
     }
     document.getElementById("received").textContent = `${received} / ${wanted}`;
-    if (order.status === "done") location.reload();
+    if (order.status === "done") offer(location.pathname, _("The order is complete: all devices are in."), _("Show anew"), "good");
+  }
+
+  function offer(to, text, does, tone) {
+    const line = Object.assign(document.createElement("p"), { className: `message ${tone}` });
+    line.setAttribute("role", "status");
+    line.append(text, " ", Object.assign(document.createElement("a"), { className: "act", href: to, textContent: does }));
+    log.parentElement.before(line);
   }
 
   function note(text, tone) {

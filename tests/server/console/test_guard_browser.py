@@ -14,6 +14,7 @@ from controller.events import AccessLapsed, AccessPending, AccessTaken, AlarmRai
 from controller.goods_events import EquipmentCheckStarted, EquipmentRefused, ItemAccepted, ScannedItem
 from controller.site_checks import parse_site
 from server.console.rendering import Renderer
+from server.db.clock import FixedClock
 from server.fleet.models import EdgeCommand
 from server.operators.actor import SYSTEM
 from server.operators.models import AuditEntry
@@ -23,7 +24,7 @@ from server.personal.models import Attachment
 from tests.chromium import AS_A_PERSON_MS
 from tests.server.badges.conftest import populate
 from tests.server.badges.making import picture
-from tests.server.conftest import ON_SQLITE
+from tests.server.conftest import ON_SQLITE, START
 from tests.server.console.conftest import EdgeRow, Served, photo_of
 from tests.server.console.test_browser import (  # noqa: F401 - fixtures
     PASSWORD,
@@ -37,7 +38,7 @@ from tests.server.console.test_browser import (  # noqa: F401 - fixtures
     page,
     sign_in,
 )
-from tests.server.equipment.conftest import DEPOT
+from tests.server.equipment.conftest import DEPOT, Depot
 from tests.server.permits.making import PERSON, Desk, approved, pooled
 from tests.server.waiting import until
 
@@ -377,3 +378,43 @@ def test_a_late_answer_of_the_kiosk_is_not_shown_to_who_stands_there_next(page: 
     asked[-1].fulfill(json={"entries": [1]}, status=201)
     expect(main).to_contain_text("Written into the register")
     assert len(asked) == 6
+
+
+class ServedDepot(Depot):
+    """A site without a goods door, and its clients over the socket."""
+
+    def __init__(self, served: Served) -> None:
+        served.context.clock = FixedClock(START)
+        self.real = RealDesk(served)
+        super().__init__(served.app, goods=False)
+
+    def client(self, role: Role = "administrator") -> Any:
+        return self.real.client(role)
+
+
+def test_what_is_scanned_while_an_order_completes_is_answered_and_stays_in_sight(page: Page, served: Served) -> None:  # noqa: F811
+    depot = ServedDepot(served)
+    try:
+        order = depot.approved({"model": "R750", "serials": ["SN-1", "SN-2"]})
+    finally:
+        for client in depot.real.open.values():
+            client.close()
+    sign_in(page, served)
+    page.goto(f"{served.url}/equipment/orders/{order['id']}")
+    expect(page.locator("#live-chip")).to_have_attribute("data-state", "up")
+    for serial in ("SN-1", "SN-2", "SN-3"):
+        page.evaluate(SCAN, serial)
+    log, main = page.locator("[data-log] li"), page.locator("main")
+    expect(log).to_have_count(3)
+    expect(log.nth(2)).to_contain_text("✓ SN-1")
+    expect(log.nth(0)).to_contain_text("keep it outside")
+    expect(page.locator("#received")).to_have_text("2 / 2")
+    expect(main).to_contain_text("The order is complete")
+    assert faults(page) == []
+    page.context.clear_cookies()
+    for serial in ("SN-4", "SN-5"):
+        page.evaluate(SCAN, serial)
+    for entry in (log.nth(0), log.nth(1)):
+        expect(entry).to_contain_text("Not received: sign in, then scan it again.")
+    expect(log).to_have_count(5)
+    expect(main.get_by_role("link", name="Sign in")).to_be_visible()
