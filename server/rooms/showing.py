@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import Select, select
 from sqlmodel import Session, col
 
 from controller.site import Site
@@ -13,10 +13,11 @@ from server.console.people import People, people_of
 from server.context import Context
 from server.ledger.keyed_rows import table_of
 from server.ledger.models import LedgerPresence
+from server.permits.models import Permit, TemporaryBadge
 from server.rfc3339 import rfc3339
 from server.rooms.models import STAYS_PER_ENTRY
 from server.rooms.notes import signature_holds
-from server.rooms.register_query import ENTRIES, OPERATION, Sought, notes_of, record_hashes, stays_of
+from server.rooms.register_query import ENTRIES, IDS_AT_ONCE, OPERATION, Sought, notes_of, record_hashes, stays_of
 
 PERMISSIONS = {
     "contract": ("contract of the customer", "客户合同"),
@@ -170,26 +171,37 @@ def _hex(raw: bytes | None) -> str | None:
 
 
 def _purposes(session: Session, badges: set[int]) -> dict[int | None, str]:
-    """Badge → what its application says it is for (B1)."""
+    """Badge → what its application says it is for (B1), or the permit that it was lent for (R3)."""
     if not badges:
         return {}
-    query = select(col(Application.badge_id), col(Application.purpose)).where(col(Application.badge_id).in_(badges))
-    return {badge: purpose for badge, purpose in session.connection().execute(query) if purpose}
+    applied = select(col(Application.badge_id), col(Application.purpose)).where(col(Application.badge_id).in_(badges))
+    lent = (
+        select(col(TemporaryBadge.badge_id), col(Permit.reason))
+        .join(Permit, col(Permit.id) == TemporaryBadge.permit_id)
+        .where(col(TemporaryBadge.badge_id).in_(badges))
+    )
+    return {
+        badge: purpose for one in (applied, lent) for badge, purpose in session.connection().execute(one) if purpose
+    }
 
 
 def _numbers(session: Session, holders: set[int], rows: Sequence[Any]) -> dict[tuple[int, int], str]:
     """The printed numbers of these holders: what they passed with in the same opening, or are inside with now."""
     if not holders:
         return {}
-    connection, presence, entries = session.connection(), table_of(LedgerPresence), ENTRIES.c
+    connection, presence = session.connection(), table_of(LedgerPresence)
     query = select(presence.c.edge_id, presence.c.holder, presence.c.number).where(presence.c.holder.in_(holders))
     found = {_who(row.edge_id, row.holder): row.number for row in connection.execute(query)}
-    together = sorted(
-        {(one, row.at_us) for row in rows for one in (row.escort, *json.loads(row.partners)) if one is not None}
-    )
-    if not together:
-        return found
-    passed = select(entries.edge_id, entries.holder, entries.number).where(
-        tuple_(entries.holder, entries.at_us).in_(together)
-    )
-    return found | {_who(row.edge_id, row.holder): row.number for row in connection.execute(passed) if row.number}
+    together = {(one, row.at_us) for row in rows for one in (row.escort, *json.loads(row.partners)) if one is not None}
+    times = sorted({at_us for _, at_us in together})
+    for start in range(0, len(times), IDS_AT_ONCE):
+        for row in connection.execute(passed_at(times[start : start + IDS_AT_ONCE])):
+            if row.number and (row.holder, row.at_us) in together:
+                found[_who(row.edge_id, row.holder)] = row.number
+    return found
+
+
+def passed_at(times: Sequence[int]) -> Select[Any]:
+    """Who passed at just these times: few at each."""
+    entries = ENTRIES.c
+    return select(entries.edge_id, entries.holder, entries.at_us, entries.number).where(entries.at_us.in_(times))

@@ -8,11 +8,13 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from server.operators.permissions import Role
-from tests.server.browser import token_client
+from tests.server.browser import context_of_app, token_client
 from tests.server.conftest import ON_SQLITE
 from tests.server.equipment.slips.conftest import SlipDepot, slip_depot  # noqa: F401 - the fixture
 from tests.server.permits.conftest import desk  # noqa: F401 - the fixture
 from tests.server.permits.making import PERSON, Desk, approved, checked_in, checked_out, pooled, ready, submitted
+from tests.server.permits.test_visits import passage
+from tests.server.rooms.conftest import RoomEdge
 
 pytestmark = ON_SQLITE
 PATHS = ("/visits", "/equipment", "/equipment/inventory", "/equipment/path", "/equipment/discrepancies", "/handover")
@@ -94,6 +96,16 @@ def test_a_visit_goes_through_its_steps(desk: Desk) -> None:  # noqa: F811
     assert now() == "4. Badge, and in"
     assert '<option value="T1">' in shown(guard, path)
     assert forms(shown(desk.client("auditor"), path)) == set(), "who may not check in gets no form"
+
+
+def test_the_register_and_who_is_inside_say_what_a_lent_badge_is_for(desk: Desk) -> None:  # noqa: F811
+    pooled(desk)
+    visit = checked_in(desk, approved(desk))
+    edge = RoomEdge(context_of_app(desk.app), "edge-1")
+    edge.happen(passage(desk, visit, "hall-in"))
+    guard = desk.client("guard")
+    for path in ("/register", "/inside"):
+        assert "replace a fan" in shown(guard, path), path
 
 
 def test_check_out_witness_and_badge_are_asked_for_until_all_is_closed(desk: Desk) -> None:  # noqa: F811

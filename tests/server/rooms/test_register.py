@@ -20,6 +20,7 @@ from server.ledger.writer import Ledger
 from server.operators.models import AuditEntry
 from server.rooms import endpoints
 from server.rooms.register_query import Place, Sought, page_query
+from server.rooms.showing import passed_at
 from tests.server.conftest import ON_SQLITE, START
 from tests.server.rooms.conftest import LI, WANG, House, stays, taken
 
@@ -212,6 +213,17 @@ def test_every_filter_runs_on_an_index_that_ends_with_the_time(house: House) -> 
             told = " ".join(str(row) for row in plan)
             assert "register_entry USING INDEX ix_register_entry" in told, (sought, told)
             assert "TEMP B-TREE" not in told, (sought, told)
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("times", [[1], list(range(500))])
+def test_who_passed_together_is_looked_up_by_the_time_and_not_in_the_whole_register(
+    house: House, times: list[int]
+) -> None:
+    with house.context.database.read() as session:
+        query = passed_at(times).compile(session.connection(), compile_kwargs={"literal_binds": True})
+        plan = [row[3] for row in session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {query}")]
+    assert plan == ["SEARCH register_entry USING INDEX ix_register_entry_at (at_us=?)"]
 
 
 @ON_SQLITE
