@@ -22,7 +22,7 @@ APPROVALS_WORDS: Final[dict[str, dict[str, str]]] = {
         "FOUR_EYES": N_("You had your part in this already."),
         "not_permitted": N_("This takes another role."),
     },
-    "application_kind": {
+    "asked_for": {
         "new": N_("a first badge"),
         "reissue": N_("a new badge after loss"),
         "transfer": N_("passing to another person"),

@@ -50,7 +50,7 @@ EQUIPMENT_WORDS: Final[dict[str, dict[str, str]]] = {
         "ITEM_ON_ANOTHER_SLIP": N_("Cancel that slip, or take the device off this list."),
         "TOO_FEW_HERE": N_("Lower the quantity, or name the devices by serial number."),
     },
-    "holder_kind": {"customer": N_("holder of the customer"), "visitor": N_("visitor"), "staff": N_("own staff")},
+    "carrier_kind": {"customer": N_("holder of the customer"), "visitor": N_("visitor"), "staff": N_("own staff")},
     "allocation": {"ip": N_("IP address"), "port": N_("Network port")},
 }  # fmt: skip
 """Family → code → English."""

@@ -53,7 +53,7 @@ RECORD_WORDS: Final[dict[str, dict[str, str]]] = {
         "witness": N_("Witness"),
         "closing": N_("Closed by"),
     },
-    "command_result": {
+    "admit_result": {
         "waiting": N_("waits for the edge's answer"),
         "done": N_("done"),
         "refused": N_("refused"),

@@ -14,7 +14,7 @@ from server.console.register_words import REGISTER_WORDS
 from server.console.system_words import SYSTEM_WORDS
 from server.console.visits_words import VISITS_WORDS
 
-WORDS: Final[dict[str, dict[str, str]]] = {
+_WORDS: Final[dict[str, dict[str, str]]] = {
     "mode": {
         "controlled": N_("Normal"),
         "released": N_("Released by fire"),
@@ -140,7 +140,12 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "CheckEquipment": N_("Check of equipment"),
         "ConfirmHolder": N_("Word on the holder"),
     },
-    "badge_kind": {"customer": N_("customer"), "staff": N_("staff"), "temporary": N_("temporary"), "keyholder": N_("keyholder")},
+    "badge_kind": {
+        "customer": N_("customer"),
+        "staff": N_("staff"),
+        "temporary": N_("temporary"),
+        "keyholder": N_("keyholder"),
+    },
     "revoked_table": {
         "badge": N_("Badge"),
         "contract": N_("Contract"),
@@ -166,7 +171,9 @@ WORDS: Final[dict[str, dict[str, str]]] = {
     "awaited_out": {
         "SECOND_PERSON_REQUIRED": N_("Would leave one alone: the partner is awaited, or a second tap."),
         "ESCORT_REQUIRED": N_("Would leave visitors behind: they are awaited, or a second tap."),
-        "GUARD_CHECK_REQUIRED": N_("No working scanner there: check slip and devices, or a second tap goes without equipment."),
+        "GUARD_CHECK_REQUIRED": N_(
+            "No working scanner there: check slip and devices, or a second tap goes without equipment."
+        ),
         "NO_EXIT_SLIP": N_("The exit slip is awaited, or a second tap goes without equipment."),
         "ITEMS_MISSING": N_("Not all devices are scanned: scan the rest, or a second tap takes those scanned."),
     },
@@ -241,7 +248,33 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "kiosk": N_("Kiosk"),
         "administrator": N_("Administrator"),
     },
-} | APPROVALS_WORDS | EQUIPMENT_WORDS | BADGES_WORDS | CUSTOMERS_WORDS | MONITOR_WORDS | OPERATORS_WORDS | RECORD_WORDS | REGISTER_WORDS | SYSTEM_WORDS | VISITS_WORDS  # fmt: skip
+}
+
+
+def gathered(*parts: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+    """The families of all parts. Raises :class:`ValueError` for one that two of them have: the later would take the place of the other."""
+    found: dict[str, dict[str, str]] = {}
+    for part in parts:
+        for family, names in part.items():
+            if family in found:
+                raise ValueError(f"two parts of the vocabulary have the family {family!r}")
+            found[family] = names
+    return found
+
+
+WORDS: Final = gathered(
+    _WORDS,
+    APPROVALS_WORDS,
+    BADGES_WORDS,
+    CUSTOMERS_WORDS,
+    EQUIPMENT_WORDS,
+    MONITOR_WORDS,
+    OPERATORS_WORDS,
+    RECORD_WORDS,
+    REGISTER_WORDS,
+    SYSTEM_WORDS,
+    VISITS_WORDS,
+)
 """Family → code → English. A code that is not here is shown as it is."""
 
 

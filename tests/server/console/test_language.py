@@ -13,14 +13,14 @@ from controller.reasons import ALARMS
 from controller.site_checks import parse_site
 from server.console.language import LANGUAGES, catalogue, preferred, translate
 from server.console.rendering import Renderer
-from server.console.words import WORDS
+from server.console.words import WORDS, gathered
 from server.ledger.alarm_meanings import OWN
 from tests.server.conftest import SITE
 from tests.server.console.texts import CONSOLE, used_texts
 
 PLACEHOLDER = re.compile(r"%\(\w+\)s|\{\w+\}")
 LETTERS = re.compile(r"[A-Za-z一-鿿]{2,}")
-ALLOWED = {"menjin", "min"}  # a name, a unit
+ALLOWED = {"menjin"}  # a name
 
 
 def test_every_text_is_translated_and_no_translation_is_left_over() -> None:
@@ -49,6 +49,7 @@ def test_no_template_holds_a_text_outside_the_catalogue(path: object) -> None:
 def test_no_script_shows_a_text_outside_the_catalogue(path: object) -> None:
     text = re.sub(r"//.*", "", path.read_text("utf-8"))  # type: ignore[attr-defined]
     sentences = re.findall(r"""(_\()?(["'`])((?:(?!\2).)* (?:(?!\2).)*)\2""", text)
+    assert '.join(", ")' not in text, "a list that is shown has its language's comma"
     loose = [words for marked, _, words in sentences if not marked and re.search(r"[A-Za-z]{3,} [a-z]{2,} ", words)]
     assert loose == []
 
@@ -57,6 +58,13 @@ def test_every_code_of_the_wire_has_a_name() -> None:
     assert set(WORDS["decision"]) == {event.__name__ for event in AnyEvent.__args__}  # type: ignore[attr-defined]
     assert set(WORDS["alarm"]) >= set(AlarmName.__args__)  # type: ignore[attr-defined]
     assert set(WORDS["alarm"]) - set(ALARMS) == set(OWN), "the server's own alarms say what to do"
+
+
+def test_a_family_of_words_is_in_one_part_alone() -> None:
+    with pytest.raises(ValueError, match="two parts of the vocabulary have the family 'kind'"):
+        gathered({"kind": {"new": "a"}}, {"state": {}}, {"kind": {"new": "b"}})
+    assert WORDS["admit_result"]["no_session"] == "is not connected: nothing was done", "what the guard needs to know"
+    assert WORDS["command_result"]["waiting"] == "waits to be sent"
 
 
 @pytest.mark.parametrize(
