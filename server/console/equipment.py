@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse
 from server.console import equipment_orders, equipment_slips, equipment_stock
 from server.console.pages import page
 from server.console.people import customers_named
+from server.console.scanned import document_path
 from server.equipment import inventory_endpoints, order_endpoints
 from server.equipment.slips import endpoints as slip_endpoints
 from server.operators.actor import Actor

@@ -19,6 +19,7 @@ from server.console.permits import router as permits
 from server.console.recovery import router as recovery
 from server.console.register import router as register
 from server.console.reports import router as reports
+from server.console.scanned import router as scanned
 from server.console.system import router as system
 from server.console.system_audit import router as system_audit
 from server.console.system_duties import router as system_duties
@@ -31,6 +32,7 @@ ROUTERS: list[APIRouter] = [
     recovery,
     console,
     monitor,
+    scanned,
     kiosk,
     permits,  # /visits/cards before /visits/{name}
     visits,

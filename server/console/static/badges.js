@@ -1,6 +1,7 @@
 // The pages of badges and applications: choices of a new application, papers sent at once, recorded looks, the card that is written at a desk.
 import { call, said } from "./commands.js";
 import { sendForm } from "./forms.js";
+import { openScanned } from "./scanned.js";
 
 const language = document.documentElement.lang;
 const { default: words } = await import(`./words.${language}.js`);
@@ -201,8 +202,7 @@ document.addEventListener("click", (event) => {
 });
 
 document.addEventListener("scan", (event) => {
-  const { text } = event.detail;
   if (!$("search")) return;
   event.preventDefault();
-  location.assign(`/badges?q=${encodeURIComponent(text)}`);
+  openScanned(event.detail.text);
 });

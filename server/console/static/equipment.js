@@ -3,6 +3,7 @@ import { listenToDesk } from "./equipment-desk.js";
 import { listenToFiles } from "./equipment-files.js";
 import { listenToPicks } from "./equipment-pick.js";
 import { listenToRows } from "./equipment-rows.js";
+import { openScanned, sayScanned } from "./scanned.js";
 
 const rows = listenToRows(); // before the words are there: what was typed is put back into rows as soon as the page's forms start
 const language = document.documentElement.lang;
@@ -19,29 +20,9 @@ document.addEventListener("scan", (event) => {
   event.preventDefault();
   if (desk) desk.scanned(text);
   else if (pick) pick.scanned(text);
-  else if (rows) say(rows.scanned(text, _));
-  else open(text);
+  else if (rows) sayScanned(rows.scanned(text, _));
+  else openScanned(text);
 });
-
-async function open(text) {
-  say({ text: _("Looking for {text} …").replace("{text}", text), tone: "wait" });
-  try {
-    const answer = await fetch("/equipment/scanned", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ text }), cache: "no-store" });
-    const told = await answer.json();
-    if (answer.ok) location.assign(told.to);
-    else say({ text: language === "en" ? told.detail : told.detail_zh, tone: "bad" });
-  } catch {
-    say({ text: _("The server cannot be reached: scan it again."), tone: "bad" });
-  }
-}
-
-function say({ text, tone }) {
-  const place = document.querySelector("[data-scan-said]");
-  if (!place) return;
-  place.textContent = text;
-  place.className = `message ${tone}`;
-  place.hidden = false;
-}
 
 // What is handed in is what was kept: rows that only stand on the page are kept first.
 document.addEventListener("submit", (event) => {

@@ -8,6 +8,7 @@ import { beginPlaces, chooseDoorsAs, openPlace } from "./places.js";
 import { arm, beginSound, hearAlarms, hearLost, toggleSound } from "./sound.js";
 import { listenToKeys } from "./keys.js";
 import { keepMarks } from "./marks.js";
+import { listenToScans } from "./scanned.js";
 import { settle } from "./settle.js";
 
 const body = document.body;
@@ -259,6 +260,7 @@ tellSilent();
 beginPlaces();
 beginSound(_);
 keepMarks();
+listenToScans();
 hearAlarms();
 const look = watchAbsence({
   isCurrent: () => body.dataset.link === "up", last: () => last, clock: (at) => moment.format(at + serverAheadMs),

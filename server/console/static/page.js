@@ -4,6 +4,7 @@ import { startForms } from "./forms.js";
 import { keepFresh } from "./fresh.js";
 import { listenToKeys } from "./keys.js";
 import { keepMarks } from "./marks.js";
+import { listenToScans } from "./scanned.js";
 import { settle } from "./settle.js";
 import { joinStream } from "./stream.js";
 
@@ -17,6 +18,7 @@ document.querySelector(".rail [aria-current]")?.scrollIntoView({ block: "nearest
 
 settle();
 listenToKeys();
+listenToScans();
 keepFresh(_);
 keepMarks();
 window.addEventListener("pageshow", (event) => { if (event.persisted) comeAnew(); }); // out of the browser's memory, as it was when one left it

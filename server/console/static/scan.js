@@ -27,7 +27,7 @@ document.addEventListener("keydown", (event) => {
     if (place?.matches("[data-scan-field]")) return;
     const typed = place?.[what];
     if (place) place[what] = before;
-    const taken = !document.dispatchEvent(new CustomEvent("scan", { cancelable: true, detail: { text: scanned } }));
+    const taken = !document.dispatchEvent(new CustomEvent("scan", { bubbles: true, cancelable: true, detail: { text: scanned, typed: isTypedInto() } }));
     if (!taken && isTypedInto()) {
       place.value = typed;
       return;

@@ -1,5 +1,6 @@
 // The desk: a scan finds the visit, fills the card that is lent, or says that it is back; a photo of the camera is sent at once.
 import { whenAlone } from "./keys.js";
+import { openScanned } from "./scanned.js";
 
 const $ = (id) => document.getElementById(id);
 if (location.pathname === "/visits/search") history.replaceState(null, "", "/visits"); // what was searched is not asked again
@@ -15,7 +16,7 @@ document.addEventListener("scan", (event) => {
   } else if (back?.dataset.numbers.split(" ").includes(text)) {
     back.checked = true;
     back.form.elements.content.focus();
-  } else location.assign(`/visits/find?code=${encodeURIComponent(text)}`);
+  } else openScanned(text);
 });
 
 document.addEventListener("change", (event) => {

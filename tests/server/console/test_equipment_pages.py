@@ -275,6 +275,6 @@ def test_a_scanned_serial_number_leads_to_its_path_whatever_characters_it_has(de
     acts = [{"act": "in", "device": odd, "model": "R750", "rack": "A-01"}]
     made = depot.call("POST", "inventory/corrections", expect=201, json={"acts": acts, "reason": "found"})
     depot.call("POST", f"inventory/corrections/{made['id']}/confirm", "supervisor")
-    to = depot.client().post("/equipment/scanned", json={"text": odd}).json()["to"]
+    to = depot.client().post("/scanned", json={"text": odd}).json()["to"]
     assert parse_qs(urlsplit(to).query) == {"serial": [odd]}
     assert odd in html.unescape(shown(depot.client(), to))

@@ -421,3 +421,25 @@ def test_a_scan_is_told_whole_and_neither_types_chooses_nor_presses(page: Page, 
     page.keyboard.press("Escape")
     page.keyboard.press("e", delay=AS_A_PERSON_MS)
     expect(page.locator("#edit-facts")).to_be_visible()
+
+
+def test_a_scan_on_any_page_leads_to_what_it_names_and_stands_in_no_address(page: Page, desk: Desk) -> None:
+    expect(page.locator("#live-chip")).to_have_attribute("data-state", "up")  # the page's modules are there
+    page.evaluate("() => document.activeElement.blur()")
+    scan(page, "S-0000-UNKNOWN")
+    expect(page.locator("[data-scan-said]")).to_contain_text("There is no exit slip")
+    assert page.url.endswith(FILE)
+    asked: list[str | None] = []
+
+    def answer(route: Route) -> None:
+        asked.append(route.request.post_data)
+        route.fulfill(json={"to": "/badges/to-return"})
+
+    page.route("**/scanned", answer)
+    for path in ("/live", "/badges", "/visits"):  # by the general listener and by those of the pages
+        page.goto(desk.served.url + path)
+        expect(page.locator("body[data-link=up], #live-chip[data-state=up]")).to_have_count(1)
+        page.evaluate("() => document.activeElement.blur()")
+        scan(page, "S-1234-5678")
+        page.wait_for_url("**/badges/to-return")
+    assert asked == ['{"text":"S-1234-5678"}'] * 3

@@ -7,13 +7,14 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlmodel import select
 
+from server.badges.models import Badge
 from server.console.arrivals import arrivals
 from server.console.rendering import Audience, Renderer
 from server.console.view import panels
 from server.db.clock import FixedClock
 from server.fleet.models import EdgeCommand
 from server.ids import new_id
-from server.permits.models import Permit, PermitPerson, Visit
+from server.permits.models import Permit, PermitPerson, TemporaryBadge, Visit
 from server.personal.fields import write_field
 from server.registry.models import Customer, Holder
 from tests.server.browser import context_of_app
@@ -162,18 +163,25 @@ def test_masks_are_not_asked_away_piece_by_piece(desk: Desk) -> None:  # noqa: F
     assert "王**" in section(search(auditor, "C001"), "found")
 
 
-def test_a_scan_leads_to_the_visit_or_says_what_it_did_not_find(desk: Desk) -> None:  # noqa: F811
+def test_a_scan_leads_to_the_visit_or_the_badge_and_stands_in_no_address(desk: Desk) -> None:  # noqa: F811
     pooled(desk)
     permit = approved(desk)
     visit = checked_in(desk, permit)
     guard = desk.client("guard")
 
-    def led(code: str) -> str:
-        return guard.get("/visits/find", params={"code": code}, follow_redirects=False).headers["location"]
+    def led(code: str, client: TestClient = guard) -> str | None:
+        to: str | None = client.post("/scanned", json={"text": code}).json().get("to")
+        return to
 
-    assert led("T1") == f"/visits/{visit['id']}"
+    assert led("T1") == led("t1") == f"/visits/{visit['id']}"
     assert led(permit["id"]) == f"/visits/{visit['id']}"
-    assert led("X 1&q=2") == "/visits?code=X+1%26q%3D2"
+    assert led("X 1&q=2") is None
+    assert led("T1", desk.client("kiosk")) is None
+    with context_of_app(desk.app).database.write() as session:
+        badge = session.exec(select(Badge.public_id).where(Badge.number == "T1")).one()
+        session.delete(session.exec(select(TemporaryBadge)).one())  # a badge of no visit
+    assert led("T1") == f"/badges/{badge}"
+    assert led("T1", desk.client("equipment_head")) is None
 
 
 @pytest.mark.usefixtures("edge")

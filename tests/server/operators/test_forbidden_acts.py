@@ -20,7 +20,7 @@ pytestmark = ON_SQLITE
 UNSAFE_OF_AUDITOR = {Permission.OWN_ACCOUNT, Permission.OPERATOR_READ}
 """Signing out, the own password and second factor; ``operator.read`` is what withdrawing one's own request takes, and an auditor asks for nothing."""
 
-SEARCHES = {"POST /visits/search", "POST /equipment/scanned", "POST /customers/persons", "POST /badges/persons"}
+SEARCHES = {"POST /visits/search", "POST /scanned", "POST /customers/persons", "POST /badges/persons"}
 """They change nothing; what is looked for does not stand in an address."""
 CHECKED_INSIDE = {
     "POST /api/v1/commands",
