@@ -71,7 +71,7 @@ async function admissible(point, _) {
   const answer = await call(`/live/admissible?point=${encodeURIComponent(point)}`, {});
   if (!answer.ok) return [];
   const { visits, emergencies } = await answer.json();
-  const links = emergencies.map(({ id, text }) => [`/emergencies/${id}`, `${_("Emergency")}: ${text}`]);
+  const links = emergencies.map(({ id, text }) => [`/emergencies/${id}`, _("Emergency") + _(": ") + text]);
   return [...visits.map(({ id, text }) => [id, text]), ...links];
 }
 
@@ -131,7 +131,7 @@ export function askFor(button, language, _) {
     edges = outcome.left ?? edges;
     const tone = outcome.done ? "good" : "bad";
     if (turn !== current || !dialog.open) {
-      tellOutcome(`${[act.title, given.about].filter(Boolean).join(" · ")}: ${outcome.text}`, tone, _);
+      tellOutcome([act.title, given.about].filter(Boolean).join(" · ") + _(": ") + outcome.text, tone, _);
       return;
     }
     $("ask-do").disabled = outcome.done;
@@ -180,7 +180,7 @@ async function send(act, given, edges, { text, extra, choice }, language, _) {
   const outcomes = await Promise.all(edges.map((edge) => command("/api/v1/commands", { edge, command: asked }, language, _)));
   const left = edges.filter((edge, index) => !outcomes[index].done);
   if (edges.length === 1 || left.length === 0) return { ...outcomes[0], left };
-  const told = edges.map((edge, index) => `${edge}: ${outcomes[index].text}`);
+  const told = edges.map((edge, index) => edge + _(": ") + outcomes[index].text);
   if (left.length < edges.length) told.push(_("Who has done it is not asked again."));
   return { done: false, left, text: told.join("\n") };
 }

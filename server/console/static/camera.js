@@ -8,7 +8,9 @@ const HEIGHT = 800; // 3:4, what the badge's face shows
 const QUALITY = 0.9;
 
 for (const box of document.querySelectorAll("[data-camera]")) prepare(box);
-document.addEventListener("fresh", (event) => { for (const box of event.target.querySelectorAll("[data-camera]")) prepare(box); });
+document.addEventListener("fresh", (event) => {
+  for (const box of event.target.querySelectorAll("[data-camera]")) prepare(box);
+});
 
 function prepare(box) {
   const form = box.closest("form");

@@ -92,14 +92,14 @@ function putOneBack(name, draft, { _, send }) {
   const discard = Object.assign(document.createElement("button"), { type: "button", className: "plain", textContent: _("Discard it") });
   const texts = [];
   const ended = draft.why === "ended";
-  if (form === null) texts.push(ended ? _("This was not sent: the session had ended, and the form is no longer on this page. You had typed:") : _("This was not sent, and its form is no longer on this page. You had typed:"), listed(Object.keys(draft.values), draft));
+  if (form === null) texts.push(ended ? _("This was not sent: the session had ended, and the form is no longer on this page. You had typed:") : _("This was not sent, and its form is no longer on this page. You had typed:"), listed(Object.keys(draft.values), draft, _));
   else {
     open(form);
     form.dispatchEvent(new CustomEvent("fill", { detail: draft.values })); // a form with rows makes as many as it had
     const lost = fill(form, draft.values);
     texts.push(ended ? _("This was not sent yet: the session had ended. What you typed is back; look it over and send it.") : _("This was not sent yet. What you typed is still here."));
     if (draft.files) texts.push(_("The file could not be kept: choose it again."));
-    if (lost.length) texts.push(_("There is no place any more for:"), listed(lost, draft));
+    if (lost.length) texts.push(_("There is no place any more for:"), listed(lost, draft, _));
   }
   line.append(texts.join(" "), " ", discard);
   discard.addEventListener("click", () => {
@@ -128,8 +128,8 @@ function open(form) {
   }
 }
 
-function listed(names, draft) {
-  return names.map((name) => `${draft.labels[name] ?? name}: ${draft.values[name].join(", ")}`).join(" · ");
+function listed(names, draft, _) {
+  return names.map((name) => (draft.labels[name] ?? name) + _(": ") + draft.values[name].join(_(", "))).join(" · ");
 }
 
 function parsed(text) {

@@ -61,7 +61,7 @@ async function accept(button, language, _) {
   const outcome = await command("/api/v1/holder-confirmations", { access_point: point, number, accepted: true }, language, _);
   button.disabled = false;
   const accepted = _("Accepted.");
-  tellOutcome(`${number}: ${outcome.done ? accepted : outcome.text}`, outcome.done ? "good" : "bad", _);
+  tellOutcome(number + _(": ") + (outcome.done ? accepted : outcome.text), outcome.done ? "good" : "bad", _);
 }
 
 // -- lines of devices: Enter goes to the next, an empty line is no device
