@@ -64,7 +64,7 @@ def preferences(request: Request, to: Path = HOME, language: Choice = None, them
 
 
 @router.get("/live")
-def livebare_page(request: Request, context: AppContext, actor: SeesLive) -> Response:
+def live_page(request: Request, context: AppContext, actor: SeesLive) -> Response:
     """Everything that the stream then keeps up to date, as it stands now."""
     audience = audience_of(actor, language_of(request))
     renderer = renderer_of(request)

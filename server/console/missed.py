@@ -27,8 +27,8 @@ GRAVE = ("AlarmRaised", "AccessDenied", "FireLatched", "RangeLost")
 
 @dataclass(frozen=True)
 class Missed:
-    """Since the event ``after``. ``restored``: the ledger ends before it, so nothing can be said. ``more``: there was more than was counted. ``standing``: alarms raised
-    meanwhile that nobody has acknowledged, by name."""
+    """Since the event ``after``. ``restored``: the ledger ends before it, so nothing can be said. ``more``: there was more than was
+    counted."""
 
     after: int
     last: int

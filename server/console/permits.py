@@ -1,5 +1,6 @@
 """The pages of permits (B8, R4, R6): drafting by steps, approvals, visits under one, its end; and the pool of temporary badges."""
 
+from collections import Counter
 from typing import Annotated, Any, get_args
 
 from fastapi import APIRouter, Query, Request, Response
@@ -13,11 +14,11 @@ from server.operators.actor import Actor
 from server.operators.guard import requires
 from server.operators.models import ApiToken, Operator
 from server.operators.permissions import Permission
-from server.permits import card_endpoints, drafting, permit_endpoints
+from server.permits import card_endpoints, drafting, lending, permit_endpoints
 from server.permits.approval import TAKES, approvals_of_area
 from server.permits.entrance import entrance_code, printed_code
 from server.permits.lending import State
-from server.permits.models import Permit, PermitPerson, Visit
+from server.permits.models import Permit, PermitPerson, TemporaryCard, Visit
 from server.permits.reception import LEVELS
 from server.permits.shapes import PermitShown
 from server.permits.showing import show_visits
@@ -117,11 +118,13 @@ def cards_page(
     """The pool of cards: what is free, who has the others since when."""
     wanted: State | None = state if state in get_args(State) else None  # type: ignore[assignment]
     some = card_endpoints.list_cards(session, actor, state=wanted, after=after, limit=ROWS * 4)
-    every = card_endpoints.list_cards(session, actor, limit=1_000).items if wanted or after or some.next else some.items
+    every = session.exec(select(TemporaryCard)).all()
+    newest = lending.newest_badges(session, every)
+    states = Counter(lending.state_of(card, newest.get(card.id)) for card in every)
     names = {one.visit for one in some.items if one.visit}
     rows = session.exec(select(Visit).where(col(Visit.public_id).in_(names))).all() if names else []
     lent = {one.id: one for one in show_visits(session, context, rows)}
-    counts = {one: sum(card.state == one for card in every) for one in get_args(State)}
+    counts = {one: states[one] for one in get_args(State)}
     return page(
         request, session, context, actor, "cards.html", "visits", tab="cards", items=some.items, following=some.next, lent=lent,
         counts=counts, state=wanted or "", technologies=get_args(Technology), allow_uid=context.config.allow_uid_cards, after=after,

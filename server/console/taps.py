@@ -28,7 +28,8 @@ LOST = "BADGE_LOST"
 
 @dataclass(frozen=True)
 class Tap:
-    """One card. ``photo``: one is on file; who may see it fetches it by the event's number. ``repeats``: the same badge at the same reader before, with the same answer."""
+    """One card. ``photo``: one is on file; who may see it fetches it by the event's number. ``repeats``: the same badge at the same reader before, with the same answer;
+    of cards without a number, any of them."""
 
     event: "EventView"
     large: bool
@@ -62,7 +63,8 @@ def last_taps(events: Sequence["EventView"], photographed: frozenset[int], holde
 
 
 def _latest(events: Sequence["EventView"], holder_of: dict[int, int]) -> tuple[list["EventView"], dict[int, int]]:
-    """One event per stay of a badge at a reader, newest first; and how often each answer was given before."""
+    """One event per stay of a badge at a reader, newest first; and how often each answer was given before. Nothing tells unknown cards apart: those at one
+    reader are one event."""
     kept: list[EventView] = []
     repeats: dict[int, int] = {}
     newest: dict[tuple[str | None, str | int | None], EventView] = {}

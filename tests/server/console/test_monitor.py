@@ -174,6 +174,16 @@ def test_the_newest_tap_is_large_and_each_busy_door_has_its_card(edge: EdgeRow, 
     assert [tap.photo for tap in shown] == [True, True, True, True], "all of them are of one holder here"
 
 
+def test_unknown_cards_at_one_reader_are_not_said_to_be_one_card(app: FastAPI, edge: EdgeRow, context: Context) -> None:
+    unknown = AccessDenied("hall-in", "hall-door", Explanation("UNKNOWN_BADGE", "R1", {"technology": "uid"}))
+    edge.happen(unknown, unknown, unknown)
+    (tap,) = taps(context)
+    assert tap.repeats == 2
+    page = token_client(app, "guard").get("/live", headers={"accept-language": "en"}).text
+    assert "3 taps, of one card or several" in page
+    assert "3 times" not in page
+
+
 def test_who_waited_for_a_partner_is_shown_as_let_in_with_them(edge: EdgeRow, context: Context) -> None:
     second = another_holder(context, "王伟")
     edge.happen(pending(), AccessGranted(

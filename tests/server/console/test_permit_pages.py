@@ -6,8 +6,9 @@ import re
 import pytest
 from fastapi import FastAPI
 
-from tests.server.browser import token_client
-from tests.server.conftest import ON_SQLITE
+from server.permits.models import TemporaryCard
+from tests.server.browser import context_of_app, token_client
+from tests.server.conftest import ON_SQLITE, START
 from tests.server.console.test_record_pages import forms, section, shown, words
 from tests.server.permits.conftest import desk  # noqa: F401 - the fixture
 from tests.server.permits.making import PERSON, Desk, approved, checked_in, draft, pooled, submitted
@@ -113,6 +114,21 @@ def test_the_pool_says_who_has_a_card_since_when(desk: Desk) -> None:  # noqa: F
     lent = shown(desk.client("guard"), "/visits/cards?state=lent")
     assert "T2" not in section(lent, "pool")
     assert forms(lent) == set(), "a guard lends cards and does not manage them"
+
+
+def test_a_pool_beyond_the_first_thousand_cards_is_counted_whole(desk: Desk) -> None:  # noqa: F811
+    with context_of_app(desk.app).database.write() as session:
+        for n in range(1_002):
+            retired_at = None if n % 2 else START
+            session.add(
+                TemporaryCard(
+                    public_id=f"tmc_{n}", number=f"T{n}", technology="uid", credential=n.to_bytes(32, "big"), made_at=START, made_by="opr_1",
+                    retired_at=retired_at,
+                )
+            )  # fmt: skip
+    text = words(shown(desk.client("customer_service"), "/visits/cards"))
+    assert "every 1002" in text
+    assert "in the cabinet 501" in text
 
 
 def test_a_violation_is_written_down_handled_and_its_badge_given_back(shift: Shift) -> None:  # noqa: F811
