@@ -111,6 +111,7 @@ _WORDS: Final[dict[str, dict[str, str]]] = {
         "forced": N_("The door was forced."),
         "records_dropped": N_("Records were dropped."),
         "rattling": N_("The door's contact rattles."),
+        "replaced": N_("A revoked edge had somebody here."),
     },
     "unlock_cause": {
         "grant": N_("by a grant"),

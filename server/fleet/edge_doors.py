@@ -3,8 +3,16 @@
 from sqlmodel import Session, col, select
 
 from controller.site import Site
+from server.db.clock import to_us
 from server.fleet.models import Edge
 from server.ledger.models import LedgerDoor
+
+
+def replaced_edges(session: Session, site: Site) -> dict[int, int]:
+    """Edges whose word is over: revoked, and other edges decide at their doors. Id → since when they are revoked."""
+    deciding = doors_by_edge(session, site)
+    revoked = session.exec(select(Edge.id, Edge.name, Edge.revoked_at).where(col(Edge.revoked_at).is_not(None))).all()
+    return {edge_id: to_us(at) for edge_id, name, at in revoked if edge_id is not None and at and name not in deciding}
 
 
 def doors_by_edge(session: Session, site: Site) -> dict[str, list[str]]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+from sqlalchemy import delete, select
 from sqlalchemy.engine import Connection
 
 from controller.commands import AcknowledgeAlarm, Release, ResetFire
@@ -39,6 +40,7 @@ from controller.room_events import (
     MaintenanceChanged,
     OccupancyReconciled,
 )
+from server.fleet.models import Edge
 from server.ledger.alarm_facts import AlarmFacts
 from server.ledger.columns import MAX_AT_US
 from server.ledger.keyed_rows import Keyed, Replaced, Row
@@ -184,9 +186,14 @@ class Facts:
         for holder, row in list(self._presence.rows().items()):
             if row["area"] in counted and holder not in named:
                 self._presence.remove(holder)
-        for found in event.elsewhere:
-            if self._presence.get(found.holder) is not None:
-                self._presence.touch(found.holder).update(area=found.area, sure=False)
+        self._settle_revoked(counted, at_us)
+
+    def _settle_revoked(self, counted: set[str], at_us: int) -> None:
+        """Who is in the counted rooms is this edge's to say now: a revoked one says nothing any more."""
+        table, edges = table_of(LedgerPresence), table_of(Edge)
+        revoked = select(edges.c.id).where(edges.c.revoked_at.is_not(None), edges.c.id != self._edge_id)
+        before = table.c.area.in_(counted), table.c.since_us <= at_us
+        self._connection.execute(delete(table).where(table.c.edge_id.in_(revoked), *before))
 
     def _escort(self, event: EscortChanged, *_: object) -> None:
         for visitor in event.visitors:

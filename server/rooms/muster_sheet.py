@@ -26,6 +26,7 @@ CAUSES = {
     "forced": ("门曾被强行打开", "the door was forced"),
     "records_dropped": ("有记录丢失", "records were dropped"),
     "rattling": ("门磁抖动", "the door's contact rattles"),
+    "replaced": ("已吊销的控制器列有在场人员", "a revoked edge had somebody here"),
 }
 
 

@@ -2,7 +2,7 @@
 at a door, and what is locked down (R2, MEANINGS 12, 13, 22, 27)."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -11,6 +11,7 @@ from sqlmodel import Session
 
 from server.console.people import People, people_of
 from server.context import Context
+from server.fleet.edge_doors import replaced_edges
 from server.fleet.models import Edge
 from server.fleet.silence import SilentEdge, silent_by_area
 from server.ledger.keyed_rows import table_of
@@ -42,9 +43,10 @@ class _Now(msgspec.Struct):
 
 def occupancy(session: Session, context: Context, now_us: int) -> dict[str, Any]:
     """``{items, muster, waiting, lockdowns}``. ``items``: every area that is not public, as the site file has them. Nothing is certain of an area
-    while an edge at one of its doors is silent: the list is then as of its last word."""
+    while an edge at one of its doors is silent: the list is then as of its last word. Whom a revoked edge listed, at doors that another decides
+    at now, stay listed, not sure, until they pass or a count says who is there; all else that it said is over."""
     areas = Areas(context.site)
-    now = _read(session, areas, now_us)
+    now = _read(session, areas, replaced_edges(session, context.site), now_us)
     silent = silent_by_area(session, context.site, now_us)
     frozen = [person for fire in now.fires for person in json.loads(fire["muster"] or "[]")]
     everybody = [*now.presence, *frozen, *now.waiting]
@@ -83,31 +85,37 @@ def occupancy(session: Session, context: Context, now_us: int) -> dict[str, Any]
     }
 
 
-def _read(session: Session, areas: Areas, now_us: int) -> _Now:
+def _read(session: Session, areas: Areas, replaced: Mapping[int, int], now_us: int) -> _Now:
     alarms = table_of(LedgerAlarm)
     alone = select(alarms.c.subject, alarms.c.inputs).where(alarms.c.alarm == LONE, alarms.c.cleared_us.is_(None))
     uncertain: dict[str, dict[str, Any]] = {}
-    for row in _rows(session, LedgerArea):
+    for row in _rows(session, LedgerArea, replaced):
         known = uncertain.get(row["area"])
         if known is None or known["cause"] == "rex":  # what may have brought people in weighs more
             uncertain[row["area"]] = row
+    presence = present(session.connection(), areas)
+    for row in presence:
+        if row["edge_id"] in replaced:
+            row["sure"] = False
+            since = {"cause": "replaced", "uncertain_since_us": replaced[row["edge_id"]]}
+            uncertain |= dict.fromkeys(areas.rooms(row["area"]), since)
     return _Now(
-        presence=present(session.connection(), areas),
+        presence=presence,
         uncertain=uncertain,
-        fires=_rows(session, LedgerFire),
-        lockdowns=sorted(_rows(session, LedgerLockdown), key=lambda row: (row["area"], row["edge"])),
+        fires=_rows(session, LedgerFire, replaced),
+        lockdowns=sorted(_rows(session, LedgerLockdown, replaced), key=lambda row: (row["area"], row["edge"])),
         waiting=sorted(
-            (row for row in _rows(session, LedgerWaiting) if row["until_us"] > now_us),
+            (row for row in _rows(session, LedgerWaiting, replaced) if row["until_us"] > now_us),
             key=lambda row: (row["until_us"], row["place"]),
         ),
         alone={row.subject: msgspec.json.decode(row.inputs) for row in session.connection().execute(alone)},
     )
 
 
-def _rows(session: Session, model: Any) -> list[dict[str, Any]]:
+def _rows(session: Session, model: Any, replaced: Container[int]) -> list[dict[str, Any]]:
     table = table_of(model)
     query = select(table, _EDGES.c.name.label("edge")).join(_EDGES, _EDGES.c.id == table.c.edge_id)
-    return [dict(row._mapping) for row in session.connection().execute(query)]
+    return [dict(row._mapping) for row in session.connection().execute(query) if row.edge_id not in replaced]
 
 
 def _inside(

@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import or_, select
 from sqlalchemy.engine import Connection
 
+from server.fleet.models import Edge
 from server.ledger.bulk import insert_rows, run, upsert_rows
 from server.ledger.keyed_rows import table_of
 from server.rooms.areas import Areas
@@ -19,6 +20,7 @@ from server.rooms.whereabouts import COLUMNS, MOVES, Passage, how_ended
 
 IDS_AT_ONCE = 500
 _ENTRIES, _STAYS = table_of(RegisterEntry), table_of(RegisterStay)
+_REVOKED = select(table_of(Edge).c.id).where(table_of(Edge).c.revoked_at.is_not(None))
 _ANY_EDGE = 0
 """In the place of an edge's id: of people with a badge."""
 Moved = tuple[int, Sequence[int]]
@@ -91,7 +93,7 @@ class OpenStays:
     def stored_in(self, edge_id: int, rooms: Collection[str]) -> set[int]:
         """Who has an open stay in these rooms since an earlier transaction."""
         stays = _STAYS.c
-        known = or_(stays.edge_id == edge_id, stays.holder > 0)
+        known = or_(stays.edge_id == edge_id, stays.holder > 0, stays.edge_id.in_(_REVOKED))
         return set(self._connection.scalars(select(stays.holder).where(OPEN, known, stays.area.in_(rooms))))
 
     def staying_in(self, edge_id: int, at_us: int, rooms: Collection[str]) -> set[int]:
@@ -102,6 +104,15 @@ class OpenStays:
             if edge in (_ANY_EDGE, edge_id)
             and any(stay.area in rooms and _is_known(stay, edge_id, at_us) for stay in stays.values())
         }
+
+    def end_revoked(self, edge_id: int, at_us: int, rooms: Collection[str]) -> None:
+        """People without a badge whom an edge listed that is revoked by now: a count of these rooms says who is there. No entry is about
+        them, for their numbers are that edge's."""
+        revoked = set(self._connection.scalars(_REVOKED)) - {edge_id}
+        for (edge, _), stays in self._open.items():
+            for stay in [stay for stay in stays.values() if edge in revoked and stay.area in rooms]:
+                if stay.in_us <= at_us:
+                    self._end(stays.pop(stay.area), "count", None, at_us)
 
     def move(
         self,

@@ -154,6 +154,7 @@ class Register:
             keeps = self._areas.rooms(found.area)
             moved = self._stays.move(passage, (), (), "count", keeps) if fact.folds else _NOT_MOVED
             self._count(fact, count, "missed", count.area, _who(found), moved)
+        self._stays.end_revoked(fact.edge_id, fact.at_us, {count.area, *count.within})
 
     def _unheard(self, fact: _Fact, count: OccupancyReconciled) -> list[int]:
         """Whose stay lost records left open in a counted room, or another edge began there: the edge, which has them nowhere, cannot name

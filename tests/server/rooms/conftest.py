@@ -109,6 +109,12 @@ class RoomEdge:
         with self.context.database.write() as session:
             session.get_one(Edge, self.id).online = False
 
+    def be_revoked(self) -> None:
+        """An operator has revoked it."""
+        with self.context.database.write() as session:
+            edge = session.get_one(Edge, self.id)
+            edge.online, edge.revoked_at = False, START
+
     def note(self, *events: AnyEvent, at_s: float) -> Record:
         """The record, in the edge's journal only."""
         seq = len(self.wire.journal) + 1

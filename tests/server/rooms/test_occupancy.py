@@ -205,3 +205,24 @@ def test_an_edge_that_says_nothing_for_too_long_is_silent_also_where_nobody_saw_
     assert areas(house)["annex"]["certain"] is True
     clock.advance(timedelta(seconds=96))
     assert areas(house)["annex"]["certain"] is False
+
+
+def test_whom_a_revoked_edge_had_inside_is_listed_until_the_edge_at_its_doors_knows_better(house: House) -> None:
+    everybody = (taken("hall-in"), taken("hall-in", WANG), taken("hall-in", VISITOR, badge=0, number="P-7"))
+    house.edge.happen(DoorOpened("hall-door"), *everybody, LockdownChanged("hall", True, "command"), FireLatched("z1"))
+    house.edge.be_revoked()
+    assert areas(house)["hall"]["cause"] == "silent", "nobody else is at its doors yet"
+    house.other.happen(*(DoorOpened(door) for door in ("lobby-door", "hall-door", "cage-door", "rack-door")), at_s=9)
+    now = house.get("occupancy")
+    assert (now["lockdowns"], now["muster"]) == ([], []), "no command reaches who said so"
+    hall = areas(house)["hall"]
+    assert (hall["certain"], hall["cause"], hall["lowest"], hall["highest"]) == (False, "replaced", 0, None)
+    assert [(one["number"], one["sure"]) for one in hall["people"]] == [("P-7", False), ("M1", False), ("M2", False)]
+    house.other.happen(taken("hall-out"), at_s=10)
+    assert [one["number"] for one in areas(house)["hall"]["people"]] == ["P-7", "M2"]
+    found = (Found(WANG, WANG, "M2", "hall", 1, "customer"),)
+    house.other.happen(OccupancyReconciled("hall", ("cage-a",), found, (), "opr_9", "counted"), at_s=20)
+    hall = areas(house)["hall"]
+    assert ([one["number"] for one in hall["people"]], hall["certain"], hall["lowest"]) == (["M2"], True, 1)
+    assert [(one["number"], one["area"]) for one in house.register(open=True)] == [("M2", "hall"), ("M1", "hall")]
+    assert [one["number"] for one in house.register(open=True, area="hall")] == ["M2"]
