@@ -5,7 +5,7 @@ import { GUARD_ACTS, guardAct, showPhotos } from "./guard.js";
 import { showFaces } from "./faces.js";
 import { dismiss, jumpTo, watchAbsence } from "./missed.js";
 import { beginPlaces, chooseDoorsAs, openPlace } from "./places.js";
-import { arm, beginSound, hearAlarms, hearLost, toggleSound } from "./sound.js";
+import { beginSound, hearAlarms, hearLost } from "./sound.js";
 import { listenToKeys } from "./keys.js";
 import { keepMarks } from "./marks.js";
 import { listenToScans } from "./scanned.js";
@@ -129,7 +129,7 @@ function showPanel(name, html) {
     (target ?? $(`${name}-title`) ?? $("doors-title")).focus({ preventScroll: true });
   }
   if (name === "alarms") countAlarms();
-  if (name === "alarms" || name === "notices") hearAlarms();
+  if (name === "alarms" || name === "notices") hearAlarms({ [name]: panel });
   if (name === "alarms" || name === "taps") showFaces(_);
   if (name === "edges" || name === "doors") tellSilent();
   if (name === "waiting") tellWaiting();
@@ -235,8 +235,6 @@ document.addEventListener("click", (event) => {
   if (button.dataset.filter) filter(button.dataset.filter);
   else if (button.matches("button[data-view]")) chooseDoorsAs(button.dataset.view);
   else if (act === "place") openPlace(button.dataset);
-  else if (act === "sound") toggleSound();
-  else if (act === "arm") arm();
   else if (act === "seen") dismiss();
   else if (act === "jump") jumpTo(button.dataset.seq, filter);
   else if (GUARD_ACTS.includes(button.dataset.act)) guardAct(button, language, _);
@@ -261,7 +259,7 @@ beginPlaces();
 beginSound(_);
 keepMarks();
 listenToScans();
-hearAlarms();
+hearAlarms({ alarms: $("alarms"), notices: $("notices") });
 const look = watchAbsence({
   isCurrent: () => body.dataset.link === "up", last: () => last, clock: (at) => moment.format(at + serverAheadMs),
 }, _);

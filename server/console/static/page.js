@@ -1,4 +1,5 @@
 // A page of records: its forms, and what stands at the doors meanwhile.
+import { hearAlarmsHere } from "./alarms-here.js";
 import { comeAnew, signInAgain } from "./drafts.js";
 import { startForms } from "./forms.js";
 import { keepFresh } from "./fresh.js";
@@ -17,6 +18,7 @@ startForms(language, _);
 document.querySelector(".rail [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }); // on a phone the row of sections is wider than the window
 
 settle();
+hearAlarmsHere(_);
 listenToKeys();
 listenToScans();
 keepFresh(_);

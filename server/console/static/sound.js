@@ -7,13 +7,19 @@ const TUNES = { urgent: [[880, 0], [660, 0.22], [880, 0.44], [660, 0.66]], once:
 const $ = (id) => document.getElementById(id);
 let audio = null;
 let ours = !navigator.locks; // of several tabs one sounds
-let urgent = 0;
+let urgent = 0; // alarms
+let fires = 0;
 let told = null; // alarms that were raised when last looked
 let nextAt = 0;
 let _ = (text) => text;
 
 export function beginSound(translate) {
   _ = translate;
+  document.addEventListener("click", (event) => {
+    const act = event.target.closest("button")?.dataset.act;
+    if (act === "sound") toggleSound();
+    else if (act === "arm") arm();
+  });
   for (const kind of ["click", "keydown"]) document.addEventListener(kind, arm); // not at the press: the banner that goes would move what is being clicked
   new Audio(`${document.body.dataset.static}/quiet.wav`).play().then(arm, () => {}); // whether the browser lets this page sound without a touch
   setInterval(turn, 500);
@@ -21,7 +27,7 @@ export function beginSound(translate) {
 }
 
 // Browsers keep quiet until somebody has touched the page, or one of this site just before.
-export function arm() {
+function arm() {
   audio ??= new AudioContext();
   if (audio.state !== "running") audio.resume().then(armed, () => {});
   else armed();
@@ -48,23 +54,27 @@ function store(value) {
   try { localStorage.setItem(KEY, String(value)); } catch { /* private window: for this page only */ }
 }
 
-export function toggleSound() {
+function toggleSound() {
   if (audio?.state !== "running") return arm();
   store(mutedUntil() ? 0 : Date.now() + MUTE_MS);
   nextAt = 0;
   return turn();
 }
 
-// What stands now; called whenever the alarms change.
-export function hearAlarms() {
-  const raised = [...document.querySelectorAll('#alarms .alarm[data-state="raised"]')];
-  urgent = raised.filter((one) => one.dataset.priority === "1").length + document.querySelectorAll('#notices [data-notice="fire"]').length;
+// What stands now: the panels that have changed, each as an element that holds its items.
+export function hearAlarms({ alarms, notices }) {
+  if (notices) fires = notices.querySelectorAll('[data-notice="fire"]').length;
+  if (alarms) hearRaised([...alarms.querySelectorAll('.alarm[data-state="raised"]')]);
+  turn();
+}
+
+function hearRaised(raised) {
+  urgent = raised.filter((one) => one.dataset.priority === "1").length;
   const now = new Set(raised.map((one) => `${one.dataset.item} ${one.querySelector(".repeats")?.textContent ?? ""}`));
   const fresh = told !== null && [...now].some((one) => !told.has(one));
   told = now;
-  if (fresh && !urgent) play("once");
+  if (fresh && !urgent && !fires) play("once");
   if (fresh) nextAt = 0;
-  turn();
 }
 
 export function hearLost() {
@@ -82,9 +92,9 @@ function turn() {
   };
   if ($("sound-do").textContent !== texts[state]) $("sound-do").textContent = texts[state];
   $("sound-do").setAttribute("aria-pressed", String(state === "muted"));
-  $("sound-banner").hidden = state !== "off" || urgent === 0;
+  $("sound-banner").hidden = state !== "off" || urgent + fires === 0;
   $("sound-banner").firstElementChild.textContent = _("An urgent alarm stands and the browser keeps the sound off until you click.");
-  if (ours && urgent && state === "on" && Date.now() >= nextAt) {
+  if (ours && urgent + fires && state === "on" && Date.now() >= nextAt) {
     nextAt = Date.now() + REPEAT_MS;
     play("urgent");
   }

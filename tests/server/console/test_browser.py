@@ -501,6 +501,36 @@ def test_a_silent_edge_makes_its_doors_old(page: Page, served: Served, edge: Edg
     expect(page.locator("#alarms")).to_contain_text("Link lost")
 
 
+def test_an_urgent_alarm_sounds_on_any_page_in_one_tab_until_it_is_muted(
+    page: Page, context: BrowserContext, served: Served, edge: EdgeRow
+) -> None:
+    sign_in(page, served)
+    page.get_by_role("link", name="Visits").click()
+    switch = page.locator("#sound-do")
+    page.locator("main").click(position={"x": 5, "y": 5})
+    expect(switch).to_have_text("Sound on")
+    other = context.new_page()
+    other.goto(f"{served.url}/register")
+    other.locator("main").click(position={"x": 5, "y": 5})
+    expect(other.locator("#sound-do")).to_have_text("Sound on")
+    expect(other.locator("#live-chip")).to_have_attribute("data-state", "up")
+    edge.happen(AlarmRaised("FIRE", "z1", "L1"))
+    expect(page.locator("body")).to_have_attribute("data-sounded", "urgent")
+    expect(other.locator("#live-chip")).to_have_attribute("data-state", "calls")
+    assert other.locator("body[data-sounded]").count() == 0, "one tab sounds"
+    assert page.title().startswith("(1) ")
+    assert other.title().startswith("(1) ")
+    page.keyboard.press("m", delay=AS_A_PERSON_MS)
+    expect(switch).to_contain_text("Muted, ")
+    expect(switch).to_have_attribute("aria-pressed", "true")
+    expect(other.locator("#sound-do")).to_contain_text("Muted, ")
+    assert faults(page) == []
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    switch.click()
+    expect(switch).to_have_text("Sound on")
+
+
 def test_a_page_holds_so_many_rows_and_no_more(page: Page, served: Served, edge: EdgeRow) -> None:
     sign_in(page, served)
     for _ in range(3):
