@@ -275,8 +275,8 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     "kiosk": frozenset({_P.OWN_ACCOUNT, _P.KIOSK_USE}),
     "administrator": frozenset(Permission),
 }
-"""Role → what it may do. The auditor reads everything and changes nothing. The kiosk is the screen at the entrance: ``kiosk.use`` and its own
-account (sign-out, password), nothing else. ``staff.permit``: the standing permission of own
+"""Role → what it may do. The auditor reads everything and changes nothing. The kiosk is the screen at the entrance: ``kiosk.use``, and to be
+told who it is, nothing else. ``staff.permit``: the standing permission of own
 staff, escorts and keyholders is the head's to give (R4, MEANINGS 16, 17), not customer service's. ``personal.names``: names and photos,
 which a guard compares at the door (B3); ``personal.look``: phones, ID numbers and copies as well; each look is recorded with its reason (C4).
 ``registry.read_all``: files of other departments. ``command.supervise``: who holds it counts as a supervisor at the edges (MEANINGS 21, 27)
