@@ -86,8 +86,16 @@ def _finish(request: Request, response: Response) -> None:
 
 async def session_of(request: Request) -> Session:
     """The request's session, made at its first use, when it is this request's turn. Raises :class:`server.problems.Problem` 503."""
+    return await _session(request, writes=request.method not in SAFE_METHODS)
+
+
+async def reading_session_of(request: Request) -> Session:
+    """As :func:`session_of`, reading whatever the method."""
+    return await _session(request, writes=False)
+
+
+async def _session(request: Request, *, writes: bool) -> Session:
     if request.state.session is None:
-        writes = request.method not in SAFE_METHODS
         context = context_of(request)
         request.state.turn = await (context.writers if writes else context.readers).take()
         request.state.session = context.database.new_session(writes=writes)
@@ -98,6 +106,9 @@ async def session_of(request: Request) -> Session:
 
 DbSession = Annotated[Session, Depends(session_of)]
 """The request's session."""
+
+ReadingSession = Annotated[Session, Depends(reading_session_of)]
+"""The session of a POST that only asks, because what is asked for must stand in no address: it does not hold up who writes."""
 
 AppContext = Annotated[Context, Depends(context_of)]
 """The server's context."""

@@ -1,16 +1,16 @@
 """The pages of visits and emergencies: who waits at the desk, what is open or expected today, check-in by steps, check-out, approvals (B7, B8, R4-R6, R8)."""
 
 import json
-from typing import Annotated, Any, get_args
-from urllib.parse import urlencode
+from typing import Annotated, get_args
 
 from fastapi import APIRouter, Form, Query, Request, Response
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 from starlette.responses import RedirectResponse
 
 from server.console.language import language_of
 from server.console.pages import day_of, page, renderer_of
-from server.console.visit_search import matching, scanned
+from server.console.visit_lists import MOST, Day, visit_lists, visits_of
+from server.console.visit_search import matching
 from server.context import Context
 from server.fleet.models import EdgeCommand
 from server.operators.actor import Actor
@@ -18,26 +18,22 @@ from server.operators.guard import requires
 from server.operators.permissions import Permission
 from server.permits import card_endpoints, drafting, emergency_endpoints, permit_endpoints, visits
 from server.permits.approval import Approver
-from server.permits.arrivals import is_at_desk, waiting_at_desk
+from server.permits.arrivals import is_at_desk
 from server.permits.declaration import ITEMS
 from server.permits.entrance import printed_code
-from server.permits.models import Permit, Visit
-from server.permits.overdue import open_visits
+from server.permits.models import Permit
 from server.permits.reception import LEVELS
 from server.permits.shapes import VisitShown
 from server.permits.showing import show_permits, show_visits
 from server.personal.fields import masked_field
-from server.registry.lookup import seen_customers, sees_all
-from server.registry.models import Customer, Holder
+from server.registry.models import Holder
 from server.registry.records import IdDocument
-from server.routes import AppContext, DbSession, TransactionRoute
+from server.routes import AppContext, DbSession, ReadingSession, TransactionRoute
 
 router = APIRouter(route_class=TransactionRoute, include_in_schema=False)
 
 Reads = Annotated[Actor, requires(Permission.PERMIT_READ)]
 Text = Annotated[str, Query(max_length=200)]
-MOST = 200
-"""So many visits of a kind on the page; the API has them all."""
 APPROVERS: dict[Approver, Permission] = {
     "customer_service": Permission.PERMIT_APPROVE,
     "it_head": Permission.PERMIT_APPROVE_IT,
@@ -46,15 +42,18 @@ DOCUMENTS = get_args(IdDocument)
 
 
 @router.get("/visits")
-def visits_page(request: Request, session: DbSession, context: AppContext, actor: Reads, code: Text = "") -> Response:
-    """Who waits at the desk, what is overdue, inside, expected today and over today; emergencies; permits that wait for this operator. ``code``: what was
-    scanned and led to no visit."""
-    return _overview(request, session, context, actor, code)
+def visits_page(request: Request, session: DbSession, context: AppContext, actor: Reads) -> Response:
+    """Who waits at the desk, what is overdue, inside, expected today and over today; emergencies; permits that wait for this operator."""
+    return _overview(request, session, context, actor, "")
 
 
 @router.post("/visits/search")
 def search_visits(
-    request: Request, session: DbSession, context: AppContext, actor: Reads, q: Annotated[str, Form(max_length=80)] = ""
+    request: Request,
+    session: ReadingSession,
+    context: AppContext,
+    actor: Reads,
+    q: Annotated[str, Form(max_length=80)] = "",
 ) -> Response:
     """The same with the visits of somebody, by a part of the name, the end of a phone number, or a badge's, permit's or visit's number: no name stands in an
     address (D6)."""
@@ -68,47 +67,25 @@ def search_again(_actor: Reads) -> Response:
 
 
 def _overview(request: Request, session: Session, context: Context, actor: Actor, q: str) -> Response:
-    day, night = day_of(context, context.clock.now()), day_of(context, context.clock.now(), 1)
-    going = show_visits(session, context, _seen(session, actor, open_visits(session)))
-    expected = select(Visit).join(Permit, col(Permit.id) == Visit.permit_id).where(Visit.status == "expected")
-    today = expected.where(col(Permit.from_at) < night, col(Permit.until_at) > day, Permit.status == "approved")
-    gone = select(Visit).where(col(Visit.checked_out_at) >= day, Visit.status == "closed")
-    arrived = show_visits(session, context, _seen(session, actor, waiting_at_desk(session, context.clock.now(), MOST)))
-    here = {one.id for one in arrived}
+    day = _today(context)
+    found = visits_of(session, context, matching(session, context, actor, day, q), day.now) if q.strip() else None
     awaiting = {
-        role: permit_endpoints.list_permits(session, context, actor, awaiting=role, limit=MOST).items
+        role: permit_endpoints.list_permits(session, context, actor, awaiting=role, limit=MOST)
         for role, permission in APPROVERS.items()
         if actor.may(permission)
     }
     emergencies = emergency_endpoints.list_emergencies(session, context, actor, debts=True, limit=MOST).items
     emergencies += emergency_endpoints.list_emergencies(session, context, actor, status="approved", limit=MOST).items
-    later = _rows(session, context, actor, today.order_by(col(Permit.from_at), col(Visit.id)))
-    shown: dict[str, Any] = {
-        "arrived": arrived,
-        "overdue": [one for one in going if one.overdue],
-        "inside": [one for one in going if not one.overdue],
-        "expected": [one for one in later if one.id not in here],
-        "gone": _rows(session, context, actor, gone.order_by(col(Visit.checked_out_at).desc())),
-    }
-    found = None
-    if q.strip():
-        every = [one for group in shown.values() for one in group]
-        found = matching(session, context, actor, every, q)
-    permits = _permits(session, [one.permit for group in shown.values() for one in group])
     return page(
-        request, session, context, actor, "visits.html", "visits", **shown, at_desk=here, permits=permits, awaiting=awaiting,
-        emergencies=emergencies, levels=LEVELS, areas=[area.id for area in context.site.areas if not area.public], q=q, found=found,
+        request, session, context, actor, "visits.html", "visits", lists=visit_lists(session, context, actor, day),
+        awaiting=awaiting, emergencies=emergencies, levels=LEVELS,
+        areas=[area.id for area in context.site.areas if not area.public], q=q, found=found,
     )  # fmt: skip
 
 
-@router.get("/visits/find")
-def find_scanned(session: DbSession, context: AppContext, actor: Reads, code: Text = "") -> Response:
-    """Where a scan belongs: the visit of the badge, permit or visit with this number; else the search says that there is none."""
-    day, night = day_of(context, context.clock.now()), day_of(context, context.clock.now(), 1)
-    found = scanned(session, code.strip(), day, night)
-    rows = _seen(session, actor, [found] if found is not None else [])
-    to = f"/visits/{rows[0].public_id}" if rows else f"/visits?{urlencode({'code': code.strip()})}"
-    return RedirectResponse(to, 303)
+def _today(context: Context) -> Day:
+    now = context.clock.now()
+    return Day(now, day_of(context, now), day_of(context, now, 1))
 
 
 @router.get("/visits/{name}")
@@ -151,25 +128,6 @@ def _step(visit: VisitShown) -> str:
     if not all(item.confirmed for item in visit.declaration):
         return "declaration"
     return "photo" if visit.photo is None else "badge"
-
-
-def _seen(session: Session, actor: Actor, rows: list[Visit]) -> list[Visit]:
-    if sees_all(actor) or not rows:
-        return rows
-    seen = select(Customer.id).where(seen_customers(actor))
-    query = select(Permit.id).where(col(Permit.customer_id).is_(None) | col(Permit.customer_id).in_(seen))
-    ids = set(session.exec(query.where(col(Permit.id).in_({row.permit_id for row in rows}))).all())
-    return [row for row in rows if row.permit_id in ids]
-
-
-def _rows(session: Session, context: Context, actor: Actor, query: Any) -> list[VisitShown]:
-    return show_visits(session, context, _seen(session, actor, list(session.exec(query.limit(MOST)).all())))
-
-
-def _permits(session: Session, names: list[str]) -> dict[str, Permit]:
-    """What the list says of each visit's permit: reason and areas."""
-    rows = session.exec(select(Permit).where(col(Permit.public_id).in_(set(names)))).all() if names else []
-    return {row.public_id: row for row in rows}
 
 
 def _escort(session: Session, context: Context, permit: Permit) -> str | None:

@@ -71,7 +71,10 @@ def is_at_desk(visit: Visit, now: datetime) -> bool:
 
 def at_desk(now: datetime) -> Any:
     """The condition on :class:`Visit` of whoever waits, as :func:`is_at_desk` says of one."""
-    return and_(Visit.status == "expected", col(Visit.arrived_at) > now - STANDS)
+    said = and_(
+        col(Visit.arrived_at).is_not(None), col(Visit.arrived_at) > now - STANDS
+    )  # never NULL: it may be negated
+    return and_(Visit.status == "expected", said)
 
 
 def waiting_at_desk(session: Session, now: datetime, most: int) -> list[Visit]:

@@ -33,38 +33,35 @@ NOWHERE = Passage()
 def passages_of(session: Session, visits: Sequence[Visit]) -> dict[int | None, Passage]:
     """Of each visit that began: what the register has of its holder, or of its id (somebody admitted by command), from the check-in to
     the check-out."""
-    begun = [visit for visit in visits if visit.checked_in_at is not None]
-    rows = _entries(session, {visit.holder_id for visit in begun}, {visit.public_id for visit in begun})
+    begun = [(visit, to_us(visit.checked_in_at)) for visit in visits if visit.checked_in_at is not None]
+    since_us = min((begun_us for _, begun_us in begun), default=0)
+    rows = _entries(session, {visit.holder_id for visit, _ in begun}, {visit.public_id for visit, _ in begun}, since_us)
+    of_holder, of_name = _grouped(rows)
     found: dict[int | None, Passage] = {}
     open_stays = _open_stays(session, rows)
-    for visit in begun:
-        assert visit.checked_in_at is not None
-        from_us = to_us(visit.checked_in_at)
+    for visit, begun_us in begun:
         until_us = to_us(visit.checked_out_at) if visit.checked_out_at is not None else None
-        own = [
-            row
-            for row in rows
-            if (row.holder == visit.holder_id or row.number == visit.public_id)
-            and row.at_us >= from_us
-            and (until_us is None or row.at_us < until_us)
-        ]
-        found[visit.id] = _passage(own, open_stays)
+        both = {row.id: row for row in (*of_holder.get(visit.holder_id, ()), *of_name.get(visit.public_id, ()))}
+        own = [row for row in both.values() if row.at_us >= begun_us and (until_us is None or row.at_us < until_us)]
+        found[visit.id] = _passage(sorted(own, key=_when), open_stays)
     return found
 
 
 def passages_of_emergencies(session: Session, emergencies: Sequence[Emergency]) -> dict[int | None, Passage]:
     """The same of emergencies, by the name that the edge has for the person."""
-    named = [one for one in emergencies if one.person and one.admitted_at is not None]
-    rows = _entries(session, set(), {one.person for one in named})
+    named = [
+        (one, to_us(one.admitted_at - CLOCKS_APART))
+        for one in emergencies
+        if one.person and one.admitted_at is not None
+    ]
+    since_us = min((begun_us for _, begun_us in named), default=0)
+    rows = _entries(session, set(), {one.person for one, _ in named}, since_us)
+    _, of_name = _grouped(rows)
     open_stays = _open_stays(session, rows)
     found: dict[int | None, Passage] = {}
-    for one in named:
-        assert one.admitted_at is not None
-        from_us = to_us(one.admitted_at - CLOCKS_APART)
+    for one, begun_us in named:
         own = [
-            row
-            for row in rows
-            if row.number == one.person and row.at_us >= from_us and one.edge_id in (None, row.edge_id)
+            row for row in of_name.get(one.person, ()) if row.at_us >= begun_us and one.edge_id in (None, row.edge_id)
         ]
         found[one.id] = _passage(own, open_stays)
     return found
@@ -86,18 +83,35 @@ def _passage(rows: Sequence[RegisterEntry], open_stays: dict[int, list[str]]) ->
     )
 
 
-def _entries(session: Session, holders: set[int], names: set[str]) -> list[RegisterEntry]:
-    """Their entries by time, of badges of their own (``number``: on the badge) and without one."""
+def _entries(session: Session, holders: set[int], names: set[str], since_us: int) -> list[RegisterEntry]:
+    """Their entries since then by time, of badges of their own (``number``: on the badge) and without one."""
     found: dict[int, RegisterEntry] = {}
+    since = select(RegisterEntry).where(col(RegisterEntry.at_us) >= since_us)
     for some in _parts(sorted(holders)):
-        for row in session.exec(select(RegisterEntry).where(col(RegisterEntry.holder).in_(some))).all():
+        for row in session.exec(since.where(col(RegisterEntry.holder).in_(some))).all():
             found[row.id] = row
     for some_names in _parts(sorted(names)):
         named = col(RegisterEntry.number).in_(some_names)
         without = or_(col(RegisterEntry.badge).is_(None), col(RegisterEntry.badge) == 0)
-        for row in session.exec(select(RegisterEntry).where(named, without)).all():
+        for row in session.exec(since.where(named, without)).all():
             found[row.id] = row
-    return sorted(found.values(), key=lambda row: (row.at_us, row.id))
+    return sorted(found.values(), key=_when)
+
+
+def _when(row: RegisterEntry) -> tuple[int, int]:
+    return row.at_us, row.id
+
+
+def _grouped(
+    rows: Sequence[RegisterEntry],
+) -> tuple[dict[int | None, list[RegisterEntry]], dict[str | None, list[RegisterEntry]]]:
+    """The rows by holder, and by the name in place of a number."""
+    of_holder: dict[int | None, list[RegisterEntry]] = {}
+    of_name: dict[str | None, list[RegisterEntry]] = {}
+    for row in rows:
+        of_holder.setdefault(row.holder, []).append(row)
+        of_name.setdefault(row.number, []).append(row)
+    return of_holder, of_name
 
 
 def _open_stays(session: Session, rows: Sequence[RegisterEntry]) -> dict[int, list[str]]:

@@ -27,7 +27,7 @@ LOOKS_WINDOW = timedelta(hours=1)
 REFUSALS_NOTED_EVERY = timedelta(minutes=10)
 MIN_REASON_CHARS = 4
 SEARCHED = "searched by exact value"
-"""The reason that stands with a search."""
+"""The reason that stands with a search, unless it gives its own."""
 
 PERMISSION_FOR = {
     "name": Permission.PERSONAL_NAMES,
@@ -79,13 +79,13 @@ def admit_look(
     audit.record(session, actor, now, LOOK, subject, after={"fields": list(what), "reason": reason})
 
 
-def admit_search(context: Context, actor: Actor, table: str, fields: Sequence[str]) -> None:
-    """Record that ``actor`` asks which rows of ``table`` hold exactly some values of ``fields``, before answering: asking for one number
+def admit_search(context: Context, actor: Actor, table: str, fields: Sequence[str], reason: str = SEARCHED) -> None:
+    """Record that ``actor`` asks which rows of ``table`` hold some values of ``fields``, before answering: asking for one number
     after the other would show what the masks hide. It takes the permission of a look, counts as one, and is committed at once. Raises
     :class:`Problem` as :func:`admit_look`."""
     if fields:
         with context.database.write() as session:
-            admit_look(session, context, actor, table, fields, SEARCHED)
+            admit_look(session, context, actor, table, fields, reason)
 
 
 def record_match(session: Session, context: Context, actor: Actor, subject: str, field: str) -> None:

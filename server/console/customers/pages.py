@@ -24,7 +24,7 @@ from server.registry.models import CUSTOMER_CLASSES, ID_DOCUMENTS, QUOTAS, Conta
 from server.registry.same_customer import FileShown, list_duplicates
 from server.registry.showing import CustomerShown, show_customers
 from server.registry.writing import Writing
-from server.routes import AppContext, DbSession, TransactionRoute
+from server.routes import AppContext, DbSession, ReadingSession, TransactionRoute
 
 router = APIRouter(route_class=TransactionRoute, include_in_schema=False)
 
@@ -53,7 +53,7 @@ def list_page(
 
 @router.post("/customers/persons")
 def person_page(
-    request: Request, session: DbSession, context: AppContext, actor: Reads,
+    request: Request, session: ReadingSession, context: AppContext, actor: Reads,
     by: Annotated[str, Form(max_length=20)] = "phone", value: Annotated[str, Form(max_length=200)] = "",
 ) -> Response:  # fmt: skip
     """The files of a person with exactly this phone, name or ID number; a recorded look. By POST: the value stays out of addresses and logs."""

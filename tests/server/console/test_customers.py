@@ -13,7 +13,7 @@ from server.badges.models import Badge
 from server.operators.permissions import Role
 from server.registry.models import Customer, Holder
 from tests.server.badges.making import issued_badge
-from tests.server.browser import token_client
+from tests.server.browser import context_of_app, token_client
 from tests.server.conftest import ON_SQLITE, START
 from tests.server.console.test_record_pages import forms, section, shown, words
 
@@ -131,6 +131,12 @@ def test_a_search_for_a_person_is_a_recorded_look_and_takes_its_permission(regis
     assert (
         registry.client("auditor").get("/customers/persons", headers={"Accept": "text/html"}).url.path == "/customers"
     )
+
+
+def test_the_page_of_a_search_waits_for_nobody_who_writes(registry: Registry) -> None:
+    with context_of_app(registry.app).database.write() as session:
+        session.exec(select(Customer)).all()  # a writing transaction has begun
+        assert find(registry.client(), "phone", "")  # a look that is recorded is one short transaction of its own
 
 
 def test_a_file_shows_its_facts_masked_and_its_contract_days_inclusive(registry: Registry) -> None:

@@ -1,13 +1,16 @@
 """The desk: who said at the kiosk that they are here, finding a visitor by what one has of them, whom a guard admits."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import event
 from sqlmodel import select
 
 from server.badges.models import Badge
+from server.console import visit_lists
 from server.console.arrivals import arrivals
 from server.console.rendering import Audience, Renderer
 from server.console.view import panels
@@ -224,7 +227,83 @@ def test_whom_to_admit_is_not_hidden_by_others_and_is_of_ones_own_departments(de
     assert [one["id"] for one in admissible_at(guard, "hall-in")["visits"]] == [wanted]
 
 
-def with_visits(desk: Desk, count: int, *, customer: str = "C001", status: str = "expected", **more: Any) -> list[str]:  # noqa: F811
+def test_a_list_that_is_cut_says_how_many_there_are_and_any_is_found(
+    desk: Desk,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(visit_lists, "MOST", 2)
+    guard, now = desk.client("guard"), context_of_app(desk.app).clock.now()
+    with_visits(desk, 3, customer="C002")
+    with_visits(desk, 3, from_at=now, name="李雷")
+    with_visits(desk, 3, status="checked_in", name="赵云")
+    with_visits(desk, 3, status="checked_in", until_at=now, name="孙权")
+
+    def listed(page: str, name: str) -> tuple[int, int, bool]:
+        part = section(page, name)
+        count = int(re.findall(r"\d+", part)[0])  # of the heading
+        return part.count(" · lobby"), count, "more: find them above" in part
+
+    page = shown(guard, "/visits")
+    assert listed(page, "expected") == (2, 6, True)
+    assert listed(page, "inside") == (2, 3, True)
+    assert listed(page, "overdue") == (3, 3, False), "who should be gone is never left out"
+    assert "李*" not in section(page, "expected")
+    assert listed(search(guard, "李雷"), "found") == (2, 3, True)
+    assert listed(search(guard, "孙"), "found") == (2, 3, True)
+    with context_of_app(desk.app).database.write() as session:
+        session.exec(select(Customer).where(Customer.code == "C002")).one().department = "east"
+    page = shown(guard, "/visits")
+    assert listed(page, "expected") == (2, 3, True)
+    assert "李*" in section(page, "expected"), "others' visits take no place in one's list"
+    assert "Nobody of today" in section(search(guard, "王小明"), "found")
+
+
+def test_the_page_asks_no_more_for_more_visits_and_nothing_that_it_does_not_show(desk: Desk) -> None:  # noqa: F811
+    guard, statements = desk.client("guard"), list[str]()
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        statements.append(statement)
+
+    def asked() -> list[str]:
+        statements.clear()
+        shown(guard, "/visits")
+        return list(statements)
+
+    engine = context_of_app(desk.app).database.engine
+    with_visits(desk, 1)
+    with_visits(desk, 1, status="checked_in")
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        few = asked()
+        with_visits(desk, 5)
+        with_visits(desk, 5, status="checked_in")
+        many = asked()
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+    assert len(few) == len(many)
+    for table in ("declaration", "document_check", "attachment"):
+        assert not any(f"FROM {table}" in one for one in many), table
+    (register,) = [one for one in many if "FROM register_entry" in one and "holder IN" in one]
+    assert "at_us >=" in register, "what people did before this visit is not read"
+
+
+def test_a_search_by_number_waits_for_nobody_who_writes(desk: Desk) -> None:  # noqa: F811
+    guard = desk.client("guard")
+    with_visits(desk, 1)
+    with context_of_app(desk.app).database.write() as session:
+        session.exec(select(Customer)).all()  # a writing transaction has begun
+        assert "王**" in section(search(guard, "C001"), "found")
+
+
+def with_visits(
+    desk: Desk,  # noqa: F811
+    count: int,
+    *,
+    customer: str = "C001",
+    name: str = "王小明",
+    status: str = "expected",
+    **more: Any,
+) -> list[str]:
     """Visits, each of another person under a permit of its own, made in the database: their ids."""
     context, made = context_of_app(desk.app), []
     now = context.clock.now()
@@ -237,7 +316,7 @@ def with_visits(desk: Desk, count: int, *, customer: str = "C001", status: str =
         owner = session.exec(select(Customer).where(Customer.code == customer)).one()
         for _ in range(count):
             holder = Holder(public_id=new_id("hld", now), kind="visitor", created_at=now)
-            write_field(context.personal, holder, "name", "王小明")
+            write_field(context.personal, holder, "name", name)
             permit = Permit(
                 public_id=new_id("pmt", now), kind="temporary", status="approved", customer_id=owner.id, reason="cabling", created_by="opr_1",
                 created_at=now, submitted_at=now, decided_at=now, **terms,
