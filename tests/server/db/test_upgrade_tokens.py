@@ -1,4 +1,5 @@
-"""Tokens of the version before they knew their maker (0009): the audit log says who it is, and who is gone leaves none behind (D1)."""
+"""Accounts of 0009, before tokens knew their maker: the audit log says who it is, and who is gone leaves none behind (D1); what was typed as the name of
+no account is forgotten (D2)."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from sqlmodel import col, select
 from server.db.engine import Database
 from server.db.migrate import alembic_config, migrate
 from server.db.models import import_models
-from server.operators.models import ApiToken, AuditEntry, Operator, OperatorSession
+from server.operators.models import ApiToken, AuditEntry, Operator, OperatorSession, SignInFailure
 from tests.server.conftest import START
 
 BEFORE = "0009"
@@ -55,6 +56,7 @@ def rows_before() -> dict[str, list[dict[str, Any]]]:
             {"public_id": f"tok_{name}", "token_hash": name, "name": name, "role": "auditor", "created_at": START}
             for name in MAKERS
         ],
+        "sign_in_failure": [{"username": name, "address": "", "at": START} for name in ("opr_admin", "my secret word")],
         "audit_entry": [{**entry, "actor": maker, "subject": f"tok_{name}"} for name, maker in MAKERS.items()],
     }
 
@@ -84,6 +86,7 @@ def test_every_token_names_the_person_who_made_it_and_those_of_the_gone_are_over
         ended = session.exec(select(AuditEntry.subject).where(col(AuditEntry.act) == "token.revoke")).all()
         assert len(session.exec(select(Operator)).all()) == 3
         assert len(session.exec(select(OperatorSession)).all()) == 1, "nobody is signed out by it"
+        assert session.exec(select(SignInFailure.username)).all() == ["opr_admin"]
     assert {name: row.made_by for name, row in tokens.items()} == {
         "here": "opr_admin", "closed": "opr_closed", "moved": "opr_moved", "line": None, "child": "opr_admin",
         "grandchild": "opr_admin",

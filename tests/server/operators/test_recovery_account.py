@@ -8,7 +8,8 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from server.db.clock import FixedClock
-from server.operators.recovery import OPEN_FOR
+from server.operators.actor import SYSTEM
+from server.operators.recovery import OPEN_FOR, open_secret
 from server.operators.service import find_operator
 from tests.server.browser import administrator, browser, context_of_app, sign_in
 from tests.server.conftest import ON_SQLITE
@@ -27,9 +28,13 @@ def opened(app: FastAPI, opener: TestClient, head: TestClient, *, maker: TestCli
     halves = sealed(maker or opener)
     approved(opener, head)
     given = opening(opener, *halves).json()
+    return entered(app, given["username"], given["one_time_password"])
+
+
+def entered(app: FastAPI, username: str, one_time: str) -> TestClient:
     saved = browser(app)
-    assert sign_in(saved, given["username"], given["one_time_password"]).status_code == 200
-    body = {"current": given["one_time_password"], "new": next(PASSWORDS)}
+    assert sign_in(saved, username, one_time).status_code == 200
+    body = {"current": one_time, "new": next(PASSWORDS)}
     assert saved.post("/api/v1/account/password", json=body).status_code == 204
     return saved
 
@@ -98,3 +103,16 @@ def test_where_no_supervisor_is_left_another_administrator_approves_what_it_asks
     approve = f"{APPROVALS}/{new(saved, 'head', 'supervisor')['awaiting']}/approve"
     assert refusal(admin.post(approve, json={})) == (409, "FOUR_EYES")
     assert second.post(approve, json={}).status_code == 200
+
+
+def test_a_lone_administrator_gets_a_supervisor_again_by_an_opening_that_the_head_approved_on_paper(
+    app: FastAPI,
+) -> None:
+    admin, boss = administrator(app), person(app, "boss", "supervisor")
+    assert admin.patch(f"{OPERATORS}/{who(boss)}", json={"disabled": True}).status_code == 200
+    halves, context = sealed(admin), context_of_app(app)
+    with context.database.write() as session:
+        given = open_secret(session, SYSTEM, context.clock.now(), halves, "nobody approves", "Wang")
+    saved = entered(app, given.username, given.one_time_password)
+    approve = f"{APPROVALS}/{new(saved, 'head', 'supervisor')['awaiting']}/approve"
+    assert admin.post(approve, json={}).status_code == 200
