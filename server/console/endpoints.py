@@ -84,7 +84,7 @@ def live_page(request: Request, context: AppContext, actor: SeesLive) -> Respons
             last=last,
             rows=renderer.events(audience, views),
             panels=renderer.panels(audience, shown),
-            alarms=len(shown.alarms),
+            alarms=len(shown.alarms) + shown.more_alarms,
             goods_points=goods_points(context.site),
         )
 
