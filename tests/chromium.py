@@ -17,7 +17,9 @@ _AS_A_SCANNER = """([text, suffix]) => {
   const field = document.activeElement;
   for (const key of [...text].flatMap((one) => (one === one.toLowerCase() ? [one] : ["Shift", one])).concat(suffix)) {
     const free = field.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
-    if (free && key.length === 1 && "selectionStart" in field) field.value += key;
+    if (!free || key.length > 1) continue;
+    if ("selectionStart" in field) field.value += key;
+    for (const one of field.options ?? []) if (one.text.toLowerCase().startsWith(key.toLowerCase())) one.selected = true;
   }
 }"""
 

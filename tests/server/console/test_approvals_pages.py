@@ -68,6 +68,16 @@ def test_an_inspected_slip_waits_for_its_approver_and_not_for_who_wrote_it(depot
     assert kinds(supervisor) == []
 
 
+def test_a_page_that_stays_open_asks_for_the_numbers_of_the_rail_alone(depot: SlipDepot) -> None:
+    supervisor = depot.client("supervisor")
+    assert 'class="mark-count"' not in shown(supervisor, "/live/marks")
+    depot.inspected(depot.draft())
+    rail = shown(supervisor, "/live/marks")
+    assert re.search(r'data-go="a"[^>]*>.*?<b class="mark-count">1</b></a>', rail, re.S)
+    assert "<main" not in rail
+    assert 'class="mark-count"' not in shown(depot.client("customer_service"), "/live/marks"), "it waits for others"
+
+
 def test_the_sites_own_waits_for_the_equipment_head_and_says_what_is_missing(depot: SlipDepot) -> None:
     depot.inspected(
         depot.draft({"model": "NAS", "serials": ["OWN-1"], "storage": True}, kind="site", role="administrator")
