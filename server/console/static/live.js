@@ -4,7 +4,7 @@ import { ACT_NAMES, askFor } from "./ask.js";
 import { GUARD_ACTS, guardAct, showPhotos } from "./guard.js";
 import { showFaces } from "./faces.js";
 import { dismiss, jumpTo, watchAbsence } from "./missed.js";
-import { beginPlaces, chooseDoorsAs, openPlace } from "./places.js";
+import { beginPlaces, chooseDoorsAs, drawPlaceAnew, openPlace } from "./places.js";
 import { beginSound, hearAlarms, hearLost } from "./sound.js";
 import { listenToKeys } from "./keys.js";
 import { keepMarks } from "./marks.js";
@@ -132,6 +132,7 @@ function showPanel(name, html) {
   if (name === "alarms" || name === "notices") hearAlarms({ [name]: panel });
   if (name === "alarms" || name === "taps") showFaces(_);
   if (name === "edges" || name === "doors") tellSilent();
+  if (name === "doors" || name === "areas") drawPlaceAnew();
   if (name === "waiting") tellWaiting();
   countDown();
 }

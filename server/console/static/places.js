@@ -2,11 +2,13 @@
 const $ = (id) => document.getElementById(id);
 const KEY = "menjin.doors-as";
 
+let shown = null; // {door, area} of the dialog, and the item that it was drawn from
+
 export function openPlace({ door, area }) {
   const item = document.querySelector(door ? `#doors .door[data-door="${CSS.escape(door)}"]` : `#areas .area[data-area="${CSS.escape(area)}"]`);
   if (!item) return;
   const dialog = $("place");
-  dialog.dataset.place = door ?? area;
+  shown = { door, area, item };
   $("place-title").textContent = item.querySelector(door ? "h3" : ".name").textContent.trim();
   const state = item.cloneNode(true);
   for (const one of state.querySelectorAll("template, .acts, button, h3")) one.remove();
@@ -18,6 +20,17 @@ export function openPlace({ door, area }) {
   const acts = item.querySelector("template")?.content.cloneNode(true);
   $("place-acts").replaceChildren(...(acts ? [acts] : []));
   if (!dialog.open) dialog.showModal();
+}
+
+// The panels have changed: the open dialog says what stands now, and the focus stays on what it was on.
+export function drawPlaceAnew() {
+  const dialog = $("place");
+  if (!dialog.open || shown.item.isConnected) return;
+  const { act, point } = document.activeElement.dataset;
+  openPlace(shown);
+  if (dialog.contains(document.activeElement)) return;
+  const same = [...$("place-acts").querySelectorAll("button")].find((one) => one.dataset.act === act && one.dataset.point === point && !one.disabled);
+  (same ?? dialog.querySelector("form button")).focus();
 }
 
 export function showDoorsAs(view) {

@@ -432,6 +432,29 @@ def test_of_several_edges_each_is_named_and_only_who_failed_is_asked_again(
     assert (len(asked), asked.count(edge.id)) == (3, 1), "the edge that has done it is left alone"
 
 
+def test_a_door_that_is_open_on_the_page_says_what_stands_now_and_since_when_it_is_old(
+    page: Page, served: Served, edge: EdgeRow
+) -> None:
+    edge.happen(DoorOpened("hall-door"))
+    sign_in(page, served)
+    page.locator("#plan [data-door=hall-door]").click()
+    dialog = page.get_by_role("dialog")
+    unlock = dialog.get_by_role("button", name="Unlock once")
+    unlock.focus()
+    expect(dialog.locator("[data-fact=alarm]")).to_contain_text("None")
+    edge.happen(AlarmRaised("DoorForcedOpen", "hall-door", "R1"))
+    expect(dialog).to_contain_text("Door forced open")
+    expect(unlock).to_be_focused()
+    served.stop()
+    expect(dialog.get_by_role("heading")).to_contain_text("as of")
+    served.start()
+    expect(page.locator("body")).to_have_attribute("data-link", "up")
+    edge.report(online=False)
+    expect(dialog).to_contain_text("Its edge is silent")
+    expect(unlock).to_be_disabled()
+    expect(dialog.get_by_role("button", name="Close")).to_be_focused()
+
+
 def test_an_alarm_is_acknowledged_with_a_note_only(page: Page, served: Served, edge: EdgeRow) -> None:
     edge.happen(AlarmRaised("DoorForcedOpen", "hall-door", "R1"))
     sign_in(page, served)
