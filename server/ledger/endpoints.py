@@ -133,14 +133,6 @@ def doors(
     return _json({"items": [door | {"edge": door["edge"] or named[door["door"]]} for door in doors]})
 
 
-@live_router.get("/presence")
-def presence(
-    session: DbSession, context: AppContext, _actor: Annotated[Actor, requires(Permission.LIVE_READ)]
-) -> Response:
-    """Who is in which area."""
-    return _json({"items": reading.presence(session, context.site)})
-
-
 @ledger_router.get("/export")
 def export(
     context: AppContext,

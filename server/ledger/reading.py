@@ -13,13 +13,11 @@ from server.fleet.models import Edge
 from server.ledger.keyed_rows import table_of
 from server.ledger.models import (
     LedgerAlarm,
-    LedgerArea,
     LedgerDevice,
     LedgerDoor,
     LedgerEvent,
     LedgerJournal,
     LedgerLost,
-    LedgerPresence,
     LedgerQuarantine,
     LedgerRecord,
 )
@@ -157,41 +155,6 @@ def doors(session: Session, site: Site) -> list[dict[str, Any]]:
             }
         )
     return shown
-
-
-def presence(session: Session, site: Site) -> list[dict[str, Any]]:
-    """Who is in which area, by badge number, and whether that is certain (L3). Public areas are left out."""
-    table, areas_table, edges = table_of(LedgerPresence), table_of(LedgerArea), table_of(Edge)
-    connection = session.connection()
-    query = select(table, edges.c.name.label("edge")).join(edges, edges.c.id == table.c.edge_id)
-    people: dict[str, list[dict[str, Any]]] = {}
-    for row in connection.execute(query.order_by(table.c.since_us)):
-        people.setdefault(row.area, []).append(
-            {
-                "holder": row.holder,
-                "badge": row.badge,
-                "number": row.number,
-                "customer": row.customer,
-                "since": rfc3339(row.since_us),
-                "door": row.door,
-                "edge": row.edge,
-            }
-        )
-    uncertain = {row.area: row for row in connection.execute(select(areas_table))}
-    return [
-        {
-            "area": area.id,
-            "name_zh": area.name_zh,
-            "name_en": area.name_en,
-            "inside": area.inside,
-            "people": people.get(area.id, []),
-            "certain": area.id not in uncertain,
-            "uncertain_since": rfc3339(uncertain[area.id].uncertain_since_us) if area.id in uncertain else None,
-            "cause": uncertain[area.id].cause if area.id in uncertain else None,
-        }
-        for area in site.areas
-        if not area.public
-    ]
 
 
 def devices(session: Session, edge_id: int) -> list[dict[str, Any]]:

@@ -26,7 +26,6 @@ from controller.events import (
     DoorOpened,
     DoorUnlocked,
 )
-from controller.room_events import AreaUncertain
 from controller.site_checks import parse_site
 from server.db.engine import Database
 from server.ledger import alarm_reading, reading
@@ -117,22 +116,6 @@ def test_a_door_shows_what_its_edge_recorded_last(database: Database, take: Take
     with database.read() as session:
         shown = {row["door"]: row for row in reading.doors(session, site)}["hall-door"]
     assert (shown["position"], shown["lock"], shown["alarm"]) == ("closed", "locked", None)
-
-
-def test_presence_follows_who_passed_and_says_when_it_is_not_certain(database: Database, take: Take) -> None:
-    edge = WireEdge()
-    site = parse_site(SITE)
-    happen(take, edge, inside("hall"), inside("hall", holder=4, badge=8, number="M8"))
-    happen(take, edge, inside("lobby"), AreaUncertain("hall", "rex"))
-    with database.read() as session:
-        areas = {row["area"]: row for row in reading.presence(session, site)}
-    assert "outside" not in areas
-    assert [person["number"] for person in areas["hall"]["people"]] == ["M8"]
-    assert [person["number"] for person in areas["lobby"]["people"]] == ["M7"]
-    assert (areas["hall"]["certain"], areas["hall"]["cause"], areas["lobby"]["certain"]) == (False, "rex", True)
-    happen(take, edge, inside("outside"))
-    with database.read() as session:
-        assert {row["area"]: row for row in reading.presence(session, site)}["lobby"]["people"] == []
 
 
 def test_an_alarm_stands_once_until_it_is_cleared_and_keeps_its_history(database: Database, take: Take) -> None:
