@@ -264,7 +264,7 @@ def test_a_session_that_is_ended_leaves_the_page_within_seconds(page: Page, serv
     sign_in(page, served)
     with served.context.database.write() as session:
         session.connection().execute(delete(OperatorSession))
-    expect(page.get_by_role("status")).to_contain_text("the session has ended", timeout=10_000)
+    expect(page.get_by_role("status").filter(has_text="the session has ended")).to_be_visible(timeout=10_000)
     assert "to=%2Flive" in page.url
     page.get_by_label("User name").fill("guard-1")
     page.get_by_label("Password").fill(PASSWORD)
