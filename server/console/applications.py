@@ -80,7 +80,8 @@ def applications_page(
 
 
 def _badges(session: Session, context: Context, actor: Actor, status: str) -> list[BadgeRow]:
-    query = select(Badge).where(Badge.status == status, col(Badge.kind) != "temporary").order_by(col(Badge.id))
+    query: Any = seen_rows(actor, select(Badge), Badge)
+    query = query.where(Badge.status == status, col(Badge.kind) != "temporary").order_by(col(Badge.id))
     return badge_rows(session, context, actor, session.exec(query.limit(MOST)).all())
 
 

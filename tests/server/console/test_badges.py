@@ -375,7 +375,9 @@ def _steps(text: str) -> str:
     return " ".join(f"{step}:{state}" for step, state in found)
 
 
-def test_what_was_decided_for_another_departments_customer_is_not_listed(app: FastAPI, api: TestClient) -> None:
+def test_what_was_decided_or_is_to_be_issued_for_another_departments_customer_is_not_listed(
+    app: FastAPI, api: TestClient
+) -> None:
     with context_of_app(app).database.write() as session:
         owner = session.exec(select(Customer).where(Customer.code == "C002")).one()
         owner.department = "finance"
@@ -387,6 +389,9 @@ def test_what_was_decided_for_another_departments_customer_is_not_listed(app: Fa
     decided = section(shown(service, "/applications?every=true"), "decided")
     assert "C001" in decided
     assert "C002" not in decided
+    waiting = section(shown(service, "/applications"), "to-issue")
+    assert "C001" in waiting
+    assert "C002" not in waiting, "whose card this department does not write"
 
 
 def test_more_people_than_are_listed_is_said_and_the_chosen_one_is_among_them(
