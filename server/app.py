@@ -36,6 +36,7 @@ from server.personal.sealed_rows import holds_sealed_values, report_foreign_keys
 from server.problems import Problem
 from server.rim import Rim, add_security_headers
 from server.routes import API_PREFIX
+from server.validation_words import in_chinese
 
 log = structlog.get_logger()
 
@@ -270,8 +271,9 @@ def _handle_errors(app: FastAPI) -> None:
     async def invalid(request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
-        text = f"{where}: {first['msg']}"
-        refusal = Problem(422, "invalid_input", text, f"输入有误：{text}", field=where)
+        refusal = Problem(
+            422, "invalid_input", f"{where}: {first['msg']}", f"{where}：{in_chinese(first)}。", field=where
+        )
         return page_answer(request, refusal) or refusal.response()
 
     @app.exception_handler(HTTPException)

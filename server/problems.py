@@ -5,6 +5,8 @@ from typing import Any
 
 from starlette.responses import JSONResponse
 
+from server.chinese import in_chinese
+
 MEDIA_TYPE = "application/problem+json"
 TYPE_BASE = "urn:menjin:problem:"
 
@@ -53,6 +55,16 @@ class Problem(Exception):
     def response(self) -> JSONResponse:
         """The HTTP answer."""
         return JSONResponse(self.document(), self.status, headers=self.headers, media_type=MEDIA_TYPE)
+
+
+def not_permitted(role: str, permission: str) -> Problem:
+    """403: the role does not hold the permission."""
+    return Problem(
+        403,
+        "not_permitted",
+        f"The role {role} does not hold the permission {permission}.",
+        f"角色“{in_chinese('role', role)}”没有此项权限。",
+    )
 
 
 def not_found(what: str, what_zh: str, name: str, field: str | None = None) -> Problem:

@@ -10,6 +10,7 @@ from server.badges.awaiting import awaited_edges
 from server.badges.documents import has_loss_letter
 from server.badges.lifecycle import Act
 from server.badges.models import GONE, Application, Badge
+from server.chinese import in_chinese
 from server.operators.actor import Actor
 from server.operators.audit import record
 from server.operators.permissions import Permission
@@ -123,7 +124,7 @@ def refusal(badge: Badge, act: Act) -> Problem:
         409,
         "BADGE_REVOKED" if badge.status in GONE else "status_conflict",
         f"Badge {name} is {badge.status}: {act.value} is not possible, only {possible}.",
-        f"出入证 {name} 的状态为 {badge.status}，不能{chinese}。",
+        f"出入证 {name} 的状态为“{in_chinese('badge_standing', badge.status)}”，不能{chinese}。",
         extra={"status_now": badge.status, "act": act.value},
     )
 

@@ -8,6 +8,7 @@ from sqlmodel import Session, col, select
 
 from server.badges.lookup import has_left
 from server.badges.models import Application, Badge
+from server.chinese import in_chinese
 from server.ids import new_id
 from server.operators.actor import Actor
 from server.operators.audit import record
@@ -91,7 +92,7 @@ def refuse_predecessor(kind: str, old: Badge, holder: Holder) -> None:
                 409,
                 "badge_not_lost",
                 f"Badge {name} is {old.status}, not lost: report it lost before its re-issue.",
-                f"出入证 {name} 的状态为 {old.status}，未挂失：请先挂失再补发。",
+                f"出入证 {name} 的状态为“{in_chinese('badge_standing', old.status)}”，未挂失：请先挂失再补发。",
                 field="replaces",
             )
     elif old.status not in ("approved", "issued", "active", "suspended"):
@@ -100,7 +101,7 @@ def refuse_predecessor(kind: str, old: Badge, holder: Holder) -> None:
             "status_conflict",
             f"Badge {name} is {old.status} and cannot pass to another holder"
             + ("; after a loss apply for a re-issue." if old.status == "lost" else "."),
-            f"出入证 {name} 的状态为 {old.status}，不能转让。",
+            f"出入证 {name} 的状态为“{in_chinese('badge_standing', old.status)}”，不能转让。",
             field="replaces",
         )
     elif old.holder_id == holder.id:
@@ -133,7 +134,7 @@ def refuse_decided(application: Application) -> None:
             409,
             "application_decided",
             f"This application is {application.status} already.",
-            f"该申请已处理（{application.status}）。",
+            f"该申请已处理（{in_chinese('application_status', application.status)}）。",
             extra={"status_now": application.status},
         )
 

@@ -17,6 +17,7 @@ from server.badges.lookup import lock_badge, terms_of
 from server.badges.models import Application, Badge
 from server.badges.slots import refuse_external_id, take_free_slot, take_slot_of
 from server.badges.standing import Terms, contract_standing, why_not_in_force
+from server.chinese import all_in_chinese
 from server.ids import new_id
 from server.operators.actor import Actor
 from server.operators.audit import record
@@ -90,7 +91,7 @@ def refuse_incomplete(session: Session, application: Application, holder: Holder
             409,
             "APPLICATION_INCOMPLETE",
             f"The application lacks: {', '.join(missing)}.",
-            f"申请材料不全，缺：{'、'.join(missing)}。",
+            f"申请材料不全，缺：{all_in_chinese('paper', missing)}。",
             extra={"missing": missing, "rule": "B1"},
         )
 

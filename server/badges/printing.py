@@ -5,6 +5,7 @@ from sqlmodel import Session, col, select
 from server.badges.face import Face, print_face
 from server.badges.lookup import find_badge
 from server.badges.models import Application, Badge
+from server.chinese import in_chinese
 from server.context import Context
 from server.operators.actor import Actor
 from server.operators.audit import record
@@ -42,7 +43,7 @@ def _face(session: Session, context: Context, badge: Badge) -> Face:
             409,
             "status_conflict",
             f"Badge {badge.number or badge.public_id} is {badge.status}: only one with a card that is its holder's is printed.",
-            f"出入证 {badge.number or badge.public_id} 的状态为 {badge.status}，不能打印。",
+            f"出入证 {badge.number or badge.public_id} 的状态为“{in_chinese('badge_standing', badge.status)}”，不能打印。",
             extra={"status_now": badge.status},
         )
     site = context.site

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request, Response
 from sqlmodel import Session
 
+from server.chinese import in_chinese
 from server.console.approval_cards import MOST, Card, cards_for, may_decide
 from server.console.pages import page
 from server.console.people import customers_named, operators_of
@@ -29,7 +30,7 @@ def approvals_page(request: Request, session: DbSession, context: AppContext, ac
             403,
             "not_permitted",
             f"The role {actor.role} approves nothing.",
-            f"角色 {actor.role} 没有任何审批权限。",
+            f"角色“{in_chinese('role', actor.role)}”没有任何审批权限。",
         )
     cards = cards_for(session, context, actor)
     mine = [card for card in cards if not card.elsewhere]

@@ -11,6 +11,7 @@ import msgspec
 from sqlmodel import Session, col, select
 
 from controller.codes import serial_key
+from server.chinese import in_chinese
 from server.context import Context
 from server.db.clock import to_us
 from server.equipment.inventory_files import ReadRow
@@ -238,7 +239,7 @@ def _cannot(place: int, is_here: bool, serial: str | None) -> Problem:
 def _need_waiting(row: InventoryCorrection) -> None:
     if row.status != "waiting":
         raise Problem(
-            409, "status_conflict", f"This correction is {row.status}.", f"该更正状态为 {row.status}。", extra={"status_now": row.status}
+            409, "status_conflict", f"This correction is {row.status}.", f"该更正{in_chinese('correction_status', row.status)}。", extra={"status_now": row.status}
         )  # fmt: skip
 
 

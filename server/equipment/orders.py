@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from sqlmodel import Session, col, select
 
 from controller.codes import serial_key
+from server.chinese import all_in_chinese, in_chinese
 from server.context import Context
 from server.db.clock import to_us
 from server.equipment import order_lines
@@ -298,7 +299,7 @@ def need(order: WorkOrder, *statuses: str) -> None:
             409,
             "status_conflict",
             f"This order is {order.status}; this needs {' or '.join(statuses)}.",
-            f"开工单状态为 {order.status}，此操作需要 {' 或 '.join(statuses)}。",
+            f"开工单的状态为“{in_chinese('order_status', order.status)}”，此操作须在以下状态进行：{all_in_chinese('order_status', statuses)}。",
             extra={"status_now": order.status},
         )
 

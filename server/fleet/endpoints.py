@@ -22,7 +22,7 @@ from server.operators.actor import Actor
 from server.operators.guard import requires
 from server.operators.permissions import Permission
 from server.permits.admission import permitted
-from server.problems import Problem, not_found
+from server.problems import Problem, not_found, not_permitted
 from server.rfc3339 import rfc3339
 from server.routes import AppContext, DbSession, api_router
 
@@ -158,12 +158,7 @@ def ask(
         raise Problem(422, "invalid_command", f"{error}.", f"{error.zh}。", field="command") from error
     needed = COMMAND_PERMISSIONS[type(command)]
     if not actor.may(needed):
-        raise Problem(
-            403,
-            "not_permitted",
-            f"The role {actor.role} does not hold the permission {needed.value}.",
-            f"角色 {actor.role} 没有权限 {needed.value}。",
-        )
+        raise not_permitted(actor.role, needed.value)
     edge = find_edge(session, given.edge, "edge")
     check_command(session, context.site, edge, command)
     if isinstance(command, Admit):

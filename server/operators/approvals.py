@@ -24,6 +24,7 @@ from typing import Any, cast
 from sqlalchemy import update
 from sqlmodel import Session, col, func, select
 
+from server.chinese import all_in_chinese, in_chinese
 from server.ids import new_id
 from server.operators.actor import SYSTEM, Actor
 from server.operators.approval_models import Approval, ApprovalKind
@@ -111,7 +112,7 @@ def refuse_deciding(session: Session, actor: Actor, now: datetime, row: Approval
             403,
             "not_permitted",
             f"This takes the approval of: {', '.join(roles)}.",
-            f"须由以下角色批准：{'、'.join(roles)}。",
+            f"须由以下角色批准：{all_in_chinese('role', roles)}。",
         )
     if _is_own(session, actor, now, row):
         raise Problem(
@@ -140,7 +141,7 @@ def use(session: Session, actor: Actor, now: datetime, kind: ApprovalKind, subje
             409,
             "approval_missing",
             f"This takes the approval of another person first ({kind}, {subject}): ask for it under System, Operators.",
-            f"须先由另一人批准（{kind}，{subject}）：请在“系统—操作员”中申请。",
+            f"须先由另一人批准（{in_chinese('approval_kind', kind)}，{subject}）：请在“系统—操作员”中申请。",
             extra={"rule": "D1"},
         )
     record(session, actor, now, "approval.use", row.public_id)

@@ -24,7 +24,7 @@ from server.context import context_of
 from server.operators.actor import Actor
 from server.operators.models import ApiToken, Operator, OperatorSession, TotpRole
 from server.operators.permissions import Permission, Role
-from server.problems import Problem
+from server.problems import Problem, not_permitted
 from server.routes import SAFE_METHODS, Replay, session_of
 
 COOKIE = "__Host-menjin"
@@ -113,12 +113,7 @@ def _refusal(actor: Actor, permission: Permission) -> Problem:
             f"This token's scopes do not include {permission.value}.",
             f"该令牌的范围不包含权限 {permission.value}。",
         )
-    return Problem(
-        403,
-        "not_permitted",
-        f"The role {actor.role} does not hold the permission {permission.value}.",
-        f"角色 {actor.role} 没有权限 {permission.value}。",
-    )
+    return not_permitted(actor.role, permission.value)
 
 
 def hash_token(token: str) -> str:

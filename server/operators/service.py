@@ -10,6 +10,7 @@ from typing import cast
 import structlog
 from sqlmodel import Session, col, select
 
+from server.chinese import in_chinese
 from server.ids import new_id
 from server.operators import approvals, second_factor
 from server.operators.actor import SYSTEM, Actor
@@ -249,7 +250,7 @@ def create_token(
                 422,
                 "scope_beyond_role",
                 f"scopes: the role {role} does not hold {scope.value}: choose another role or leave it out.",
-                f"scopes：角色 {role} 没有权限 {scope.value}：请更换角色或去掉该项。",
+                f"scopes：角色“{in_chinese('role', role)}”没有权限 {scope.value}：请更换角色或去掉该项。",
                 field="scopes",
             )
     if actor.scopes is not None and not {one.value for one in scopes or ROLE_PERMISSIONS[role]} <= actor.scopes:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from sqlmodel import Session, col, or_, select, true
 
+from server.chinese import all_in_chinese
 from server.context import Context
 from server.ids import new_id
 from server.operators.actor import Actor
@@ -130,7 +131,7 @@ def submit(session: Session, context: Context, actor: Actor, permit: Permit) -> 
             409,
             "PERMIT_INCOMPLETE",
             f"The permit lacks: {', '.join(missing)}.",
-            f"申请材料不全，缺：{'、'.join(missing)}。",
+            f"申请材料不全，缺：{all_in_chinese('permit_missing', missing)}。",
             extra={"missing": missing, "rule": "B8"},
         )
     now = context.clock.now()

@@ -13,6 +13,7 @@ from sqlmodel import Session, col, select
 
 from controller.commands import Admit, ReconcileOccupancy
 from controller.site import AccessPoint
+from server.chinese import all_in_chinese, in_chinese
 from server.context import Context
 from server.db.clock import to_us
 from server.fleet.asking import ask_command
@@ -232,7 +233,7 @@ def close(session: Session, context: Context, actor: Actor, emergency: Emergency
             409,
             "DEBT_OPEN",
             f"Still owed: {', '.join(owed)}. Reconcile by a count (ReconcileOccupancy) after the admission, or give mustered and what it showed.",
-            f"尚欠：{'、'.join(owed)}。",
+            f"尚欠：{all_in_chinese('owes', owed)}。",
             extra={"owed": owed, "rule": "B7"},
         )
     now = context.clock.now()
@@ -357,6 +358,6 @@ def _refuse_unless(emergency: Emergency, *statuses: str) -> None:
             409,
             "status_conflict",
             f"This emergency is {emergency.status}.",
-            f"该紧急进入的状态为 {emergency.status}。",
+            f"该紧急进入的状态为“{in_chinese('emergency_status', emergency.status)}”，不能执行该操作。",
             extra={"status_now": emergency.status},
         )

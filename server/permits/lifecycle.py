@@ -5,6 +5,7 @@ A pair that is not in a table is refused.
 
 from enum import StrEnum
 
+from server.chinese import in_chinese
 from server.problems import Problem
 
 
@@ -57,7 +58,7 @@ def refuse_act(status: str, act: Act | VisitAct) -> str:
             409,
             "status_conflict",
             f"This is {status.replace('_', ' ')}: {act.value.replace('_', ' ')} is not possible, only {possible}.",
-            f"当前状态为 {status}，不能执行该操作。",
+            f"当前状态为“{in_chinese('permit_status' if isinstance(act, Act) else 'visit_status', status)}”，不能执行该操作。",
             extra={"status_now": status, "act": act.value},
         )
     return becomes

@@ -11,6 +11,7 @@ from sqlmodel import Session, col, select
 
 from controller.schedule import Calendar
 from server.badges.models import Badge
+from server.chinese import in_chinese
 from server.context import Context
 from server.db.clock import to_us
 from server.operators.actor import Actor
@@ -270,7 +271,7 @@ def refuse_unapproved(permit: Permit) -> None:
             409,
             "PERMIT_NOT_APPROVED",
             f"Permit {permit.public_id} is {permit.status}, not approved.",
-            f"许可 {permit.public_id} 未批准（{permit.status}）。",
+            f"许可 {permit.public_id} 未批准（{in_chinese('permit_status', permit.status)}）。",
             extra={"status_now": permit.status, "rule": "B8"},
         )
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlmodel import Session, col, func, select
 
+from server.chinese import in_chinese
 from server.context import Context
 from server.operators import audit
 from server.operators.actor import Actor
@@ -70,7 +71,7 @@ def admit_look(
                 403,
                 "not_permitted",
                 f"Seeing {name} takes the permission {permission.value}, which the role {actor.role} or this token does not hold.",
-                f"查看 {name} 需要权限 {permission.value}，当前角色或令牌没有该权限。",
+                f"当前角色或令牌没有查看“{in_chinese('look_field', name)}”的权限。",
                 field=name,
             )
     reason = checked_reason(reason)

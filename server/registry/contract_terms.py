@@ -6,6 +6,7 @@ from typing import Any, Literal
 from sqlmodel import col, select
 
 from controller.site import Site
+from server.chinese import in_chinese
 from server.operators.actor import Actor
 from server.problems import Problem
 from server.registry.customer_files import badges_out
@@ -221,7 +222,7 @@ def _cannot(contract: Contract, status: str) -> Problem:
         409,
         "status_conflict",
         f"A contract that is {contract.status} cannot become {status}.",
-        f"状态为 {contract.status} 的合同不能变为 {status}。",
+        f"状态为“{in_chinese('contract_status', contract.status)}”的合同不能变为“{in_chinese('contract_status', status)}”。",
         field="status",
     )
 

@@ -7,6 +7,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, or_, select
 
 from server.badges.models import GONE, Badge
+from server.chinese import in_chinese
 from server.problems import Problem
 from server.registry import validation
 from server.registry.lookup import deleted, seen_customers, sees_all, taken
@@ -45,7 +46,7 @@ def change_customer(
             409,
             "QUOTA_EXCEEDED",
             f"The customer holds more badges than the kind {values['kind']} allows: deregister badges first.",
-            f"该客户的出入证数量超过{values['kind']}类别的限额：请先注销出入证。",
+            f"该客户的出入证数量超过“{in_chinese('customer_kind', values['kind'])}”类别的限额：请先注销出入证。",
             field="kind",
             extra={"rule": "B2"},
         ) from error

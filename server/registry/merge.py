@@ -7,6 +7,7 @@ from sqlalchemy import update
 from sqlmodel import Session, col, func, select
 
 from server.badges.models import GONE, Badge
+from server.chinese import in_chinese
 from server.equipment.merging import begin_merge, move_equipment
 from server.operators.audit import record
 from server.permits.merging import move_permits
@@ -77,7 +78,7 @@ def _refuse(kept: Customer, merged: Customer) -> None:
         raise _problem(
             "kinds_differ",
             f"{kept.code} is of kind {kept.kind}, {merged.code} of kind {merged.kind}: correct one first.",
-            f"{kept.code} 的类别为 {kept.kind}，{merged.code} 的类别为 {merged.kind}：请先更正。",
+            f"{kept.code} 的类别为“{in_chinese('customer_kind', kept.kind)}”，{merged.code} 的类别为“{in_chinese('customer_kind', merged.kind)}”：请先更正。",
         )
     if kept.department != merged.department:
         raise _problem(
@@ -95,7 +96,7 @@ def _refuse_quota(session: Session, kept: Customer, merged: Customer) -> None:
             409,
             "QUOTA_EXCEEDED",
             f"Together they hold {held} badges, and a customer of kind {kept.kind} may hold {quota}: deregister badges first.",
-            f"两份档案共持有 {held} 张出入证，{kept.kind} 客户限额为 {quota} 张：请先注销出入证。",
+            f"两份档案共持有 {held} 张出入证，“{in_chinese('customer_kind', kept.kind)}”类别的限额为 {quota} 张：请先注销出入证。",
             field="merged",
             extra={"rule": "B2"},
         )

@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 
+from server.chinese import in_chinese
 from server.problems import Problem
 
 
@@ -35,7 +36,7 @@ def refuse_act(status: str, act: Act) -> str:
             409,
             "status_conflict",
             f"This handover is {status}: {act.value} is not possible, only {possible}.",
-            f"该交接班的状态为 {status}，不能执行该操作。",
+            f"该交接班的状态为“{in_chinese('handover_status', status)}”，不能执行该操作。",
             extra={"status_now": status, "act": act.value},
         )
     return becomes

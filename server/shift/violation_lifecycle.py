@@ -3,6 +3,7 @@
 from enum import StrEnum
 from typing import Literal
 
+from server.chinese import in_chinese
 from server.problems import Problem
 
 Kind = Literal[
@@ -66,7 +67,7 @@ def refuse_act(status: str, act: Act) -> str:
             409,
             "status_conflict",
             f"This violation is {status}: {act.value} is not possible, only {possible}.",
-            f"该违规记录的状态为 {status}，不能执行该操作。",
+            f"该违规记录的状态为“{in_chinese('violation_status', status)}”，不能执行该操作。",
             extra={"status_now": status, "act": act.value},
         )
     return becomes

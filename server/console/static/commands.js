@@ -32,6 +32,12 @@ export function call(path, options) {
   return fetch(path, { ...options, cache: "no-store", signal: AbortSignal.timeout(10000) });
 }
 
+// What a refusal (or a warning) says to a person. "lines.0: the contract ends …" says to a program which field it is; a person sees it.
 export function said(problem, language) {
-  return language === "en" ? problem.detail : problem.detail_zh;
+  const text = language === "en" ? problem.detail : problem.detail_zh;
+  const [start, name] = /^([\w.]+) *[:：] */.exec(text ?? "") ?? [];
+  const field = problem.field ?? "";
+  if (!name || !(field === name || field.startsWith(`${name}.`) || field.endsWith(`.${name}`))) return text;
+  const bare = text.slice(start.length);
+  return bare.charAt(0).toUpperCase() + bare.slice(1);
 }

@@ -1,5 +1,7 @@
 // Receiving at the desk: scan after scan, each answered in the log, the line of the table ticked. Scans are sent one after the other, and the page does
 // not leave by itself: what was scanned meanwhile would be answered to nobody.
+import { said } from "./commands.js";
+
 const KEPT = 50;
 const TRIES = 3;
 const PAUSE_MS = 1000;
@@ -35,7 +37,7 @@ export function listenToDesk(language, _) {
         offer(`/sign-in?ended=1&to=${encodeURIComponent(location.pathname)}`, _("The session has ended."), _("Sign in"), "bad");
         return tell(entry, "bad", `✗ ${scanned}`, _("Not received: sign in, then scan it again."));
       }
-      if (!answer.ok) return tell(entry, "bad", `✗ ${scanned}: ${language === "en" ? told.detail : told.detail_zh}`, todo[told.code]);
+      if (!answer.ok) return tell(entry, "bad", `✗ ${scanned}: ${said(told, language)}`, todo[told.code]);
       const line = _("line {line}").replace("{line}", told.place);
       tell(entry, "good", `✓ ${told.serial ?? scanned}: ${told.model}, ${line}`);
       return show(told.order);

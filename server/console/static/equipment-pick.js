@@ -1,4 +1,6 @@
 // Devices picked from the inventory for an exit slip: searched and ticked, or scanned. What is ticked stands in the rows of the form.
+import { said } from "./commands.js";
+
 const PAUSE_MS = 250;
 const MOST = 100;
 
@@ -6,7 +8,7 @@ export function listenToPicks(rows, language, _) {
   const place = document.querySelector("[data-pick]");
   if (!place || !rows) return null;
   const [q, rack, list] = ["[data-pick-q]", "[data-pick-rack]", "[data-pick-list]"].map((one) => place.querySelector(one));
-  const said = place.querySelector("[data-scan-said]");
+  const answered = place.querySelector("[data-scan-said]");
   const { customer } = place.dataset;
   let turn = 0;
   let timer = 0;
@@ -15,9 +17,9 @@ export function listenToPicks(rows, language, _) {
   const key = (text) => text.replace(/\s+/g, "").toUpperCase();
 
   function say(text, tone) {
-    said.textContent = text;
-    said.className = `message ${tone}`;
-    said.hidden = false;
+    answered.textContent = text;
+    answered.className = `message ${tone}`;
+    answered.hidden = false;
   }
 
   async function ask(given) {
@@ -26,7 +28,7 @@ export function listenToPicks(rows, language, _) {
     else query.set("own", "true");
     const answer = await fetch(`/api/v1/inventory?${query}`, { cache: "no-store", signal: AbortSignal.timeout(10000) });
     const told = await answer.json();
-    if (!answer.ok) throw new Error(language === "en" ? told.detail : told.detail_zh);
+    if (!answer.ok) throw new Error(said(told, language));
     return told;
   }
 

@@ -1,4 +1,5 @@
 // The pages of equipment: rows of devices, picking from the inventory, receiving at the desk, files with their faults, and where a scan goes.
+import { said } from "./commands.js";
 import { listenToDesk } from "./equipment-desk.js";
 import { listenToFiles } from "./equipment-files.js";
 import { listenToPicks } from "./equipment-pick.js";
@@ -61,7 +62,7 @@ document.addEventListener("click", async (event) => {
   try {
     const answer = await fetch(button.dataset.reveal, { method: button.dataset.revealMethod, cache: "no-store" });
     const told = await answer.json();
-    place.textContent = answer.ok ? told.code : language === "en" ? told.detail : told.detail_zh;
+    place.textContent = answer.ok ? told.code : said(told, language);
   } catch {
     place.textContent = _("The server cannot be reached.");
   }

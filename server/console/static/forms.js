@@ -1,4 +1,5 @@
 // Forms that call the API: what was typed stays, what is wrong is said beside its field, what changed meanwhile is shown, and nothing is sent twice.
+import { said } from "./commands.js";
 import { showConflict } from "./conflict.js";
 import { comeAnew, dropAll, dropDraft, putBack, signInAgain } from "./drafts.js";
 import { isTyped, labelOf, numberTyped } from "./fields.js";
@@ -63,9 +64,9 @@ export async function sendForm(form, submitter, language, _) {
       keys.delete(form);
       return complain(form, place, _("What you sent first did arrive, and was taken. Show the page anew before you send something else."), null);
     }
-    const text = (language === "en" ? told.detail : told.detail_zh) ?? _("The server answered {status}. Try again; if it stays, call whoever runs the server.").replace("{status}", answer.status);
+    const text = said(told, language) ?? _("The server answered {status}. Try again; if it stays, call whoever runs the server.").replace("{status}", answer.status);
     for (const more of form.querySelectorAll(`[data-when="${CSS.escape(told.code ?? "")}"]`)) more.hidden = more.disabled = false; // what this refusal asks for
-    return complain(form, place, withoutName(text, told.field), told.field);
+    return complain(form, place, text, told.field);
   } catch {
     return complain(form, place, unreached(form, _), null);
   } finally {
@@ -159,7 +160,7 @@ async function done(form, submitter, answer, language) {
   if (!form.dispatchEvent(new CustomEvent("sent", { bubbles: true, cancelable: true, detail }))) return detail.until;
   leaving.add(form);
   form.dataset.given = "up";
-  const warned = (told?.warnings ?? []).map((one) => `${labelOf(form, one.field)}: ${withoutName(language === "en" ? one.detail : one.detail_zh, one.field)}`);
+  const warned = (told?.warnings ?? []).map((one) => `${labelOf(form, one.field)}: ${said(one, language)}`);
   if (warned.length) sessionStorage.setItem(TOLD, JSON.stringify(warned));
   if (!form.dataset.then) return comeAnew({ api: form.dataset.api, from: form.dataset.version, to: told?.version });
   return location.assign(form.dataset.then.replace(/\{(\w+)\}/g, (_whole, name) => encodeURIComponent(told?.[name] ?? "")));
@@ -221,13 +222,6 @@ function complete(form, place, _) {
   place.hidden = false;
   wrong[0].focus();
   return false;
-}
-
-// "until: the contract ends …" says to a program which field it is; a person sees it. Of a nested field the last name stands there.
-function withoutName(text, nested) {
-  const name = nested?.split(".").at(-1);
-  const bare = name ? [`${name}: `, `${name}：`].reduce((left, start) => (left.startsWith(start) ? left.slice(start.length) : left), text) : text;
-  return bare.charAt(0).toUpperCase() + bare.slice(1);
 }
 
 function complain(form, place, text, name) {

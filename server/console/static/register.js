@@ -1,4 +1,5 @@
 // The register: files are fetched so that a refusal is said on the page; operations are entered line by line without losing the place.
+import { said } from "./commands.js";
 import { signInAgain } from "./drafts.js";
 import { saveFile } from "./upload.js";
 
@@ -19,7 +20,7 @@ async function fetchFile(link) {
     if (answer.status === 401) return signInAgain();
     if (answer.ok) return await saveFile(answer);
     const told = await answer.json();
-    say(place, language === "en" ? told.detail : told.detail_zh);
+    say(place, said(told, language));
   } catch {
     say(place, _("The server cannot be reached: no file was made. Try again."));
   } finally {

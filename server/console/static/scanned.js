@@ -1,5 +1,6 @@
 // A scan that a page has no use for itself: what it names is looked up, and its page opened. It goes in a body: a sheet's code is a secret, and addresses are kept
 // in histories and logs.
+import { said } from "./commands.js";
 
 // Once per page. What was typed into a field stays there, and behind a dialog nobody leaves the page.
 export function listenToScans() {
@@ -19,7 +20,7 @@ export async function openScanned(text) {
     const answer = await fetch("/scanned", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ text }), cache: "no-store", signal: AbortSignal.timeout(10000) });
     const told = await answer.json();
     if (answer.ok) location.assign(told.to);
-    else sayScanned({ text: language === "en" ? told.detail : told.detail_zh, tone: "bad" });
+    else sayScanned({ text: said(told, language), tone: "bad" });
   } catch {
     sayScanned({ text: _("The server cannot be reached: scan it again."), tone: "bad" });
   }

@@ -23,7 +23,7 @@ from server.operators.models import AuditEntry
 from server.operators.permissions import Permission
 from server.personal.attachments import schedule_erasure_of
 from server.personal.cipher import UnreadableError
-from server.problems import Problem
+from server.problems import Problem, not_permitted
 
 WROTE = ("slip.create", "slip.change")
 BEFORE_ISSUE = ("draft", "submitted", "reconciled", "inspected", "approved")
@@ -33,12 +33,7 @@ def refuse_not_approver(actor: Actor, slip: ExitSlip) -> None:
     """Raise :class:`Problem` 403: the site's own equipment is the equipment head's to approve (E8), customers' is customer service's."""
     needed = Permission.SLIP_APPROVE_SITE if slip.kind == "site" else Permission.SLIP_APPROVE
     if not actor.may(needed):
-        raise Problem(
-            403,
-            "not_permitted",
-            f"The role {actor.role} does not hold the permission {needed.value}.",
-            f"角色 {actor.role} 没有权限 {needed.value}。",
-        )
+        raise not_permitted(actor.role, needed.value)
 
 
 def approve(session: Session, actor: Actor, now: datetime, slip: ExitSlip, note: str) -> None:

@@ -9,6 +9,7 @@ from sqlmodel import Session, col, delete, select
 
 from controller.codes import serial_key
 from server.badges.lookup import has_left
+from server.chinese import all_in_chinese
 from server.equipment.slip_models import ExitSlip, ExitSlipCarrier, ExitSlipLine, Inspection
 from server.equipment.slips.claims import release_all
 from server.equipment.slips.lookup import carriers_of, id_of, lines_of, refuse_status
@@ -116,7 +117,7 @@ def submit(session: Session, actor: Actor, now: datetime, slip: ExitSlip) -> Non
             409,
             "SLIP_INCOMPLETE",
             f"The application is not complete: {', '.join(missing)} missing.",
-            f"申请材料不全，缺少：{'、'.join(missing)}。",
+            f"申请材料不全，缺少：{all_in_chinese('slip_missing', missing)}。",
             extra={"missing": missing, "rule": "E5" if slip.kind == "repair" else "E4"},
         )
     refuse_past(slip, now)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from sqlmodel import Session, case, col, or_, select
 
 from controller.codes import serial_key
+from server.chinese import all_in_chinese, in_chinese
 from server.equipment.models import Item, ItemStay
 from server.equipment.slip_models import ExitSlip, ExitSlipCarrier, ExitSlipLine
 from server.operators.actor import Actor
@@ -111,6 +112,6 @@ def refuse_status(slip: ExitSlip, *possible: str) -> None:
             409,
             "status_conflict",
             f"Exit slip {name} is {slip.status}: this is possible while it is {' or '.join(possible)}.",
-            f"出门条 {name} 当前状态为 {slip.status}，不能执行此操作（须为 {'、'.join(possible)}）。",
+            f"出门条 {name} 的状态为“{in_chinese('slip_standing', slip.status)}”，此操作须在以下状态进行：{all_in_chinese('slip_standing', possible)}。",
             extra={"status_now": slip.status},
         )

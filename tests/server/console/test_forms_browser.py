@@ -2,6 +2,7 @@
 
 import json
 import re
+import re
 from collections.abc import Iterator
 from typing import Any
 

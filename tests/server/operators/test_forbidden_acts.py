@@ -96,5 +96,5 @@ def test_the_auditor_and_the_kiosk_may_change_nothing_but_their_own(app: FastAPI
 def test_a_page_that_one_may_not_open_says_so_and_shows_nothing_of_it(app: FastAPI) -> None:
     page = token_client(app, "guard").get("/system/operators", headers={"Accept": "text/html"})
     assert page.status_code == 403
-    assert "operator.read" in page.text
+    assert "角色“值班人员”没有此项权限。" in page.text
     assert "admin" not in page.text
