@@ -1,9 +1,10 @@
 // What waits for the guard at a door: the word on a person, equipment where no scanner works, and what left unchecked.
 import { call, command } from "./commands.js";
 import { tellOutcome } from "./outcomes.js";
+import { Photos } from "./photos.js";
 
 const $ = (id) => document.getElementById(id);
-const photos = new Map(); // attachment → data URL, or null while it is fetched or where it cannot be had
+const photos = new Photos(); // by attachment
 let turn = 0; // the dialog's: answers to an earlier one are not shown
 
 export const GUARD_ACTS = ["accept", "check", "attest"];
@@ -19,40 +20,22 @@ export function guardAct(button, language, _) {
 export function showPhotos(_) {
   for (const image of document.querySelectorAll("img[data-photo]")) {
     const id = image.dataset.photo;
-    const shown = photos.get(id);
+    const shown = photos.of(id);
     if (shown) {
       image.src = shown;
       image.hidden = false;
       image.nextElementSibling.hidden = true;
     } else if (shown === undefined) fetchPhoto(id, image.dataset.where, _);
-    else if (shown === null) continue;
-    else image.nextElementSibling.lastChild.textContent = _("The photo cannot be shown.");
+    else if (shown === "") image.nextElementSibling.lastChild.textContent = _("The photo cannot be shown.");
   }
 }
 
-async function fetchPhoto(id, where, _) {
+function fetchPhoto(id, where, _) {
   if (!document.body.dataset.may.split(" ").includes("holder.confirm")) return;
-  photos.set(id, null);
   const why = _("Guard compares the holder at a door");
-  let found = ""; // cannot be had
-  try {
-    const answer = await call(`/api/v1/attachments/${id}/look`, {
-      method: "POST", headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ reason: `${why}: ${where}` }),
-    });
-    if (answer.ok) found = await dataUrl(await answer.blob());
-  } catch { /* said beside the image */ }
-  photos.set(id, found);
-  showPhotos(_);
-}
-
-function dataUrl(blob) {
-  return new Promise((resolve, reject) => {
-    const reader = new FileReader();
-    reader.onload = () => resolve(reader.result);
-    reader.onerror = reject;
-    reader.readAsDataURL(blob);
-  });
+  const body = JSON.stringify({ reason: `${why}: ${where}` });
+  const look = () => call(`/api/v1/attachments/${id}/look`, { method: "POST", headers: { "Content-Type": "application/json" }, body });
+  photos.fetch(id, look, () => showPhotos(_));
 }
 
 async function accept(button, language, _) {

@@ -75,6 +75,40 @@ def test_a_guard_compares_photo_and_person_and_accepts(page: Page, served: Serve
         assert len(looks) == 1, "a look is recorded, once however often the panel is drawn"
 
 
+def test_a_photo_that_failed_is_fetched_again_and_one_that_is_not_to_be_had_is_not(
+    page: Page,  # noqa: F811
+    served: Served,
+    edge: EdgeRow,  # noqa: F811
+) -> None:
+    photo_of(served.context, 1)
+    looked: list[str] = []
+    answers = {"look": [503, None], "photo": [503, 404]}
+
+    def answer(route: Route) -> None:
+        kind = route.request.url.rpartition("/")[2]
+        looked.append(kind)
+        status = answers[kind].pop(0)
+        if status is None:
+            route.continue_()
+        else:
+            route.fulfill(status=status, body="")
+
+    page.clock.install()
+    sign_in(page, served)
+    page.route("**/api/v1/attachments/*/look", answer)
+    page.route("**/live/taps/*/photo", answer)
+    word = Explanation("GUARD_CONFIRMATION_REQUIRED", "R8", {"area": "hall", "wait_s": 600})
+    edge.happen_at_once(AccessPending("hall-in", "hall-door", 1, 1, "M1001", word, 600_000_000, customer=1))
+    assert until(lambda: page.evaluate("1") == 1 and set(looked) == {"look", "photo"})
+    expect(page.locator("#waiting .no-photo")).to_contain_text("being fetched")
+    page.clock.fast_forward(3_000)
+    expect(page.locator("#waiting img")).to_have_js_property("naturalWidth", 240)
+    expect(page.locator("#taps")).to_contain_text("The photo cannot be shown.")
+    page.clock.fast_forward(60_000)
+    page.evaluate("1")
+    assert sorted(looked) == ["look", "look", "photo", "photo"]
+
+
 def asked(served: Served, name: str) -> EdgeCommand:
     """What the page asked of the edge."""
     found: list[EdgeCommand] = []
