@@ -88,6 +88,7 @@ def _candidates(session: Session, actor: Actor, day: Day) -> list[_Candidate]:
         .join(_PERMITS, permits.id == visits.permit_id)
         .outerjoin(_CUSTOMERS, _CUSTOMERS.c.id == permits.customer_id)
         .where(seen_permits(actor))
+        .order_by(visits.id)
     )
     groups = (at_desk(day.now), OPEN, expected_on(day), over_since(day.begin))
     return [_Candidate(*row) for group in groups for row in session.connection().execute(query.where(group))]

@@ -192,7 +192,7 @@ def test_an_emergency_is_admitted_again_while_its_approval_stands(desk: Desk, cl
     guard, made = desk.client("guard"), emergency(desk)
     path, admit = f"/emergencies/{made['id']}", "/api/v1/emergencies/*/admit"
     desk.post("guard", f"emergencies/{made['id']}/document", **DOCUMENT)
-    desk.post("guard", f"emergencies/{made['id']}/admit", access_point="hall-in")
+    asked = desk.post("guard", f"emergencies/{made['id']}/admit", access_point="hall-in")
     with context_of_app(desk.app).database.write() as session:
         session.exec(select(EdgeCommand)).one().state = "expired"
     assert admit in forms(shown(guard, path)), "the edge was away, or the escort came too late"
@@ -201,6 +201,8 @@ def test_an_emergency_is_admitted_again_while_its_approval_stands(desk: Desk, cl
     )
     assert [one["id"] for one in admissible_at(guard, "hall-in")["emergencies"]] == [made["id"]]
     assert admissible_at(guard, "lobby-in")["emergencies"] == []
+    again = desk.post("guard", f"emergencies/{made['id']}/admit", access_point="hall-in")
+    assert again["command_id"] != asked["command_id"]
     assert admit not in forms(shown(desk.client("it_head"), path)), "only for who may admit"
     clock.advance(timedelta(hours=4))
     assert admit not in forms(shown(guard, path))
