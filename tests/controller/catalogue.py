@@ -271,7 +271,7 @@ RULES: tuple[Rule, ...] = (
         "L3", "a muster list within a second",
         "From the edge alone, on its own page and on paper: who, where, since when; during a fire, as it began.", 4,
         edge=("controller.presence:muster", "edge.muster.facts:muster_of", "edge.muster.stored:read_situation"),
-        server=("server.ledger.reading:presence",),
+        server=("server.rooms.occupancy:occupancy", "server.rooms.muster_sheet:print_muster"),
     ),
     Rule(
         "L4", "a late read opens nothing",

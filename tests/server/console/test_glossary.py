@@ -1,4 +1,4 @@
-"""One thing has one Chinese word: on the pages, in refusals, in the sentences of reasons and alarms, on printed sheets and at the edge."""
+"""One thing has one Chinese word: on the pages, in refusals, in the sentences of reasons and alarms, on printed sheets, at the edge and in the hall."""
 
 import re
 from functools import cache
@@ -39,7 +39,7 @@ GLOSSARY = {
 }
 READ = {"server/registry/sheets.py": {"保安", "警卫"}}
 """What a customer's spreadsheet may say and we understand; we do not write it."""
-PARTS = ("controller", "edge", "server")
+PARTS = ("controller", "edge", "server", "sim")
 
 
 @cache
@@ -48,7 +48,7 @@ def texts() -> dict[str, str]:
     found = {"the catalogue": "\n".join(catalogue().values())}
     for part in PARTS:
         for path in (ROOT / part).rglob("*"):
-            if path.suffix in (".py", ".typ"):
+            if path.suffix in (".py", ".typ", ".js") and "vendor" not in path.parts:
                 found[str(path.relative_to(ROOT))] = path.read_text("utf-8")
     return found
 
