@@ -1,6 +1,7 @@
 // The pages of badges and applications: choices of a new application, papers sent at once, recorded looks, the card that is written at a desk.
 import { call, said } from "./commands.js";
 import { sendForm } from "./forms.js";
+import { showBriefly } from "./shown-briefly.js";
 import { openScanned } from "./scanned.js";
 
 const language = document.documentElement.lang;
@@ -43,7 +44,9 @@ document.addEventListener("change", (event) => {
   if (form && event.target.type === "file" && event.target.files.length) sendForm(form, null, language, _);
 });
 
-// -- recorded looks (C4)
+// -- recorded looks (C4): one press is one look, and what it shows is hidden again
+
+const looking = new WeakSet();
 
 document.addEventListener("submit", async (event) => {
   const form = event.target;
@@ -55,6 +58,8 @@ document.addEventListener("submit", async (event) => {
   const reason = form.elements.reason.value.trim();
   if (form.dataset.lookFields && !fields.length) return tell(place, _("Choose what you want to see."));
   if (!reason) return tell(place, _("Write a few words first."), form.elements.reason);
+  if (looking.has(form)) return undefined;
+  looking.add(form);
   try {
     const body = JSON.stringify(form.dataset.look ? { reason } : { fields, reason });
     const answer = await call(form.dataset.look ?? form.dataset.lookFields, { method: "POST", headers: { "Content-Type": "application/json" }, body });
@@ -68,6 +73,8 @@ document.addEventListener("submit", async (event) => {
     form.elements.reason.value = "";
   } catch {
     tell(place, _("The server cannot be reached. Try again."));
+  } finally {
+    looking.delete(form);
   }
   return undefined;
 });
@@ -83,6 +90,12 @@ async function showFile(form, blob) {
   const [image, link] = [form.parentElement.querySelector("img"), form.parentElement.querySelector("a")];
   const address = await dataUrl(blob);
   form.hidden = true;
+  showBriefly(form, () => {
+    image.removeAttribute("src");
+    link.removeAttribute("href");
+    image.hidden = link.hidden = true;
+    form.hidden = false;
+  });
   if (blob.type.startsWith("image/")) {
     image.src = address;
     image.hidden = false;
@@ -99,6 +112,10 @@ function showFields(form, told) {
   const place = form.querySelector("[data-clear]");
   place.textContent = Object.values(told).filter(Boolean).join(" · ") || _("Nothing of it is on file.");
   place.hidden = false;
+  showBriefly(form, () => {
+    place.textContent = "";
+    place.hidden = true;
+  });
 }
 
 function dataUrl(blob) {

@@ -1,13 +1,12 @@
-// Clear values of persons: shown after a recorded look, hidden again after a minute or when the page is out of sight.
-const SHOWN_MS = 60000;
-const hiding = new Map(); // row → what hides its values
+// Clear values of persons: shown after a recorded look, beside the note that they are hidden again.
+import { hideNow, showBriefly } from "./shown-briefly.js";
 
 document.addEventListener("sent", (event) => {
   const form = event.target;
   if (!("look" in form.dataset)) return;
   event.preventDefault();
   const row = form.dataset.look;
-  hiding.get(row)?.();
+  hideNow(row);
   const shown = [];
   for (const [field, text] of Object.entries(event.detail.told ?? {})) {
     const place = document.querySelector(`[data-clear="${CSS.escape(`${row}.${field}`)}"]`);
@@ -24,19 +23,11 @@ document.addEventListener("sent", (event) => {
   note.hidden = false;
   note.setAttribute("role", "status");
   (details ?? form).after(note);
-  const hide = () => {
-    clearTimeout(timer);
+  showBriefly(row, () => {
     for (const [place, masked] of shown) {
       place.textContent = masked;
       delete place.dataset.shown;
     }
     note.remove();
-    hiding.delete(row);
-  };
-  const timer = setTimeout(hide, SHOWN_MS);
-  hiding.set(row, hide);
+  });
 });
-
-const hideAll = () => { for (const hide of [...hiding.values()]) hide(); };
-document.addEventListener("visibilitychange", () => { if (document.hidden) hideAll(); });
-window.addEventListener("pagehide", hideAll);

@@ -5,6 +5,7 @@ import { comeAnew, dropAll, dropDraft, putBack, signInAgain } from "./drafts.js"
 import { isTyped, labelOf, numberTyped } from "./fields.js";
 import { momentAtSite } from "./moments.js";
 import { fileProblem, saveFile, sayLimits, upload } from "./upload.js";
+import { showBriefly } from "./shown-briefly.js";
 
 const LIMIT_MS = 30000;
 const TOLD = "menjin.told"; // what an answer warned of, for the page that follows
@@ -153,6 +154,11 @@ async function done(form, submitter, answer, language) {
     image.src = await dataUrl(await answer.blob());
     image.hidden = false;
     form.hidden = true;
+    showBriefly(form, () => {
+      image.removeAttribute("src");
+      image.hidden = true;
+      form.hidden = false;
+    });
     return form.reset();
   }
   const told = await answer.json().catch(() => null);

@@ -1,5 +1,6 @@
 """What a guard does in a real browser besides looking: a word on a holder, a check without a scanner, a visitor checked in."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -107,6 +108,33 @@ def test_a_photo_that_failed_is_fetched_again_and_one_that_is_not_to_be_had_is_n
     page.clock.fast_forward(60_000)
     page.evaluate("1")
     assert sorted(looked) == ["look", "look", "photo", "photo"]
+
+
+def test_a_look_is_taken_once_and_what_it_shows_is_hidden_again(page: Page, served: Served) -> None:  # noqa: F811
+    page.clock.install()
+    sign_in(page, served)
+    page.goto(f"{served.url}/badges")
+    expect(page.locator("#live-chip")).to_have_attribute("data-state", "up")
+    looked: list[Route] = []
+    page.route("**/look", lambda route: looked.append(route))
+    for form in ('data-look="/one/look"', 'data-api="/two/look" data-image data-secret'):
+        page.locator("main").evaluate(
+            f"""main => main.insertAdjacentHTML("beforeend", `<div class="look"><img alt="Photo" hidden><a hidden></a>
+            <form {form} novalidate><input name="reason" value="compared"><p data-problem hidden></p>
+            <button class="act">Look</button></form></div>`)"""
+        )
+        look = page.locator(".look").last
+        look.locator("form").evaluate("form => { form.requestSubmit(); form.requestSubmit(); }")
+        assert until(lambda: page.evaluate("1") == 1 and bool(looked))
+        looked[0].fulfill(body=picture(), content_type="image/jpeg")
+        expect(look.get_by_role("img")).to_be_visible()
+        expect(look.locator("form")).to_be_hidden()
+        assert len(looked) == 1
+        page.clock.fast_forward(60_000)
+        expect(look.get_by_role("img")).to_have_count(0)
+        expect(look.locator("img")).not_to_have_attribute("src", re.compile(""))
+        expect(look.locator("form")).to_be_visible()
+        looked.clear()
 
 
 def asked(served: Served, name: str) -> EdgeCommand:
