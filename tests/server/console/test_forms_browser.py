@@ -2,7 +2,6 @@
 
 import json
 import re
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -456,3 +455,33 @@ def test_a_scan_on_any_page_leads_to_what_it_names_and_stands_in_no_address(page
         scan(page, "S-1234-5678")
         page.wait_for_url("**/badges/to-return")
     assert asked == ['{"text":"S-1234-5678"}'] * 3
+
+
+def test_a_supervisor_decides_on_a_phone_what_management_authorises(desk: Desk, chromium: Browser) -> None:
+    context, now = desk.served.context, desk.served.context.clock.now()
+    with context.database.write() as session:
+        operator, _ = create_operator(session, SYSTEM, now, "qian", "Qian", "supervisor")
+        set_password(session, operator, hash_password(PASSWORD), now, must_change=False)
+    asked = [
+        desk.api.post("/approvals", json={"kind": kind, "subject": "2026-11-21 03:00", "reason": "disk lost"}).json()[
+            "id"
+        ]
+        for kind in ("restore", "repair")
+    ]
+    phone = chromium.new_context(locale="en-GB", viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page = phone.new_page()
+    page.goto(desk.served.url + "/approvals")
+    desk.sign_in(page, "qian")
+    expect(page.locator(".verdict[data-kind=authority]")).to_have_count(2)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    restore, repair = (page.locator(f"#authority-{one}") for one in asked)
+    restore.locator("[data-act=approve]").tap()
+    expect(restore).to_have_count(0)
+    expect(page.locator("#decided")).to_have_text("Done: Approve · Restore of data 2026-11-21 03:00")
+    repair.locator("[data-act=refuse-open]").tap()
+    repair.locator("[name=note]").fill("use the backup")
+    repair.locator("[data-act=refuse]").tap()
+    expect(repair).to_have_count(0)
+    expect(page.get_by_text("Nothing waits for you.")).to_be_visible()
+    assert [desk.api.get(f"/approvals/{one}").json()["status"] for one in asked] == ["approved", "refused"]
+    phone.close()
