@@ -16,6 +16,8 @@ from server.rooms.models import OPEN, STAYLESS, STAYS_PER_ENTRY, RegisterEntry, 
 IDS_AT_ONCE = 500
 ENTRIES, STAYS, NOTES = table_of(RegisterEntry), table_of(RegisterStay), table_of(RegisterNote)
 _EDGES, _RECORDS = table_of(Edge), table_of(LedgerRecord)
+_room_of_stay = STAYS.c.area + ""
+"""A stay's room where few stays are looked at: not by the index of the room, which holds all that ever were there."""
 OPERATION = "operation"
 """The kind of note that says what was done (R3)."""
 
@@ -64,7 +66,8 @@ def page_query(sought: Sought, after: Place | None, limit: int | None, *, newest
     entries, area = ENTRIES.c, sought.area
     query = select(ENTRIES, _EDGES.c.name.label("edge")).join(_EDGES, _EDGES.c.id == entries.edge_id)
     if sought.open:
-        query = _narrow(query, sought).where(entries.id.in_(_open_since(area)))
+        began = _open_since(area)
+        query = _narrow(query, sought).join(began, began.c.id == entries.id)
     elif not sought.by_stay:
         query = _narrow(query, sought).where(true() if area is None else entries.area == area)
     elif area is None:
@@ -103,16 +106,17 @@ def _page(
     return query.order_by(*(column.desc() if newest_first else column for column in (at_us, id_))).limit(limit)
 
 
-def _open_since(area: str | None) -> Select[Any]:
-    """The entries that began a stay that goes on, in this room or in any."""
-    query = select(STAYS.c.id // STAYS_PER_ENTRY).where(OPEN)
-    return query if area is None else query.where(STAYS.c.area == area)
+def _open_since(area: str | None) -> Subquery:
+    """The ids of the entries that began a stay that goes on, in this room or in any."""
+    query = select((STAYS.c.id // STAYS_PER_ENTRY).label("id")).where(OPEN).distinct()
+    return (query if area is None else query.where(_room_of_stay == area)).subquery()
 
 
 def _began_in(area: str) -> Any:
     """Whether an entry began a stay in this room, wherever its door leads."""
     first = ENTRIES.c.id * STAYS_PER_ENTRY
-    return exists().where(STAYS.c.id.between(first, first + STAYS_PER_ENTRY - 1), STAYS.c.area == area)
+    own = STAYS.c.id.between(first, first + STAYS_PER_ENTRY - 1)
+    return exists().where(own, _room_of_stay == area)
 
 
 def _told_of_room(sought: Sought, area: str, after: Place | None, limit: int | None, *, newest_first: bool) -> Subquery:

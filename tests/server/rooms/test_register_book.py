@@ -114,6 +114,16 @@ def test_a_page_of_a_rooms_book_reads_no_more_than_the_page(house: House) -> Non
         assert "TEMP B-TREE" not in of_page, f"only the page is put in order: {told}"
 
 
+@ON_SQLITE
+def test_where_few_stays_are_looked_at_it_is_not_all_of_the_room(house: House) -> None:
+    for sought in (Sought(area="lobby", book=True, customer=1), Sought(area="lobby", open=True)):
+        with house.context.database.read() as session:
+            text = page_query(sought, None, 10).compile(session.connection(), compile_kwargs={"literal_binds": True})
+            plan = [row[3] for row in session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {text}")]
+        assert not any("ix_register_stay_area" in step or step == "SCAN register_stay" for step in plan), plan
+        assert "SCAN register_entry" not in "".join(plan), plan
+
+
 def rows(house: House, after: Place | None, limit: int, area: str, newest_first: bool = False) -> Any:
     with house.context.database.read() as session:
         query = page_query(Sought(area=area, book=True), after, limit, newest_first=newest_first)
