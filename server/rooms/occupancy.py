@@ -24,7 +24,7 @@ from server.ledger.models import (
 )
 from server.rfc3339 import rfc3339
 from server.rooms.areas import Areas
-from server.rooms.whereabouts import present
+from server.rooms.whereabouts import present, still_there
 
 LONE = "LONE_OCCUPANT"
 _EDGES = table_of(Edge)
@@ -48,7 +48,7 @@ def occupancy(session: Session, context: Context, now_us: int) -> dict[str, Any]
     areas = Areas(context.site)
     now = _read(session, areas, replaced_edges(session, context.site), now_us)
     silent = silent_by_area(session, context.site, now_us)
-    frozen = [person for fire in now.fires for person in json.loads(fire["muster"] or "[]")]
+    frozen = [person for fire in now.fires for person in fire["muster"] or ()]
     everybody = [*now.presence, *frozen, *now.waiting]
     holders = {row["holder"] for row in everybody} | {row.get("escort") for row in everybody}
     people = people_of(session, context.personal, holders, (row["customer"] for row in everybody))
@@ -99,10 +99,15 @@ def _read(session: Session, areas: Areas, replaced: Mapping[int, int], now_us: i
             row["sure"] = False
             since = {"cause": "replaced", "uncertain_since_us": replaced[row["edge_id"]]}
             uncertain |= dict.fromkeys(areas.rooms(row["area"]), since)
+    fires = _rows(session, LedgerFire, replaced)
+    for fire in fires:
+        if fire["muster"] is not None:
+            listed = json.loads(fire["muster"])
+            fire["muster"] = still_there(session.connection(), areas, fire["edge_id"], listed, fire["since_us"])
     return _Now(
         presence=presence,
         uncertain=uncertain,
-        fires=_rows(session, LedgerFire, replaced),
+        fires=fires,
         lockdowns=sorted(_rows(session, LedgerLockdown, replaced), key=lambda row: (row["area"], row["edge"])),
         waiting=sorted(
             (row for row in _rows(session, LedgerWaiting, replaced) if row["until_us"] > now_us),
@@ -189,9 +194,7 @@ def _muster(fires: list[dict[str, Any]], people: People, numbers: Mapping[int, s
     shown = []
     for edge in sorted({fire["edge"] for fire in fires}):
         of_edge = [fire for fire in fires if fire["edge"] == edge]
-        frozen: list[dict[str, Any]] = next(
-            (json.loads(fire["muster"]) for fire in of_edge if fire["muster"] is not None), []
-        )
+        frozen: list[dict[str, Any]] = next((fire["muster"] for fire in of_edge if fire["muster"] is not None), [])
         shown.append(
             {
                 "edge": edge,

@@ -80,6 +80,23 @@ def overtaken(connection: Connection, areas: Areas, holders: Iterable[int]) -> s
     return _overtaken(areas, found) if wanted else set()
 
 
+def still_there(
+    connection: Connection, areas: Areas, edge_id: int, rows: list[dict[str, Any]], until_us: int
+) -> list[dict[str, Any]]:
+    """Those of an edge's rows of a time that nobody's passage at another edge had overtaken by then."""
+    room_of = {row["holder"]: row for row in rows if row["holder"] > 0}
+    query = select(*COLUMNS).where(_ENTRIES.c.holder.in_(room_of), _ENTRIES.c.edge_id != edge_id, MOVES)
+    since_us = min((row["since_us"] for row in room_of.values()), default=until_us)
+    passages = connection.execute(query.where(_ENTRIES.c.at_us > since_us, _ENTRIES.c.at_us <= until_us))
+    gone = {
+        found.holder
+        for found in passages
+        if found.at_us > room_of[found.holder]["since_us"]
+        and _leads_away(areas, Passage(*found), room_of[found.holder]["area"])
+    }
+    return [row for row in rows if row["holder"] not in gone]
+
+
 def _overtaken(areas: Areas, found: Iterable[Row[Any]]) -> set[tuple[int, int]]:
     gone: set[tuple[int, int]] = set()
     for row in found:  # by time

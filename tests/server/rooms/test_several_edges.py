@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from sqlmodel import select
 
+from controller.events import FireLatched
 from controller.room_events import AreaUncertain, Found, OccupancyReconciled
 from server.ledger.writer import Ledger
 from server.rooms.models import RegisterStay
@@ -151,6 +152,16 @@ def test_who_was_found_by_an_edges_own_count_is_there_though_they_passed_elsewhe
         OccupancyReconciled("lobby", (), (Found(LI, LI, "M1", "lobby", 1, "customer"),), (), "opr_9", "counted"), at_s=4
     )
     assert inside(house) == [("lobby", "M1")]
+
+
+@ON_SQLITE
+def test_the_muster_of_a_fire_names_nobody_whom_another_edge_had_let_out(house: House) -> None:
+    came_back(house)
+    house.edge.happen(taken("lobby-out"), at_s=10)
+    house.other.happen(FireLatched("z1"), at_s=20)
+    house.edge.happen(taken("lobby-out", WANG), at_s=30)
+    [muster] = house.get("occupancy")["muster"]
+    assert [person["number"] for person in muster["people"]] == ["M2"], "who got out since is ticked off by hand"
 
 
 @ON_SQLITE
