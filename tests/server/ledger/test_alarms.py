@@ -5,7 +5,7 @@ from typing import Any
 from controller.events import AlarmAcknowledged, AlarmCleared, AlarmRaised, AnyEvent
 from controller.site_checks import parse_site
 from server.db.engine import Database
-from server.ledger.alarm_reading import Sought, alarms, cameras
+from server.ledger.alarm_reading import Sought, alarms, cameras, count_standing
 from tests.server.conftest import ON_SQLITE
 from tests.server.edges import AT_US, WireEdge
 from tests.server.ledger.conftest import Take
@@ -52,6 +52,19 @@ def test_a_rattling_door_within_one_batch_is_one_row(database: Database, take: T
     take(edge, edge.batch(1, 25), edge.batch(26, 50))
     [alarm] = shown(database)
     assert (alarm["repeats"], alarm["state"]) == (49, "cleared")
+
+
+def test_what_a_limit_cuts_off_is_seen_already_or_the_least_urgent(database: Database, take: Take) -> None:
+    edge = WireEdge()
+    happen(take, edge, RAISED, AlarmRaised("FORK", "edge-1", "D7"), AlarmRaised("REPEATED_DENIALS", "hall-in", "R1"))
+    happen(take, edge, AlarmRaised("OVERSTAY", "M1", "B3"), AlarmRaised("TAMPER", "hall-in", "R1"))
+    happen(take, edge, AlarmAcknowledged("FORK", "edge-1", "opr_1", "seen"))
+    with database.read() as session:
+        urgent = [one["alarm"] for one in alarms(session, urgent_first=True)]
+        first = [one["alarm"] for one in alarms(session, urgent_first=True, limit=2)]
+        standing = count_standing(session)
+    assert urgent == ["TAMPER", "DoorForcedOpen", "OVERSTAY", "REPEATED_DENIALS", "FORK"]
+    assert (first, standing) == (urgent[:2], 5)
 
 
 @ON_SQLITE
