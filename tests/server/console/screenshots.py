@@ -130,6 +130,7 @@ def settled(page: Page) -> None:
     if page.locator("#link").count():
         page.wait_for_selector('body[data-link="up"]')
     page.wait_for_function("[...document.images].every((one) => one.complete || one.loading === 'lazy')")
+    page.wait_for_function("""!document.querySelector('[data-settles=""]')""")  # not grey any more
 
 
 def parts_of_live(camera: Camera, url: str, code: str, pictures: Path) -> None:
@@ -138,6 +139,7 @@ def parts_of_live(camera: Camera, url: str, code: str, pictures: Path) -> None:
     with context.new_page() as page:
         page.goto(f"{url}/live")
         page.wait_for_selector("#waiting .confirm img:not([hidden])")
+        page.wait_for_selector("#waiting [data-settles=still]")
         few_colours(page.locator("#waiting").screenshot(), pictures / "live-confirm-zh.png")
         few_colours(page.locator(".panel.edges").screenshot(), pictures / "console-edges-zh-light.png")
         page.locator('#waiting [data-act="check"]').first.click()
