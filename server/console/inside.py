@@ -63,10 +63,11 @@ def _nested(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _entries(session: Session, context: Context) -> dict[tuple[str, int, str], dict[str, Any]]:
-    """Who came in with whom and for what: edge, holder and room → the entry that their stay began with."""
+    """Who came in with whom and for what: edge, holder and room → the entry that their stay began with. No edge of people with a badge: their
+    stays are those of all edges."""
     rows = session.connection().execute(page_query(Sought(open=True), None, MOST, newest_first=True)).all()
     return {
-        (entry["edge"], entry["holder"], stay["area"]): entry
+        (entry["edge"] if entry["holder"] < 0 else "", entry["holder"], stay["area"]): entry
         for entry in show_entries(session, context, rows)
         for stay in entry["stays"]
         if stay["ended_by"] is None

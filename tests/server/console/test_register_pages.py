@@ -71,6 +71,14 @@ def test_the_page_says_who_is_where_since_when_and_with_whom(house: House) -> No
     assert "/api/v1/occupancy/muster.pdf" in text
 
 
+def test_who_came_back_through_a_door_of_another_edge_keeps_their_entry(house: House) -> None:
+    two_inside(house)
+    house.other.happen(taken("cage-in"), at_s=20)
+    house.other.happen(taken("cage-out"), at_s=30)
+    hall = shown(house.client(), "/inside").split('data-area="hall"')[1]
+    assert hall.count('href="/register/1"') == hall.count('href="/register/2"') == 1
+
+
 def test_the_page_says_how_many_at_least_why_and_whose_stay_is_over(house: House) -> None:
     two_inside(house)
     house.edge.happen(AreaUncertain("hall", "restart"), at_s=11)
