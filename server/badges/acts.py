@@ -132,14 +132,19 @@ def refusal(badge: Badge, act: Act) -> Problem:
 def refuse_without_loss_letter(session: Session, badge: Badge) -> None:
     """Raise :class:`Problem` 409 unless the letter that states the loss of this badge is there (B4)."""
     if not has_loss_letter(session, badge):
-        raise Problem(
-            409,
-            "LOSS_LETTER_MISSING",
-            "A lost badge is deregistered with the letter that states its loss: attach it as loss_letter to the application for"
-            " its re-issue, or to the badge's own.",
-            "注销挂失的出入证须有单位的遗失证明：请作为 loss_letter 上传到补发申请或原申请。",
-            extra={"rule": "B4"},
-        )
+        raise loss_letter_missing()
+
+
+def loss_letter_missing() -> Problem:
+    """409 LOSS_LETTER_MISSING."""
+    return Problem(
+        409,
+        "LOSS_LETTER_MISSING",
+        "A lost badge is deregistered with the letter that states its loss: attach it as loss_letter to the application for"
+        " its re-issue, or to the badge's own.",
+        "注销挂失的出入证须有单位的遗失证明：请上传到补发申请或原申请。",
+        extra={"rule": "B4"},
+    )
 
 
 def erase_documents(session: Session, badge: Badge, at: datetime) -> None:

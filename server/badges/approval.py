@@ -1,21 +1,23 @@
 """Approval of an application: the badge begins to be, and takes its slot (B1, B2, B4, B5)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from server.badges import lifecycle
-from server.badges.acts import erase_documents, perform, refuse_without_loss_letter, show
+from server.badges.acts import erase_documents, loss_letter_missing, perform, show
 from server.badges.applications import refuse_decided, refuse_left, refuse_predecessor
 from server.badges.applications import show as show_application
 from server.badges.awaiting import change_that_stopped
-from server.badges.documents import attached_parts, required_parts
+from server.badges.documents import attached_parts, required_parts, with_loss_letter
 from server.badges.lifecycle import Act
 from server.badges.lookup import lock_badge, terms_of
 from server.badges.models import Application, Badge
-from server.badges.slots import refuse_external_id, take_free_slot, take_slot_of
+from server.badges.quota import quotas_of
+from server.badges.slots import quota_exceeded, refuse_external_id, take_free_slot, take_slot_of
 from server.badges.standing import Terms, contract_standing, why_not_in_force
 from server.chinese import all_in_chinese
 from server.ids import new_id
@@ -24,8 +26,9 @@ from server.operators.audit import record
 from server.operators.permissions import Permission
 from server.problems import Problem
 from server.registry.models import Customer, Holder
-from server.shift.suspended_for import refuse_suspended, violations_of_holder
+from server.shift.suspended_for import refuse_suspended, violations_of_holders
 
+_Row = TypeVar("_Row", Application, Badge, Customer, Holder)
 KIND_OF_BADGE = {"customer": "customer", "staff": "staff", "visitor": "temporary"}
 """Kind of holder → kind of badge (MEANINGS 4)."""
 
@@ -41,21 +44,19 @@ class Decision:
 def approve(
     session: Session, actor: Actor, now: datetime, application: Application, decision: Decision, erase_after: timedelta
 ) -> Badge:
-    """Make the badge. ``application`` is locked. Raises :class:`Problem`: 409 APPLICATION_INCOMPLETE, CONTRACT_ENDED,
-    QUOTA_EXCEEDED, LOSS_LETTER_MISSING, or 403 for own staff without the permission."""
+    """Make the badge. ``application`` is locked. Raises :class:`Problem`: 409 APPLICATION_INCOMPLETE, or as :func:`why_unapprovable` finds, or 403 for own
+    staff without the permission."""
     refuse_decided(application)
     refuse_external_id(session, decision.external_id)
     holder = session.get_one(Holder, application.holder_id)
     customer = session.get_one(Customer, holder.customer_id) if holder.customer_id is not None else None
     refuse_forbidden_staff(actor, holder.kind)
     refuse_incomplete(session, application, holder, customer)
-    refuse_without_footing(session, holder, customer, now)
-    refuse_suspended(violations_of_holder(session, holder.id))
-    if application.until_at is not None and application.until_at <= now:
-        raise past_window()
     old = lock_badge(session, application.replaces_id) if application.replaces_id is not None else None
+    why = why_unapprovable(session, now, [application])
+    if why:
+        raise why[application.id]
     if old is not None:
-        refuse_predecessor(application.kind, old, holder)
         _end_predecessor(session, actor, now, old, application, erase_after)
     badge = _new_badge(now, actor, holder, application, decision)
     if customer is None:
@@ -72,6 +73,38 @@ def approve(
     return badge
 
 
+def why_unapprovable(session: Session, now: datetime, rows: Sequence[Application]) -> dict[int | None, Problem]:
+    """What stands against the approval of these applications, by id; those that may be approved are left out. The same few queries for any number."""
+    holders = _by_id(session, Holder, (row.holder_id for row in rows))
+    customers = _by_id(session, Customer, (holder.customer_id for holder in holders.values()))
+    olds = _by_id(session, Badge, (row.replaces_id for row in rows))
+    terms, quotas = terms_of(session, customers), quotas_of(session, customers.values())
+    violations, letters = violations_of_holders(session, list(holders)), with_loss_letter(session, list(olds))
+    why: dict[int | None, Problem] = {}
+    for row in rows:
+        holder, old = holders[row.holder_id], olds.get(row.replaces_id)
+        customer = customers.get(holder.customer_id)
+        try:
+            refuse_footless(holder, customer, terms[customer.id or 0] if customer is not None else [], now)
+            refuse_suspended(violations.get(holder.id, ()))
+            if row.until_at is not None and row.until_at <= now:
+                raise past_window()
+            if old is not None:
+                refuse_predecessor(row.kind, old, holder)
+                if row.kind == "reissue" and old.kind == "customer" and old.id not in letters:
+                    raise loss_letter_missing()
+            elif customer is not None and quotas[customer.id or 0].used >= quotas[customer.id or 0].most:
+                raise quota_exceeded(customer)
+        except Problem as problem:
+            why[row.id] = problem
+    return why
+
+
+def _by_id(session: Session, model: type[_Row], ids: Iterable[int | None]) -> dict[int | None, _Row]:
+    wanted = {one for one in ids if one is not None}
+    return {row.id: row for row in session.exec(select(model).where(col(model.id).in_(wanted))).all()} if wanted else {}
+
+
 def refuse_forbidden_staff(actor: Actor, holder_kind: str) -> None:
     """Raise :class:`Problem` 403: own staff's badges are the head's to give (R4)."""
     if holder_kind == "staff" and not actor.may(Permission.STAFF_PERMIT):
@@ -79,7 +112,7 @@ def refuse_forbidden_staff(actor: Actor, holder_kind: str) -> None:
             403,
             "not_permitted",
             "Badges of own staff are the head's to give: this takes the permission staff.permit.",
-            "员工出入证须由负责人批准，您没有权限 staff.permit。",
+            "员工出入证须由负责人批准。",
         )
 
 
@@ -145,8 +178,6 @@ def past_window() -> Problem:
 def _end_predecessor(
     session: Session, actor: Actor, now: datetime, old: Badge, application: Application, erase_after: timedelta
 ) -> None:
-    if application.kind == "reissue" and old.kind == "customer":
-        refuse_without_loss_letter(session, old)
     perform(session, actor, now, old, Act.DEREGISTER, f"{application.kind} {application.public_id}")
     if application.kind == "reissue":  # the card of a transfer is still out until it is bound again or comes back
         erase_documents(session, old, now + erase_after)

@@ -1,6 +1,6 @@
 """Which documents an application must carry, and which of them are there (B1, B4)."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -52,17 +52,22 @@ def is_complete() -> ColumnElement[bool]:
 
 def has_loss_letter(session: Session, badge: Badge) -> bool:
     """Whether a letter that states the loss is attached to an application for this badge or for the one that replaces it."""
+    return badge.id in with_loss_letter(session, [badge.id])
+
+
+def with_loss_letter(session: Session, badges: Collection[int | None]) -> set[int | None]:
+    """Those of these badges for which there is one."""
     query: Any = (
-        select(Attachment.id)
-        .join(Application, col(Application.id) == Attachment.application_id)
+        select(Application.badge_id, Application.replaces_id)
+        .join(Attachment, col(Application.id) == Attachment.application_id)
         .where(
-            or_(col(Application.badge_id) == badge.id, col(Application.replaces_id) == badge.id),
+            or_(col(Application.badge_id).in_(badges), col(Application.replaces_id).in_(badges)),
             col(Application.status).in_(("open", "approved")),
             Attachment.part == "loss_letter",
             col(Attachment.erased_at).is_(None),
         )
     )
-    return session.exec(query.limit(1)).first() is not None
+    return {one for pair in session.exec(query).all() for one in pair} & set(badges) - {None}
 
 
 def _has(part: str) -> ColumnElement[bool]:

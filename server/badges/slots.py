@@ -26,7 +26,13 @@ def take_free_slot(session: Session, badge: Badge, customer: Customer) -> None:
             break
         if _insert(session, badge, customer, free[0]):
             return
-    raise Problem(
+    raise quota_exceeded(customer)
+
+
+def quota_exceeded(customer: Customer) -> Problem:
+    """409 QUOTA_EXCEEDED."""
+    quota = QUOTAS[customer.kind]
+    return Problem(
         409,
         "QUOTA_EXCEEDED",
         f"Customer {customer.code} ({customer.kind}) may hold {quota} badges and holds them: deregister one first.",

@@ -1,6 +1,7 @@
 """What waits for an operator's word, across the product: one card each, the oldest first (R4, B1, B7, B8, D1, D3, E1, E4, E8; four eyes).
 
-What the server would refuse to this operator is found out by the same check that refuses it, so a card never promises what the API then denies.
+What the server would refuse to this operator of permits, applications, slips and orders is found out by the same check that refuses it, so their cards
+promise nothing that the API then denies. Whether a correction still holds is seen when it is confirmed.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,18 +12,17 @@ from typing import Any, NamedTuple
 from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
-from server.badges.approval import refuse_footless, refuse_forbidden_staff
+from server.badges.approval import refuse_forbidden_staff
+from server.badges.approval import why_unapprovable as why_unapprovable_applications
 from server.badges.documents import is_complete
-from server.badges.lookup import terms_of
 from server.badges.models import Application
 from server.console.badge_rows import application_rows
 from server.console.people import operators_of
 from server.context import Context
-from server.equipment import corrections
+from server.equipment import corrections, orders
 from server.equipment.correction_endpoints import show_corrections
 from server.equipment.models import InventoryCorrection, WorkOrder
 from server.equipment.order_showing import show_orders
-from server.equipment.orders import refuse_own_exception
 from server.equipment.slip_models import ExitSlip
 from server.equipment.slips.deciding import refuse_own, why_unapprovable, written_by
 from server.equipment.slips.lookup import id_of
@@ -33,6 +33,7 @@ from server.operators.approval_models import Approval
 from server.operators.permissions import Permission
 from server.operators.shapes import ApprovalShown
 from server.permits import approval, emergencies
+from server.permits.drafting import refuse_over
 from server.permits.models import Emergency, Permit
 from server.permits.showing import show_emergencies, show_permits
 from server.problems import Problem
@@ -124,11 +125,14 @@ def _permits(session: Session, context: Context, actor: Actor) -> list[_Waiting]
 
 
 def _permit_cards(session: Session, context: Context, actor: Actor, rows: Sequence[_Waiting]) -> list[Card]:  # noqa: ARG001 - as the others
-    shown = show_permits(session, context, [one.row for one in rows])
+    shown, now = show_permits(session, context, [one.row for one in rows]), context.clock.now()
     return [
-        Card("permit", what.submitted_at or what.created_at, what, one.own, one.own is not None)
+        Card(
+            "permit", what.submitted_at or what.created_at, what,
+            one.own or _barred(refuse_over, one.row, now), one.own is not None,
+        )
         for one, what in zip(rows, shown, strict=True)
-    ]
+    ]  # fmt: skip
 
 
 def _emergencies(session: Session, context: Context, actor: Actor) -> list[_Waiting]:  # noqa: ARG001
@@ -162,17 +166,10 @@ def _applications(session: Session, context: Context, actor: Actor) -> list[_Wai
 
 def _application_cards(session: Session, context: Context, actor: Actor, rows: Sequence[_Waiting]) -> list[Card]:  # noqa: ARG001
     shown = application_rows(session, context, [one.row for one in rows])
-    wanted = {one.row.holder_id for one in rows}
-    holders = {row.id: row for row in session.exec(select(Holder).where(col(Holder.id).in_(wanted))).all()}
-    of = {holder.customer_id for holder in holders.values() if holder.customer_id is not None}
-    customers = {row.id: row for row in session.exec(select(Customer).where(col(Customer.id).in_(of))).all()}
-    terms, now = terms_of(session, of), context.clock.now()
+    why = why_unapprovable_applications(session, context.clock.now(), [one.row for one in rows])
     cards = []
     for one, what in zip(rows, shown, strict=True):
-        holder = holders[one.row.holder_id]
-        customer = customers.get(holder.customer_id)
-        contracts = terms[holder.customer_id] if holder.customer_id is not None else []
-        barred = one.own or _barred(refuse_footless, holder, customer, contracts, now)
+        barred = one.own or why.get(one.row.id)
         more: dict[str, Any] = {"name": what.holder}
         if what.owner is not None:
             more |= {"used": what.owner.quota.used, "quota": what.owner.quota.most}
@@ -217,7 +214,7 @@ def _orders(session: Session, context: Context, actor: Actor) -> list[_Waiting]:
         return []
     query: Any = seen_rows(actor, select(WorkOrder), WorkOrder).where(WorkOrder.status == "submitted")  # type: ignore[type-var]
     return [
-        _Waiting(row, _barred(refuse_own_exception, actor, row) if _is_excepted(row) else None)
+        _Waiting(row, _barred(orders.refuse_own_exception, actor, row) if _is_excepted(row) else None)
         for row in _oldest(session, query, col(WorkOrder.id))
         if (excepts if _is_excepted(row) else approves)
     ]
@@ -228,11 +225,12 @@ def _is_excepted(order: WorkOrder) -> bool:
     return order.exception_reason is not None and order.exception_by is None
 
 
-def _order_cards(session: Session, context: Context, actor: Actor, rows: Sequence[_Waiting]) -> list[Card]:  # noqa: ARG001
+def _order_cards(session: Session, context: Context, actor: Actor, rows: Sequence[_Waiting]) -> list[Card]:
+    why = orders.why_unapprovable(session, context, actor, [one.row for one in rows if not _is_excepted(one.row)])
     cards = []
     for one, what in zip(rows, show_orders(session, [one.row for one in rows]), strict=True):
-        kind = "exception" if _is_excepted(one.row) else "order"
-        cards.append(Card(kind, what.submitted_at or what.made_at, what, one.own, one.own is not None))
+        kind, barred = "exception" if _is_excepted(one.row) else "order", one.own or why.get(one.row.id)
+        cards.append(Card(kind, what.submitted_at or what.made_at, what, barred, one.own is not None))
     return cards
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from sqlalchemy import delete, update
@@ -61,7 +61,7 @@ def replace_lines(
     wanted = _checked(given, contract)
     drop_lines(session, order)
     serials = {serial_key(serial): line.where for line in wanted for serial in line.serials}
-    refuse_serials_elsewhere(session, actor, order, serials)
+    refuse_serials_elsewhere(actor, order, serials, look_elsewhere(session, serials))
     for place, line in enumerate(wanted, start=1):
         row = WorkOrderLine(
             order_id=_id(order),
@@ -85,7 +85,7 @@ def replace_lines(
                 for value in values
             )  # fmt: skip
     session.flush()
-    refuse_beyond_contract(session, order, contract)
+    refuse_beyond_contract(order, contract, allocated(session, [order]))
 
 
 def drop_lines(session: Session, order: WorkOrder) -> None:
@@ -118,56 +118,88 @@ def lines_of(session: Session, orders: Iterable[WorkOrder]) -> dict[int, list[Wo
     return found
 
 
-def refuse_serials_elsewhere(session: Session, actor: Actor, order: WorkOrder, serials: dict[str, str]) -> None:
-    """Raise :class:`Problem` 409 for a device that is here already, or that another open order brings. ``serials``: key → input field."""
-    for some in _slices(sorted(serials)):
+class Elsewhere(NamedTuple):
+    """Where devices are already: in the rooms, by key, or on an open order, with whose it is."""
+
+    here: set[str]
+    on_orders: list[tuple[str, WorkOrder, Customer]]
+
+
+def look_elsewhere(session: Session, keys: Iterable[str]) -> Elsewhere:
+    """What is known of these serial numbers, by the same two queries for any few hundred."""
+    found = Elsewhere(set(), [])
+    for some in _slices(sorted(keys)):
         here = (
             select(Item.serial_key)
             .join(ItemStay, col(ItemStay.item_id) == Item.id)
             .where(col(ItemStay.out_at_us).is_(None), col(Item.serial_key).in_(some))
         )
-        found = session.exec(here.limit(1)).first()
-        if found is not None:
-            raise Problem(
-                409,
-                "ITEM_ALREADY_IN",
-                f"Device {found} is in the room already. Check the serial number.",
-                f"设备 {found} 已在机房内，请核对序列号。",
-                field=serials[found],
-                extra={"rule": "E2", "serial": found},
-            )
-        other = (
+        found.here.update(key for key in session.exec(here).all() if key is not None)
+        claimed = (
             select(WorkOrderSerial.serial_key, WorkOrder, Customer)
             .join(WorkOrderLine, col(WorkOrderLine.id) == WorkOrderSerial.line_id)
             .join(WorkOrder, col(WorkOrder.id) == WorkOrderLine.order_id)
             .join(Customer, col(Customer.id) == WorkOrder.customer_id)
-            .where(col(WorkOrderSerial.open), col(WorkOrderSerial.serial_key).in_(some), WorkOrder.id != order.id)
+            .where(col(WorkOrderSerial.open), col(WorkOrderSerial.serial_key).in_(some))
         )
-        claimed = session.exec(other.limit(1)).first()
-        if claimed is not None:
-            raise _on_order(actor, *claimed, field=serials[claimed[0]])
+        found.on_orders.extend(session.exec(claimed.order_by(col(WorkOrderSerial.serial_key))).all())
+    return found
 
 
-def refuse_beyond_contract(session: Session, order: WorkOrder, contract: Contract) -> None:
+def refuse_serials_elsewhere(actor: Actor, order: WorkOrder, serials: dict[str, str], found: Elsewhere) -> None:
+    """Raise :class:`Problem` 409 for a device that is here already, or that another open order brings. ``serials``: key → input field."""
+    for key in sorted(serials):
+        if key in found.here:
+            raise Problem(
+                409,
+                "ITEM_ALREADY_IN",
+                f"Device {key} is in the room already. Check the serial number.",
+                f"设备 {key} 已在机房内，请核对序列号。",
+                field=serials[key],
+                extra={"rule": "E2", "serial": key},
+            )
+    for key, other, customer in found.on_orders:
+        if key in serials and other.id != order.id:
+            raise _on_order(actor, key, other, customer, field=serials[key])
+
+
+class Allocated(NamedTuple):
+    """Live allocations: ``lines``: order → (kind, place and quantity of the line, how many); ``contracts``: contract and kind → how many."""
+
+    lines: dict[int, list[tuple[str, int, int, int]]]
+    contracts: dict[tuple[int, str], int]
+
+
+def allocated(session: Session, orders: Iterable[WorkOrder]) -> Allocated:
+    """Those of these orders and of their contracts, by two queries."""
+    of = {_id(order): order.contract_id for order in orders}
+    live = col(Allocation.released_at).is_(None)
+    by_line = (
+        select(WorkOrderLine.order_id, Allocation.kind, WorkOrderLine.place, WorkOrderLine.quantity, func.count())  # type: ignore[call-overload]
+        .join(Allocation, col(Allocation.line_id) == WorkOrderLine.id)
+        .where(col(WorkOrderLine.order_id).in_(of), live)
+        .group_by(col(WorkOrderLine.order_id), col(Allocation.kind), col(WorkOrderLine.place), col(WorkOrderLine.quantity))
+    )  # fmt: skip
+    lines: dict[int, list[tuple[str, int, int, int]]] = {one: [] for one in of}
+    for order_id, *line in session.execute(by_line).all():
+        lines[order_id].append(tuple(line))
+    totals = select(Allocation.contract_id, Allocation.kind, func.count()).where(
+        col(Allocation.contract_id).in_(set(of.values())), live
+    )
+    counted = session.exec(totals.group_by(col(Allocation.contract_id), col(Allocation.kind))).all()
+    return Allocated(lines, {(contract, kind): count for contract, kind, count in counted})
+
+
+def refuse_beyond_contract(order: WorkOrder, contract: Contract, found: Allocated) -> None:
     """E3. Where the contract says nothing: one address and one port for each device of a line. Where it does: so many in all of the contract's live
     allocations. Raises :class:`Problem` 409 ``ALLOCATION_EXCEEDS_CONTRACT``."""
-    live = col(Allocation.released_at).is_(None)
     for kind, allowance in (("ip", contract.ip_allowance), ("port", contract.port_allowance)):
         if allowance is None:
-            query = (
-                select(WorkOrderLine.place, WorkOrderLine.quantity, func.count())
-                .join(Allocation, col(Allocation.line_id) == WorkOrderLine.id)
-                .where(WorkOrderLine.order_id == order.id, Allocation.kind == kind, live)
-                .group_by(col(WorkOrderLine.place), col(WorkOrderLine.quantity))
-            )
-            for place, quantity, count in session.exec(query).all():
-                if count > quantity:
+            for of, place, quantity, count in found.lines[_id(order)]:
+                if of == kind and count > quantity:
                     raise _beyond(kind, count, quantity, f"lines.{place - 1}.{kind}s")
-        else:
-            total = select(func.count()).where(Allocation.contract_id == contract.id, Allocation.kind == kind, live)
-            count = session.exec(total).one()
-            if count > allowance:
-                raise _beyond(kind, count, allowance, "lines")
+        elif (count := found.contracts.get((contract.id or 0, kind), 0)) > allowance:
+            raise _beyond(kind, count, allowance, "lines")
 
 
 def _checked(given: Sequence[LineGiven], contract: Contract) -> list[_Wanted]:

@@ -5,8 +5,9 @@ configuration, which is the same unless it says otherwise. First: nothing of the
 approved only after a supervisor, another operator, has approved the exception.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, select
@@ -29,6 +30,7 @@ from server.registry.models import Contract, Customer
 from server.registry.validation import refused
 from server.site_time import local_from
 
+_Named = TypeVar("_Named", Contract, Customer)
 FIRST_NOTICE_H = 24
 
 
@@ -166,14 +168,9 @@ def approve(session: Session, context: Context, actor: Actor, order: WorkOrder) 
     """It gets its number and code. Raises :class:`Problem`."""
     now = context.clock.now()
     need(order, "submitted")
-    if is_late(order) and order.exception_by is None:
-        raise late(order, context.site.time_zone)
-    contract, customer = session.get_one(Contract, order.contract_id), session.get_one(Customer, order.customer_id)
-    refuse_contract(contract, customer, now)
-    lines = order_lines.lines_of(session, [order])[_row(order.id)]
-    serials = {key: "lines" for line in lines for key in map(serial_key, line.serials)}
-    order_lines.refuse_serials_elsewhere(session, actor, order, serials)
-    order_lines.refuse_beyond_contract(session, order, contract)
+    why = why_unapprovable(session, context, actor, [order])
+    if why:
+        raise why[_row(order.id)]
     code = new_code("order")
     order.code_sealed = seal_code(context.personal, "order", order.public_id, code)
     order.code_hash = code_hash(context.keys.hash_key, "order", code)
@@ -181,6 +178,33 @@ def approve(session: Session, context: Context, actor: Actor, order: WorkOrder) 
     order.status, order.approved_by, order.approved_at = "approved", actor.public_id, now
     _changed(session, order)
     record(session, actor, now, "order.approve", order.public_id, after={"number": order.number})
+
+
+def why_unapprovable(
+    session: Session, context: Context, actor: Actor, orders: Sequence[WorkOrder]
+) -> dict[int, Problem]:
+    """What stands against the approval of these submitted orders; those that may be approved are left out. The same few queries for any number of orders."""
+    now = context.clock.now()
+    contracts = {row.id: row for row in _rows(session, Contract, (order.contract_id for order in orders))}
+    customers = {row.id: row for row in _rows(session, Customer, (order.customer_id for order in orders))}
+    serials = {
+        order_id: {key: "lines" for line in lines for key in map(serial_key, line.serials)}
+        for order_id, lines in order_lines.lines_of(session, orders).items()
+    }
+    elsewhere = order_lines.look_elsewhere(session, {key for keys in serials.values() for key in keys})
+    taken = order_lines.allocated(session, orders)
+    why = {}
+    for order in orders:
+        contract = contracts[order.contract_id]
+        try:
+            if is_late(order) and order.exception_by is None:
+                raise late(order, context.site.time_zone)
+            refuse_contract(contract, customers[order.customer_id], now)
+            order_lines.refuse_serials_elsewhere(actor, order, serials[_row(order.id)], elsewhere)
+            order_lines.refuse_beyond_contract(order, contract, taken)
+        except Problem as problem:
+            why[_row(order.id)] = problem
+    return why
 
 
 def refuse(session: Session, context: Context, actor: Actor, order: WorkOrder, reason: str) -> None:
@@ -337,6 +361,10 @@ def _refuse_window(planned: tuple[datetime, datetime]) -> None:
         raise refused(
             "planned_until", "planned_until: must be after planned_from.", "planned_until：须晚于 planned_from。"
         )
+
+
+def _rows(session: Session, model: type[_Named], ids: Iterable[int]) -> Sequence[_Named]:
+    return session.exec(select(model).where(col(model.id).in_(set(ids)))).all()
 
 
 def _row(number: int | None) -> int:

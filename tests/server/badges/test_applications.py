@@ -130,7 +130,7 @@ def test_a_document_handed_in_twice_counts_once_and_the_version_goes_on(api: Tes
         ({"status": "ended"}, "has ended"),
         ({"kind": "other"}, "not for hosting"),
         ({"until_at": START}, "has ended"),
-        ({"from_at": START + timedelta(seconds=1)}, "begins on"),
+        ({"from_at": START + timedelta(seconds=1)}, "has not begun"),
         ({"deleted_at": START}, "no contract"),
     ],
 )

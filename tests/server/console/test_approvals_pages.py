@@ -12,6 +12,7 @@ from server.console.approval_cards import count_waiting
 from server.db.clock import FixedClock
 from server.operators.actor import Actor
 from server.operators.permissions import Role
+from tests.server.badges.making import approved_badge, complete_application
 from tests.server.browser import administrator
 from tests.server.conftest import ON_SQLITE, START
 from tests.server.console.test_record_pages import forms, shown, words
@@ -104,6 +105,32 @@ def test_a_late_order_waits_for_a_supervisor_first_and_then_for_approval(depot: 
     assert kinds(depot.client("customer_service")) == ["order"]
 
 
+def test_what_the_server_would_refuse_is_said_on_the_card_which_then_has_no_approve(depot: SlipDepot) -> None:
+    client, supervisor = depot.client(), depot.client("supervisor")
+    late = complete_application(client, "li", until="2026-03-02T12:00:00Z")
+    order = depot.order({"model": "R750", "serials": ["NEW-1"]})
+    depot.call("POST", f"work-orders/{order['id']}/submit")
+
+    def refused_on_the_card(kind: str, path: str) -> str:
+        """What the card says, which is what the call then says."""
+        page = shown(supervisor, "/approvals")
+        [text] = [text for found, text in cards(page) if found == kind]
+        said: str = supervisor.post(f"/api/v1/{path}/approve", json={}).json()["detail"]
+        assert f"It cannot be approved as it stands: {said}" in text
+        assert re.sub(r"[^/]+$", "*", path) + "/approve" not in " ".join(forms(page))
+        return said
+
+    depot.clock.at = START + timedelta(hours=5)
+    assert "expired" in refused_on_the_card("application", f"applications/{late['id']}")
+    depot.call("POST", f"applications/{late['id']}/refuse", json={"reason": "too late"})
+    for _ in range(2):
+        approved_badge(client, "li")
+    third = complete_application(client, "li")
+    assert "may hold 2 badges" in refused_on_the_card("application", f"applications/{third['id']}")
+    depot.call("POST", f"contracts/{order['contract']}/suspend", json={"reason": "not paid"})
+    assert "is not in force" in refused_on_the_card("order", f"work-orders/{order['id']}")
+
+
 def test_the_oldest_comes_first_across_kinds(depot: SlipDepot) -> None:
     acts = [{"act": "out", "device": "SN-3"}]
     depot.call("POST", "inventory/corrections", expect=201, json={"acts": acts, "reason": "not found in the rack"})
@@ -138,6 +165,16 @@ def test_permits_and_emergencies_wait_and_a_part_in_them_is_said(desk: Desk) -> 
     assert "You had your part in this already." in own
     assert "/api/v1/emergencies" in forms(shown(desk.client("supervisor"), "/approvals"))
     assert "/api/v1/emergencies" not in forms(shown(desk.client("it_head"), "/approvals"))
+
+
+def test_a_permit_whose_window_is_over_says_so_and_has_no_approve(desk: Desk, clock: FixedClock) -> None:  # noqa: F811
+    submitted(desk, **{"from": "2026-03-02T09:00:00Z", "until": "2026-03-02T10:00:00Z"})
+    assert "/api/v1/permits/*/approve" in forms(shown(desk.client("customer_service"), "/approvals"))
+    clock.advance(timedelta(hours=3))
+    page = shown(desk.client("customer_service"), "/approvals")
+    [(_, text)] = cards(page)
+    assert "It cannot be approved as it stands: The permit" in text
+    assert {one for one in forms(page) if "/permits/" in one} == {"/api/v1/permits/*/refuse"}
 
 
 def test_the_rails_count_is_what_the_page_lists(depot: SlipDepot) -> None:
