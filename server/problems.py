@@ -1,14 +1,17 @@
 """Errors of the API: RFC 9457 problem documents with a stable code and both languages (DESIGN 16)."""
 
+import re
 from http import HTTPStatus
 from typing import Any
 
 from starlette.responses import JSONResponse
 
+from controller.reasons import Language
 from server.chinese import in_chinese
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_BASE = "urn:menjin:problem:"
+_FOR_PROGRAMS = re.compile(r"([\w.]+) ?[:：] ?")
 
 
 class Problem(Exception):
@@ -37,6 +40,16 @@ class Problem(Exception):
         self.field = field
         self.headers = headers
         self.extra = extra or {}
+
+    def said(self, language: Language) -> str:
+        """What a person reads, without the name that says to a program which field it is (``lines.0: …``)."""
+        text = self.detail if language == "en" else self.detail_zh
+        found = _FOR_PROGRAMS.match(text)
+        field = self.field or ""
+        if found is None or not (field == found[1] or field.startswith(f"{found[1]}.") or field.endswith(f".{found[1]}")):
+            return text
+        bare = text[found.end() :]
+        return bare[:1].upper() + bare[1:]
 
     def document(self) -> dict[str, Any]:
         """The problem document."""

@@ -179,4 +179,4 @@ def _code_page(request: Request, to: str, ticket: str, problem: Problem | None) 
 
 
 def _said(request: Request, problem: Problem) -> str:
-    return problem.detail if language_of(request) == "en" else problem.detail_zh
+    return problem.said(language_of(request))

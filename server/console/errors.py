@@ -48,7 +48,7 @@ def page_answer(request: Request, problem: Problem) -> Response | None:
     if problem.code == "second_factor_missing":
         return RedirectResponse("/account#second-factor", 303)
     language = language_of(request)
-    text = problem.detail if language == "en" else problem.detail_zh
+    text = problem.said(language)
     values = {"status": problem.status, "code": problem.code, "text": text, "theme": theme_of(request), "path": HOME}
     return HTMLResponse(cast(Renderer, request.app.state.renderer).page("error.html", language, values), problem.status)
 

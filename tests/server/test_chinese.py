@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 import server
 from server.chinese import all_in_chinese, in_chinese
+from server.problems import Problem
 from server.validation_words import in_chinese as fault_in_chinese
 
 SOURCES = sorted(Path(server.__file__).parent.rglob("*.py"))
@@ -79,3 +80,17 @@ def test_what_is_wrong_with_an_input_is_said_in_chinese(given: dict[str, object]
 
 def test_a_fault_without_words_keeps_the_english_beside_it() -> None:
     assert fault_in_chinese({"type": "new_in_pydantic", "msg": "It is odd"}) == "不符合要求（It is odd）"
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "said"),
+    [
+        ("lines.0.serials", "lines.0：序列号 X 重复。", "序列号 X 重复。"),
+        ("person.phone", "phone: this is no telephone number.", "This is no telephone number."),
+        ("key", "key：没有在用的 7 号钥匙。", "没有在用的 7 号钥匙。"),
+        ("areas", "Hall: is closed.", "Hall: is closed."),
+        (None, "lines: an order without lines.", "lines: an order without lines."),
+    ],
+)
+def test_a_person_does_not_read_the_fields_name_for_programs(field: str | None, text: str, said: str) -> None:
+    assert Problem(422, "invalid_input", text, text, field=field).said("en") == said
