@@ -46,7 +46,9 @@ class Problem(Exception):
         text = self.detail if language == "en" else self.detail_zh
         found = _FOR_PROGRAMS.match(text)
         field = self.field or ""
-        if found is None or not (field == found[1] or field.startswith(f"{found[1]}.") or field.endswith(f".{found[1]}")):
+        if found is None or not (
+            field == found[1] or field.startswith(f"{found[1]}.") or field.endswith(f".{found[1]}")
+        ):
             return text
         bare = text[found.end() :]
         return bare[:1].upper() + bare[1:]

@@ -199,7 +199,7 @@ def test_the_audit_log_is_filtered_and_paged_newest_first(app: FastAPI) -> None:
         "items"
     ]
     assert client.get("/api/v1/audit", params={"actor": "test-administrator"}).json()["items"]
-    assert "write a date" in words(shown(client, "/system/audit?from=yesterday"))
+    assert "Write a date" in words(shown(client, "/system/audit?from=yesterday"))
     assert client.get("/api/v1/audit", params={"act": "key'%"}).status_code == 422
 
 
