@@ -100,7 +100,6 @@ ENTRANCES: dict[str, set[str]] = {
         "server/db/migrations/versions/0011_console.py",
         "server/db/migrations/versions/0012_kiosk.py",
         "server/db/migrations/versions/0013_stays.py",
-        "server/db/migrations/versions/0013_stays.py",
         "server/db/new_migration.py",
     },
     "sqlite3": {
