@@ -60,17 +60,19 @@ _CODES: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
     },
 }
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_CALENDAR_US: Final = range(-62_135_596_800_000_000, 253_402_300_800_000_000)
+"""The years 1 to 9999: "for ever" may be a number beyond."""
 
 
 def in_words(inputs: Mapping[str, str | int], *, chinese: bool) -> dict[str, str | int]:
     """The inputs as the sentence says them. A code of a newer version stays as it is; a moment that nobody has put into the site's time is
-    given in UTC."""
+    given in UTC, and one that no calendar has as its number."""
     said = dict(inputs)
     for name, value in inputs.items():
         if isinstance(value, str):
             found = _CODES.get(name, {}).get(value)
             if found is not None:
                 said[name] = found[not chinese]
-        elif name.endswith(MOMENT):
+        elif name.endswith(MOMENT) and value in _CALENDAR_US:
             said[name] = (_EPOCH + dt.timedelta(microseconds=value)).strftime("%Y-%m-%d %H:%M UTC")
     return said

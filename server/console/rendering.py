@@ -124,7 +124,7 @@ class Renderer:
     def _said(self, name: str, value: str | int, language: Language) -> str | int:
         """An input of an explanation as this site calls it."""
         if isinstance(value, int):
-            return self._moment(from_us(value)) if name.endswith(MOMENT) else value
+            return self._wall(value) if name.endswith(MOMENT) else value
         if name in ("area", "door", "access_point", "subject"):
             return self._point(language, self._place(language, value))
         if name == "schedule":
@@ -161,7 +161,7 @@ class Renderer:
             place=_when_rendered(lambda name: self._place(language, name)),
             point=_when_rendered(lambda name: self._point(language, name)),
             remedy=_when_rendered(lambda because: self.remedy(because, language)),
-            wall=lambda at_us: self._moment(from_us(at_us)) if isinstance(at_us, int) else "?",
+            wall=lambda at_us: self._wall(at_us) if isinstance(at_us, int) else "?",
             instruction=_when_rendered(lambda alarm: self._instruction(language, alarm)),
             moment=self._moment,
             minute=lambda at: _aware(at).astimezone(self._zone).strftime("%m-%d %H:%M"),
@@ -175,6 +175,13 @@ class Renderer:
             clock=lambda at: _aware(at).astimezone(self._zone).strftime("%H:%M:%S"),
         )
         return environment
+
+    def _wall(self, at_us: int) -> str:
+        """A moment that an edge told: one beyond the calendar is its number, and takes no page down."""
+        try:
+            return self._moment(from_us(at_us))
+        except (OverflowError, ValueError):
+            return str(at_us)
 
     def _moment(self, at: datetime | str) -> str:
         return _aware(at).astimezone(self._zone).strftime("%m-%d %H:%M:%S")

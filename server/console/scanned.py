@@ -23,7 +23,7 @@ from server.operators.permissions import Permission
 from server.permits import drafting
 from server.permits.models import Permit
 from server.problems import not_found
-from server.routes import AppContext, DbSession, TransactionRoute
+from server.routes import AppContext, ReadingSession, TransactionRoute
 
 router = APIRouter(route_class=TransactionRoute, include_in_schema=False)
 
@@ -42,7 +42,10 @@ class Leads(BaseModel):
 
 @router.post("/scanned")
 def scanned(
-    session: DbSession, context: AppContext, actor: Annotated[Actor, requires(Permission.LIVE_READ)], given: Scanned
+    session: ReadingSession,
+    context: AppContext,
+    actor: Annotated[Actor, requires(Permission.LIVE_READ)],
+    given: Scanned,
 ) -> Leads:
     """What the code or number names, of all that this operator may read. By body: a sheet's code is a secret, and addresses are kept in histories and logs.
     404 for everything else."""

@@ -139,3 +139,9 @@ def test_the_rules_give_no_reason_that_they_do_not_declare() -> None:
     for rule in RULES:
         given = set(re.findall(r"Reason\.(\w+)", inspect.getsource(rule.check)))
         assert given == {reason.name for reason in rule.reasons}, rule.check.__name__
+
+
+@pytest.mark.parametrize("at_us", [2**62, -(2**62), 253_402_300_799_999_999, 253_402_300_800_000_000])
+def test_a_moment_beyond_the_calendar_is_said_as_its_number(at_us: int) -> None:
+    for language in ("zh-CN", "en"):
+        assert remedy(Explanation("BADGE_EXPIRED", "B3", {"until_us": at_us}), language)

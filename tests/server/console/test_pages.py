@@ -266,6 +266,13 @@ def test_each_event_is_told_in_a_sentence(app: FastAPI, edge: EdgeRow) -> None:
 
 
 @ON_SQLITE
+def test_a_moment_beyond_the_calendar_takes_no_page_down(app: FastAPI, edge: EdgeRow) -> None:
+    edge.happen(denied(reason="BADGE_EXPIRED", until_us=2**62))
+    for client in (english(administrator(app)), administrator(app)):
+        assert "M1001" in page(client)
+
+
+@ON_SQLITE
 def test_every_event_of_the_wire_renders_even_with_nothing_in_it(app: FastAPI) -> None:
     renderer = Renderer(context_of_app(app).site)
     for event_type in AnyEvent.__args__:  # type: ignore[attr-defined]
