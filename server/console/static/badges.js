@@ -1,5 +1,6 @@
 // The pages of badges and applications: choices of a new application, papers sent at once, recorded looks, the card that is written at a desk.
 import { call, said } from "./commands.js";
+import { dataUrl } from "./data-url.js";
 import { sendForm } from "./forms.js";
 import { showBriefly } from "./shown-briefly.js";
 import { openScanned } from "./scanned.js";
@@ -115,15 +116,6 @@ function showFields(form, told) {
   showBriefly(form, () => {
     place.textContent = "";
     place.hidden = true;
-  });
-}
-
-function dataUrl(blob) {
-  return new Promise((resolve, reject) => {
-    const reader = new FileReader();
-    reader.onload = () => resolve(reader.result);
-    reader.onerror = reject;
-    reader.readAsDataURL(blob);
   });
 }
 

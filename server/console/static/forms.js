@@ -1,6 +1,7 @@
 // Forms that call the API: what was typed stays, what is wrong is said beside its field, what changed meanwhile is shown, and nothing is sent twice.
 import { said } from "./commands.js";
 import { showConflict } from "./conflict.js";
+import { dataUrl } from "./data-url.js";
 import { comeAnew, dropAll, dropDraft, putBack, signInAgain } from "./drafts.js";
 import { isTyped, labelOf, numberTyped } from "./fields.js";
 import { momentAtSite } from "./moments.js";
@@ -181,15 +182,6 @@ function sayTold() {
     line.setAttribute("role", "status");
     document.querySelector("main").prepend(line);
   }
-}
-
-function dataUrl(blob) {
-  return new Promise((resolve, reject) => {
-    const reader = new FileReader();
-    reader.onload = () => resolve(reader.result);
-    reader.onerror = reject;
-    reader.readAsDataURL(blob);
-  });
 }
 
 // -- what is wrong, and where

@@ -1,4 +1,6 @@
 // Photos, kept while their page is open. Each fetch is a recorded look (C4): what was had is not asked for again, what cannot be had neither; what failed is.
+import { dataUrl } from "./data-url.js";
+
 const KEPT = 60;
 const AGAIN_MS = 3000; // the server restarts, or the network is away
 const TOO_MANY_MS = 60000;
@@ -37,13 +39,4 @@ async function had(ask) {
   } catch {
     return AGAIN_MS;
   }
-}
-
-function dataUrl(blob) {
-  return new Promise((resolve, reject) => {
-    const reader = new FileReader();
-    reader.onload = () => resolve(reader.result);
-    reader.onerror = reject;
-    reader.readAsDataURL(blob);
-  });
 }
