@@ -7,20 +7,18 @@ from typing import Any
 
 import msgspec
 import pytest
-from alembic import command
-from sqlalchemy import MetaData, Table, insert, text
+from sqlalchemy import text
 from sqlmodel import col, select
 
 from controller.events import AccessTaken, AlarmCleared, AlarmRaised
 from controller.wire import GENESIS_HASH
 from server.db.engine import Database
-from server.db.migrate import alembic_config, migrate
-from server.db.models import import_models
 from server.ledger.models import LedgerAlarm, LedgerArea, LedgerPresence
 from server.ledger.writer import Ledger
 from server.registry.models import Holder
 from server.rooms.models import RegisterEntry, RegisterStay
 from tests.server.conftest import START
+from tests.server.db.upgrading import upgraded_from
 from tests.server.edges import AT_US, WireEdge, encode_record
 
 BEFORE = "0002"
@@ -66,24 +64,10 @@ def rows_before() -> dict[str, list[dict[str, Any]]]:
 @pytest.fixture
 def upgraded(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """The database after the upgrade."""
-    import_models()
     sqlite = database_kind == "sqlite"
     url = f"sqlite:///{tmp_path}/old.db" if sqlite else request.getfixturevalue("new_postgresql_url")()
-    database = Database(url)
-    with database.engine.connect() as connection:
-        command.upgrade(alembic_config(connection), BEFORE)
-        for name, rows in rows_before().items():
-            table = Table(name, MetaData(), autoload_with=connection)
-            for row in rows:
-                connection.execute(insert(table).values(row))
-        if not sqlite:
-            connection.execute(text("SELECT setval(pg_get_serial_sequence('ledger_alarm', 'id'), 2)"))
-        connection.commit()
-    database.close()
-    migrate(url)
-    database = Database(url)
-    yield database
-    database.close()
+    with upgraded_from(BEFORE, rows_before(), url, ("ledger_alarm",)) as database:
+        yield database
 
 
 def test_what_stood_before_the_upgrade_stands_after_it(upgraded: Database) -> None:

@@ -6,15 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from alembic import command
-from sqlalchemy import MetaData, Table, insert
 from sqlmodel import col, select
 
 from server.db.engine import Database
-from server.db.migrate import alembic_config, migrate
-from server.db.models import import_models
 from server.operators.models import ApiToken, AuditEntry, Operator, OperatorSession, SignInFailure
 from tests.server.conftest import START
+from tests.server.db.upgrading import upgraded_from
 
 BEFORE = "0009"
 MAKERS = {
@@ -64,20 +61,10 @@ def rows_before() -> dict[str, list[dict[str, Any]]]:
 @pytest.fixture
 def upgraded(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """The database after the upgrade."""
-    import_models()
     sqlite = database_kind == "sqlite"
     url = f"sqlite:///{tmp_path}/old.db" if sqlite else request.getfixturevalue("new_postgresql_url")()
-    database = Database(url)
-    with database.engine.connect() as connection:
-        command.upgrade(alembic_config(connection), BEFORE)
-        for name, rows in rows_before().items():
-            table = Table(name, MetaData(), autoload_with=connection)
-            for row in rows:
-                connection.execute(insert(table).values(row))
-        connection.commit()
-    migrate(url)
-    yield database
-    database.close()
+    with upgraded_from(BEFORE, rows_before(), url) as database:
+        yield database
 
 
 def test_every_token_names_the_person_who_made_it_and_those_of_the_gone_are_over(upgraded: Database) -> None:
