@@ -130,7 +130,7 @@ def settled(page: Page) -> None:
     if page.locator("#link").count():
         page.wait_for_selector('body[data-link="up"]')
     page.wait_for_function("[...document.images].every((one) => one.complete || one.loading === 'lazy')")
-    page.wait_for_function("""!document.querySelector('[data-settles=""]')""")  # not grey any more
+    page.wait_for_selector('[data-settles=""]', state="detached")  # not grey any more
 
 
 def parts_of_live(camera: Camera, url: str, code: str, pictures: Path) -> None:
