@@ -138,14 +138,15 @@ class Console:
         self._operators.close()
 
     def leave(self) -> list[str]:
-        """Close every page. Returns what they complained of."""
+        """Close every page. Returns what they complained of before: closing cuts short what a page is still loading."""
+        said = list(self._complaints)
         for context in self._strange:
             context.close()
         self._strange.clear()
         for seat in self._seats.values():
             for page in seat.pages:
                 page.close()
-        said, self._complaints = self._complaints, []
+        self._complaints.clear()
         return said
 
     def _watch(self, page: Page) -> None:
