@@ -10,7 +10,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-__version__ = "0.1.0"
+from controller.release import VERSION
 
 COMMANDS = {
     "demo": ("sim.run_cli:demo", "Broker, server, edge and a simulated hall, ready to tap."),
@@ -61,7 +61,7 @@ app = typer.Typer(
 def top(version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
     """menjin: access control for machine rooms."""
     if version:
-        typer.echo(__version__)
+        typer.echo(VERSION)
         raise typer.Exit
 
 

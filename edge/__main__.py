@@ -1,8 +1,9 @@
 """Wires an edge from its configuration: the real ports beside the agent, and nothing else (``python -m edge`` = ``menjin edge``)."""
 
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from controller.release import SOFTWARE
 from controller.site import Site
 from edge.agent import Agent
 from edge.clock import OFFSET_FILE, SystemClock, boot_id, mono_us
@@ -19,7 +20,6 @@ from edge.hardware import Hardware
 from edge.inbox import Inbox
 from edge.keys import WRITING_KEYS, Bundle, KeyFileError, KeyRing
 from edge.link import MqttLink
-from edge.muster.server import MusterServer
 from edge.no_journal import NoJournal, open_journal
 from edge.no_policy_store import open_policy_store
 from edge.notify import Supervisor
@@ -29,6 +29,9 @@ from edge.reading import reader_thread
 from edge.runner import Runner
 from edge.scanning import scanner_thread
 from edge.station import Ports, Station
+
+if TYPE_CHECKING:
+    from edge.muster.server import MusterServer
 
 
 def build(config: EdgeConfig, bundle: Bundle) -> Runner:
@@ -60,7 +63,7 @@ def build(config: EdgeConfig, bundle: Bundle) -> Runner:
         hardware=door_hardware(config),
         hardware_digest=hardware_digest(config),
         boot_id=boot_id(),
-        software=f"menjin {_software()}",
+        software=SOFTWARE,
         objections=objections,
         readers=tuple(line.id for line in config.readers),
         scanners=tuple((line.id, line.access_point) for line in config.scanners),
@@ -87,10 +90,12 @@ def build(config: EdgeConfig, bundle: Bundle) -> Runner:
     return Runner(agent, clock, inbox, hardware, readers, link, Supervisor(), close)
 
 
-def _muster_page(config: EdgeConfig) -> MusterServer | None:
+def _muster_page(config: EdgeConfig) -> "MusterServer | None":
     table = config.muster
     if table is None:
         return None
+    from edge.muster.server import MusterServer  # 1 MB that an edge without the page spares
+
     host, port = table.address
     tls = (Path(table.certificate), Path(table.key)) if table.certificate else None
     return MusterServer(host, port, Path(table.password_file), tls, mono_us)
@@ -111,13 +116,6 @@ def _notices(config: EdgeConfig) -> tuple[str, ...]:
         *(f"door {door}: may stay unlocked if this edge dies mid-pulse, by decision" for door in stuck),
         *([f"inputs not supervised: {', '.join(unsupervised)}"] if unsupervised else []),
     )
-
-
-def _software() -> str:
-    try:
-        return version("menjin")
-    except PackageNotFoundError:
-        return "unknown"
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import text
 from sqlmodel import Session, select
 
+from controller.release import SOFTWARE
 from controller.site import Site
 from controller.site_checks import SiteError, parse_site
 from server.context import Context
@@ -23,7 +24,6 @@ from server.operators.guard import requires
 from server.operators.permissions import Permission
 from server.rfc3339 import rfc3339
 from server.routes import AppContext, DbSession, api_router
-from server.software import SOFTWARE
 
 router = api_router("", "health")
 

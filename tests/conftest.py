@@ -7,8 +7,14 @@ worker, which keeps what its tests share; of some files each test goes by itself
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadFileScheduling
 
+pytest_plugins = ["tests.standstill"]
+settings.register_profile(
+    "soak", max_examples=2_000, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+"""Of ``make soak``. ``make test`` takes hypothesis' own ``ci``, which draws the same examples each time."""
 ONE_BY_ONE = ("tests/stack/test_scenarios.py", "tests/stack/test_demo.py", "tests/stack/test_start_errors.py")
 """Long files in which every test starts processes of its own."""
 ON_THE_SHARED_SITE = (

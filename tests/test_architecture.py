@@ -158,7 +158,7 @@ def test_the_core_imports_the_standard_library_and_msgspec_only() -> None:
 
 
 def test_the_command_line_is_nothing_but_wiring() -> None:
-    assert imports_of(ROOT / "menjin.py") == {"importlib", "sys", "typing", "typer"}
+    assert imports_of(ROOT / "menjin.py") == {"controller", "importlib", "sys", "typing", "typer"}
 
 
 def test_no_file_is_larger_than_one_responsibility() -> None:

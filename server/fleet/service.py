@@ -16,6 +16,7 @@ from datetime import datetime
 import structlog
 
 from controller.policy import Version
+from controller.release import SOFTWARE
 from server.context import Context
 from server.db.clock import from_us, to_us
 from server.db.engine import is_away
@@ -42,7 +43,6 @@ from server.mqtt import Message, MqttClient
 from server.registry.watcher import RegistryWatcher
 from server.rooms.areas import Areas
 from server.rooms.two_places import settle_two_places, two_places_changed
-from server.software import SOFTWARE
 
 TURN_S = 0.1
 """How often the open changes are looked at: a revocation waits at most this long for its delta."""
