@@ -30,20 +30,21 @@ _REPEATED = "repeated"
 def longest_standstill() -> Iterator[Callable[[], float]]:
     """How long this process stood still at most, in seconds, since the block began."""
     ended = threading.Event()
-    longest = 0.0
+    longest, looked = 0.0, time.monotonic()
+
+    def late_s() -> float:
+        return time.monotonic() - looked - LOOK_S
 
     def watch() -> None:
-        nonlocal longest
-        before = time.monotonic()
+        nonlocal longest, looked
         while not ended.wait(LOOK_S):
-            now = time.monotonic()
-            longest = max(longest, now - before - LOOK_S)
-            before = now
+            longest = max(longest, late_s())
+            looked = time.monotonic()
 
     thread = threading.Thread(target=watch, name="standstill", daemon=True)
     thread.start()
     try:
-        yield lambda: longest
+        yield lambda: max(longest, late_s())  # the watching thread may not have come to itself yet
     finally:
         ended.set()
         thread.join()
