@@ -11,6 +11,7 @@ answer was built. Threads and periodic work do. Bulk work (ingest) takes ``sessi
 import json
 import re
 import sqlite3
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -20,6 +21,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session
 
 BUSY_TIMEOUT_MS = 5_000
@@ -27,6 +29,7 @@ POOL_SIZE = 20
 POOL_OVERFLOW = 20
 POOL_WAIT_S = 10
 CONNECT_WAIT_S = 10
+_POOL = "pool"
 _POSTGRESQL_LIMITS = "-c lock_timeout=10s -c statement_timeout=60s -c idle_in_transaction_session_timeout=120s"
 
 
@@ -112,7 +115,7 @@ class Database:
             connection.close()
 
     def close(self) -> None:
-        """Close every pooled connection."""
+        """Close every pooled connection; one that a thread still uses closes when that thread is done with it."""
         self.engine.dispose()
 
 
@@ -143,9 +146,9 @@ def _make_engine(url: str) -> Engine:
         )
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
-        return engine
+        return _closing_late(engine)
     if backend == "postgresql":
-        return sqlalchemy.create_engine(
+        engine = sqlalchemy.create_engine(
             parsed.set(drivername="postgresql+psycopg"),
             pool_size=POOL_SIZE,
             max_overflow=POOL_OVERFLOW,
@@ -160,7 +163,23 @@ def _make_engine(url: str) -> Engine:
             }
             | dict(parsed.query),
         )
+        return _closing_late(engine)
     raise DatabaseError(f"database_url: {backend!r} is not supported; use sqlite or postgresql")
+
+
+def _closing_late(engine: Engine) -> Engine:
+    """A connection that is given back after :meth:`Database.close` is closed then: its pool is gone, and nobody else would."""
+
+    def opened(_connection: Any, record: ConnectionPoolEntry) -> None:
+        record.info[_POOL] = weakref.ref(engine.pool)
+
+    def given_back(connection: Any, record: ConnectionPoolEntry) -> None:
+        if connection is not None and record.info[_POOL]() is not engine.pool:
+            connection.close()
+
+    event.listen(engine, "connect", opened)
+    event.listen(engine, "checkin", given_back)
+    return engine
 
 
 def _read_json(text: str | bytes) -> Any:

@@ -1,8 +1,10 @@
 """Transactions and datetimes, alike on both databases."""
 
+import sqlite3
 import threading
 from datetime import UTC, datetime, timedelta, timezone
 
+import psycopg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, StatementError
@@ -78,6 +80,17 @@ def test_readers_do_not_wait_for_a_writer(database: Database) -> None:
         writing.flush()
         assert _count(database) == 0
     assert _count(database) == 1
+
+
+def test_a_connection_in_use_when_the_database_closes_is_closed_when_it_is_given_back(database: Database) -> None:
+    with database.read() as session:
+        held = session.connection().connection.driver_connection
+        database.close()
+        assert session.exec(text("SELECT 1")).one()[0] == 1  # type: ignore[call-overload]
+    with pytest.raises((sqlite3.ProgrammingError, psycopg.OperationalError), match="closed"):
+        held.execute("SELECT 1")  # type: ignore[union-attr]
+    assert _count(database) == 0, "whoever asks later has a new one"
+    assert _count(database) == 0
 
 
 def test_foreign_keys_are_kept(database: Database) -> None:
