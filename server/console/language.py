@@ -2,7 +2,7 @@
 
 The texts in templates, scripts and :mod:`server.console.words` are English and are their own keys; ``locale/zh_CN/*.po`` hold
 the Chinese ones, a file for each part of the console, and are read at start, so that an installed wheel needs no compiled catalogue. A test finds texts without
-translation.
+translation. ``locale/en/one.po`` says in English of one what the key says of many.
 """
 
 from functools import cache
@@ -18,6 +18,7 @@ LANGUAGES: tuple[Language, ...] = get_args(Language)
 DEFAULT: Language = "zh-CN"
 COOKIE = "menjin-language"
 CATALOGUES = Path(__file__).parent / "locale" / "zh_CN"
+OF_ONE = Path(__file__).parent / "locale" / "en" / "one.po"
 
 
 @cache
@@ -26,15 +27,23 @@ def catalogue() -> dict[str, str]:
     return {english: chinese for part in sorted(CATALOGUES.glob("*.po")) for english, chinese in texts_of(part).items()}
 
 
+@cache
+def of_one() -> dict[str, str]:
+    """English text of a number of things → English text of one."""
+    return texts_of(OF_ONE)
+
+
 def texts_of(part: Path) -> dict[str, str]:
     """What one file of the catalogue translates."""
     with part.open("rb") as file:
         return {str(message.id): str(message.string) for message in read_po(file) if message.id and message.string}
 
 
-def translate(language: Language, text: str) -> str:
-    """``text`` in ``language``; itself where the catalogue has nothing."""
-    return text if language == "en" else catalogue().get(text, text)
+def translate(language: Language, text: str, count: object = None) -> str:
+    """``text`` in ``language``; itself where the catalogue has nothing. ``count``: of how many things it tells."""
+    if language == "en":
+        return of_one().get(text, text) if count == 1 else text
+    return catalogue().get(text, text)
 
 
 def language_of(request: HTTPConnection) -> Language:

@@ -39,7 +39,8 @@ KEPT_FOR = timedelta(minutes=5)
 """Pictures made small are kept in memory, so that twenty consoles cost one."""
 DECODED_AT_ONCE = 2
 """A large picture takes up to 300 MB while it is made small, however many taps somebody asks for."""
-REASON = "门口核对照片 compared at the door"
+REASON = "门口核对照片 compared at the door: "
+"""Before the access point's id."""
 
 
 class _Found(NamedTuple):
@@ -94,7 +95,7 @@ class Portraits:
         if not known:
             with self._context.database.write() as session:
                 if not _recorded(session, actor, found.holder, now):
-                    after = {"fields": ["photo"], "reason": f"{REASON}: {found.access_point}"}
+                    after = {"fields": ["photo"], "reason": REASON + found.access_point}
                     audit.record(session, actor, now, DOOR_LOOK, found.holder, after=after)
         return found
 

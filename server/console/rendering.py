@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import BytecodeCache, ChainableUndefined, Environment, FileSystemLoader, pass_context
 from jinja2.bccache import Bucket
 from jinja2.runtime import Context
+from markupsafe import Markup
 
 from controller.event_base import Explanation
 from controller.reason_words import MOMENT
@@ -33,6 +34,17 @@ PANELS = ("notices", "alarms", "waiting", "taps", "plan", "doors", "areas", "rev
 SCANNER = "scanner:"
 """How the edge calls the scanners of an access point, which follows."""
 FLEET_PANELS = ("revocations", "edges")
+
+
+def _counting(language: Language) -> Callable[..., str]:
+    """``_(…)`` of the templates: Jinja's own does not tell a catalogue of how many the text speaks."""
+
+    @pass_context
+    def gettext(context: Context, text: str, /, **values: Any) -> str:
+        told = translate(language, text, values.get("count"))
+        return (Markup(told) if context.eval_ctx.autoescape else told) % values  # noqa: S704 - the catalogue's own; the values are escaped
+
+    return gettext
 
 
 class _Compiled(BytecodeCache):
@@ -148,6 +160,7 @@ class Renderer:
             lambda one, many, n: translate(language, one if n == 1 else many),
             newstyle=True,
         )
+        environment.globals["gettext"] = _counting(language)
         environment.globals.update(
             language=language,
             languages=LANGUAGES,

@@ -10,6 +10,7 @@ from server.console.customers import file, listing
 from server.console.customers.listing import PersonField
 from server.console.pages import page
 from server.console.people import operators_of
+from server.console.portraits import REASON as AT_DOOR
 from server.context import Context
 from server.operators.actor import Actor
 from server.operators.guard import requires
@@ -140,7 +141,7 @@ def looks_page(
     asked = {"subject": subject.strip()[:64], "by": by.strip()[:64]}
     looks = list_looks(session, actor, asked["subject"] or None, asked["by"] or None, True, after, PER_PAGE)
     return page(
-        request, session, context, actor, "looks.html", "customers", tab="looks", looks=looks.items, following=looks.next,
+        request, session, context, actor, "looks.html", "customers", tab="looks", looks=looks.items, at_door=AT_DOOR, following=looks.next,
         links=_links(session, looks.items), asked={name: value for name, value in asked.items() if value},
     )  # fmt: skip
 

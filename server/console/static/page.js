@@ -39,8 +39,8 @@ function count(html, selector) {
 function showChip(state) {
   const chip = $("live-chip");
   const parts = [];
-  if (waiting) parts.push(_("{count} wait for you").replace("{count}", waiting));
-  if (alarms) parts.push(_("{count} alarms").replace("{count}", alarms));
+  if (waiting) parts.push((waiting === 1 ? _("{count} waits for you") : _("{count} wait for you")).replace("{count}", waiting));
+  if (alarms) parts.push((alarms === 1 ? _("{count} alarm") : _("{count} alarms")).replace("{count}", alarms));
   const text = state === "lost" ? _("No connection") : parts.join(" · ") || _("No alarm stands.");
   chip.dataset.state = state === "lost" ? "lost" : parts.length ? "calls" : "up";
   if ($("live-chip-text").textContent !== text) $("live-chip-text").textContent = text;

@@ -190,7 +190,7 @@ def test_what_is_out_can_be_replaced_and_what_came_back_is_attested(depot: SlipD
     text = shown(client, path)
     assert 'name="act" value="return"' in text
     assert 'value="malware_check"' not in text, "that is for the site's own"
-    assert "1 devices came back" in text
+    assert "1 device came back" in text
 
 
 def test_a_correction_is_written_by_one_and_confirmed_by_another(depot: SlipDepot) -> None:

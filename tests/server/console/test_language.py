@@ -11,7 +11,7 @@ from controller.event_base import AlarmName
 from controller.events import AnyEvent
 from controller.reasons import ALARMS
 from controller.site_checks import parse_site
-from server.console.language import LANGUAGES, catalogue, preferred, translate
+from server.console.language import LANGUAGES, catalogue, of_one, preferred, translate
 from server.console.rendering import Renderer
 from server.console.words import WORDS, gathered
 from server.ledger.alarm_meanings import OWN
@@ -33,6 +33,26 @@ def test_translations_keep_the_placeholders_and_are_chinese() -> None:
         assert sorted(PLACEHOLDER.findall(english)) == sorted(PLACEHOLDER.findall(chinese)), english
         assert re.search("[一-鿿、-〟！-～]", chinese), english
         assert not re.search(" …|……", chinese), f"{english}: one sign, no blank before it"
+
+
+def test_of_one_thing_english_speaks_in_the_singular() -> None:
+    assert set(of_one()) <= used_texts()
+    for many, one in of_one().items():
+        assert one != many
+        assert set(PLACEHOLDER.findall(one)) <= set(PLACEHOLDER.findall(many))
+    said = Renderer(parse_site(SITE, "site.toml"))._environments
+    text = "{{ _('%(count)s sessions', count=n) }}, {{ _('%(count)s kinds of alarm', count=n) }}"
+    for n, english in (
+        (0, "0 sessions, 0 kinds of alarm"),
+        (1, "1 session, 1 kind of alarm"),
+        ("1+", "1+ sessions, 1+ kinds of alarm"),
+    ):
+        assert said["en"].from_string(text).render(n=n) == english
+        assert said["zh-CN"].from_string(text).render(n=n) == f"{n} 个会话, {n} 类报警"
+    hostile = "{{ _('with %(name)s', name='<b>') }}"
+    assert [said[language].from_string(hostile).render() for language in LANGUAGES] == [
+        translate(language, "with %(name)s") % {"name": "&lt;b&gt;"} for language in LANGUAGES
+    ]
 
 
 @pytest.mark.parametrize("path", sorted((CONSOLE / "templates").glob("*.html")), ids=lambda path: path.name)

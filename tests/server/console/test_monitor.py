@@ -90,6 +90,12 @@ def test_a_guard_sees_the_photo_small_and_the_look_is_recorded_once_an_hour(
     assert len(looks(context)) == 2
     shown = token_client(app, "auditor").get("/api/v1/personal/looks").json()["items"]
     assert [one["subject"] for one in shown] == ["hld_1", "hld_1"]
+    for language, said in (
+        ("en", "photo compared at the door: lobby → hall"),
+        ("zh-CN", "门口比对照片：lobby → hall"),
+    ):
+        headers = {"Accept": "text/html", "Accept-Language": language}
+        assert said in token_client(app, "auditor").get("/customers/looks", headers=headers).text
 
 
 def test_few_large_photos_are_decoded_at_a_time(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
