@@ -39,11 +39,9 @@ def texts_of(part: Path) -> dict[str, str]:
         return {str(message.id): str(message.string) for message in read_po(file) if message.id and message.string}
 
 
-def translate(language: Language, text: str, count: object = None) -> str:
-    """``text`` in ``language``; itself where the catalogue has nothing. ``count``: of how many things it tells."""
-    if language == "en":
-        return of_one().get(text, text) if count == 1 else text
-    return catalogue().get(text, text)
+def translate(language: Language, text: str) -> str:
+    """``text`` in ``language``; itself where the catalogue has nothing."""
+    return text if language == "en" else catalogue().get(text, text)
 
 
 def language_of(request: HTTPConnection) -> Language:

@@ -14,14 +14,13 @@ from zoneinfo import ZoneInfo
 from jinja2 import BytecodeCache, ChainableUndefined, Environment, FileSystemLoader, pass_context
 from jinja2.bccache import Bucket
 from jinja2.runtime import Context
-from markupsafe import Markup
 
 from controller.event_base import Explanation
 from controller.reason_words import MOMENT
 from controller.reasons import Language, remedy
 from controller.site import Area, Door, Site
 from server.console.floor_plan import FloorPlan, computed_plan
-from server.console.language import LANGUAGES, translate
+from server.console.language import LANGUAGES, of_one, translate
 from server.console.schedule_words import hours_of
 from server.console.static_files import static_files
 from server.console.view import EventView, Panels
@@ -36,15 +35,14 @@ SCANNER = "scanner:"
 FLEET_PANELS = ("revocations", "edges")
 
 
-def _counting(language: Language) -> Callable[..., str]:
-    """``_(…)`` of the templates: Jinja's own does not tell a catalogue of how many the text speaks."""
+def _counting(gettext: Callable[..., str]) -> Callable[..., str]:
+    """``_(…)`` of an English template: Jinja's own does not tell a catalogue of how many things the text speaks."""
 
     @pass_context
-    def gettext(context: Context, text: str, /, **values: Any) -> str:
-        told = translate(language, text, values.get("count"))
-        return (Markup(told) if context.eval_ctx.autoescape else told) % values  # noqa: S704 - the catalogue's own; the values are escaped
+    def counting(context: Context, text: str, /, **values: Any) -> str:
+        return gettext(context, of_one().get(text, text) if values.get("count") == 1 else text, **values)
 
-    return gettext
+    return counting
 
 
 class _Compiled(BytecodeCache):
@@ -160,7 +158,8 @@ class Renderer:
             lambda one, many, n: translate(language, one if n == 1 else many),
             newstyle=True,
         )
-        environment.globals["gettext"] = _counting(language)
+        if language == "en":
+            environment.globals["gettext"] = _counting(cast(Callable[..., str], environment.globals["gettext"]))
         environment.globals.update(
             language=language,
             languages=LANGUAGES,
