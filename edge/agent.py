@@ -347,6 +347,7 @@ class Agent:
                     self._handle(item, now)
                 self._write_and_act(now)
             self._outbox.persist(now, at_once=self.stopped)
+            self._journal.settle()
             self._housekeeping.checkpoint(self._engine, self.stopped)
             self._housekeeping.purge(now)
         except JournalFault as fault:

@@ -109,6 +109,10 @@ class SqliteJournal:
         with contextlib.suppress(sqlite3.Error):  # the records are in; a disk that fails is told by the next append
             self._checkpointer.committed(self._db, sum(map(len, records)))
 
+    def settle(self) -> None:
+        with contextlib.suppress(sqlite3.Error):  # as in append
+            self._checkpointer.settle(self._db)
+
     def after(self, seq: int, limit: int) -> list[Kept]:
         with self._guarded():
             rows = self._db.execute(

@@ -38,6 +38,9 @@ class NoJournal:
     def append(self, records: Sequence[bytes], wall_us: int) -> None:  # noqa: ARG002
         self._refuse()
 
+    def settle(self) -> None:
+        """Nothing was appended."""
+
     def after(self, seq: int, limit: int) -> list[Kept]:  # noqa: ARG002
         return []
 

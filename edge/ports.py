@@ -70,6 +70,10 @@ class Journal(Protocol):
         it."""
         ...
 
+    def settle(self) -> None:
+        """Whatever of the appending may wait until the doors were told: call it then."""
+        ...
+
     def after(self, seq: int, limit: int) -> list[Kept]:
         """Up to ``limit`` records after ``seq``, in order."""
         ...

@@ -103,6 +103,9 @@ class MemoryJournal:
             self._walls.append(wall_us)
         self._high_water_us = max(self._high_water_us, wall_us)
 
+    def settle(self) -> None:
+        """There is no disk."""
+
     def after(self, seq: int, limit: int) -> list[Kept]:
         first = max(seq, self._purged)
         return [Kept(first + 1 + n, record) for n, record in enumerate(self._records[first : first + limit])]

@@ -72,6 +72,7 @@ def _round(
         journal.append(records, edge.now().wall_us)
         edge.engine.commit()
         own.append(watch.s * 1e6)
+        journal.settle()
         watch = Stopwatch()
         appended.append(records[0])
         bare.append(watch.s * 1e6)
@@ -97,3 +98,4 @@ def _together(edge: RecordedTaps, journal: SqliteJournal, taps: list[BenchTap]) 
 def _write(edge: RecordedTaps, journal: SqliteJournal) -> None:
     journal.append(edge.engine.pending, edge.now().wall_us)
     edge.engine.commit()
+    journal.settle()

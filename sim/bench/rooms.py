@@ -114,6 +114,7 @@ class _Pairs:
         if kind:
             self._times[kind].decided.append(decided_s * 1e6)
             self._times[kind].written.append((watch.s - decided_s) * 1e6)
+        self._journal.settle()
         self._wall_us += STEP_US
         self._mono_us += STEP_US
         return () if outcome.record is None else outcome.record.events

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from controller.wire import GENESIS_HASH, chain
 from edge.journal import PURGE_ROWS, SqliteJournal
 from edge.ports import JournalFault
-from edge.wal_checkpointer import WAL_CHECKPOINT_BYTES
+from edge.wal_checkpointer import COMMIT_OVERHEAD_BYTES, WAL_CHECKPOINT_BYTES
 from tests.edge.boards.rig import wait_until
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "journal"
@@ -283,6 +283,24 @@ def test_the_write_ahead_log_does_not_grow_without_end(path: Path, opened: Open)
     wait_until(lambda: path.stat().st_size > 4 * WAL_CHECKPOINT_BYTES, "the log's move into the file")
     journal.close()
     assert not wal.exists()
+
+
+def test_a_commit_never_waits_for_the_log_and_settled_the_log_begins_anew(path: Path, opened: Open) -> None:
+    journal = opened()
+    asked: list[str] = []
+    journal._db.set_trace_callback(asked.append)
+    journal.append([bytes(1_000)] * (WAL_CHECKPOINT_BYTES // 1_000), 1)
+    wait_until(lambda: journal._checkpointer._nearly_all_moved, "the log's move into the file")
+    size = path.with_name("journal.db-wal").stat().st_size
+    for _ in range(3):
+        journal.append([b"x"], 1)
+    assert not [statement for statement in asked if "wal_checkpoint" in statement]
+    journal.settle()
+    journal.settle()
+    assert len([statement for statement in asked if "wal_checkpoint" in statement]) == 1
+    for _ in range(3):
+        journal.append([bytes(100_000)], 1)
+    assert path.with_name("journal.db-wal").stat().st_size <= size + 3 * COMMIT_OVERHEAD_BYTES
 
 
 # numbering and interleavings
