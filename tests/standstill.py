@@ -15,8 +15,8 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 ON_A_LINE = (
-    "tests/edge/boards/", "tests/edge/test_hardware.py", "tests/readers/", "tests/sim/test_hall", "tests/sim/test_nfcpy", "tests/sim/test_pn532",
-    "tests/sim/test_scanner_unit.py", "tests/sim/test_serial_line.py",
+    "tests/edge/boards/", "tests/edge/test_hardware.py", "tests/edge/test_scanner_lamps.py", "tests/readers/", "tests/sim/boards/test_board.py",
+    "tests/sim/test_hall", "tests/sim/test_nfcpy", "tests/sim/test_pn532", "tests/sim/test_scanner_unit.py", "tests/sim/test_serial_line.py",
 )  # fmt: skip
 """Where a test's paths begin that drives simulated chips, boards and scanners on their lines."""
 TRIES = 4

@@ -12,7 +12,7 @@ from edge.config import EdgeConfig, parse_config
 from edge.hardware import Hardware, HardwareStimulus
 from edge.ports import DeviceChanged, InputChanged, LockRead, Locks
 from sim.boards.board import SimulatedBoard
-from tests.edge.boards.rig import energise_all, energised, set_input, simulated, wait_until
+from tests.edge.boards.rig import energise_all, energised, set_input, simulated, wait_until, watch
 
 TOML = """
 site = "demo"
@@ -131,12 +131,13 @@ def test_it_is_what_the_agent_calls_locks(hardware: Hardware) -> None:
 
 
 def test_a_strike_is_energised_and_a_magnet_released_to_unlock(hardware: Hardware, sim: SimulatedBoard) -> None:
+    moves = watch(sim)
     hardware.unlock("strike", 300_000)
-    wait_until(lambda: energised(sim) == [0, 1])
-    wait_until(lambda: energised(sim) == [1])
+    wait_until(lambda: (0, True) in moves, "the strike's unlock")
+    wait_until(lambda: energised(sim) == [1], "the strike's lock")
     hardware.unlock("magnet", 300_000)
-    wait_until(lambda: energised(sim) == [])
-    wait_until(lambda: energised(sim) == [1])
+    wait_until(lambda: (1, False) in moves, "the magnet's unlock")
+    wait_until(lambda: energised(sim) == [1], "the magnet's lock")
 
 
 def test_an_unlock_that_waited_as_long_as_a_late_read_opens_nothing_and_is_told(
@@ -154,8 +155,8 @@ def test_a_lock_that_stays_unlocked_is_told_as_such_for_a_strike_and_for_a_magne
 ) -> None:
     at_rest = [(False, False)] if sim.driver != "lcus" else []
     wait_until(lambda: (heard.locks("strike"), heard.locks("magnet")) == (at_rest, at_rest), "one word at the start")
-    hardware.unlock("strike", SECOND_US)
-    hardware.unlock("magnet", SECOND_US)
+    hardware.unlock("strike", 2 * SECOND_US)
+    hardware.unlock("magnet", 2 * SECOND_US)
     wait_until(lambda: energised(sim) == [0], "both unlocked")
     sim.act("stuck")
     if sim.driver == "lcus":
@@ -181,17 +182,21 @@ def test_fire_holds_both_kinds_of_door_unlocked_until_they_are_locked(hardware: 
 
 
 @pytest.mark.parametrize(
-    ("pattern", "channels"), [("granted", [1, 4]), ("denied", [1, 5, 6]), ("pending", [1, 4]), ("alarm", [1, 5])]
+    ("pattern", "channels"), [("granted", {4}), ("denied", {5, 6}), ("pending", {4}), ("alarm", {5})]
 )
 def test_each_pattern_lights_its_channels_and_off_darkens_them(
-    modbus: SimulatedBoard, heard: Heard, pattern: str, channels: list[int]
+    modbus: SimulatedBoard, heard: Heard, pattern: str, channels: set[int]
 ) -> None:
     hardware = Hardware(config_for(modbus), heard)
     hardware.start()
+    wait_until(lambda: energised(modbus) == [1], "the outputs at rest")
+    lit: set[int] = set()
+    modbus.relays.on_output = lambda channel, on, _at_s: lit.add(channel) if on else None
     hardware.indicate("in", pattern)  # type: ignore[arg-type]
-    wait_until(lambda: energised(modbus) == channels)
+    wait_until(lambda: lit >= channels, "the pattern")
     hardware.indicate("in", "off")
     wait_until(lambda: energised(modbus) == [1])
+    assert lit == channels
     hardware.indicate("where no reader is", "granted")
     assert hardware.stop(5.0) == []
 
@@ -289,7 +294,7 @@ def test_a_degraded_reader_blips_red_beneath_all_else_until_off(
     lit: list[int] = []
     modbus.relays.on_output = lambda channel, on, _at_s: lit.append(channel) if on else None
     wired.indicate("in", "degraded")
-    wait_until(lambda: lit.count(5) == 2, "the blip, twice")
+    wait_until(lambda: lit.count(5) >= 2, "the blip, twice")
     wired.indicate("in", "granted")
     wait_until(lambda: 4 in lit, "granted")
     before = lit.count(5)

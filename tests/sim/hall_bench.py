@@ -65,12 +65,29 @@ class HallBench:
         output = getattr(self.hall.readers[reader].wiring, lamp)
         self.relays(output.board, lambda relays, at_s: relays.set(output.channel, on, at_s))
 
+    def grant(self, door: str, reader: str) -> None:
+        """Unlock and light green in one moment: nobody who looks sees the one without the other."""
+        wiring, green = self.hall.doors[door].wiring, self.hall.readers[reader].wiring.green
+        assert green is not None
+        locks, lamps = self.hall.boards[wiring.lock.board], self.hall.boards[green.board]
+
+        def both() -> None:
+            with self.hall.changed:
+                locks.relays.set(wiring.lock.channel, wiring.fail == "secure", locks.line.now())
+                lamps.relays.set(green.channel, True, locks.line.now())
+
+        locks.line.call(both)
+
+    def lies(self, card: str, reader: str) -> Callable[[], bool]:
+        """Whether a card is in a reader's field: the moment of its entry, from which an answer counts, is taken by then."""
+        return lambda: any(each is self.hall.cards[card].chip for each in self.hall.readers[reader]._field.cards)
+
     @contextmanager
     def meanwhile(self, when: Callable[[], bool], act: Callable[[], None]) -> Iterator[None]:
         """Do ``act`` in another thread once ``when()`` holds, as an edge would."""
 
         def run() -> None:
-            if until(when, 10.0, 0.005):
+            if until(when, 30.0, 0.005):
                 act()
 
         thread = threading.Thread(target=run)
@@ -78,7 +95,7 @@ class HallBench:
         try:
             yield
         finally:
-            thread.join(15)
+            thread.join(35)
 
 
 @contextmanager

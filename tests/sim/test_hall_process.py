@@ -18,6 +18,8 @@ from tests.sim.conftest import CARD_KEYS
 
 pytestmark = pytest.mark.processes
 
+END_S = 30.0
+
 
 def write_keys(folder: Path) -> Path:
     path = folder / "card.keys"
@@ -50,7 +52,7 @@ class Running:
     def finish(self) -> None:
         if self.process.poll() is None:
             self.process.kill()
-        self.process.communicate(timeout=10)
+        self.process.communicate(timeout=END_S)
         self._supervisor.close()
 
 
@@ -79,20 +81,24 @@ def test_it_says_where_it_is_and_leaves_nothing_when_it_ends(running: Running) -
             assert next(stream.iter_lines()) == "event: state"
             running.process.send_signal(signal.SIGTERM)
             assert running.hear() == {"STOPPING": "1"}
-            assert running.process.wait(10) == 0
+            assert running.process.wait(END_S) == 0
     assert list((folder / "dev").iterdir()) == []
     assert not (folder / "hall.json").exists()
 
 
 def test_after_a_kill_it_starts_again_in_the_same_folder(running: Running) -> None:
+    devices = running.folder / "hall" / "dev"
+    held = [os.open(path, os.O_RDWR | os.O_NOCTTY) for path in devices.iterdir()]  # no other pty gets their numbers
     running.process.kill()
-    running.process.communicate(timeout=10)
-    assert not any(path.exists() for path in (running.folder / "hall" / "dev").iterdir())  # the ptys are gone
+    running.process.communicate(timeout=END_S)
+    assert not any(path.exists() for path in devices.iterdir())  # the ptys are gone
+    for terminal in held:
+        os.close(terminal)
     (running.folder / "notify").unlink()
     again = Running(running.folder)
-    assert all(path.exists() for path in (running.folder / "hall" / "dev").iterdir())
+    assert all(path.exists() for path in devices.iterdir())
     again.process.send_signal(signal.SIGTERM)
-    assert again.process.wait(10) == 0
+    assert again.process.wait(END_S) == 0
     again.finish()
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from sim.boards.relays import Relays
 from tests.sim.hall_bench import HallBench, running_hall
 
 
@@ -42,14 +43,16 @@ class Host:
         if self._answer == "accepted":
             assert wiring.green is not None
             green = wiring.green
-            self._bench.relays(green.board, lambda relays, at_s: relays.flash(green.channel, True, 3, at_s))
-            threading.Event().wait(0.35)
-            self._bench.relays(green.board, lambda relays, at_s: relays.advance(at_s))
+
+            def flash(relays: Relays, at_s: float) -> None:
+                relays.flash(green.channel, True, 3, at_s)
+                relays.advance(at_s + 0.3)
+
+            self._bench.relays(green.board, flash)
         elif self._answer == "denied":
             self._bench.lamp("goods-out", "red", True)
         else:
-            self._bench.unlock("goods-door")
-            self._bench.lamp("goods-out", "green", True)
+            self._bench.grant("goods-door", "goods-out")
 
 
 def test_the_state_and_the_site_show_the_scanners(bench: HallBench) -> None:

@@ -12,6 +12,7 @@ from sim.field import Field
 from sim.pn532 import ACK_S, rising_edges
 from sim.pn532_commands import BAUD_RATES, WORK_S, Commands, Outcome, SyntaxFault
 from sim.pn532_frame import ACK, ERROR, NACK, encode
+from sim.waiting import until
 from tests.sim.conftest import Bench
 
 READ_TIMEOUT_S = 3.0
@@ -177,7 +178,7 @@ def test_a_powered_down_chip_wakes_by_the_line_if_told_so(bench: Bench) -> None:
     with connected(bench) as host:
         assert host.ask(bytes.fromhex("d41610")) == bytes.fromhex("d51700")
         assert host.hears_nothing()
-        assert not bench.chip.awake
+        assert until(lambda: not bench.chip.awake, READ_TIMEOUT_S)
         host.port.write(WAKE_UP)
         assert host.ask(GET_FIRMWARE_VERSION)[:2] == b"\xd5\x03"
 

@@ -171,9 +171,13 @@ def test_a_silent_line_answers_nothing_until_cleared(line: SerialLine) -> None:
 def test_timers_fire_in_order_and_not_when_cancelled(line: SerialLine) -> None:
     fired: list[str] = []
     done = threading.Event()
-    line.after(0.02, lambda: (fired.append("second"), done.set()))
-    line.after(0.001, lambda: fired.append("first"))
-    line.after(0.002, lambda: fired.append("never")).cancel()
+
+    def arm() -> None:
+        line.after(0.02, lambda: (fired.append("second"), done.set()))
+        line.after(0.001, lambda: fired.append("first"))
+        line.after(0.002, lambda: fired.append("never")).cancel()
+
+    line.call(arm)  # in the line's own thread: none fires before all are armed
     assert done.wait(WAIT_S)
     assert fired == ["first", "second"]
 

@@ -10,7 +10,8 @@ from edge.boards.board import Board
 from edge.boards.drivers import DRIVERS
 from sim.boards.board import DEFAULT_BAUD, SimulatedBoard
 
-WAIT_S = 60.0
+WAIT_S = 25.0
+"""Four tries of a test that waits in vain (tests/standstill.py) fit into the time that one test has."""
 
 
 @contextmanager
@@ -55,6 +56,31 @@ def energise_all(sim: SimulatedBoard) -> None:
 
 def set_input(sim: SimulatedBoard, number: int, closed: bool) -> None:
     sim.line.call(lambda: sim.relays.inputs.__setitem__(number, closed))
+
+
+def watch(sim: SimulatedBoard) -> list[tuple[int, bool]]:
+    """Relay movements from here on; what the board was asked before may still be on the wire."""
+    moves: list[tuple[int, bool]] = []
+    levels = list(sim.relays.outputs)
+
+    def moved(channel: int, on: bool, _at_s: float) -> None:
+        if levels[channel] != on:
+            levels[channel] = on
+            moves.append((channel, on))
+
+    sim.relays.on_output = moved
+    return moves
+
+
+def stick_when_on(sim: SimulatedBoard, channel: int) -> None:
+    """From the moment on in which this relay is energised, the relays no longer move: no pulse is over before."""
+
+    def moved(moved_channel: int, on: bool, at_s: float) -> None:
+        if (moved_channel, on) == (channel, True):
+            sim.relays.on_output = lambda _channel, _on, _at_s: None
+            sim.relays.stick(True, at_s)
+
+    sim.relays.on_output = moved
 
 
 def wait_until(condition: Callable[[], bool], what: str = "the condition") -> None:

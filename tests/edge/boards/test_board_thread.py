@@ -20,7 +20,16 @@ from edge.boards.board_thread import (
 from edge.boards.indicators import Step
 from sim.boards.board import SimulatedBoard
 from sim.faults import Drop, Duplicate, Garbage, Late
-from tests.edge.boards.rig import board_for, energise_all, energised, set_input, simulated, wait_until
+from tests.edge.boards.rig import (
+    board_for,
+    energise_all,
+    energised,
+    set_input,
+    simulated,
+    stick_when_on,
+    wait_until,
+    watch,
+)
 
 DRIVERS = ("modbus-rtu", "kmtronic", "lcus")
 TRIES = 5
@@ -60,20 +69,6 @@ class Heard:
 
     def conditions(self) -> list[BoardFact]:
         return [fact for fact in self.all() if not isinstance(fact, InputLevel | RelayRead)]
-
-
-def watch(sim: SimulatedBoard) -> list[tuple[int, bool]]:
-    """Relay movements from here on; what the board was asked before may still be on the wire."""
-    moves: list[tuple[int, bool]] = []
-    levels = list(sim.relays.outputs)
-
-    def moved(channel: int, on: bool, _at_s: float) -> None:
-        if levels[channel] != on:
-            levels[channel] = on
-            moves.append((channel, on))
-
-    sim.relays.on_output = moved
-    return moves
 
 
 def has_moved(moves: list[tuple[int, bool]], often: dict[tuple[int, bool], int]) -> bool:
@@ -250,8 +245,7 @@ def test_a_board_that_is_not_there_at_the_start_is_a_fault_and_found_when_plugge
     assert "cannot be opened" in heard.wait_failed()
     modbus.act("plug")
     heard.wait_recovered()
-    thread.pulse(0, True, 2, board_timed=True)
-    wait_until(lambda: energised(modbus) == [0])
+    pulsed(heard, lambda: thread.pulse(0, True, 600, board_timed=True), lambda: energised(modbus) == [0], "the pulse")
 
 
 @pytest.mark.parametrize("driver", ["modbus-rtu", "kmtronic"])
@@ -275,9 +269,8 @@ def test_a_relay_that_does_not_follow_is_a_fault_and_the_others_go_on(
 
 def test_a_relay_that_stays_on_after_its_pulse_is_a_fault(modbus: SimulatedBoard, start: Starter, heard: Heard) -> None:
     thread = start(modbus)
+    stick_when_on(modbus, 0)
     thread.pulse(0, True, 3, board_timed=True)
-    wait_until(lambda: energised(modbus) == [0])
-    modbus.act("stuck")
     assert "relay 0 was released but stays energised" in heard.wait_failed()
     modbus.act("normal")
     heard.wait_recovered()
@@ -291,9 +284,9 @@ def test_a_locks_relay_that_stays_on_is_told_until_it_lets_go(
     with simulated(driver, tmp_path) as sim:
         thread = start(sim, locks=frozenset({0}))
         assert heard.relays(0) == [(False, False)]
-        thread.pulse(0, True, 5, board_timed=driver == "modbus-rtu")
-        wait_until(lambda: heard.relays(0)[1:] == [(True, True)], "the word that it follows")
-        sim.act("stuck")
+        stick_when_on(sim, 0)
+        thread.pulse(0, True, 12, board_timed=driver == "modbus-rtu")
+        wait_until(lambda: heard.relays(0)[1:2] == [(True, True)], "the word that it follows")
         wait_until(lambda: heard.relays(0)[2:] == [(True, False)], "the word that it stays on")
         sim.act("normal")
         wait_until(lambda: heard.relays(0)[3:] == [(False, False)], "the word that it let go")

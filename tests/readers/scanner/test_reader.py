@@ -1,8 +1,11 @@
 """The scanner driver on a pty: whole scans, what is none, and the line's faults."""
 
+import array
+import fcntl
 import os
 import subprocess
 import sys
+import termios
 import tty
 from collections.abc import Iterator
 from pathlib import Path
@@ -108,9 +111,19 @@ def test_a_line_that_never_ends_a_code_is_a_fault(rig: ScannerRig) -> None:
     assert "sends without an end" in fault_of(rig.reader)
 
 
+def waiting(port: int) -> int:
+    """How many bytes lie there for whoever reads next."""
+    count: int = array.array("i", fcntl.ioctl(port, termios.FIONREAD, bytes(4)))[0]
+    return count
+
+
 def test_what_was_scanned_while_nobody_listened_is_never_presented(rig: ScannerRig) -> None:
-    rig.lay_down()
-    assert until(lambda: rig.unit.line.said_at_s > 0, 5.0, 0.01)
+    port = os.open(rig.path, os.O_RDWR | os.O_NOCTTY)
+    try:
+        rig.lay_down()
+        assert until(lambda: waiting(port) == len(rig.number) + 1, 5.0, 0.01)  # to the last byte
+    finally:
+        os.close(port)
     rig.reader.open()
     assert quiet(rig.reader)
 
