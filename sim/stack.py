@@ -5,7 +5,9 @@ The order: keys → broker and server → enrolment → hall → edge. ``directo
     card.keys  server.toml  server/  site/ (site.toml, edge.toml, population)  hall/ (hall.json, dev/)  edge/  logs/
 """
 
+import contextlib
 import json
+import secrets
 import shutil
 import socket
 import subprocess
@@ -25,6 +27,8 @@ DESK = "desk-1"
 COMMAND_TIMEOUT_S = 60.0
 SITES = Path(__file__).parent / "sites"
 EDGE_STOP_TIMEOUT_S = 5.0
+PORTS = range(12_000, 32_000)
+PORT_TRIES = 100
 
 BrokerKind = Literal["amqtt", "mosquitto"]
 PROCESSES = ("broker", "server", "hall", "edge", "desk")
@@ -296,7 +300,11 @@ def mosquitto_command(folder: Path, port: int) -> list[str]:
 
 
 def free_port() -> int:
-    """A port that is free now, for programs that cannot choose one themselves (mosquitto)."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that is free now, for programs that cannot choose one themselves (mosquitto). Below those that the system hands out: nobody else gets
+    it while the program starts, or is down for a while."""
+    for _ in range(PORT_TRIES):
+        port = secrets.choice(PORTS)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise ChildError(f"no free port from {PORTS.start} to {PORTS.stop - 1}")

@@ -16,6 +16,7 @@ from edge import link as link_module
 from edge.config import Broker
 from edge.link import MAX_OUTGOING, WILL, LinkError, MqttLink
 from edge.ports import LinkDown, LinkUp, MessageArrived, Stimulus
+from sim.stack import free_port
 
 WAIT_S = 15.0
 PREFIX = "menjin/v1/demo/edge-1/"
@@ -28,9 +29,7 @@ class Mosquitto:
 
     def __init__(self, directory: Path) -> None:
         found = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         config = directory / "mosquitto.conf"
         config.write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous true\nuser root\n", encoding="utf-8")
         self._command = [found, "-c", str(config)]
@@ -117,12 +116,17 @@ class Near:
     def next(self) -> Stimulus:
         return self.posted.get(timeout=WAIT_S)
 
+    def close(self) -> None:
+        """Until its thread has ended, which the link itself does not wait for that long."""
+        self.link.close()
+        assert self.link._client.ended.wait(WAIT_S)
+
 
 @pytest.fixture
 def near(mosquitto: Mosquitto) -> Iterator[Near]:
     end = Near(mosquitto.url)
     yield end
-    end.link.close()
+    end.close()
 
 
 def test_up_means_subscribed_so_nothing_said_after_it_is_missed(near: Near, far: Far) -> None:
@@ -158,19 +162,19 @@ def test_a_retained_head_comes_at_the_first_connect(mosquitto: Mosquitto, far: F
     try:
         assert {type(near.next()), type(near.next())} == {LinkUp, MessageArrived}
     finally:
-        near.link.close()
+        near.close()
 
 
 def test_what_was_said_while_it_was_away_is_delivered_by_the_persistent_session(mosquitto: Mosquitto, far: Far) -> None:
     first = Near(mosquitto.url)
     assert first.next() == LinkUp()
-    first.link.close()
+    first.close()
     far.say("delta", b"missed")
     second = Near(mosquitto.url)
     try:
         assert MessageArrived("delta", b"missed") in {second.next(), second.next()}
     finally:
-        second.link.close()
+        second.close()
 
 
 def test_without_a_broker_it_says_so_takes_nothing_and_stops_at_once(tmp_path: Path) -> None:
@@ -179,7 +183,7 @@ def test_without_a_broker_it_says_so_takes_nothing_and_stops_at_once(tmp_path: P
     assert isinstance(down, LinkDown)
     assert "no broker" in down.cause
     assert not near.link.publish("records", b"x")
-    near.link.close()
+    near.close()
 
 
 def test_a_broker_that_goes_and_comes_back_is_found_again(near: Near, far: Far, mosquitto: Mosquitto) -> None:
@@ -200,7 +204,7 @@ def test_a_process_that_dies_leaves_its_will_and_an_orderly_end_does_not(mosquit
     assert isinstance(near.next(), LinkDown)
     assert near.next() == LinkUp()
     near.link.publish("status", b"bye", retain=True)
-    near.link.close()
+    near.close()
     assert far.next("status") == b"bye"
     far.say("ack", b"mark")
     assert far.heard.get(timeout=WAIT_S) == ("ack", b"mark")

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import socket
 from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
@@ -13,6 +12,7 @@ from typer.testing import CliRunner
 
 from edge.cli import app
 from edge.muster.password import write_password
+from sim.stack import free_port
 from tests.edge.boards.rig import wait_until
 from tests.edge.muster.people import write_state
 from tests.edge.test_cli import Place, Process, refused
@@ -68,9 +68,7 @@ def test_muster_password_is_asked_for_twice_and_kept_as_a_hash(place: Place) -> 
 
 @pytest.mark.processes
 def test_the_running_edge_shows_its_page_with_server_and_broker_dead(place: Place) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     text = place.config.read_text(encoding="utf-8")
     place.config.write_text(
         text + f'[muster]\nlisten = "127.0.0.1:{port}"\npassword_file = "muster.password"\n', encoding="utf-8"
