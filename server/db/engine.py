@@ -11,7 +11,6 @@ answer was built. Threads and periodic work do. Bulk work (ingest) takes ``sessi
 import json
 import re
 import sqlite3
-import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -21,7 +20,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 from sqlmodel import Session
 
 BUSY_TIMEOUT_MS = 5_000
@@ -29,7 +28,6 @@ POOL_SIZE = 20
 POOL_OVERFLOW = 20
 POOL_WAIT_S = 10
 CONNECT_WAIT_S = 10
-_POOL = "pool"
 _POSTGRESQL_LIMITS = "-c lock_timeout=10s -c statement_timeout=60s -c idle_in_transaction_session_timeout=120s"
 
 
@@ -62,6 +60,22 @@ def is_away(error: Exception) -> bool:
         return str(state)[:2] in _PASSING_CLASSES
     code = getattr(error.orig, "sqlite_errorcode", None)
     return code is None or code & 0xFF not in _SQLITE_STATEMENT_FAULTS
+
+
+class _Pool(QueuePool):
+    """A connection that is given back after :meth:`Database.close` is closed then: the engine has another pool, and nobody else would. Given
+    back first, then looked: whichever comes first, the closing or the return, the other sees it."""
+
+    _closed = False
+
+    def dispose(self) -> None:
+        self._closed = True
+        super().dispose()
+
+    def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
+        super()._do_return_conn(record)
+        if self._closed:
+            super().dispose()
 
 
 class Database:
@@ -139,17 +153,18 @@ def _make_engine(url: str) -> Engine:
             pool_size=POOL_SIZE,
             max_overflow=POOL_OVERFLOW,
             pool_timeout=POOL_WAIT_S,
-            poolclass=sqlalchemy.QueuePool,
+            poolclass=_Pool,
             hide_parameters=True,
             json_deserializer=_read_json,
             connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000},
         )
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
-        return _closing_late(engine)
+        return engine
     if backend == "postgresql":
-        engine = sqlalchemy.create_engine(
+        return sqlalchemy.create_engine(
             parsed.set(drivername="postgresql+psycopg"),
+            poolclass=_Pool,
             pool_size=POOL_SIZE,
             max_overflow=POOL_OVERFLOW,
             pool_timeout=POOL_WAIT_S,
@@ -163,23 +178,7 @@ def _make_engine(url: str) -> Engine:
             }
             | dict(parsed.query),
         )
-        return _closing_late(engine)
     raise DatabaseError(f"database_url: {backend!r} is not supported; use sqlite or postgresql")
-
-
-def _closing_late(engine: Engine) -> Engine:
-    """A connection that is given back after :meth:`Database.close` is closed then: its pool is gone, and nobody else would."""
-
-    def opened(_connection: Any, record: ConnectionPoolEntry) -> None:
-        record.info[_POOL] = weakref.ref(engine.pool)
-
-    def given_back(connection: Any, record: ConnectionPoolEntry) -> None:
-        if connection is not None and record.info[_POOL]() is not engine.pool:
-            connection.close()
-
-    event.listen(engine, "connect", opened)
-    event.listen(engine, "checkin", given_back)
-    return engine
 
 
 def _read_json(text: str | bytes) -> Any:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import psycopg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError, StatementError
 from sqlmodel import Session, select
 
@@ -90,6 +90,24 @@ def test_a_connection_in_use_when_the_database_closes_is_closed_when_it_is_given
     with pytest.raises((sqlite3.ProgrammingError, psycopg.OperationalError), match="closed"):
         held.execute("SELECT 1")  # type: ignore[union-attr]
     assert _count(database) == 0, "whoever asks later has a new one"
+    assert _count(database) == 0
+
+
+def test_a_connection_that_is_being_made_when_the_database_closes_is_closed_when_it_is_given_back(
+    database: Database,
+) -> None:
+    asked = database.engine.pool
+
+    def close(*_: object) -> None:
+        if database.engine.pool is asked:
+            database.close()
+
+    event.listen(asked, "connect", close, insert=True)
+    with database.read() as session:
+        held = session.connection().connection.driver_connection
+    event.remove(asked, "connect", close)
+    with pytest.raises((sqlite3.ProgrammingError, psycopg.OperationalError), match="closed"):
+        held.execute("SELECT 1")  # type: ignore[union-attr]
     assert _count(database) == 0
 
 
