@@ -29,6 +29,7 @@ from server.db.migrate import migrate
 from server.logs import processors
 from server.operators import passwords
 from tests.server.postgresql import postgresql_cluster
+from tests.server.waiting import LIMIT_S, until
 
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 """Where the tests' clock stands: a Monday, 16:00 in Shanghai."""
@@ -71,6 +72,8 @@ out = true
 id = "office"
 week = [[[480, 1080]], [[480, 1080]], [[480, 1080]], [[480, 1080]], [[480, 1080]], [], []]
 """
+
+OTHERS_WAIT_S = 10.0
 
 _numbers = itertools.count(1)
 
@@ -151,6 +154,15 @@ def _connect_where_it_points_now(of: Engine, _dialect: Any, _record: Any, argume
 
 
 @pytest.fixture(scope="session", autouse=True)
+def no_thread_outlives_its_service() -> Iterator[None]:
+    """A process that ends leaves a slow thread behind; here it would go on in the next test's database."""
+    with pytest.MonkeyPatch.context() as patch:
+        for service in ("crm.service", "escalation.service", "fleet.listening", "fleet.service", "personal.erasure"):
+            patch.setattr(f"server.{service}.STOP_WAIT_S", LIMIT_S)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def one_loop_for_all_clients() -> Iterator[None]:
     """A client that is not entered would start a thread with a loop, and worker threads in it, for every request."""
     with start_blocking_portal() as portal, pytest.MonkeyPatch.context() as patch:
@@ -227,11 +239,20 @@ def database_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: P
     url: str = request.getfixturevalue("postgresql_database")
     yield url
     with psycopg.connect(url, autocommit=True) as connection:
+        until(lambda: not _others_at_work(connection), OTHERS_WAIT_S)
         used = _used_tables(connection)
         if used:
             connection.execute(
                 sql.SQL("TRUNCATE {} RESTART IDENTITY CASCADE").format(sql.SQL(", ").join(map(sql.Identifier, used)))
             )
+
+
+def _others_at_work(connection: psycopg.Connection[Any]) -> list[Any]:
+    """Transactions of threads that a server left behind at its end: TRUNCATE and they could wait for each other."""
+    return connection.execute(
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        " AND xact_start IS NOT NULL AND backend_type = 'client backend'"
+    ).fetchall()
 
 
 def _used_tables(connection: psycopg.Connection[Any]) -> list[str]:

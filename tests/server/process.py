@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 START_S = 30.0
-STOP_S = 10.0
+STOP_S = 15.0
+"""As deploy/systemd/menjin-server.service grants it."""
 
 
 @dataclass

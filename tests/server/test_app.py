@@ -60,7 +60,7 @@ def test_processes_that_start_at_once_make_one_administrator_whose_password_is_i
     with contexts[0].database.read() as session:
         operators = session.exec(select(Operator)).all()
     for context in contexts:
-        context.database.close()
+        context.close()
     assert [operator.username for operator in operators] == ["admin"]
     secret = (config.dir / FIRST_SIGN_IN_FILE).read_text("utf-8").split("password:")[1].strip()
     assert verify_password(secret, operators[0].password_hash)

@@ -15,7 +15,7 @@ from controller.wire import MAX_MESSAGE_BYTES
 from server.broker import LoopbackBroker, start_broker
 from server.config import ConfigError
 
-WAIT_S = 10.0
+WAIT_S = 30.0
 
 
 class BrokerThread:

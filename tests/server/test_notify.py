@@ -14,7 +14,7 @@ def test_all_lines_travel_in_one_datagram(tmp_path: Path, monkeypatch: pytest.Mo
     name = f"menjin-test-{os.getpid()}" if abstract else str(tmp_path / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
         supervisor.bind("\0" + name if abstract else name)
-        supervisor.settimeout(5)
+        supervisor.settimeout(30)
         monkeypatch.setenv("NOTIFY_SOCKET", "@" + name if abstract else name)
         notify("READY=1", "X_URL=http://127.0.0.1:1")
         assert supervisor.recv(1000) == b"READY=1\nX_URL=http://127.0.0.1:1"

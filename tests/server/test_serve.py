@@ -72,7 +72,7 @@ def talk(conversation: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Aw
 
 
 async def _all(reader: asyncio.StreamReader) -> bytes:
-    with contextlib.suppress(ConnectionResetError):
+    with contextlib.suppress(ConnectionError):
         return await reader.read()
     return b""
 

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 
 STEP_S = 0.02
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 
 
 def until(holds: Callable[[], bool], limit_s: float = LIMIT_S) -> bool:

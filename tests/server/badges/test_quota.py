@@ -178,7 +178,7 @@ def test_racing_connections_get_no_badge_beyond_the_quota(database: Database, ki
     refused: list[BaseException] = []
 
     def race(slot: int) -> None:
-        start.wait(10)
+        start.wait(60)
         try:
             with database.write() as session:
                 badge(session.connection(), holder_id=person, customer_id=owner, customer_kind=kind, slot=slot)

@@ -108,6 +108,14 @@ def edge(app: FastAPI) -> EdgeRow:
     return EdgeRow(context_of_app(app))
 
 
+def bound(port: int) -> socket.socket:
+    """A socket at a port (0: any free one) on which nobody is heard before it listens."""
+    made = socket.socket()
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    made.bind(("127.0.0.1", port))
+    return made
+
+
 class Served:
     """An app on a socket of its own, which can be stopped and served again at the same address."""
 
@@ -119,6 +127,8 @@ class Served:
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
         self._socket: socket.socket | None = None
+        self._kept: socket.socket | None = None
+        """Between two servings: nobody else gets the port."""
 
     @property
     def url(self) -> str:
@@ -127,12 +137,12 @@ class Served:
 
     def start(self) -> None:
         """Serve; the second time at the same port."""
-        self._socket = socket.create_server(("127.0.0.1", self.port))
-        self.port = self._socket.getsockname()[1]
+        listening = self._socket = self._kept or bound(0)
+        listening.listen()
+        self.port, self._kept = listening.getsockname()[1], None
         self.context.stopping = asyncio.Event()
         options = uvicorn.Config(self.app, lifespan="off", log_config=None, timeout_graceful_shutdown=2)
         server = _Server(options, self.url, self.context.stopping)
-        listening = self._socket
         self._thread = threading.Thread(target=lambda: server.run(sockets=[listening]))
         self._thread.start()
         assert until(lambda: server.started)
@@ -146,7 +156,12 @@ class Served:
         self._thread.join(15)
         assert not self._thread.is_alive()
         self._socket.close()
-        self._server = None
+        self._server, self._kept = None, bound(self.port)
+
+    def release(self) -> None:
+        """It is served no more."""
+        if self._kept is not None:
+            self._kept.close()
 
 
 @contextmanager
@@ -158,6 +173,7 @@ def serving(config: Config) -> Iterator[Served]:
         yield served
     finally:
         served.stop()
+        served.release()
         served.context.database.close()
 
 

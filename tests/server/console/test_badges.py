@@ -388,10 +388,10 @@ def test_what_was_decided_or_is_to_be_issued_for_another_departments_customer_is
     service = token_client(app, "customer_service")
     decided = section(shown(service, "/applications?every=true"), "decided")
     assert "C001" in decided
-    assert "C002" not in decided
+    assert not re.search(r"\bC002\b", decided)  # an id may hold it by chance
     waiting = section(shown(service, "/applications"), "to-issue")
     assert "C001" in waiting
-    assert "C002" not in waiting, "whose card this department does not write"
+    assert not re.search(r"\bC002\b", waiting), "whose card this department does not write"
 
 
 def test_more_people_than_are_listed_is_said_and_the_chosen_one_is_among_them(

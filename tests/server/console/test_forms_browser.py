@@ -58,6 +58,12 @@ class Desk:
         page.get_by_label("User name").fill(username)
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url(lambda url: "/sign-in" not in url)
+
+
+def alive(page: Page) -> None:
+    """The page's modules are there, and what was typed before is back in its forms."""
+    expect(page.locator("#live-chip")).to_have_attribute("data-state", "up")
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +140,7 @@ def test_an_ended_session_brings_back_what_its_operator_typed_and_nobody_else(pa
     page.wait_for_url("**/sign-in?**")  # the stream ends within 2 s, before anything is sent
     desk.sign_in(page, "zhou")
     expect(page.locator("h1")).to_contain_text("C001")
+    alive(page)
     expect(page.locator("#edit-facts [name=remark]")).not_to_have_value("typed before the session ended")
     desk.end_sessions()
     page.wait_for_url("**/sign-in?**")
@@ -151,6 +158,7 @@ def test_an_ended_session_brings_back_what_its_operator_typed_and_nobody_else(pa
     page.get_by_role("button", name="Sign out").click()
     desk.sign_in(page)
     page.goto(desk.served.url + FILE)
+    alive(page)
     expect(page.locator("#edit-facts [name=remark]")).to_have_value("typed before the session ended")
 
 
@@ -387,7 +395,7 @@ def test_a_number_in_full_width_digits_is_that_number_and_what_is_none_is_refuse
 
 
 def test_keys_do_nothing_behind_a_dialog_and_what_no_page_takes_for_a_scan_stays_typed(page: Page, desk: Desk) -> None:
-    expect(page.locator("#live-chip")).to_have_attribute("data-state", "up")  # the page's modules are there
+    alive(page)
     page.keyboard.press("?", delay=AS_A_PERSON_MS)
     expect(page.locator("#shortcuts")).to_be_visible()
     page.evaluate(
@@ -395,8 +403,8 @@ def test_keys_do_nothing_behind_a_dialog_and_what_no_page_takes_for_a_scan_stays
     )
     for key in ("e", "n", "o", "g", "b"):
         page.keyboard.press(key, delay=AS_A_PERSON_MS)
+    page.keyboard.press("Escape")  # by which the key before it would have acted
     assert page.evaluate("() => window.clicked") is None
-    page.keyboard.press("Escape")
     edit(page, remark="")
     page.locator("#edit-facts [name=remark]").focus()
     page.evaluate(
@@ -409,6 +417,7 @@ def test_keys_do_nothing_behind_a_dialog_and_what_no_page_takes_for_a_scan_stays
 
 
 def test_a_scan_is_told_whole_and_neither_types_chooses_nor_presses(page: Page, desk: Desk) -> None:
+    alive(page)
     page.evaluate(
         """() => { window.scanned = []; document.addEventListener("scan", (event) => {
         window.scanned.push(event.detail.text); event.preventDefault(); }); }"""
@@ -438,7 +447,7 @@ def test_a_scan_is_told_whole_and_neither_types_chooses_nor_presses(page: Page, 
 
 
 def test_a_scan_on_any_page_leads_to_what_it_names_and_stands_in_no_address(page: Page, desk: Desk) -> None:
-    expect(page.locator("#live-chip")).to_have_attribute("data-state", "up")  # the page's modules are there
+    alive(page)
     page.evaluate("() => document.activeElement.blur()")
     scan(page, "S-0000-UNKNOWN")
     expect(page.locator("[data-scan-said]")).to_contain_text("There is no exit slip")

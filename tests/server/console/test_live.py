@@ -153,8 +153,10 @@ def test_another_process_reads_the_same_sequence(edge: EdgeRow, guard: Actor, co
 
 @ON_SQLITE
 def test_whoever_comes_while_events_pour_in_misses_and_doubles_none(
-    hub: LiveHub, edge: EdgeRow, guard: Actor, context: Context
+    hub: LiveHub, edge: EdgeRow, guard: Actor, context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(live, "QUEUE_FRAMES", 1000)  # nobody reads while they pour in, however long that takes
+
     async def story() -> None:
         start = last_seq(context)
         loop = asyncio.get_running_loop()

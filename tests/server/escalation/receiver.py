@@ -36,7 +36,7 @@ def running_receiver(certificate: tuple[Path, Path] | None = None) -> Iterator[R
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             receiver.got.append((self.path, {name.lower(): value for name, value in self.headers.items()}, body))
             if receiver.held is not None:
-                receiver.held.wait(20)
+                receiver.held.wait(60)
             self.send_response(receiver.status)
             if receiver.location:
                 self.send_header("Location", receiver.location)

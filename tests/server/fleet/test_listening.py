@@ -9,7 +9,7 @@ from server.db.engine import Database
 from server.fleet.listening import ChangeListener
 from server.registry.models import Customer
 from tests.server.conftest import ON_SQLITE
-from tests.server.waiting import until
+from tests.server.waiting import LIMIT_S
 
 
 @pytest.mark.parametrize("database_kind", [pytest.param("postgresql", marks=pytest.mark.postgresql)])
@@ -17,25 +17,22 @@ def test_a_commit_wakes_and_a_lost_connection_is_made_again(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("server.fleet.listening.PAUSE_S", 0.05)
-    woken = threading.Event()
-    listener = ChangeListener(database, woken.set)
+    wakes = threading.Semaphore(0)
+    listener = ChangeListener(database, wakes.release)
     listener.start()
     try:
         for code in ("C1", "C2"):
-            assert listener.listens.wait(10)
-            assert woken.wait(10), "what was committed before"
-            woken.clear()
+            assert wakes.acquire(timeout=LIMIT_S), "what was committed before, once a connection listens"
+            assert listener.listens.is_set()
             with database.write() as session:
                 session.add(Customer(code=code, kind="individual", name="n"))
                 session.flush()
-                assert not woken.wait(0.2), "nobody is woken before the commit"
-            assert woken.wait(10)
+                assert not wakes.acquire(timeout=0.2), "nobody is woken before the commit"
+            assert wakes.acquire(timeout=LIMIT_S)
             with database.write() as session:
                 session.connection().execute(
                     text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN %'")
                 )
-            assert until(lambda: not listener.listens.is_set())
-            woken.clear()
     finally:
         listener.stop()
     assert not [thread for thread in threading.enumerate() if thread.name == "registry-listen"]

@@ -53,7 +53,7 @@ class LiveEdge:
             self._keys[body.kid] = body.public_key
 
     def connect(self) -> None:
-        self._client.connect_async("127.0.0.1", self._port, 5)
+        self._client.connect_async("127.0.0.1", self._port, 60)
         self._client.loop_start()
         assert until(self._client.is_connected)
 
@@ -99,7 +99,7 @@ def app(config: Config, mosquitto: Mosquitto) -> Iterator[FastAPI]:
     """The application on the system's clock, its fleet service running."""
     made = create_app(config.model_copy(update={"broker_url": mosquitto.url}), run_services=False)
     yield made
-    made.state.context.database.close()
+    made.state.context.close()
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from server.personal.models import Attachment
 from server.problems import Problem
 from tests.server.conftest import ON_SQLITE, START
 from tests.server.personal.conftest import DAY, DESK, new_application, pdf, picture
+from tests.server.waiting import until
 
 
 def stored(context: Context, part: str = "photo", body: bytes | None = None) -> Attachment:
@@ -264,11 +265,7 @@ def test_the_service_works_in_the_background_and_ends(context: Context) -> None:
     service = ErasureService(context)
     service.start()
     try:
-        for _ in range(500):
-            if reread(context, attachment).erased_at is not None:
-                break
-            service._stopping.wait(0.01)
+        assert until(lambda: reread(context, attachment).erased_at is not None)
     finally:
         service.stop()
-    assert reread(context, attachment).erased_at is not None
     assert not service._thread.is_alive()

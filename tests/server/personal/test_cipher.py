@@ -120,7 +120,7 @@ def test_a_damaged_file_is_one_clear_error(tmp_path: Path, content: str) -> None
 
 def test_servers_that_start_at_once_agree_on_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both see no file; one makes it, the other finds it made and reads that."""
-    reached = threading.Barrier(2, timeout=10)
+    reached = threading.Barrier(2, timeout=30)
     make = cipher.ensure_key_file
 
     def meet(path: Path, text: str) -> None:
@@ -133,7 +133,7 @@ def test_servers_that_start_at_once_agree_on_one_file(tmp_path: Path, monkeypatc
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert made[0].index("name", "李娜") == made[1].index("name", "李娜")
 
 

@@ -210,5 +210,5 @@ def test_postgresql_is_notified_once_per_statement(database: Database, crm: Crm)
     with psycopg.connect(database.url, autocommit=True) as listening:
         listening.execute("LISTEN menjin_registry")
         crm.run("INSERT INTO customer (code, kind, name) VALUES ('a', 'organisation', 'a'), ('b', 'organisation', 'b')")
-        assert len(list(listening.notifies(timeout=5, stop_after=1))) == 1
+        assert len(list(listening.notifies(timeout=30, stop_after=1))) == 1
         assert list(listening.notifies(timeout=0)) == []
