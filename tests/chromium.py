@@ -15,8 +15,11 @@ AS_A_PERSON_MS = 70
 
 _AS_A_SCANNER = """([text, suffix]) => {
   const field = document.activeElement;
+  let at = performance.now();
   for (const key of [...text].flatMap((one) => (one === one.toLowerCase() ? [one] : ["Shift", one])).concat(suffix)) {
-    const free = field.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+    const typed = new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true });
+    Object.defineProperty(typed, "timeStamp", { value: (at += 1) });
+    const free = field.dispatchEvent(typed);
     if (!free || key.length > 1) continue;
     if ("selectionStart" in field) field.value += key;
     for (const one of field.options ?? []) if (one.text.toLowerCase().startsWith(key.toLowerCase())) one.selected = true;
@@ -39,5 +42,5 @@ def launched(*flags: str) -> Iterator[Browser]:
 
 
 def scan(page: Page, text: str, suffix: str = "Enter") -> None:
-    """As a USB scanner types where the focus is: all keys within a millisecond, Shift before each capital. A loaded machine does not make it slower."""
+    """As a USB scanner types where the focus is: a key each millisecond, Shift before each capital. The times are given: a loaded machine does not make it slower."""
     page.evaluate(_AS_A_SCANNER, [text, suffix])

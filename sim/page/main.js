@@ -420,10 +420,10 @@ function follow() {
     $("link").textContent = words.lost;
   };
   source.addEventListener("state", async (event) => {
-    alive();
     state = JSON.parse(event.data);
     table = await (await fetch("/papers")).json();
     drawAll();
+    alive();
   });
   source.addEventListener("tick", alive);
   source.addEventListener("change", (event) => {

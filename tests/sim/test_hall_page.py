@@ -22,6 +22,7 @@ from tests.chromium import launched
 from tests.sim.hall_bench import HallBench, running_hall
 
 pytestmark = pytest.mark.browser
+expect.set_options(timeout=15_000)  # a loaded machine is slow, not wrong
 
 TABLE = {
     "papers": [
@@ -151,8 +152,11 @@ def test_a_code_is_scanned_at_the_goods_door(page: Page, served: tuple[HallBench
     bench, _ = served
     bench.lamp("goods-out", "red", False)
     line = bench.hall.scanners["scanner-out"].line
+    before = line.said_at_s
     field = page.get_by_role("textbox", name="Scanner Goods door · out")
-    with bench.meanwhile(lambda: 0 < line.said_at_s < line.now() - 0.1, lambda: bench.lamp("goods-out", "red", True)):
+    with bench.meanwhile(
+        lambda: before < line.said_at_s < line.now() - 0.1, lambda: bench.lamp("goods-out", "red", True)
+    ):
         field.fill("SN-00017")
         page.keyboard.press("Enter")
         expect(page.locator("#lines li", has_text="SN-00017 scanned at Goods door · out")).to_contain_text("denied")

@@ -15,8 +15,10 @@ export function keepFresh(_) {
   if (!document.querySelector("[data-fresh]")) return;
   let askedAt = Date.now();
   let asking = false;
+  let again = false; // a change was heard of while it was asked: the answer may be from before
 
   async function refresh() {
+    if (asking) again = true;
     if (asking || document.hidden) return;
     asking = true;
     askedAt = Date.now();
@@ -37,6 +39,9 @@ export function keepFresh(_) {
     } finally {
       asking = false;
     }
+    if (!again) return;
+    again = false;
+    refresh();
   }
 
   setInterval(() => { if (Date.now() - askedAt >= EVERY_MS) refresh(); }, 1000);
