@@ -8,7 +8,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from sim.waiting import until
 
-CONNECT_S = 10.0
+CONNECT_S = 30.0
 
 
 class Stranger:

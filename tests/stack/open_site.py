@@ -16,7 +16,7 @@ from sim.population import Population
 from sim.stack import EDGE, BrokerKind, Stack
 from sim.waiting import Stopwatch, pause, until
 
-READY_S = 30.0
+READY_S = 60.0
 DECISION_S = 8.0
 WAIT_S = 30.0
 ONE_READ_S = 1.5

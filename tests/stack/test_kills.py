@@ -14,8 +14,8 @@ from sim.population import Population
 from sim.stack import EDGE, BrokerKind, Stack
 from sim.waiting import pause, until
 
-UNLOCK_ENDS_S = 15.0
-READY_S = 20.0
+UNLOCK_ENDS_S = 30.0
+READY_S = 60.0
 
 
 def kill_rounds(directory: Path, rounds: int, seed: int, broker: BrokerKind) -> None:
