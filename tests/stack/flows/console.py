@@ -173,12 +173,13 @@ def site_minute(hours: float) -> str:
 
 
 def settled(page: Page) -> None:
-    """The page's scripts are there: it follows the stream, or is the kiosk's."""
+    """The page's scripts are there, those of its section too: it follows the stream, or is the kiosk's."""
     path = urlsplit(page.url).path
     if path == "/live":
         expect(page.locator("body")).to_have_attribute("data-link", "up")
     elif path != "/kiosk":
         expect(page.locator("#live-chip")).to_have_attribute("data-state", re.compile("up|calls"))
+    page.wait_for_load_state()
 
 
 def press(page: Page, key: str) -> None:

@@ -2,7 +2,7 @@
 
 from playwright.sync_api import Page, expect
 
-from tests.stack.flows.console import Console, paper
+from tests.stack.flows.console import Console, paper, settled
 
 CARD = "flow-badge"
 WRITTEN_MS = 60_000
@@ -85,6 +85,7 @@ def hand_in_papers(desk: Page, of: str) -> None:
     desk.click("[data-act=keep-photo]")
     expect(desk.locator("[data-part=photo]")).to_have_attribute("data-there", "True")
     for part in ("id_copy", "letter"):
+        settled(desk)  # what sends a chosen file at once is there
         desk.set_input_files(f"#give-{part} input[type=file]", paper(part, of))
         expect(desk.locator(f"[data-part={part}]")).to_have_attribute("data-there", "True")
     expect(desk.locator("#progress [data-step=papers]")).to_have_attribute("data-state", "done")
@@ -97,8 +98,9 @@ def write_the_card(console: Console, desk: Page) -> str:
     writing = desk.locator("#writing")
     expect(writing).to_have_attribute("data-state", "card")
     console.stack.hall.post("/cards", {"id": CARD, "technology": "desfire-blank", "number": ""})
-    console.stack.hall.post("/lay", {"card": CARD, "reader": "desk"})
-    expect(desk.locator("#badge-now")).to_contain_text(number, timeout=WRITTEN_MS)
+    with desk.expect_navigation(timeout=WRITTEN_MS):  # what stands on the page may be fresh before it comes anew
+        console.stack.hall.post("/lay", {"card": CARD, "reader": "desk"})
+    expect(desk.locator("#badge-now")).to_contain_text(number)
     console.stack.hall.post("/remove", {"reader": "desk"})
     return number
 

@@ -55,6 +55,7 @@ def test_who_is_alone_in_the_hall_is_an_alarm_until_somebody_joins_them(console:
     press(guard, "m")
     expect(guard.locator("#sound-do")).to_have_text("Sound on")
     press(guard, "a")
+    expect(guard.locator("#alarms [data-act=acknowledge]:focus")).to_have_count(1)
     guard.keyboard.press("Enter")
     guard.fill("#ask-text", "called them: a colleague is on the way")
     guard.click("#ask-do")

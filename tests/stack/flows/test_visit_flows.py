@@ -2,7 +2,7 @@
 
 from playwright.sync_api import Page, expect
 
-from tests.stack.flows.console import Console, paper, press, site_minute, type_as_scanner
+from tests.stack.flows.console import Console, paper, press, settled, site_minute, type_as_scanner
 
 NAME, ID_NUMBER = "欧阳明", "E98765432"
 CARD = "T9101"
@@ -99,6 +99,7 @@ def check_in(guard: Page) -> None:
     guard.fill("[name=number]", ID_NUMBER[-4:])
     guard.locator("form[data-api$='/document'] button").click()
     expect(guard.locator(".stages .said").first).to_contain_text("It matches")
+    settled(guard)  # all of them are there
     items = guard.locator(".declaration li")
     items.first.locator("input[type=radio]").first.focus()
     for _ in range(items.count()):
