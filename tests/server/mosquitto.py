@@ -5,6 +5,7 @@ import socket
 import subprocess
 from pathlib import Path
 
+from sim.stack import free_port
 from tests.server.waiting import until
 
 PROGRAM = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
@@ -14,9 +15,7 @@ class Mosquitto:
     """Start, kill and start again on the same port; nothing is kept over a kill."""
 
     def __init__(self, folder: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        self.port = free_port()
         self._config = folder / "mosquitto.conf"
         self._config.write_text(
             f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence false\nuser root\n"
