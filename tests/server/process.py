@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-START_S = 30.0
+START_S = 60.0
 STOP_S = 15.0
 """As deploy/systemd/menjin-server.service grants it."""
 

@@ -20,7 +20,7 @@ from server.serve import alone_on_sqlite
 def _hold(url: str, ready: Any) -> None:
     with alone_on_sqlite(url):
         ready.set()
-        multiprocessing.Event().wait(60)
+        multiprocessing.Event().wait(110)
 
 
 def test_a_second_server_on_a_sqlite_file_is_refused_until_the_first_is_dead(tmp_path: Path) -> None:
@@ -30,7 +30,7 @@ def test_a_second_server_on_a_sqlite_file_is_refused_until_the_first_is_dead(tmp
     first = context.Process(target=_hold, args=(url, ready))
     first.start()
     try:
-        assert ready.wait(30)
+        assert ready.wait(60)
         with pytest.raises(ConfigError, match="another menjin server uses"), alone_on_sqlite(url):
             pass
     finally:
