@@ -9,9 +9,11 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from sim.operators import Operators
+from sim.waiting import until
 from tests.server.console.every_page import PAGES, ShownPage
 from tests.server.console.played_papers import Papers, Places
 from tests.stack.flows.console import Console, settled
+from tests.stack.open_site import READY_S
 
 HERE = [page for page in PAGES if not page.played]
 LOOKS = {"dark": ("tag", "wcag2a", "wcag2aa", "wcag21a", "wcag21aa"), "light": ("rule", "color-contrast")}
@@ -86,6 +88,7 @@ def faults(console: Console, page: Page, shown: ShownPage, places: Places) -> li
         found += [f"{theme}: {one}" for one in page.evaluate(AXE, list(rules))]
     for size in (DESK, PHONE):
         page.set_viewport_size(size)  # type: ignore[arg-type]
+        assert until(lambda: page.evaluate("innerWidth") == size["width"], READY_S)  # noqa: B023 - called here
         over = page.evaluate(WIDER)
         if over > 0:
             found.append(f"{over} px wider than {size['width']}")
