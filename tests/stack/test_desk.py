@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from sim.at_the_door import Taps, doors_are_ready
+from sim.at_the_door import Taps, doors_are_ready, policy_is_current
 from sim.clients import Refused
 from sim.desk import Desk
-from sim.stack import DESK, EDGE, Stack
+from sim.stack import DESK, Stack
 from sim.waiting import until
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(240)]
@@ -61,11 +61,8 @@ class Office:
         return str(self.api.get(f"/api/v1/badges/{badge}")["standing"])
 
     def opens(self, badge: str) -> bool:
-        def in_force() -> bool:
-            return bool(self.api.get("/api/v1/policy/current", edge=EDGE)["current"])
-
-        assert until(in_force, READY_S)
-        return Taps(self.stack.hall).tap(badge, "lobby-in").unlocked
+        assert until(lambda: policy_is_current(self.api), READY_S)
+        return Taps(self.stack.hall).tap(badge, "lobby-in", wait_s=15).unlocked
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from playwright.sync_api import Page, expect
 
 from server.console.sections import SECTIONS
 from server.operators.permissions import ROLE_PERMISSIONS, Role
-from tests.stack.flows.console import Console
+from tests.stack.flows.console import Console, settled
 from tests.stack.flows.test_equipment_flows import draft_slip
 from tests.stack.flows.test_visit_flows import draft
 
@@ -48,6 +48,8 @@ def test_who_is_signed_out_by_an_administrator_comes_back_to_what_they_typed(con
     edit(service, remark="typed before I was signed out")
     administrator = console.page("administrator", "/system/operators")
     administrator.locator("tr", has_text=console.operator("customer_service3")).locator("a").click()
+    administrator.wait_for_url("**/system/operators/*")
+    settled(administrator)
     administrator.locator("[data-act=close-session] button").first.click()
     expect(administrator.locator("li[data-session]")).to_have_count(0)
     service.wait_for_url("**/sign-in?**")
