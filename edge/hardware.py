@@ -130,7 +130,12 @@ class Hardware:
             return
         if pattern == "off" and red is not None:
             self._boards[red.board].forget(access_point)
-        for board, steps in _steps(self._shown_at.get(access_point, ()), pattern).items():
+        units = self._shown_at.get(access_point, ())
+        if pattern == "accepted":
+            units = units[
+                ::-1
+            ]  # that was scanned: who waits looks at the scanner, and each lamp takes an exchange of 3 ms
+        for board, steps in _steps(units, pattern).items():
             self._boards[board].indicate(access_point, steps)
 
     def _board_of(self, door: DoorLine) -> BoardThread:

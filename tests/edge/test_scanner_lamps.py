@@ -79,6 +79,16 @@ def test_a_pattern_shows_at_the_scanner_as_it_does_at_the_reader(
     wait_until(lambda: energised(wall.board) == [1])
 
 
+@pytest.mark.parametrize("wall", ["in"], indirect=True)
+def test_what_is_accepted_shows_at_the_scanner_first(wall: Wall) -> None:
+    def lit_at_s(unit: str) -> list[float]:
+        return [change.at_s for change in list(wall.seen[unit]) if change.lamp == "green" and change.on]
+
+    wall.hardware.indicate("in", "accepted")
+    wait_until(lambda: bool(lit_at_s("scanner")) and bool(lit_at_s("reader")))
+    assert lit_at_s("scanner")[0] < lit_at_s("reader")[0]
+
+
 def test_degraded_is_about_badges_and_stays_off_the_scanner(wall: Wall, request: pytest.FixtureRequest) -> None:
     point = request.node.callspec.params["wall"]
     wall.hardware.indicate(point, "degraded")
