@@ -31,7 +31,7 @@ demo: setup
 # One queue for all tests (tests/conftest.py): those that start processes mostly wait, and leave the processors to the others.
 test: packages setup
 	@$(MAKE) --no-print-directory -j 2 check collect
-	$(BIN)/python -m pytest -q -n 6 --dist loadfile --durations 40 --durations-min 5 --hypothesis-profile ci -m "not soak"
+	$(BIN)/python -m pytest -q -n 5 --dist loadfile --durations 40 --durations-min 5 --hypothesis-profile ci -m "not soak"
 
 # Beside the type checker, which leaves a processor idle: every test file is compiled before all workers want it at once. What is wrong
 # with one, the tests themselves tell.
