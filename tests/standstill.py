@@ -21,7 +21,7 @@ ON_A_LINE = (
 """Where a test's paths begin that drives simulated chips, boards and scanners on their lines."""
 TRIES = 4
 STANDSTILL_S = 0.04
-"""The shortest wait for an answer on any line is twice that."""
+"""Less than half of the shortest wait for an answer on any line."""
 LOOK_S = 0.01
 _REPEATED = "repeated"
 

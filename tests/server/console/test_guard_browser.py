@@ -140,6 +140,23 @@ def test_a_look_is_taken_once_and_what_it_shows_is_hidden_again(page: Page, serv
         looked.clear()
 
 
+def test_a_change_heard_of_while_a_list_is_fetched_has_it_fetched_again(page: Page, served: Served) -> None:  # noqa: F811
+    sign_in(page, served)
+    page.goto(f"{served.url}/badges")
+    expect(page.locator("#live-chip")).to_have_attribute("data-state", "up")
+    fetched: list[Route] = []
+    page.route("**/badges", lambda route: fetched.append(route))
+    page.clock.set_fixed_time(page.evaluate("Date.now()"))  # its own quarter of a minute never comes
+    hear = "() => document.dispatchEvent(new Event('refresh'))"
+    page.evaluate(hear)
+    assert until(lambda: page.evaluate("1") == 1 and len(fetched) == 1)
+    page.evaluate(hear)  # what is on its way may be from before
+    fetched[0].continue_()
+    assert until(lambda: page.evaluate("1") == 1 and len(fetched) == 2)
+    fetched[1].continue_()
+    expect(page.locator("#old")).to_be_hidden()
+
+
 def asked(served: Served, name: str) -> EdgeCommand:
     """What the page asked of the edge."""
     found: list[EdgeCommand] = []
